@@ -1,0 +1,23 @@
+import type { SnapshotPart } from '../log/update-log.ts';
+
+/** What is folded together: the last snapshot (its parts, and what was pending) and the entries after it, in order. */
+export interface CompactionInput {
+  readonly snapshot: readonly Uint8Array[];
+  readonly entries: readonly { readonly seq: number; readonly update: Uint8Array }[];
+}
+
+/** A verified snapshot; the fields mean what they mean in `Snapshot`. */
+export interface CompactionOutput {
+  readonly parts: readonly (SnapshotPart & { readonly data: Uint8Array })[];
+  readonly pending: Uint8Array | null;
+  readonly stateVector: Uint8Array;
+  readonly deleteSet: Uint8Array;
+  /** Entries that poison the document, by `seq`. They are not in the result and must be set aside. */
+  readonly setAside: readonly number[];
+}
+
+/**
+ * Folds in a worker thread. Rejects with CompactionError if no verified result can be had; then nothing may be replaced.
+ * Takes ownership of the input's bytes (they are transferred or copied, never kept).
+ */
+export type Compact = (input: CompactionInput) => Promise<CompactionOutput>;

@@ -1,0 +1,105 @@
+/** The interface of storage: per document an ordered log of updates with a snapshot. Knows no rooms and no Yjs. */
+
+/** One edit in the log. */
+export interface Entry {
+  /** Position in its document, from 1, without gaps. */
+  readonly seq: number;
+  /** When it was appended, in milliseconds since 1970. */
+  readonly timeMs: number;
+  readonly userId: string;
+  /** A checked update, format V1. Belongs to the log from the moment it is appended: nobody writes into it. */
+  readonly update: Uint8Array;
+}
+
+/** A piece of a snapshot: one valid update of format V1. */
+export interface SnapshotPart {
+  readonly bytes: number;
+  /** The clocks it covers: flat triples client, start, end (exclusive). */
+  readonly intervals: readonly number[];
+}
+
+/** The merged state of a document up to and including `seq`. */
+export interface Snapshot {
+  readonly seq: number;
+  /**
+   * In the order in which they must be sent. One part up to `maxSinglePartBytes`; above that several,
+   * of which nothing integrates before the last one (which carries the delete set) has arrived.
+   */
+  readonly parts: readonly SnapshotPart[];
+  /** What waits for edits that are missing, as one update; null if nothing waits. Belongs to the state like the parts. */
+  readonly pending: Uint8Array | null;
+  /** What integrates: a state vector in the encoding of Yjs. Does not name what waits. */
+  readonly stateVector: Uint8Array;
+  /** All deletions of `parts`: a delete set in the encoding of update format V1. */
+  readonly deleteSet: Uint8Array;
+}
+
+/** What a document's opening reads: head and tail, never its history. */
+export interface StoredDocument {
+  /** Grows by one when a deleted document is created again. */
+  readonly generation: number;
+  readonly createdMs: number;
+  readonly snapshot: Snapshot | null;
+  /** Entries after the snapshot, in order. */
+  readonly tail: readonly Entry[];
+}
+
+/** Whoever follows one document: hears everything that becomes durable, in order, whoever appended it. */
+export interface LogFollower {
+  /** These entries are durable now. Called once per document and commit, in order of `seq`, with no gaps between calls. */
+  committed(entries: readonly Entry[]): void;
+  /**
+   * A snapshot has replaced everything up to its `seq`. `setAside` names the entries that could not be folded in and
+   * are no longer part of the document: what the follower knows of it must then be loaded anew.
+   */
+  compacted(snapshot: Snapshot, setAside: readonly number[]): void;
+  /** A write has failed. Nothing appended since the last `committed` may be taken as stored; this handle is dead. */
+  failed(error: Error): void;
+}
+
+/** A snapshot that stays readable until released, whatever compaction does meanwhile. */
+export interface PinnedSnapshot {
+  readonly snapshot: Snapshot;
+  /** The bytes of one part. Rejects with CorruptDocumentError if a checksum is wrong. */
+  read(part: number): Promise<Uint8Array>;
+  /** May be called twice. */
+  release(): void;
+}
+
+/** One open document. */
+export interface DocumentLog {
+  readonly docId: string;
+  /** As it was when opened. */
+  readonly stored: StoredDocument;
+  /**
+   * Hands an update to the next commit and returns its entry at once; the same object comes back in
+   * `LogFollower.committed` when it is durable. Throws LogError LOG_READ_ONLY, LOG_REOPENING or LOG_CLOSED.
+   */
+  append(update: Uint8Array, userId: string): Entry;
+  /** The snapshot of this moment, or null if there is none. */
+  pin(): PinnedSnapshot | null;
+  /** Resolves when nothing of this document is in flight any more; only then can it be opened again. Twice is fine. */
+  close(): Promise<void>;
+}
+
+/**
+ * - `open`: everything works
+ * - `read-only`: the disk reserve is reached; turns to `open` by itself when space is free again
+ * - `reopening`: a write has failed; every handle is dead, `open` rejects until the state changes
+ * - `closed`: for good
+ */
+export type LogState = 'open' | 'read-only' | 'reopening' | 'closed';
+
+export interface UpdateLog {
+  readonly state: LogState;
+  /** Called after every change of `state`. Returns what ends it. */
+  onState(listener: (state: LogState) => void): () => void;
+  /**
+   * Reads head and tail of a document; one that was never written is empty. Nothing is written by opening.
+   * Rejects with LogError (LOG_REOPENING, LOG_CLOSED), with CorruptDocumentError, or with Error if it is open already:
+   * two writers of one document would both number its entries.
+   */
+  open(docId: string, follower: LogFollower): Promise<DocumentLog>;
+  /** Commits what is in flight, ends compaction, closes the database. Concurrent calls share one promise. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,28 @@
+/** Why a socket is closed: a WebSocket close code and a reason of at most 123 bytes. */
+export interface CloseReason {
+  readonly code: number;
+  readonly reason: string;
+}
+
+/** One WebSocket as a session sees it: bytes in, bytes out, bytes still buffered, close. Knows no documents. */
+export interface Connection {
+  readonly id: string;
+  /** Bytes that were written but that the kernel has not taken yet. */
+  readonly bufferedBytes: number;
+  /** Writes one or more complete WebSocket frames (see frame.ts). The buffer may be shared: nobody writes into it. */
+  write(frames: Uint8Array): void;
+  /** Sends a close frame; ends the socket by force if the peer does not answer in time. Twice is fine. */
+  close(reason: CloseReason): void;
+  /** Stops and starts reading from the socket: back pressure on a client that sends faster than we take. */
+  pause(): void;
+  resume(): void;
+}
+
+/** What a connection tells its owner. After `closed` nothing else is called. */
+export interface ConnectionHandler {
+  /** One binary message. Valid only during the call. */
+  message(data: Uint8Array): void;
+  /** The kernel has taken everything that was buffered. */
+  drained(): void;
+  closed(code: number, reason: string): void;
+}
