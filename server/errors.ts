@@ -1,0 +1,109 @@
+/**
+ * The one table of everything a client can be refused for: what it means over HTTP, what over a WebSocket, and in words.
+ *
+ * Stock y-websocket clients (3.1) treat 4400-4499 as final and come back after every other code. So 44xx is for what
+ * a retry with the same credentials cannot change; 45xx, 1012 and 1013 mean "come back".
+ */
+import { CorruptDocumentError, LogError, MalformedUpdateError } from '../persistence/errors.ts';
+import type { LogErrorCode } from '../persistence/errors.ts';
+
+interface Meaning {
+  readonly status: number;
+  readonly closeCode: number;
+  readonly reason: string;
+}
+
+const meanings = {
+  malformed: { status: 400, closeCode: 4400, reason: 'malformed message' },
+  'binary-only': { status: 400, closeCode: 4400, reason: 'binary frames only' },
+  'bad-document-name': { status: 400, closeCode: 4400, reason: 'bad document name' },
+  'bad-upgrade': { status: 400, closeCode: 4400, reason: 'not a WebSocket upgrade' },
+  unauthorized: { status: 401, closeCode: 4401, reason: 'unauthorized' },
+  forbidden: { status: 403, closeCode: 4403, reason: 'forbidden' },
+  'not-found': { status: 404, closeCode: 4404, reason: 'not found' },
+  'document-deleted': { status: 404, closeCode: 4404, reason: 'document deleted' },
+  'generation-changed': {
+    status: 409,
+    closeCode: 4409,
+    reason: 'the document was deleted and created anew; discard the local copy',
+  },
+  'update-too-large': { status: 413, closeCode: 4413, reason: 'update too large' },
+
+  'message-too-large': { status: 413, closeCode: 1009, reason: 'message too large' },
+  'bad-frame': { status: 400, closeCode: 1002, reason: 'bad WebSocket frame' },
+  'grant-ended': { status: 401, closeCode: 4501, reason: 'access has ended; fetch a new token' },
+  'storage-unavailable': { status: 503, closeCode: 4503, reason: 'storage unavailable' },
+  'storage-full': { status: 507, closeCode: 4503, reason: 'storage is full, read only' },
+  'document-corrupt': { status: 500, closeCode: 4503, reason: 'stored document is damaged' },
+  'limit-reached': { status: 429, closeCode: 4529, reason: 'limit reached' },
+  'too-slow': { status: 429, closeCode: 4529, reason: 'client reads too slowly' },
+  'not-live': { status: 408, closeCode: 4529, reason: 'session not established in time' },
+  'shutting-down': { status: 503, closeCode: 1012, reason: 'server is restarting' },
+  overloaded: { status: 503, closeCode: 1013, reason: 'server is busy, try again later' },
+  internal: { status: 500, closeCode: 1011, reason: 'internal error' },
+} as const satisfies Record<string, Meaning>;
+
+/** Stable: it is the `error` of a JSON answer, a metric label and a log field. */
+export type RefusalCode = keyof typeof meanings;
+
+/** All codes, in the order of the table. */
+export const refusalCodes = Object.keys(meanings) as readonly RefusalCode[];
+
+/** Something a client asked for is not done, and the client is told why. */
+export class RefusedError extends Error {
+  override readonly name = 'RefusedError';
+  readonly code: RefusalCode;
+
+  /** `reason` goes to the client: no secrets, no content. Left out, the table's words are used. */
+  constructor(code: RefusalCode, reason: string = meanings[code].reason, options?: ErrorOptions) {
+    super(reason, options);
+    this.code = code;
+  }
+}
+
+const logRefusals: Readonly<Record<LogErrorCode, RefusalCode>> = {
+  LOG_READ_ONLY: 'storage-full',
+  LOG_REOPENING: 'storage-unavailable',
+  LOG_CLOSED: 'shutting-down',
+  LOG_LOCKED: 'storage-unavailable',
+  LOG_TOO_NEW: 'storage-unavailable',
+  LOG_NOT_WRITABLE: 'storage-unavailable',
+  LOG_NOT_OURS: 'storage-unavailable',
+};
+
+/** What a client is told about an error of any origin. Unknown errors say nothing about themselves. */
+export function toRefusal(error: unknown): RefusedError {
+  if (error instanceof RefusedError) return error;
+  if (error instanceof MalformedUpdateError) {
+    return new RefusedError('malformed', `malformed update: ${error.code}`, { cause: error });
+  }
+  if (error instanceof LogError) return new RefusedError(logRefusals[error.code], undefined, { cause: error });
+  if (error instanceof CorruptDocumentError) return new RefusedError('document-corrupt', undefined, { cause: error });
+  return new RefusedError('internal', undefined, { cause: error });
+}
+
+/** The HTTP status of a refusal. */
+export function httpStatus(code: RefusalCode): number {
+  return meanings[code].status;
+}
+
+/** The close code and reason of a refusal, as `Connection.close` takes them. */
+export function closeReason(code: RefusalCode, reason: string = meanings[code].reason) {
+  return { code: meanings[code].closeCode, reason: fitReason(reason) };
+}
+
+/** RFC 6455, 5.5: a control frame holds 125 bytes, and the code takes two of them. */
+const maxReasonBytes = 123;
+
+/** Cuts a reason to what fits a close frame, never inside a character. */
+export function fitReason(reason: string): string {
+  if (Buffer.byteLength(reason) <= maxReasonBytes) return reason;
+  let bytes = 0;
+  let end = 0;
+  for (const character of reason) {
+    bytes += Buffer.byteLength(character);
+    if (bytes > maxReasonBytes) break;
+    end += character.length;
+  }
+  return reason.slice(0, end);
+}
