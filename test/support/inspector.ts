@@ -1,0 +1,106 @@
+import { WebSocket } from 'ws';
+import { within } from './deadline.ts';
+import type { ServerProcess } from './server-process.ts';
+
+export interface Heap {
+  readonly heapUsed: number;
+  readonly external: number;
+  readonly arrayBuffers: number;
+  readonly rss: number;
+}
+
+/** Arguments for `node` that make an Inspector possible. */
+export const inspectorArgs: readonly string[] = ['--inspect=127.0.0.1:0'];
+
+interface Answer {
+  readonly id: number;
+  readonly result?: { readonly result?: { readonly value?: unknown }; readonly exceptionDetails?: { text: string } };
+  readonly error?: { readonly message: string };
+}
+
+/** Looks into a running Node process without its help: collects garbage, reads memory, measures its event loop. */
+export class Inspector {
+  readonly #socket: WebSocket;
+  readonly #waiting = new Map<number, (answer: Answer) => void>();
+  #lastId = 0;
+
+  /** For a process that was started with `inspectorArgs`. */
+  static async attach(server: ServerProcess): Promise<Inspector> {
+    const url = await server.find((line) => /ws:\/\/127\.0\.0\.1:\d+\/\S+/.exec(line)?.[0], 'the inspector listens');
+    const socket = new WebSocket(url);
+    await within(
+      10_000,
+      'the inspector',
+      new Promise((resolve, reject) => {
+        socket.once('open', resolve);
+        socket.once('error', reject);
+      }),
+    );
+    return new Inspector(socket);
+  }
+
+  private constructor(socket: WebSocket) {
+    this.#socket = socket;
+    // The server may be killed while we look.
+    socket.on('error', () => {});
+    socket.on('message', (data: Buffer) => {
+      const answer = JSON.parse(data.toString()) as Answer;
+      this.#waiting.get(answer.id)?.(answer);
+      this.#waiting.delete(answer.id);
+    });
+  }
+
+  /** What the process holds after all garbage is collected, in bytes. */
+  async heap(): Promise<Heap> {
+    // Once for what is unreachable, once more for what finalizers of the first round let go.
+    for (let round = 0; round < 2; round++) await this.#call('HeapProfiler.collectGarbage', {});
+    return (await this.evaluate('process.memoryUsage()')) as Heap;
+  }
+
+  /** Timers, sockets and files that keep the event loop alive, by kind; those of this inspector not counted. */
+  async activeResources(): Promise<Readonly<Record<string, number>>> {
+    const names = (await this.evaluate('process.getActiveResourcesInfo()')) as string[];
+    const counts: Record<string, number> = {};
+    for (const name of names) counts[name] = (counts[name] ?? 0) + 1;
+    return counts;
+  }
+
+  /** Begins to watch the event loop, in steps of 1 ms; forgets what was seen before. */
+  async watchEventLoop(): Promise<void> {
+    await this.evaluate(`(() => {
+      globalThis.__loop?.disable();
+      globalThis.__loop = process.getBuiltinModule('node:perf_hooks').monitorEventLoopDelay({ resolution: 1 });
+      globalThis.__loop.enable();
+      return true;
+    })()`);
+  }
+
+  /** The longest time that the event loop was kept from turning since `watchEventLoop`, in milliseconds. */
+  async longestStallMs(): Promise<number> {
+    return ((await this.evaluate('globalThis.__loop.max')) as number) / 1e6;
+  }
+
+  async evaluate(expression: string): Promise<unknown> {
+    const { result } = await this.#call('Runtime.evaluate', { expression, returnByValue: true });
+    if (result?.exceptionDetails) throw new Error(`In the server: ${result.exceptionDetails.text}: ${expression}`);
+    return result?.result?.value;
+  }
+
+  close(): void {
+    this.#socket.terminate();
+  }
+
+  async #call(method: string, params: object): Promise<Answer> {
+    const id = ++this.#lastId;
+    const answer = await within(
+      60_000,
+      `the inspector's answer to ${method}`,
+      new Promise<Answer>((resolve) => {
+        this.#waiting.set(id, resolve);
+        this.#socket.send(JSON.stringify({ id, method, params }));
+      }),
+    );
+    if (answer.error) throw new Error(`${method}: ${answer.error.message}`);
+    return answer;
+  }
+}

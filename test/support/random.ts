@@ -1,0 +1,42 @@
+import type { TestContext } from 'node:test';
+
+/** Random numbers that a seed determines, so that a failure can be played again. */
+export interface Random {
+  readonly seed: number;
+  /** At least 0, below 1. */
+  fraction(): number;
+  /** A whole number, at least 0 and below `limit`. */
+  below(limit: number): number;
+  pick<T>(choices: readonly T[]): T;
+}
+
+/** Mulberry32: 32 bits of state, good enough to choose moments and victims. */
+export function randomFrom(seed: number): Random {
+  let state = seed >>> 0;
+  const fraction = (): number => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 0x1_0000_0000;
+  };
+  const below = (limit: number): number => Math.floor(fraction() * limit);
+  return {
+    seed,
+    fraction,
+    below,
+    pick: (choices) => {
+      const choice = choices[below(choices.length)];
+      if (choice === undefined) throw new RangeError('Nothing to pick from');
+      return choice;
+    },
+  };
+}
+
+/** The random numbers of one test: from the environment's SEED if it is set, else fresh. The test prints the seed. */
+export function randomOf(t: TestContext): Random {
+  const given = process.env['SEED'];
+  const seed = given === undefined ? Math.floor(Math.random() * 0x1_0000_0000) : Number(given);
+  if (!Number.isSafeInteger(seed)) throw new Error(`SEED must be a whole number, not ${given}`);
+  t.diagnostic(`SEED=${seed}`);
+  return randomFrom(seed);
+}

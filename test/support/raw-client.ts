@@ -1,0 +1,169 @@
+import { WebSocket } from 'ws';
+import { within } from './deadline.ts';
+import { decodeFrame, emptyStateVector, emptyUpdate, encodeFrame } from './frames.ts';
+import type { Frame, FrameOf, FrameType } from './frames.ts';
+
+export interface RawClientOptions {
+  /** Certificate authority to trust, PEM. */
+  readonly ca?: string;
+  readonly protocols?: readonly string[];
+  /** Hears every frame instead of the queue that `next` and `until` read: for load, and for recording. */
+  readonly onFrame?: (frame: Frame, client: RawClient) => void;
+  /** What to answer to a SyncStep1 of the server. By default an empty update: this client has nothing more. */
+  readonly answer?: (stateVector: Uint8Array) => Uint8Array;
+}
+
+export interface Closed {
+  readonly code: number;
+  readonly reason: string;
+}
+
+const defaultTimeoutMs = 10_000;
+
+/**
+ * A client of the y-websocket protocol that is nothing but frames: no Y.Doc, no reconnecting, no awareness of its own.
+ * It answers every SyncStep1 (a client that does not is never told "saved").
+ */
+export class RawClient {
+  /** Settles when the socket has closed, with what the server said. Never rejects. */
+  readonly closed: Promise<Closed>;
+  bytesReceived = 0;
+  readonly #socket: WebSocket;
+  readonly #options: RawClientOptions;
+  readonly #queue: Frame[] = [];
+  #wake: (() => void) | null = null;
+  #closed: Closed | null = null;
+  #probes = 0;
+
+  /** Resolves when the socket is open; rejects if the server refuses, with the HTTP status in the message. */
+  static async open(url: string, options: RawClientOptions = {}): Promise<RawClient> {
+    const client = new RawClient(url, options);
+    await within(
+      defaultTimeoutMs,
+      `an open socket to ${url}`,
+      new Promise<void>((resolve, reject) => {
+        client.#socket.once('open', resolve);
+        client.#socket.once('error', reject);
+      }),
+    );
+    return client;
+  }
+
+  private constructor(url: string, options: RawClientOptions) {
+    this.#options = options;
+    this.#socket = new WebSocket(url, [...(options.protocols ?? [])], {
+      perMessageDeflate: false,
+      ...(options.ca === undefined ? {} : { ca: options.ca }),
+    });
+    this.#socket.binaryType = 'nodebuffer';
+    this.#socket.on('message', (data: Buffer) => this.#receive(data));
+    // An error is followed by `close`, which says what there is to say.
+    this.#socket.on('error', () => {});
+    this.closed = new Promise((resolve) => {
+      this.#socket.once('close', (code, reason) => {
+        this.#closed = { code, reason: reason.toString() };
+        this.#wake?.();
+        resolve(this.#closed);
+      });
+    });
+  }
+
+  get isOpen(): boolean {
+    return this.#socket.readyState === WebSocket.OPEN;
+  }
+
+  send(frame: Frame): void {
+    this.sendBytes(encodeFrame(frame));
+  }
+
+  /** Sends one binary message as it is. What cannot be sent any more is dropped, as a dying network would. */
+  sendBytes(bytes: Uint8Array): void {
+    if (this.isOpen) this.#socket.send(bytes);
+  }
+
+  sendText(text: string): void {
+    this.#socket.send(text);
+  }
+
+  edit(update: Uint8Array): void {
+    this.send({ type: 'update', update });
+  }
+
+  /** Sends SyncStep1; resolves with what the server answers. */
+  async sync(stateVector = emptyStateVector, timeoutMs = defaultTimeoutMs): Promise<Uint8Array> {
+    this.send({ type: 'sync-step-1', stateVector });
+    return (await this.next('sync-step-2', timeoutMs)).update;
+  }
+
+  /** Resolves when the server says that everything sent before is saved. */
+  async saved(timeoutMs = defaultTimeoutMs): Promise<void> {
+    const mark = ++this.#probes;
+    this.send({ type: 'probe', payload: Uint8Array.of(mark & 0xff, mark >>> 8) });
+    await this.until(
+      (frame) => frame.type === 'probe' && frame.payload[0] === (mark & 0xff) && frame.payload[1] === mark >>> 8,
+      `the answer to probe ${mark}`,
+      timeoutMs,
+    );
+  }
+
+  /** The next frame of this type; those of other types before it are dropped. */
+  async next<T extends FrameType>(type: T, timeoutMs = defaultTimeoutMs): Promise<FrameOf<T>> {
+    const frame = await this.until((candidate) => candidate.type === type, `a frame ${type}`, timeoutMs);
+    return frame as FrameOf<T>;
+  }
+
+  /** The first queued or coming frame for which `predicate` holds; those before it are dropped. Rejects on close. */
+  until(predicate: (frame: Frame) => boolean, what: string, timeoutMs = defaultTimeoutMs): Promise<Frame> {
+    return within(timeoutMs, what, this.#take(predicate, what));
+  }
+
+  /** Stops taking bytes from the socket: the slow reader. */
+  pauseReading(): void {
+    this.#socket.pause();
+  }
+
+  resumeReading(): void {
+    this.#socket.resume();
+  }
+
+  /** Closes in the orderly way; resolves when the socket is gone. */
+  async close(): Promise<void> {
+    this.#socket.close();
+    await within(defaultTimeoutMs, 'the end of the closing handshake', this.closed);
+  }
+
+  /** Vanishes without a word. */
+  terminate(): void {
+    this.#socket.terminate();
+  }
+
+  #receive(data: Buffer): void {
+    this.bytesReceived += data.byteLength;
+    const frame = decodeFrame(data);
+    if (frame.type === 'sync-step-1') {
+      const update = this.#options.answer?.(frame.stateVector) ?? emptyUpdate;
+      this.send({ type: 'sync-step-2', update });
+    }
+    if (this.#options.onFrame) {
+      this.#options.onFrame(frame, this);
+      return;
+    }
+    this.#queue.push(frame);
+    this.#wake?.();
+  }
+
+  async #take(predicate: (frame: Frame) => boolean, what: string): Promise<Frame> {
+    if (this.#options.onFrame) throw new Error('Frames go to onFrame: there is no queue to wait on');
+    for (;;) {
+      for (let frame = this.#queue.shift(); frame !== undefined; frame = this.#queue.shift()) {
+        if (predicate(frame)) return frame;
+      }
+      if (this.#closed) {
+        throw new Error(`The socket closed (${this.#closed.code} ${this.#closed.reason}) before ${what} came`);
+      }
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+}

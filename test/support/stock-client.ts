@@ -1,0 +1,137 @@
+import * as decoding from 'lib0/decoding';
+import * as encoding from 'lib0/encoding';
+import { WebSocket } from 'ws';
+import { WebsocketProvider } from 'y-websocket';
+import * as Y from 'yjs';
+import { within } from './deadline.ts';
+import { sharedTextName } from './text-writer.ts';
+
+export interface StockClientOptions {
+  /** Certificate authority to trust, PEM. */
+  readonly ca?: string;
+  readonly doc?: Y.Doc;
+  /** In milliseconds; smaller than the provider's 2.5 s where a test restarts the server often. */
+  readonly maxBackoffTime?: number;
+  readonly connect?: boolean;
+}
+
+const defaultTimeoutMs = 20_000;
+const probeType = 102;
+
+/** The provider that people use, unchanged, in Node: y-websocket over `ws`, without BroadcastChannel. */
+export class StockClient {
+  readonly doc: Y.Doc;
+  readonly provider: WebsocketProvider;
+  readonly #probes = new Map<number, () => void>();
+  #lastProbe = 0;
+
+  /** `serverUrl` is the address up to and including `/sync`. */
+  constructor(serverUrl: string, docName: string, options: StockClientOptions = {}) {
+    this.doc = options.doc ?? new Y.Doc();
+    this.provider = new WebsocketProvider(serverUrl, docName, this.doc, {
+      WebSocketPolyfill: socketTrusting(options.ca) as typeof globalThis.WebSocket,
+      disableBc: true,
+      connect: options.connect ?? true,
+      ...(options.maxBackoffTime === undefined ? {} : { maxBackoffTime: options.maxBackoffTime }),
+    });
+    this.provider.messageHandlers[probeType] = (_encoder, decoder) => {
+      const mark = decoding.readVarUint(decoding.createDecoder(decoding.readVarUint8Array(decoder)));
+      this.#probes.get(mark)?.();
+      this.#probes.delete(mark);
+    };
+  }
+
+  get text(): Y.Text {
+    return this.doc.getText(sharedTextName);
+  }
+
+  get content(): string {
+    return this.text.toJSON();
+  }
+
+  get isConnected(): boolean {
+    return this.provider.wsconnected;
+  }
+
+  /** Resolves when the provider says `synced`, at once if it already does. */
+  synced(timeoutMs = defaultTimeoutMs): Promise<void> {
+    if (this.provider.synced) return Promise.resolve();
+    let listener: ((synced: boolean) => void) | undefined;
+    const synced = new Promise<void>((resolve) => {
+      listener = (state) => {
+        if (state) resolve();
+      };
+      this.provider.on('sync', listener);
+    });
+    return within(timeoutMs, `synced of ${this.provider.url}`, synced).finally(() => {
+      if (listener) this.provider.off('sync', listener);
+    });
+  }
+
+  /** Resolves when the server says that what this client has sent so far is saved. Rejects if it is not connected. */
+  async saved(timeoutMs = defaultTimeoutMs): Promise<void> {
+    const mark = ++this.#lastProbe;
+    const payload = encoding.encode((encoder) => encoding.writeVarUint(encoder, mark));
+    const frame = encoding.encode((encoder) => {
+      encoding.writeVarUint(encoder, probeType);
+      encoding.writeVarUint8Array(encoder, payload);
+    });
+    const { ws } = this.provider;
+    if (ws?.readyState !== WebSocket.OPEN) throw new Error('Not connected, so nothing can be saved');
+    const answered = new Promise<void>((resolve) => this.#probes.set(mark, resolve));
+    ws.send(frame as Uint8Array<ArrayBuffer>);
+    await within(timeoutMs, `the answer to the saved probe of ${this.provider.url}`, answered);
+  }
+
+  /** Resolves as soon as `holds` is true; looked at after every update of the document. */
+  until(holds: () => boolean, what: string, timeoutMs = defaultTimeoutMs): Promise<void> {
+    if (holds()) return Promise.resolve();
+    let listener: (() => void) | undefined;
+    const held = new Promise<void>((resolve) => {
+      listener = () => {
+        if (holds()) resolve();
+      };
+      this.doc.on('update', listener);
+    });
+    return within(timeoutMs, what, held).finally(() => {
+      if (listener) this.doc.off('update', listener);
+    });
+  }
+
+  /** Resolves as soon as `holds` is true; looked at after every change of awareness. */
+  untilAware(holds: () => boolean, what: string, timeoutMs = defaultTimeoutMs): Promise<void> {
+    if (holds()) return Promise.resolve();
+    const { awareness } = this.provider;
+    let listener: (() => void) | undefined;
+    const held = new Promise<void>((resolve) => {
+      listener = () => {
+        if (holds()) resolve();
+      };
+      awareness.on('change', listener);
+    });
+    return within(timeoutMs, what, held).finally(() => {
+      if (listener) awareness.off('change', listener);
+    });
+  }
+
+  /** Cuts the connection as a dying network does; the provider comes back by itself. */
+  cut(): void {
+    (this.provider.ws as unknown as WebSocket | null)?.terminate();
+  }
+
+  destroy(): void {
+    this.provider.destroy();
+    this.provider.awareness.destroy();
+    this.doc.destroy();
+  }
+}
+
+/** The provider has no option for a certificate authority, so the class that it constructs brings it. */
+function socketTrusting(ca: string | undefined): unknown {
+  if (ca === undefined) return WebSocket;
+  return class extends WebSocket {
+    constructor(address: string, protocols: string[]) {
+      super(address, protocols, { ca });
+    }
+  };
+}
