@@ -1,0 +1,78 @@
+import { RefusedError } from '../errors.ts';
+
+/** Probes that wait at one time. A page asks after each edit at most. */
+const MAX_WAITING = 1_000;
+/** A probe's payload comes back as it is; it is a counter or a random id. */
+const MAX_PAYLOAD_BYTES = 1_024;
+
+interface Waiting {
+  readonly payload: Uint8Array;
+  seq: number;
+}
+
+/**
+ * Why "saved" may not be said yet:
+ * - `asked`: an update of this session was dropped because of a gap; the client's answer will contain it
+ * - `waiting`: what this session sent is in the log, but waits for edits that are missing
+ */
+type Gap = 'none' | 'asked' | 'waiting';
+
+/**
+ * When one session may hear that its edits are saved: only when everything it sent before is durable and nothing of it
+ * was refused or waits for something missing; and never before the client has answered our first SyncStep1, because
+ * a stock client's offline edits come with that answer, behind its first probe.
+ */
+export class Acknowledgements {
+  #lastSeq = 0;
+  #answered = false;
+  #gap: Gap = 'none';
+  #refused = false;
+  #waiting: Waiting[] = [];
+
+  get isWaiting(): boolean {
+    return this.#waiting.length > 0;
+  }
+
+  /** Everything that the session has sent so far is durable once `seq` is. */
+  sent(seq: number): void {
+    this.#lastSeq = seq;
+  }
+
+  /** The client has answered SyncStep1; `sent` or `gap` for what the answer brought comes before. */
+  answered(complete: boolean): void {
+    this.#answered = true;
+    if (complete) this.#gap = 'none';
+    // What a probe stands for may have come only now, with the answer.
+    for (const probe of this.#waiting) probe.seq = this.#lastSeq;
+  }
+
+  gap(gap: 'asked' | 'waiting'): void {
+    this.#gap = gap;
+  }
+
+  /** Nothing in the room waits any more. */
+  gapsClosed(): void {
+    if (this.#gap === 'waiting') this.#gap = 'none';
+  }
+
+  /** Something of this session was dropped for good: nothing is ever called saved again. */
+  refuse(): void {
+    this.#refused = true;
+    this.#waiting = [];
+  }
+
+  /** Throws RefusedError if too many probes wait, or if this one is too large. */
+  probe(payload: Uint8Array): void {
+    if (payload.length > MAX_PAYLOAD_BYTES) throw new RefusedError('malformed', 'a probe is too large');
+    if (this.#refused) return;
+    if (this.#waiting.length >= MAX_WAITING) throw new RefusedError('limit-reached', 'too many probes wait');
+    this.#waiting.push({ payload: payload.slice(), seq: this.#lastSeq });
+  }
+
+  /** The payloads of the probes that may be answered now, in order. */
+  take(durableSeq: number): Uint8Array[] {
+    if (!this.#answered || this.#gap !== 'none') return [];
+    const end = this.#waiting.findIndex((probe) => probe.seq > durableSeq);
+    return this.#waiting.splice(0, end === -1 ? this.#waiting.length : end).map((probe) => probe.payload);
+  }
+}

@@ -1,0 +1,169 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import * as Y from 'yjs';
+import type { PinnedSnapshot, SnapshotPart } from '../../persistence/log/update-log.ts';
+import { deleteSetUpdate, mergeInLevels } from '../../persistence/update/merge.ts';
+import { covers, decodeStateVector } from '../../persistence/update/state-vector.ts';
+import type { Codec } from './codec.ts';
+import { OFFLOAD_BYTES, type Offload } from './offload.ts';
+import type { Room } from './room.ts';
+
+/** What of the tail may be written at once; more is pulled as the socket drains. */
+const TAIL_BURST_BYTES = 1024 * 1024;
+const EMPTY_UPDATE = Uint8Array.of(0, 0);
+
+/** The session's side of a join. */
+export interface JoinSink {
+  readonly codec: Codec;
+  readonly ended: boolean;
+  write(frames: Uint8Array): void;
+  /** Resolves when the socket has taken what was written, or has ended. */
+  drained(): Promise<void>;
+}
+
+/**
+ * Answers a SyncStep1: sends what the client lacks, the last of it as SyncStep2. Pulled as the socket drains, so that
+ * a slow client costs no more than one part. Calls `live` in the same turn in which the last message is written: what
+ * is committed from then on must reach the client by itself. Resolves when that is done or the sink has ended. Rejects
+ * with MalformedUpdateError for a bad state vector, with CorruptDocumentError if the snapshot cannot be read.
+ */
+export async function answerSyncStep1(
+  room: Room,
+  stateVector: Uint8Array,
+  sink: JoinSink,
+  offload: Offload,
+  live: () => void,
+): Promise<void> {
+  const has = decodeStateVector(stateVector);
+  const pinned = room.pin();
+  try {
+    const stored = pinned === null ? null : decodeStateVector(pinned.snapshot.stateVector);
+    const hasNothing = stored === null ? has.size === 0 : !sharesClient(has, stored);
+    if (hasNothing) {
+      await sendAll(room, pinned, sink, live);
+      return;
+    }
+    if (pinned !== null && stored !== null && !covers(has, stored)) {
+      await sendSnapshotDiff(pinned, has, stateVector, sink, offload);
+    }
+    await sendTailDiff(room, pinned?.snapshot.seq ?? 0, stateVector, sink, offload, live);
+  } finally {
+    room.unpin(pinned);
+  }
+}
+
+/** For a client that has nothing of the document: the snapshot as it lies on disk, then the tail. */
+async function sendAll(room: Room, pinned: PinnedSnapshot | null, sink: JoinSink, live: () => void): Promise<void> {
+  const { codec } = sink;
+  if (pinned !== null) {
+    for (let part = 0; part < pinned.snapshot.parts.length; part++) {
+      const frames = await room.snapshotFrames(codec, pinned, part);
+      await sink.drained();
+      if (sink.ended) return;
+      sink.write(frames);
+    }
+    if (pinned.snapshot.pending !== null) sink.write(codec.update(pinned.snapshot.pending));
+  }
+  let seq = pinned?.snapshot.seq ?? 0;
+  for (;;) {
+    const blocks = room.tail.after(seq);
+    const burst = takeBurst(blocks);
+    if (burst === blocks.length) {
+      const last = blocks.pop()?.update ?? EMPTY_UPDATE;
+      sink.write(Buffer.concat([...blocks.map((block) => codec.update(block.update)), codec.syncStep2(last)]));
+      live();
+      return;
+    }
+    for (const block of blocks.slice(0, burst)) sink.write(codec.update(block.update));
+    seq = blocks[burst - 1]!.lastSeq;
+    await sink.drained();
+    if (sink.ended) return;
+  }
+}
+
+/** How many of the blocks go out at once: one at least. */
+function takeBurst(blocks: readonly { update: Uint8Array }[]): number {
+  let bytes = 0;
+  for (const [index, block] of blocks.entries()) {
+    bytes += block.update.length;
+    if (bytes > TAIL_BURST_BYTES && index > 0) return index;
+  }
+  return blocks.length;
+}
+
+/**
+ * For a client that has some of the snapshot. One message, whatever the number of parts: a document that is shown with
+ * a piece missing is dangerous (DESIGN.md, Joining 4).
+ */
+async function sendSnapshotDiff(
+  pinned: PinnedSnapshot,
+  has: ReadonlyMap<number, number>,
+  stateVector: Uint8Array,
+  sink: JoinSink,
+  offload: Offload,
+): Promise<void> {
+  const diffs: Uint8Array[] = [];
+  const parts = pinned.snapshot.parts;
+  for (const [index, part] of parts.entries()) {
+    if (index < parts.length - 1 && !lacksSome(part, has)) continue;
+    diffs.push(await diff(await pinned.read(index), stateVector, offload));
+  }
+  if (pinned.snapshot.pending !== null) diffs.push(pinned.snapshot.pending);
+  const merged = sumBytes(diffs) > OFFLOAD_BYTES ? await offload.merge(diffs) : mergeInLevels(diffs);
+  await sink.drained();
+  if (sink.ended) return;
+  sink.write(sink.codec.update(merged));
+}
+
+/** What the client lacks of the tail, and the whole delete set: a state vector says nothing of deletions. */
+async function sendTailDiff(
+  room: Room,
+  afterSeq: number,
+  stateVector: Uint8Array,
+  sink: JoinSink,
+  offload: Offload,
+  live: () => void,
+): Promise<void> {
+  const { codec } = sink;
+  let diffs: Uint8Array[] = [];
+  let seq = afterSeq;
+  let read = 0;
+  for (let blocks = room.tail.after(seq); blocks.length > 0; blocks = room.tail.after(seq)) {
+    const { update, lastSeq } = blocks[0]!;
+    diffs.push(
+      update.length > OFFLOAD_BYTES ? await offload.diff(update, stateVector) : Y.diffUpdate(update, stateVector),
+    );
+    seq = lastSeq;
+    read += update.length;
+    if (read < OFFLOAD_BYTES) continue;
+    // More than one turn of the event loop may hold: send what there is, and go on when the socket has taken it.
+    sink.write(Buffer.concat(diffs.map((each) => codec.update(each))));
+    diffs = [];
+    read = 0;
+    await nextTurn();
+    await sink.drained();
+    if (sink.ended) return;
+  }
+  diffs.push(deleteSetUpdate(room.durable.encodeDeleteSet()));
+  sink.write(codec.syncStep2(mergeInLevels(diffs)));
+  live();
+}
+
+function diff(update: Uint8Array, stateVector: Uint8Array, offload: Offload): Promise<Uint8Array> | Uint8Array {
+  return update.length > OFFLOAD_BYTES ? offload.diff(update, stateVector) : Y.diffUpdate(update, stateVector);
+}
+
+function sumBytes(updates: readonly Uint8Array[]): number {
+  return updates.reduce((sum, update) => sum + update.length, 0);
+}
+
+function sharesClient(a: ReadonlyMap<number, number>, b: ReadonlyMap<number, number>): boolean {
+  for (const client of a.keys()) if (b.has(client)) return true;
+  return false;
+}
+
+function lacksSome(part: SnapshotPart, has: ReadonlyMap<number, number>): boolean {
+  for (let i = 0; i < part.intervals.length; i += 3) {
+    if ((has.get(part.intervals[i]!) ?? 0) < part.intervals[i + 2]!) return true;
+  }
+  return false;
+}

@@ -1,0 +1,17 @@
+import type { UpdateFacts } from '../../persistence/update/scan.ts';
+
+/**
+ * Above this, scanning (9 ms per MB) and diffing (26 ms per MB) run in a worker thread: the event loop may not be
+ * blocked for 50 ms (I6).
+ */
+export const OFFLOAD_BYTES = 1024 * 1024;
+
+/** Work on large updates, in a worker thread. What is passed in is copied, never taken away. */
+export interface Offload {
+  /** Rejects with MalformedUpdateError. */
+  scan(update: Uint8Array): Promise<UpdateFacts>;
+  /** What of `update` somebody with this state vector lacks, with the whole delete set. */
+  diff(update: Uint8Array, stateVector: Uint8Array): Promise<Uint8Array>;
+  /** One update that says what all of them say. */
+  merge(updates: readonly Uint8Array[]): Promise<Uint8Array>;
+}

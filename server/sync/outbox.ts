@@ -1,0 +1,74 @@
+import { RefusedError } from '../errors.ts';
+import { mergeInLevels } from '../../persistence/update/merge.ts';
+import type { Broadcast } from './broadcast.ts';
+import type { Codec } from './codec.ts';
+import type { Connection } from './connection.ts';
+import type { SyncStats } from './stats.ts';
+
+/**
+ * A socket with more than this in its buffer is slow: what follows is gathered instead of written. One round trip of
+ * a fast line, and well above what a busy room sends in a tick.
+ */
+const SLOW_BYTES = 64 * 1024;
+/** Merging this much takes a millisecond or two; more is sent in several messages. */
+const MAX_MERGE_BYTES = 256 * 1024;
+
+export interface OutboxDeps {
+  readonly connection: Connection;
+  readonly codec: Codec;
+  readonly stats: SyncStats;
+  /** What may be gathered for a slow reader before it is sent away. */
+  readonly maxOutboxBytes: number;
+}
+
+/**
+ * What a room sends to one session, on its way to the socket. A fast reader gets the shared frames at once. For a slow
+ * one updates are gathered, merged when it catches up, and bounded; presence is dropped and sent whole afterwards.
+ */
+export class Outbox {
+  readonly #deps: OutboxDeps;
+  #updates: Uint8Array[] | null = null;
+  #bytes = 0;
+  #presenceDropped = false;
+
+  constructor(deps: OutboxDeps) {
+    this.#deps = deps;
+  }
+
+  /** Throws RefusedError ('too-slow') if the bound is reached. */
+  deliver(broadcast: Broadcast): void {
+    const { connection, codec, stats } = this.#deps;
+    stats.deliveries++;
+    if (this.#updates === null && connection.bufferedBytes < SLOW_BYTES) {
+      connection.write(broadcast.frames(codec));
+      return;
+    }
+    if (broadcast.presence !== null) {
+      this.#presenceDropped = true;
+      stats.presenceDropped++;
+    }
+    if (broadcast.update === null) return;
+    this.#bytes += broadcast.update.length;
+    if (this.#bytes > this.#deps.maxOutboxBytes) throw new RefusedError('too-slow');
+    (this.#updates ??= []).push(broadcast.update);
+  }
+
+  /** The socket is empty: sends what was gathered. `presence` is asked for everybody who is here, if that is needed. */
+  flush(presence: () => Uint8Array | null): void {
+    const { connection, codec } = this.#deps;
+    const frames: Buffer[] = [];
+    if (this.#updates !== null) {
+      const small = this.#bytes <= MAX_MERGE_BYTES && this.#updates.length > 1;
+      const updates = small ? [mergeInLevels(this.#updates)] : this.#updates;
+      frames.push(...updates.map((update) => codec.update(update)));
+    }
+    if (this.#presenceDropped) {
+      const states = presence();
+      if (states !== null) frames.push(codec.presence(states));
+    }
+    this.#updates = null;
+    this.#bytes = 0;
+    this.#presenceDropped = false;
+    if (frames.length > 0) connection.write(frames.length === 1 ? frames[0]! : Buffer.concat(frames));
+  }
+}

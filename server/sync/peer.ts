@@ -1,0 +1,16 @@
+import type { RefusedError } from '../errors.ts';
+import type { Broadcast } from './broadcast.ts';
+import type { PresenceOwner } from './presence.ts';
+
+/** A room's view of a session. None of these may throw. */
+export interface Peer extends PresenceOwner {
+  deliver(broadcast: Broadcast): void;
+  /** Presence for this peer alone: a nudge. */
+  deliverPresence(states: Uint8Array): void;
+  /** More is durable. Called only while the peer is among those that wait (`Room.awaitCommit`). */
+  committed(): void;
+  /** Called about once a second with the time in milliseconds since 1970. */
+  sweep(nowMs: number): void;
+  /** The room ends: the session is told why and closed. */
+  end(refusal: RefusedError): void;
+}

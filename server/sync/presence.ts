@@ -1,0 +1,188 @@
+import { RefusedError } from '../errors.ts';
+import { MessageReader } from './message-reader.ts';
+import { encodeVarUint } from './var-uint.ts';
+
+/** States expire after this much silence; y-protocols' clients renew theirs after half of it. */
+export const PRESENCE_TIMEOUT_MS = 30_000;
+/** Entries in one message. A client sends back what it receives, at most everybody in the room. */
+const MAX_ENTRIES = 5_000;
+/** One state, in bytes of JSON: name, colour and selection take a few hundred. */
+const MAX_STATE_BYTES = 16_384;
+/** A clock counts a client's changes one by one; 2^53 - 1 would be a ghost that nobody can overwrite. */
+const MAX_CLOCK = 2 ** 31;
+const NULL_STATE = Buffer.from('null');
+
+/** Whoever announces states: a session. */
+export interface PresenceOwner {
+  readonly userId: string;
+}
+
+interface State {
+  clock: number;
+  /** The state as JSON text; null once it is gone and only the others must still hear of it. */
+  json: Uint8Array | null;
+  owner: PresenceOwner;
+  renewedMs: number;
+}
+
+/**
+ * The awareness states of one room, never stored. A state belongs to one session: the first that announces its client
+ * id alone, in its first announcement; a later session of the same user takes it over (a reconnect while the old socket
+ * is not yet known to be dead). What anybody says of a state that is not its own is an echo, and is dropped.
+ */
+export class Presence {
+  readonly #states = new Map<number, State>();
+  readonly #dirty = new Set<number>();
+  readonly #ownIds = new Map<PresenceOwner, number>();
+
+  get size(): number {
+    return this.#states.size;
+  }
+
+  get dirty(): boolean {
+    return this.#dirty.size > 0;
+  }
+
+  /**
+   * Takes what a session says of its own state. Returns true if this was the session's first announcement: it may hold
+   * a clock that the others have seen already, and must be nudged (see `nudge`). Throws RefusedError ('malformed').
+   */
+  apply(owner: PresenceOwner, message: Uint8Array, nowMs: number): boolean {
+    const reader = new MessageReader(message);
+    const count = reader.varUint();
+    if (count > MAX_ENTRIES) throw new RefusedError('malformed', 'too many presence states');
+    let first = false;
+    for (let i = 0; i < count; i++) {
+      const clientId = reader.varUint();
+      const clock = reader.varUint();
+      const json = reader.bytes();
+      const known = this.#states.get(clientId);
+      if (known !== undefined && known.owner === owner) {
+        this.#renew(clientId, known, clock, json, nowMs);
+      } else if (count === 1 && !this.#ownIds.has(owner) && mayTakeOver(known, owner)) {
+        first = this.#announce(owner, clientId, clock, json, nowMs);
+      }
+    }
+    reader.end();
+    return first;
+  }
+
+  #announce(owner: PresenceOwner, clientId: number, clock: number, json: Uint8Array, nowMs: number): boolean {
+    if (isNull(json)) return false;
+    const known = this.#states.get(clientId);
+    // An older clock from a new session is the same client all the same: the nudge makes it raise it.
+    if (known !== undefined) this.#ownIds.delete(known.owner);
+    this.#set(clientId, owner, Math.max(clock, known?.clock ?? 0), json, nowMs);
+    return true;
+  }
+
+  #renew(clientId: number, known: State, clock: number, json: Uint8Array, nowMs: number): void {
+    const gone = isNull(json);
+    const isNew = clock > known.clock || (clock === known.clock && gone && known.json !== null);
+    if (!isNew) return;
+    if (gone) {
+      this.#remove(clientId, known, clock);
+    } else {
+      this.#set(clientId, known.owner, clock, json, nowMs);
+    }
+  }
+
+  #set(clientId: number, owner: PresenceOwner, clock: number, json: Uint8Array, nowMs: number): void {
+    if (clock > MAX_CLOCK) throw new RefusedError('malformed', 'a presence clock is too large');
+    if (json.length > MAX_STATE_BYTES) throw new RefusedError('malformed', 'a presence state is too large');
+    const copy = Buffer.from(json);
+    if (!isJson(copy)) throw new RefusedError('malformed', 'a presence state is not JSON');
+    this.#states.set(clientId, { clock, json: copy, owner, renewedMs: nowMs });
+    this.#ownIds.set(owner, clientId);
+    this.#dirty.add(clientId);
+  }
+
+  #remove(clientId: number, state: State, clock: number): void {
+    state.json = null;
+    state.clock = clock;
+    this.#ownIds.delete(state.owner);
+    this.#dirty.add(clientId);
+  }
+
+  /** A session has ended: its state goes with it. */
+  release(owner: PresenceOwner): void {
+    const clientId = this.#ownIds.get(owner);
+    if (clientId === undefined) return;
+    const state = this.#states.get(clientId);
+    if (state !== undefined) this.#remove(clientId, state, state.clock);
+  }
+
+  /** Removes what was not renewed in time. */
+  expire(nowMs: number): void {
+    for (const [clientId, state] of this.#states) {
+      if (state.json !== null && nowMs - state.renewedMs >= PRESENCE_TIMEOUT_MS)
+        this.#remove(clientId, state, state.clock);
+    }
+  }
+
+  /** What changed since the last call, as an awareness update; null if nothing did. */
+  takeDirty(): Uint8Array | null {
+    if (this.#dirty.size === 0) return null;
+    const message = this.#encode([...this.#dirty]);
+    for (const clientId of this.#dirty) {
+      if (this.#states.get(clientId)?.json === null) this.#states.delete(clientId);
+    }
+    this.#dirty.clear();
+    return message;
+  }
+
+  /** Everybody who is here, as an awareness update; null if nobody is. */
+  encodeAll(): Uint8Array | null {
+    const present: number[] = [];
+    for (const [clientId, state] of this.#states) if (state.json !== null) present.push(clientId);
+    return present.length === 0 ? null : this.#encode(present);
+  }
+
+  /**
+   * An awareness update that tells a session that its own state is gone. The stock client keeps the state, raises its
+   * clock and announces itself again: the way to make others see somebody whose clock they know already.
+   * Null if the session has no state.
+   */
+  nudge(owner: PresenceOwner): Uint8Array | null {
+    const clientId = this.#ownIds.get(owner);
+    if (clientId === undefined) return null;
+    const bytes = [1];
+    encodeVarUint(bytes, clientId);
+    encodeVarUint(bytes, this.#states.get(clientId)?.clock ?? 0);
+    bytes.push(NULL_STATE.length, ...NULL_STATE);
+    return Uint8Array.from(bytes);
+  }
+
+  #encode(clientIds: readonly number[]): Uint8Array {
+    const chunks: Uint8Array[] = [];
+    let head: number[] = [];
+    encodeVarUint(head, clientIds.length);
+    for (const clientId of clientIds) {
+      const state = this.#states.get(clientId);
+      const json = state?.json ?? NULL_STATE;
+      encodeVarUint(head, clientId);
+      encodeVarUint(head, state?.clock ?? 0);
+      encodeVarUint(head, json.length);
+      chunks.push(Uint8Array.from(head), json);
+      head = [];
+    }
+    return Buffer.concat(chunks);
+  }
+}
+
+function mayTakeOver(known: State | undefined, owner: PresenceOwner): boolean {
+  return known === undefined || known.json === null || known.owner.userId === owner.userId;
+}
+
+function isNull(json: Uint8Array): boolean {
+  return json.length === 4 && NULL_STATE.equals(json);
+}
+
+function isJson(text: Buffer): boolean {
+  try {
+    JSON.parse(text.toString());
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,298 @@
+import type { CorruptDocumentError } from '../../persistence/errors.ts';
+import type {
+  DocumentLog,
+  Entry,
+  LogFollower,
+  PinnedSnapshot,
+  Snapshot,
+  UpdateLog,
+} from '../../persistence/log/update-log.ts';
+import { mergeInLevels, trimDeletes } from '../../persistence/update/merge.ts';
+import { scanUpdate, type UpdateFacts } from '../../persistence/update/scan.ts';
+import { RefusedError } from '../errors.ts';
+import { Broadcast } from './broadcast.ts';
+import type { Codec } from './codec.ts';
+import { Knowledge } from './knowledge.ts';
+import type { Nudger } from './nudger.ts';
+import type { Peer } from './peer.ts';
+import { Presence } from './presence.ts';
+import { SnapshotCache } from './snapshot-cache.ts';
+import type { SyncStats } from './stats.ts';
+import { Tail } from './tail.ts';
+import type { Tickable, Ticker } from './ticker.ts';
+
+/** Edits of one document that wait for missing ones, in bytes. Honest gaps close within a round trip and hold a few KB. */
+const MAX_WAITING_BYTES = 1024 * 1024;
+
+export interface RoomDeps {
+  readonly log: UpdateLog;
+  readonly ticker: Ticker;
+  readonly nudger: Nudger;
+  readonly stats: SyncStats;
+  /** The room can no longer be used: whoever comes next needs a new one. Its peers have been ended. */
+  failed(room: Room, error: Error): void;
+}
+
+/**
+ * What became of a submitted update:
+ * - `appended`: in the log; durable when `durableSeq` reaches `acceptedSeq`
+ * - `appended-with-gap`: the same, but it waits for edits that are missing
+ * - `known`: nothing new; the original is durable when `durableSeq` reaches `acceptedSeq`
+ * - `known-waiting`: nothing new, but part of it waits for edits that are missing
+ * - `gap`: not taken, because it builds on edits that are missing
+ */
+export type Submission = 'appended' | 'appended-with-gap' | 'known' | 'known-waiting' | 'gap';
+
+/** One live document: what is known of it, what came after its snapshot, who is here. Holds no Y.Doc and no content. */
+export class Room implements LogFollower, Tickable {
+  readonly docId: string;
+  lastTickMs = -Infinity;
+  readonly presence = new Presence();
+  readonly tail = new Tail();
+  readonly peers = new Set<Peer>();
+  readonly #deps: RoomDeps;
+  readonly #awaiting = new Set<Peer>();
+  /** Handed to the log; judges duplicates and gaps. */
+  #accepted = Knowledge.empty();
+  /** Committed; what joining clients are told. */
+  #durable = Knowledge.empty();
+  /** Facts of the entries that are on their way to the disk, in order. */
+  #inFlight: { readonly entry: Entry; readonly facts: UpdateFacts }[] = [];
+  /** Durable, but not yet sent to the peers and not yet in the tail. */
+  #undelivered: Uint8Array[] = [];
+  #log: DocumentLog | null = null;
+  #acceptedSeq = 0;
+  #durableSeq = 0;
+  #snapshot: Snapshot | null = null;
+  #snapshotCache: { readonly codec: Codec; readonly cache: SnapshotCache } | null = null;
+  /** Sequence numbers after which joins that are under way still read the tail. */
+  #pinnedSeqs: number[] = [];
+
+  private constructor(docId: string, deps: RoomDeps) {
+    this.docId = docId;
+    this.#deps = deps;
+  }
+
+  /** Resolves when the document is loaded whole; rejects with what `UpdateLog.open` rejects with. */
+  static async load(docId: string, deps: RoomDeps): Promise<Room> {
+    const room = new Room(docId, deps);
+    await room.#load();
+    return room;
+  }
+
+  async #load(): Promise<void> {
+    const log = await this.#deps.log.open(this.docId, this);
+    const { snapshot, tail } = log.stored;
+    if (snapshot !== null) {
+      this.#accepted = Knowledge.from(snapshot.stateVector, snapshot.deleteSet);
+      this.#durable = Knowledge.from(snapshot.stateVector, snapshot.deleteSet);
+      if (snapshot.pending !== null) this.#learn(snapshot.pending);
+      this.#snapshot = snapshot;
+      this.#durableSeq = snapshot.seq;
+    }
+    for (const entry of tail) {
+      this.#learn(entry.update);
+      this.tail.push({ lastSeq: entry.seq, update: entry.update });
+      this.#durableSeq = entry.seq;
+    }
+    this.#acceptedSeq = this.#durableSeq;
+    this.#log = log;
+  }
+
+  #learn(update: Uint8Array): void {
+    const facts = scanUpdate(update);
+    this.#accepted.add(facts, update);
+    this.#durable.add(facts, update);
+  }
+
+  /** The last sequence number handed to the log. */
+  get acceptedSeq(): number {
+    return this.#acceptedSeq;
+  }
+
+  get durableSeq(): number {
+    return this.#durableSeq;
+  }
+
+  /** What is known to be on disk. Read only. */
+  get durable(): Knowledge {
+    return this.#durable;
+  }
+
+  get snapshot(): Snapshot | null {
+    return this.#snapshot;
+  }
+
+  /** Nobody is here and nothing is on its way to the disk. */
+  get isIdle(): boolean {
+    return this.peers.size === 0 && this.#inFlight.length === 0 && this.#pinnedSeqs.length === 0;
+  }
+
+  join(peer: Peer): void {
+    this.peers.add(peer);
+  }
+
+  leave(peer: Peer): void {
+    if (!this.peers.delete(peer)) return;
+    this.#awaiting.delete(peer);
+    this.presence.release(peer);
+    this.presenceChanged();
+  }
+
+  /** `committed` of this peer is called after the next commit, once. */
+  awaitCommit(peer: Peer): void {
+    this.#awaiting.add(peer);
+  }
+
+  presenceChanged(): void {
+    if (this.presence.dirty) this.#deps.ticker.schedule(this);
+  }
+
+  /** A session has announced its presence for the first time. */
+  announced(peer: Peer): void {
+    this.#deps.nudger.announced(this, peer);
+  }
+
+  /** Nothing new in it that is not known. */
+  knows(facts: UpdateFacts): boolean {
+    return this.#accepted.judge(facts) === 'duplicate';
+  }
+
+  /**
+   * Takes a checked update. `answer` tells that a client has answered our SyncStep1: it has nothing better, so that
+   * its gaps go into the log, up to a bound. Throws LogError if the log does not take it, RefusedError beyond the bound.
+   */
+  submit(update: Uint8Array, facts: UpdateFacts, answer: boolean, userId: string): Submission {
+    const { stats } = this.#deps;
+    stats.updateBytesIn += update.length;
+    const verdict = this.#accepted.judge(facts);
+    if (verdict === 'duplicate') {
+      stats.updatesKnown++;
+      return this.#accepted.integrates(facts) ? 'known' : 'known-waiting';
+    }
+    if (verdict === 'gap') {
+      if (!answer) {
+        stats.updatesWithGap++;
+        return 'gap';
+      }
+      if (this.#accepted.waitingBytes + update.length > MAX_WAITING_BYTES) {
+        throw new RefusedError('malformed', 'too many edits that build on missing ones');
+      }
+      stats.gapsStored++;
+    }
+    this.#append(update, facts, userId);
+    stats.updatesAppended++;
+    return verdict === 'gap' ? 'appended-with-gap' : 'appended';
+  }
+
+  #append(update: Uint8Array, facts: UpdateFacts, userId: string): void {
+    // Every client that reconnects sends the whole delete set again: what is known of it goes no further.
+    const stored =
+      facts.deletes.length === 0 ? update.slice() : trimDeletes(update, facts, this.#accepted.newDeletes(facts));
+    const entry = this.#log!.append(stored, userId);
+    this.#accepted.add(facts, stored);
+    this.#inFlight.push({ entry, facts });
+    this.#acceptedSeq = entry.seq;
+  }
+
+  committed(entries: readonly Entry[]): void {
+    for (const entry of entries) {
+      const facts = this.#inFlight[0]?.entry === entry ? this.#inFlight.shift()!.facts : scanUpdate(entry.update);
+      this.#durable.add(facts, entry.update);
+      this.#undelivered.push(entry.update);
+      this.#durableSeq = entry.seq;
+    }
+    this.#deps.ticker.schedule(this);
+    if (this.#awaiting.size === 0) return;
+    const awaiting = [...this.#awaiting];
+    this.#awaiting.clear();
+    for (const peer of awaiting) peer.committed();
+  }
+
+  /** Sends what was gathered to everybody. */
+  tick(): void {
+    const update = this.#takeUndelivered();
+    const presence = this.presence.takeDirty();
+    if (update === null && presence === null) return;
+    const broadcast = new Broadcast(update, presence);
+    this.#deps.stats.broadcasts++;
+    for (const peer of this.peers) peer.deliver(broadcast);
+  }
+
+  #takeUndelivered(): Uint8Array | null {
+    const updates = this.#undelivered;
+    if (updates.length === 0) return null;
+    this.#undelivered = [];
+    const update = updates.length === 1 ? updates[0]! : mergeInLevels(updates);
+    this.tail.push({ lastSeq: this.#durableSeq, update });
+    return update;
+  }
+
+  /** The snapshot, and everything after it in the tail, until released: a join reads both while compaction goes on. */
+  pin(): PinnedSnapshot | null {
+    const pinned = this.#log!.pin();
+    const seq = pinned?.snapshot.seq ?? 0;
+    this.#pinnedSeqs.push(seq);
+    return pinned;
+  }
+
+  unpin(pinned: PinnedSnapshot | null): void {
+    pinned?.release();
+    this.#pinnedSeqs.splice(this.#pinnedSeqs.indexOf(pinned?.snapshot.seq ?? 0), 1);
+    this.#trim();
+  }
+
+  /** A part of a pinned snapshot as the message that carries it. Rejects like `PinnedSnapshot.read`. */
+  snapshotFrames(codec: Codec, pinned: PinnedSnapshot, part: number): Promise<Uint8Array> {
+    if (this.#snapshotCache?.codec !== codec) {
+      this.#snapshotCache = { codec, cache: new SnapshotCache((data) => codec.update(data)) };
+    }
+    return this.#snapshotCache.cache.read(pinned, part, Date.now());
+  }
+
+  /** Called about once a second with the time in milliseconds since 1970. */
+  sweep(nowMs: number): void {
+    if (this.#snapshotCache?.cache.sweep(nowMs) === false) this.#snapshotCache = null;
+    this.presence.expire(nowMs);
+    this.presenceChanged();
+    for (const peer of this.peers) peer.sweep(nowMs);
+  }
+
+  compacted(snapshot: Snapshot, setAside: readonly number[]): void {
+    this.#snapshot = snapshot;
+    if (setAside.length > 0) {
+      const error = new Error('entries were set aside; the document must be loaded anew');
+      this.#fail(error, new RefusedError('storage-unavailable'));
+      return;
+    }
+    // Garbage collection deletes more than the log said.
+    this.#accepted.adoptDeletes(snapshot.deleteSet);
+    this.#durable.adoptDeletes(snapshot.deleteSet);
+    this.#trim();
+  }
+
+  #trim(): void {
+    this.tail.trim(Math.min(this.#snapshot?.seq ?? 0, ...this.#pinnedSeqs));
+  }
+
+  failed(error: Error): void {
+    this.#fail(error, new RefusedError('storage-unavailable'));
+  }
+
+  #fail(error: Error | CorruptDocumentError, refusal: RefusedError): void {
+    this.#inFlight = [];
+    this.end(refusal);
+    this.#deps.failed(this, error);
+  }
+
+  /** Sends what is durable, then ends every session. */
+  end(refusal: RefusedError): void {
+    this.tick();
+    for (const peer of [...this.peers]) peer.end(refusal);
+  }
+
+  /** Resolves when the log has let go of the document; only then can it be loaded again. */
+  async close(): Promise<void> {
+    await this.#log!.close();
+  }
+}

@@ -1,0 +1,178 @@
+import { RefusedError } from '../errors.ts';
+import type { UpdateLog } from '../../persistence/log/update-log.ts';
+import { Nudger } from './nudger.ts';
+import { Room, type RoomDeps } from './room.ts';
+import type { SyncStats } from './stats.ts';
+import { Ticker } from './ticker.ts';
+
+/** How often rooms look for what has expired. */
+const SWEEP_MS = 1_000;
+
+export interface RoomsDeps {
+  readonly log: UpdateLog;
+  readonly stats: SyncStats;
+  /** How long a room without people stays loaded. */
+  readonly idleRoomTimeoutMs: number;
+  /** A room had to be ended: a write failed, or its document must be loaded anew. */
+  roomFailed(docId: string, error: Error): void;
+  /** In milliseconds since 1970. */
+  now(): number;
+}
+
+/**
+ * - `loading`: everybody who comes waits for the same load
+ * - `live`: `idleSinceMs` is when the last one left
+ * - `closing`: the log has not let go yet; whoever comes waits, then loads anew
+ */
+type Slot =
+  | { readonly phase: 'loading'; readonly room: Promise<Room> }
+  | { readonly phase: 'live'; readonly room: Room; idleSinceMs: number | null }
+  | { readonly phase: 'closing'; readonly closed: Promise<void> };
+
+/** The live documents of this process: each is loaded once, and let go when nobody needs it any more. */
+export class Rooms {
+  readonly #deps: RoomsDeps;
+  readonly #slots = new Map<string, Slot>();
+  readonly #roomDeps: RoomDeps;
+  readonly #sweeper: NodeJS.Timeout;
+  #closing: Promise<void> | null = null;
+  #coarseNowMs: number;
+
+  constructor(deps: RoomsDeps) {
+    this.#deps = deps;
+    this.#coarseNowMs = deps.now();
+    this.#roomDeps = {
+      log: deps.log,
+      stats: deps.stats,
+      ticker: new Ticker(),
+      nudger: new Nudger(),
+      failed: (room, error) => this.#failed(room, error),
+    };
+    this.#sweeper = setInterval(() => this.sweep(), SWEEP_MS);
+    this.#sweeper.unref();
+  }
+
+  /** The time of the last sweep, at most about a second ago: for what needs no more and is asked at every write. */
+  get coarseNowMs(): number {
+    return this.#coarseNowMs;
+  }
+
+  get size(): number {
+    return this.#slots.size;
+  }
+
+  /** Sessions in all rooms. */
+  get peers(): number {
+    let peers = 0;
+    for (const slot of this.#slots.values()) if (slot.phase === 'live') peers += slot.room.peers.size;
+    return peers;
+  }
+
+  /**
+   * The room of a document, loaded whole. The caller joins it in the same turn in which this resolves, or it may be
+   * unloaded. Rejects with RefusedError while shutting down, and with what `UpdateLog.open` rejects with.
+   */
+  async get(docId: string): Promise<Room> {
+    for (;;) {
+      if (this.#closing !== null) throw new RefusedError('shutting-down');
+      const slot = this.#slots.get(docId) ?? this.#load(docId);
+      switch (slot.phase) {
+        case 'loading':
+          await slot.room;
+          // Look again: it may have failed in the meantime.
+          break;
+        case 'closing':
+          await slot.closed;
+          break;
+        case 'live':
+          slot.idleSinceMs = null;
+          return slot.room;
+      }
+    }
+  }
+
+  #load(docId: string): Slot {
+    const room = Room.load(docId, this.#roomDeps);
+    const slot: Slot = { phase: 'loading', room };
+    this.#slots.set(docId, slot);
+    room.then(
+      (loaded) => {
+        this.#deps.stats.roomsLoaded++;
+        this.#slots.set(docId, { phase: 'live', room: loaded, idleSinceMs: this.#deps.now() });
+      },
+      () => {
+        this.#deps.stats.loadsFailed++;
+        this.#slots.delete(docId);
+      },
+    );
+    return slot;
+  }
+
+  #failed(room: Room, error: Error): void {
+    this.#deps.roomFailed(room.docId, error);
+    const slot = this.#slots.get(room.docId);
+    if (slot?.phase === 'live' && slot.room === room) void this.#unload(room);
+  }
+
+  /** Resolves when the document can be loaded again. */
+  #unload(room: Room): Promise<void> {
+    const closed = room.close().then(
+      () => {
+        this.#deps.stats.roomsUnloaded++;
+        this.#slots.delete(room.docId);
+      },
+      (error: Error) => {
+        this.#deps.roomFailed(room.docId, error);
+        this.#slots.delete(room.docId);
+      },
+    );
+    this.#slots.set(room.docId, { phase: 'closing', closed });
+    return closed;
+  }
+
+  /** Lets presence expire, keeps quiet sessions alive, and unloads what has been idle for long. Runs once a second. */
+  sweep(): void {
+    const nowMs = this.#deps.now();
+    this.#coarseNowMs = nowMs;
+    for (const slot of this.#slots.values()) {
+      if (slot.phase !== 'live') continue;
+      slot.room.sweep(nowMs);
+      if (!slot.room.isIdle) {
+        slot.idleSinceMs = null;
+        continue;
+      }
+      slot.idleSinceMs ??= nowMs;
+      if (nowMs - slot.idleSinceMs >= this.#deps.idleRoomTimeoutMs) void this.#unload(slot.room);
+    }
+  }
+
+  /**
+   * Ends every session (1012, come back), and resolves when all that was accepted is committed and every document
+   * is let go. The log itself stays open. Concurrent calls share one promise.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    clearInterval(this.#sweeper);
+    const refusal = new RefusedError('shutting-down');
+    const closed: Promise<unknown>[] = [];
+    for (const slot of this.#slots.values()) {
+      switch (slot.phase) {
+        case 'loading':
+          closed.push(slot.room.then((room) => this.#unload(room)).catch(() => {}));
+          break;
+        case 'closing':
+          closed.push(slot.closed);
+          break;
+        case 'live':
+          slot.room.end(refusal);
+          closed.push(this.#unload(slot.room));
+          break;
+      }
+    }
+    await Promise.all(closed);
+  }
+}

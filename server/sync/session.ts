@@ -1,0 +1,351 @@
+import { scanUpdate, type UpdateFacts } from '../../persistence/update/scan.ts';
+import { closeReason, RefusedError, toRefusal } from '../errors.ts';
+import { Acknowledgements } from './acknowledgements.ts';
+import type { Broadcast } from './broadcast.ts';
+import type { ClientMessage, Codec } from './codec.ts';
+import type { Connection } from './connection.ts';
+import type { Grant } from './grant.ts';
+import { answerSyncStep1, type JoinSink } from './join.ts';
+import { MessageQueue } from './message-queue.ts';
+import { OFFLOAD_BYTES, type Offload } from './offload.ts';
+import { Outbox } from './outbox.ts';
+import type { Peer } from './peer.ts';
+import type { Room } from './room.ts';
+import type { Rooms } from './rooms.ts';
+import type { SyncStats } from './stats.ts';
+
+/** A stock client closes after 30 s without a message; half of that leaves room for one that gets lost. */
+const KEEP_ALIVE_MS = 15_000;
+/** SyncStep1 that wait for their turn. A client asks once per connect, or every few seconds (`resyncInterval`). */
+const MAX_WAITING_JOINS = 8;
+/** An awareness update about nobody: the sign of life that a client without presence needs. */
+const NOBODY = Uint8Array.of(0);
+
+export interface SessionDeps {
+  readonly connection: Connection;
+  readonly codec: Codec;
+  readonly rooms: Rooms;
+  readonly offload: Offload;
+  readonly stats: SyncStats;
+  readonly limits: SessionLimits;
+  /** Who this is and what is allowed. Rejects with RefusedError. */
+  authorize(): Promise<Grant>;
+  /** The session is live: deadlines for becoming so end here. */
+  live(grant: Grant): void;
+  /** The session has ended by our decision. */
+  refused(refusal: RefusedError): void;
+}
+
+export interface SessionLimits {
+  readonly maxOutboxBytes: number;
+  /** Messages that arrive before the session can take them, in bytes. */
+  readonly maxQueuedBytes: number;
+}
+
+type State =
+  | { readonly phase: 'authenticating' }
+  | { readonly phase: 'loading'; readonly grant: Grant }
+  | { readonly phase: 'live'; readonly grant: Grant; readonly room: Room; readonly live: Live }
+  | { readonly phase: 'closed' };
+
+/** What only a live session has. */
+interface Live {
+  readonly outbox: Outbox;
+  readonly acknowledgements: Acknowledgements;
+  /** Answers to SyncStep1 run one after the other; resolves when the last one that was asked for is done. */
+  joins: Promise<void>;
+  waitingJoins: number;
+  /** The client has been sent everything up to some moment, and must be sent everything after it. */
+  receiving: boolean;
+  /** Presence has changed before the session was receiving. */
+  presenceMissed: boolean;
+  /** A SyncStep1 of ours that the client has not answered yet. One at a time: its answer will contain what we miss. */
+  questionOpen: boolean;
+}
+
+/** One client's participation in one document. */
+export class Session implements Peer, JoinSink {
+  readonly #deps: SessionDeps;
+  #state: State = { phase: 'authenticating' };
+  /** What comes must wait: the session is not live yet, or a large update is being scanned. */
+  #busy = true;
+  #queue: MessageQueue | null = null;
+  #lastWriteMs = 0;
+  #drainWaiters: (() => void)[] = [];
+
+  constructor(deps: SessionDeps) {
+    this.#deps = deps;
+  }
+
+  /** Resolves when the session is live or closed; never rejects. */
+  async start(): Promise<void> {
+    try {
+      const grant = await this.#deps.authorize();
+      if (this.ended) return;
+      this.#state = { phase: 'loading', grant };
+      const room = await this.#deps.rooms.get(grant.docId);
+      if (this.ended) return;
+      this.#goLive(grant, room);
+    } catch (error) {
+      this.end(toRefusal(error));
+    }
+  }
+
+  #goLive(grant: Grant, room: Room): void {
+    const { connection, codec, stats, limits } = this.#deps;
+    const outbox = new Outbox({ connection, codec, stats, maxOutboxBytes: limits.maxOutboxBytes });
+    const live: Live = {
+      outbox,
+      acknowledgements: new Acknowledgements(),
+      joins: Promise.resolve(),
+      waitingJoins: 0,
+      receiving: false,
+      presenceMissed: false,
+      questionOpen: false,
+    };
+    this.#state = { phase: 'live', grant, room, live };
+    room.join(this);
+    this.#deps.live(grant);
+    this.#ask(room, live);
+    this.#sendPresence(room);
+    this.#takeQueued();
+  }
+
+  get userId(): string {
+    return this.#state.phase === 'loading' || this.#state.phase === 'live' ? this.#state.grant.userId : '';
+  }
+
+  get codec(): Codec {
+    return this.#deps.codec;
+  }
+
+  get ended(): boolean {
+    return this.#state.phase === 'closed';
+  }
+
+  /** One message of the client; valid only during the call. */
+  message(data: Uint8Array): void {
+    try {
+      if (this.#busy) {
+        this.#queue ??= new MessageQueue(this.#deps.connection, this.#deps.limits.maxQueuedBytes);
+        this.#queue.push(data);
+      } else {
+        this.#handle(data);
+      }
+    } catch (error) {
+      this.end(toRefusal(error));
+    }
+  }
+
+  #takeQueued(): void {
+    this.#busy = false;
+    const queue = this.#queue;
+    if (queue === null) return;
+    // A large update among them makes the session busy again; the rest waits on.
+    while (!this.#busy && !this.ended && queue.length > 0) this.#handle(queue.shift()!);
+    if (queue.length === 0) this.#queue = null;
+  }
+
+  #handle(data: Uint8Array): void {
+    const state = this.#state;
+    switch (state.phase) {
+      case 'live':
+        this.#handleMessage(this.codec.decode(data), state.grant, state.room, state.live);
+        return;
+      case 'authenticating':
+      case 'loading':
+        throw new Error('a message came past the queue');
+      case 'closed':
+        return;
+    }
+  }
+
+  #handleMessage(message: ClientMessage, grant: Grant, room: Room, live: Live): void {
+    switch (message.type) {
+      case 'sync-step-1':
+        this.#join(message.stateVector.slice(), room, live);
+        return;
+      case 'update':
+        if (message.update.length > OFFLOAD_BYTES) {
+          void this.#scanLarge(message.update.slice(), message.answer);
+        } else {
+          this.#submit(message.update, scanUpdate(message.update), message.answer, grant, room, live);
+        }
+        return;
+      case 'presence':
+        if (room.presence.apply(this, message.states, Date.now())) room.announced(this);
+        room.presenceChanged();
+        return;
+      case 'query-presence':
+        this.write(this.codec.presence(room.presence.encodeAll() ?? NOBODY));
+        return;
+      case 'probe':
+        live.acknowledgements.probe(message.payload);
+        this.#acknowledge(room, live);
+        return;
+    }
+  }
+
+  /** What follows a large update waits until it is scanned: order within a session is kept. */
+  async #scanLarge(update: Uint8Array, answer: boolean): Promise<void> {
+    this.#busy = true;
+    try {
+      const facts = await this.#deps.offload.scan(update);
+      const state = this.#state;
+      if (state.phase !== 'live') return;
+      this.#submit(update, facts, answer, state.grant, state.room, state.live);
+      this.#takeQueued();
+    } catch (error) {
+      this.end(toRefusal(error));
+    }
+  }
+
+  #submit(update: Uint8Array, facts: UpdateFacts, answer: boolean, grant: Grant, room: Room, live: Live): void {
+    if (answer) live.questionOpen = false;
+    const complete =
+      grant.access === 'write' ? this.#write(update, facts, answer, room, live) : this.#read(facts, room, live);
+    if (answer) live.acknowledgements.answered(complete);
+    this.#acknowledge(room, live);
+  }
+
+  /** Returns whether nothing of the update waits for missing edits. */
+  #write(update: Uint8Array, facts: UpdateFacts, answer: boolean, room: Room, live: Live): boolean {
+    const submission = room.submit(update, facts, answer, this.userId);
+    switch (submission) {
+      case 'appended':
+      case 'known':
+        live.acknowledgements.sent(room.acceptedSeq);
+        return true;
+      case 'appended-with-gap':
+      case 'known-waiting':
+        live.acknowledgements.sent(room.acceptedSeq);
+        live.acknowledgements.gap('waiting');
+        return false;
+      case 'gap':
+        live.acknowledgements.gap('asked');
+        if (!live.questionOpen) this.#ask(room, live);
+        return false;
+    }
+  }
+
+  /** A reader's update changes nothing (I5). One that holds nothing new is as good as any: stock clients send them. */
+  #read(facts: UpdateFacts, room: Room, live: Live): boolean {
+    if (room.knows(facts)) return true;
+    this.#deps.stats.updatesRefused++;
+    live.acknowledgements.refuse();
+    this.write(this.codec.denied('read only'));
+    return false;
+  }
+
+  #ask(room: Room, live: Live): void {
+    live.questionOpen = true;
+    this.write(this.codec.syncStep1(room.durable.encodeStateVector()));
+  }
+
+  #join(stateVector: Uint8Array, room: Room, live: Live): void {
+    if (live.waitingJoins >= MAX_WAITING_JOINS) throw new RefusedError('limit-reached', 'too many sync requests');
+    live.waitingJoins++;
+    this.#deps.stats.joins++;
+    live.joins = live.joins.then(async () => {
+      if (this.ended) return;
+      try {
+        await answerSyncStep1(room, stateVector, this, this.#deps.offload, () => this.#receive(room, live));
+      } catch (error) {
+        this.end(toRefusal(error));
+      }
+      live.waitingJoins--;
+    });
+  }
+
+  /** The client has everything up to this moment; from now on it gets what the room sends. */
+  #receive(room: Room, live: Live): void {
+    live.receiving = true;
+    if (live.presenceMissed) this.#sendPresence(room);
+    live.presenceMissed = false;
+  }
+
+  #sendPresence(room: Room): void {
+    const present = room.presence.encodeAll();
+    if (present !== null) this.write(this.codec.presence(present));
+  }
+
+  #acknowledge(room: Room, live: Live): void {
+    const { acknowledgements } = live;
+    if (!acknowledgements.isWaiting) return;
+    if (!room.durable.hasGap) acknowledgements.gapsClosed();
+    const payloads = acknowledgements.take(room.durableSeq);
+    this.#deps.stats.probesAnswered += payloads.length;
+    for (const payload of payloads) this.write(this.codec.saved(payload));
+    if (acknowledgements.isWaiting) room.awaitCommit(this);
+  }
+
+  committed(): void {
+    if (this.#state.phase === 'live') this.#acknowledge(this.#state.room, this.#state.live);
+  }
+
+  deliver(broadcast: Broadcast): void {
+    if (this.#state.phase !== 'live') return;
+    const { live } = this.#state;
+    if (!live.receiving) {
+      live.presenceMissed ||= broadcast.presence !== null;
+      return;
+    }
+    this.#lastWriteMs = this.#deps.rooms.coarseNowMs;
+    try {
+      live.outbox.deliver(broadcast);
+    } catch (error) {
+      this.end(toRefusal(error));
+    }
+  }
+
+  deliverPresence(states: Uint8Array): void {
+    this.write(this.codec.presence(states));
+  }
+
+  /** Writes past the outbox: answers to this client alone, which it asked for. */
+  write(frames: Uint8Array): void {
+    if (this.ended) return;
+    this.#lastWriteMs = this.#deps.rooms.coarseNowMs;
+    this.#deps.connection.write(frames);
+  }
+
+  sweep(nowMs: number): void {
+    if (nowMs - this.#lastWriteMs >= KEEP_ALIVE_MS) this.write(this.codec.presence(NOBODY));
+  }
+
+  drained(): Promise<void> {
+    if (this.ended || this.#deps.connection.bufferedBytes === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#drainWaiters.push(resolve));
+  }
+
+  /** The socket has taken everything that was written. */
+  socketDrained(): void {
+    for (const resolve of this.#drainWaiters.splice(0)) resolve();
+    if (this.#state.phase !== 'live') return;
+    const { room, live } = this.#state;
+    live.outbox.flush(() => room.presence.encodeAll());
+  }
+
+  /** The socket is gone. */
+  socketClosed(): void {
+    this.#close();
+  }
+
+  end(refusal: RefusedError): void {
+    if (this.ended) return;
+    const { sessionsEnded } = this.#deps.stats;
+    sessionsEnded.set(refusal.code, (sessionsEnded.get(refusal.code) ?? 0) + 1);
+    this.#deps.refused(refusal);
+    this.#close();
+    this.#deps.connection.close(closeReason(refusal.code, refusal.message));
+  }
+
+  #close(): void {
+    const state = this.#state;
+    if (state.phase === 'closed') return;
+    this.#state = { phase: 'closed' };
+    this.#queue = null;
+    if (state.phase === 'live') state.room.leave(this);
+    for (const resolve of this.#drainWaiters.splice(0)) resolve();
+  }
+}

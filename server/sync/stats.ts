@@ -1,0 +1,31 @@
+import type { RefusalCode } from '../errors.ts';
+
+/**
+ * What sync counts. Plain numbers, because they change on the way of every edit; `metrics.ts` reads them when somebody
+ * asks. Everything only grows.
+ */
+export class SyncStats {
+  /** Updates by what became of them. */
+  updatesAppended = 0;
+  updatesKnown = 0;
+  /** Not appended: they build on edits that are missing, and the client was asked for all that is. */
+  updatesWithGap = 0;
+  /** Appended although they build on missing edits: a client's answer had nothing better. */
+  gapsStored = 0;
+  /** Dropped: their sender may only read. */
+  updatesRefused = 0;
+  updateBytesIn = 0;
+  /** Merged messages to rooms, and their copies to sessions. */
+  broadcasts = 0;
+  deliveries = 0;
+  /** Presence that a slow session did not get; it gets the whole presence once it has caught up. */
+  presenceDropped = 0;
+  joins = 0;
+  probesAnswered = 0;
+  roomsLoaded = 0;
+  roomsUnloaded = 0;
+  /** Documents that could not be opened. */
+  loadsFailed = 0;
+  /** Sessions that were ended by us, by reason. */
+  readonly sessionsEnded = new Map<RefusalCode, number>();
+}

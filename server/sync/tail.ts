@@ -1,0 +1,75 @@
+import { mergeInLevels } from '../../persistence/update/merge.ts';
+
+/** Consecutive entries of the log, merged into one update. */
+export interface Block {
+  readonly lastSeq: number;
+  readonly update: Uint8Array;
+}
+
+/** Merging is linear up to about here; five hundred at once take 9 ms (DESIGN.md, Storage). */
+const BLOCKS_PER_MERGE = 50;
+/** Levels of merging: blocks of 50, then of 2,500. A third level would merge for longer than an event loop may wait. */
+const LEVELS = 2;
+/** Larger blocks stay as they are: merging them costs time and saves nothing. */
+const MAX_MERGE_BYTES = 256 * 1024;
+
+/** The entries after the snapshot, merged in levels as they come, so that a join sends few messages. */
+export class Tail {
+  /** Blocks of the highest level (oldest) first; the last array holds the newest. */
+  readonly #levels: Block[][] = Array.from({ length: LEVELS + 1 }, () => []);
+  #bytes = 0;
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get lastSeq(): number {
+    return this.#levels.findLast((blocks) => blocks.length > 0)?.at(-1)?.lastSeq ?? 0;
+  }
+
+  push(block: Block): void {
+    this.#bytes += block.update.length;
+    this.#pushAt(LEVELS, block);
+  }
+
+  #pushAt(level: number, block: Block): void {
+    const blocks = this.#levels[level]!;
+    blocks.push(block);
+    if (level === 0 || blocks.length < BLOCKS_PER_MERGE) return;
+    this.#levels[level] = [];
+    const bytes = sumBytes(blocks);
+    if (bytes > MAX_MERGE_BYTES) {
+      this.#moveUp(level, blocks);
+      return;
+    }
+    const update = mergeInLevels(blocks.map((each) => each.update));
+    this.#bytes += update.length - bytes;
+    this.#pushAt(level - 1, { lastSeq: block.lastSeq, update });
+  }
+
+  /** Blocks too large to merge go to the top as they are, behind what must come before them. */
+  #moveUp(level: number, blocks: readonly Block[]): void {
+    for (let above = 1; above < level; above++) {
+      this.#levels[0]!.push(...this.#levels[above]!);
+      this.#levels[above] = [];
+    }
+    this.#levels[0]!.push(...blocks);
+  }
+
+  /** The blocks that hold entries after `seq`, in order. The first may hold some before it too. */
+  after(seq: number): Block[] {
+    return this.#levels.flat().filter((block) => block.lastSeq > seq);
+  }
+
+  /** Forgets the blocks that hold nothing after `seq`. */
+  trim(seq: number): void {
+    for (const [level, blocks] of this.#levels.entries()) {
+      this.#levels[level] = blocks.filter((block) => block.lastSeq > seq);
+    }
+    this.#bytes = sumBytes(this.#levels.flat());
+  }
+}
+
+function sumBytes(blocks: readonly Block[]): number {
+  return blocks.reduce((sum, block) => sum + block.update.length, 0);
+}
