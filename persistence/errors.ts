@@ -44,6 +44,8 @@ export type MalformedUpdateCode =
   | 'bad-struct'
   | 'empty-struct'
   | 'repeated-client'
+  /** Clients do not descend, or deleted ranges do not ascend. */
+  | 'unsorted'
   | 'bad-origin'
   | 'bad-text'
   | 'bad-json'
@@ -62,5 +64,44 @@ export class MalformedUpdateError extends Error {
     super(`Malformed update: ${code} at byte ${offset}`);
     this.code = code;
     this.offset = offset;
+  }
+}
+
+/** Why a document could not be compacted. Stable: callers switch over it. Nothing may be replaced in any case. */
+export type CompactionErrorCode =
+  /** The last snapshot does not fold by itself: another try with more entries is no use. */
+  | 'COMPACTION_SNAPSHOT_BAD'
+  /** No verified result within the attempts allowed, or what poisons is not an entry but waits in the snapshot. */
+  | 'COMPACTION_UNVERIFIED'
+  /** The worker ran out of time or memory, crashed or was closed; `cause` is the WorkerJobError. Another try may do. */
+  | 'COMPACTION_WORKER_LOST';
+
+export class CompactionError extends Error {
+  override readonly name = 'CompactionError';
+  readonly code: CompactionErrorCode;
+
+  constructor(code: CompactionErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+export type WorkerJobErrorCode =
+  /** The job took longer than it may; its thread was ended. */
+  | 'WORKER_TIMEOUT'
+  /** The thread crashed or ran out of memory. */
+  | 'WORKER_DIED'
+  | 'WORKER_CLOSED'
+  /** The job threw. The thread goes on. */
+  | 'WORKER_JOB_THREW';
+
+/** A job in a worker thread had no result. Only this job is concerned: the next one gets a fresh thread if need be. */
+export class WorkerJobError extends Error {
+  override readonly name = 'WorkerJobError';
+  readonly code: WorkerJobErrorCode;
+
+  constructor(code: WorkerJobErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
   }
 }

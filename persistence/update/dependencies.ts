@@ -1,0 +1,130 @@
+/** Where a client's structs are held up, and by what. The chain is a client's structs in order. */
+interface Chain {
+  /** Its links in `Dependencies`, ascending by clock: indices [next, end). Those before `next` are satisfied. */
+  next: number;
+  readonly end: number;
+}
+
+/**
+ * What the structs of one update build on in other clients. Since a struct also builds on everything before it in its own
+ * client, only those links count that reach further into another client than the ones before.
+ */
+export class Dependencies {
+  /** Flat quadruples: client, clock, and the client and clock that it builds on. In the order of the update. */
+  readonly #links: number[] = [];
+  /** How far the current client reaches into each other client; made when it reaches into a second one. */
+  #reach: Map<number, number> | undefined;
+  #lastClient = -1;
+  #lastClock = -1;
+
+  /** From here on, links of the next client follow. */
+  nextClient(): void {
+    this.#reach = undefined;
+    this.#lastClient = -1;
+  }
+
+  /** The struct at `client`, `clock` builds on another client's struct. */
+  add(client: number, clock: number, onClient: number, onClock: number): void {
+    if (onClient === this.#lastClient) {
+      if (onClock <= this.#lastClock) return;
+    } else {
+      if (this.#lastClient !== -1) {
+        this.#reach ??= new Map();
+        this.#reach.set(this.#lastClient, this.#lastClock);
+      }
+      const reached = this.#reach?.get(onClient) ?? -1;
+      this.#lastClient = onClient;
+      this.#lastClock = Math.max(reached, onClock);
+      if (onClock <= reached) return;
+    }
+    this.#lastClock = onClock;
+    this.#links.push(client, clock, onClient, onClock);
+  }
+
+  /**
+   * What is not in the update itself: flat pairs client, clock, for each client the highest clock. Null if structs inside
+   * the update wait for each other. `intervals` are those of the update, by client.
+   */
+  missingFrom(intervals: readonly number[]): number[] | null {
+    const links = this.#links;
+    if (links.length === 0) return [];
+    const spans = clientSpans(intervals);
+    const missing = new Map<number, number>();
+    const chains = new Map<number, Chain>();
+    let inside = false;
+    for (let i = 0; i < links.length;) {
+      const client = links[i] as number;
+      const first = i;
+      for (; i < links.length && links[i] === client; i += 4) {
+        const onClient = links[i + 2] as number;
+        const onClock = links[i + 3] as number;
+        if (brings(intervals, spans.get(onClient), onClock)) inside = true;
+        else missing.set(onClient, Math.max(missing.get(onClient) ?? 0, onClock));
+      }
+      chains.set(client, { next: first, end: i });
+    }
+    if (inside && this.#hasCircle(chains)) return null;
+    return [...missing].flat();
+  }
+
+  /**
+   * Goes along the chains as Yjs does when it integrates: where a link holds a chain up, the other chain goes first. If
+   * that one is held up already, at or before the struct that is wanted, they wait for each other. Each step is over one
+   * link or takes one more chain onto the stack, so the time is linear.
+   */
+  #hasCircle(chains: ReadonlyMap<number, Chain>): boolean {
+    const links = this.#links;
+    const stack: Chain[] = [];
+    const onStack = new Set<Chain>();
+    for (const chain of chains.values()) {
+      stack.push(chain);
+      onStack.add(chain);
+      for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
+        if (top.next === top.end) {
+          onStack.delete(top);
+          stack.pop();
+          continue;
+        }
+        const other = chains.get(links[top.next + 2] as number);
+        // A chain goes freely up to the struct of its first unsatisfied link.
+        if (
+          other === undefined ||
+          other.next === other.end ||
+          (links[other.next + 1] as number) > (links[top.next + 3] as number)
+        ) {
+          top.next += 4;
+        } else if (onStack.has(other)) {
+          return true;
+        } else {
+          stack.push(other);
+          onStack.add(other);
+        }
+      }
+    }
+    return false;
+  }
+}
+
+/** Where each client's triples stand in the intervals of an update. */
+function clientSpans(intervals: readonly number[]): Map<number, [start: number, end: number]> {
+  const spans = new Map<number, [number, number]>();
+  for (let i = 0; i < intervals.length; i += 3) {
+    const client = intervals[i] as number;
+    const span = spans.get(client);
+    if (span === undefined) spans.set(client, [i, i + 3]);
+    else span[1] = i + 3;
+  }
+  return spans;
+}
+
+function brings(intervals: readonly number[], span: readonly [number, number] | undefined, clock: number): boolean {
+  if (span === undefined) return false;
+  let low = span[0] / 3;
+  let high = span[1] / 3;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((intervals[middle * 3 + 2] as number) > clock) high = middle;
+    else low = middle + 1;
+  }
+  return low * 3 < span[1] && (intervals[low * 3 + 1] as number) <= clock;
+}

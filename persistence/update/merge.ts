@@ -1,0 +1,37 @@
+import { mergeUpdates } from 'yjs';
+import { encodeDeleteRanges } from './delete-set.ts';
+import type { UpdateFacts } from './scan.ts';
+
+/**
+ * How many updates are merged at once. Yjs's mergeUpdates is quadratic: at 50 it costs 2-7 us an update, 500 at once take
+ * 9 ms, 260,000 over ten minutes.
+ */
+const mergeWidth = 50;
+
+/** Merges scanned updates into one that brings the same structs and deletions. May return one of those given. */
+export function mergeInLevels(updates: readonly Uint8Array[]): Uint8Array {
+  let level: readonly Uint8Array[] = updates;
+  while (level.length > mergeWidth) {
+    const next: Uint8Array[] = [];
+    for (let i = 0; i < level.length; i += mergeWidth) next.push(mergeUpdates(level.slice(i, i + mergeWidth)));
+    level = next;
+  }
+  return mergeUpdates([...level]);
+}
+
+/** The same structs with another delete set: flat triples client, start, end, grouped by client, ascending. */
+export function trimDeletes(update: Uint8Array, facts: UpdateFacts, newDeletes: readonly number[]): Uint8Array {
+  return concat(update.subarray(0, facts.deleteSetOffset), encodeDeleteRanges(newDeletes));
+}
+
+/** An update without structs from an encoded delete set. */
+export function deleteSetUpdate(deleteSet: Uint8Array): Uint8Array {
+  return concat(Uint8Array.of(0), deleteSet);
+}
+
+function concat(head: Uint8Array, tail: Uint8Array): Uint8Array {
+  const joined = new Uint8Array(head.length + tail.length);
+  joined.set(head);
+  joined.set(tail, head.length);
+  return joined;
+}

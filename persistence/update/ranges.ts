@@ -1,0 +1,203 @@
+import { encodeDeleteRanges, readDeleteRanges } from './delete-set.ts';
+import { Reader } from './reader.ts';
+import type { ScanLimits } from './struct-reader.ts';
+
+/** Nothing to refuse: what is read here was written by us, or scanned. */
+const unlimited: ScanLimits = Object.freeze({
+  maxClients: Infinity,
+  maxStructs: Infinity,
+  maxValueDepth: Infinity,
+  maxTypeDepth: Infinity,
+});
+
+/** The ranges of one client: pairs start, end, ascending, never touching. */
+interface Ranges {
+  data: Uint32Array;
+  /** Numbers in use; two a range. */
+  used: number;
+}
+
+/** Per client a set of clocks, as half-open ranges [start, end). Eight bytes a range; clocks up to 2^32 - 1. */
+export class RangeSet {
+  #clients: Map<number, Ranges> | undefined;
+
+  /** From flat triples client, start, end. */
+  static from(flat: readonly number[]): RangeSet {
+    const set = new RangeSet();
+    set.addAll(flat);
+    return set;
+  }
+
+  /** From a delete set of format V1. @throws MalformedUpdateError */
+  static decodeDeleteSet(bytes: Uint8Array): RangeSet {
+    const reader = new Reader(bytes);
+    const ranges = readDeleteRanges(reader, unlimited);
+    if (reader.pos < reader.end) reader.fail('trailing-bytes');
+    return RangeSet.from(ranges);
+  }
+
+  get isEmpty(): boolean {
+    return this.#clients === undefined || this.#clients.size === 0;
+  }
+
+  get rangeCount(): number {
+    let count = 0;
+    for (const ranges of this.#clients?.values() ?? []) count += ranges.used / 2;
+    return count;
+  }
+
+  /** Returns whether any of it is new. */
+  add(client: number, start: number, end: number): boolean {
+    if (start >= end) return false;
+    this.#clients ??= new Map();
+    const ranges = this.#clients.get(client);
+    if (ranges === undefined) {
+      this.#clients.set(client, { data: Uint32Array.of(start, end), used: 2 });
+      return true;
+    }
+    const { data, used } = ranges;
+    const lastEnd = data[used - 1] as number;
+    // The common case: next to the last range, or behind it.
+    if (start === lastEnd) {
+      data[used - 1] = end;
+      return true;
+    }
+    if (start > lastEnd) {
+      splice(ranges, used, used, start, end);
+      return true;
+    }
+    return insert(ranges, start, end);
+  }
+
+  /** Adds flat triples client, start, end. Returns whether any of it is new. */
+  addAll(flat: readonly number[]): boolean {
+    let anyNew = false;
+    for (let i = 0; i < flat.length; i += 3) {
+      if (this.add(flat[i] as number, flat[i + 1] as number, flat[i + 2] as number)) anyNew = true;
+    }
+    return anyNew;
+  }
+
+  contains(client: number, start: number, end: number): boolean {
+    const ranges = this.#clients?.get(client);
+    if (ranges === undefined) return start >= end;
+    const at = firstEndingAfter(ranges, start);
+    return at < ranges.used
+      ? (ranges.data[at] as number) <= start && end <= (ranges.data[at + 1] as number)
+      : start >= end;
+  }
+
+  /** Whether every clock of the other set is in this one. */
+  covers(other: RangeSet): boolean {
+    for (const [client, { data, used }] of other.#clients ?? []) {
+      for (let i = 0; i < used; i += 2)
+        if (!this.contains(client, data[i] as number, data[i + 1] as number)) return false;
+    }
+    return true;
+  }
+
+  equals(other: RangeSet): boolean {
+    return this.covers(other) && other.covers(this);
+  }
+
+  /** The part of flat triples client, start, end that is not in this set, again as flat triples. */
+  missing(flat: readonly number[]): number[] {
+    const result: number[] = [];
+    for (let i = 0; i < flat.length; i += 3) {
+      const client = flat[i] as number;
+      let start = flat[i + 1] as number;
+      const end = flat[i + 2] as number;
+      const ranges = this.#clients?.get(client);
+      if (ranges !== undefined) {
+        for (let at = firstEndingAfter(ranges, start); at < ranges.used && start < end; at += 2) {
+          const knownStart = ranges.data[at] as number;
+          if (knownStart >= end) break;
+          if (start < knownStart) result.push(client, start, knownStart);
+          start = ranges.data[at + 1] as number;
+        }
+      }
+      if (start < end) result.push(client, start, end);
+    }
+    return result;
+  }
+
+  /** The end of the client's last range; 0 if it has none. */
+  endOf(client: number): number {
+    const ranges = this.#clients?.get(client);
+    return ranges === undefined ? 0 : (ranges.data[ranges.used - 1] as number);
+  }
+
+  deleteClient(client: number): void {
+    this.#clients?.delete(client);
+  }
+
+  /** All ranges as flat triples client, start, end; those of a client stand together, ascending. */
+  toFlat(): number[] {
+    const flat: number[] = [];
+    for (const [client, { data, used }] of this.#clients ?? []) {
+      for (let i = 0; i < used; i += 2) flat.push(client, data[i] as number, data[i + 1] as number);
+    }
+    return flat;
+  }
+
+  clone(): RangeSet {
+    const copy = new RangeSet();
+    if (this.#clients !== undefined) {
+      copy.#clients = new Map();
+      for (const [client, { data, used }] of this.#clients)
+        copy.#clients.set(client, { data: data.slice(0, used), used });
+    }
+    return copy;
+  }
+
+  /** As a delete set of format V1, the highest client first, as Yjs writes it. */
+  encodeDeleteSet(): Uint8Array {
+    return encodeDeleteRanges(this.toFlat());
+  }
+}
+
+/** Offset of the first range whose end lies beyond `clock`; `used` if there is none. */
+function firstEndingAfter({ data, used }: Ranges, clock: number): number {
+  let low = 0;
+  let high = used >>> 1;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((data[middle * 2 + 1] as number) > clock) high = middle;
+    else low = middle + 1;
+  }
+  return low * 2;
+}
+
+/** Puts a range among others, joined with all that it overlaps or touches. Returns whether any of it is new. */
+function insert(ranges: Ranges, start: number, end: number): boolean {
+  const { data, used } = ranges;
+  const from = start === 0 ? 0 : firstEndingAfter(ranges, start - 1);
+  if (from < used && (data[from] as number) <= start && end <= (data[from + 1] as number)) return false;
+  let to = from;
+  let joinedStart = start;
+  let joinedEnd = end;
+  while (to < used && (data[to] as number) <= end) {
+    joinedStart = Math.min(joinedStart, data[to] as number);
+    joinedEnd = Math.max(joinedEnd, data[to + 1] as number);
+    to += 2;
+  }
+  splice(ranges, from, to, joinedStart, joinedEnd);
+  return true;
+}
+
+/** Replaces the numbers [from, to) by one range. */
+function splice(ranges: Ranges, from: number, to: number, start: number, end: number): void {
+  const { data, used } = ranges;
+  const nextUsed = used - (to - from) + 2;
+  let target = data;
+  if (nextUsed > data.length) {
+    // Grows by half: a client's first ranges stay small, and 10,000 of them are not copied 10,000 times.
+    target = new Uint32Array(Math.max(8, nextUsed + (used >>> 2) * 2));
+    target.set(data.subarray(0, from));
+  }
+  if (target !== data || to !== from + 2) target.set(data.subarray(to, used), from + 2);
+  target[from] = start;
+  target[from + 1] = end;
+  ranges.data = target;
+  ranges.used = nextUsed;
+}

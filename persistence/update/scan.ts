@@ -1,0 +1,73 @@
+import { readDeleteRanges } from './delete-set.ts';
+import { Dependencies } from './dependencies.ts';
+import { checkTypeDepth } from './type-depth.ts';
+import { defaultScanLimits, noClient, StructReader, structKind, type ScanLimits } from './struct-reader.ts';
+
+export { defaultScanLimits, type ScanLimits } from './struct-reader.ts';
+
+/** What an update says about itself. Clock ranges are half open, [start, end). */
+export interface UpdateFacts {
+  /**
+   * The clocks that it brings: flat triples client, start, end. Clients descend, the ranges of a client ascend and do
+   * not touch. A Skip brings nothing.
+   */
+  readonly intervals: readonly number[];
+  /** What it deletes: flat triples client, start, end. The ranges of a client stand together, ascend and do not touch. */
+  readonly deletes: readonly number[];
+  /**
+   * What it builds on without bringing it: flat pairs client, clock, for each client the highest clock. That one is
+   * enough, for nobody has a clock without all before it. Earlier clocks of the clients that it brings are not named:
+   * an interval builds on everything before its start.
+   */
+  readonly dependencies: readonly number[];
+  /** Where the delete set begins, in bytes. Everything before it is structs. */
+  readonly deleteSetOffset: number;
+  readonly structCount: number;
+}
+
+/**
+ * Reads an update of format V1 once and checks it, so that Yjs can be trusted with it: applying, merging and diffing what
+ * passes neither throws nor hangs, with two exceptions that depend on the document and are left to compaction: structs that
+ * contradict others of the same id, and types that nest deeper and deeper over many updates.
+ *
+ * Also refused: structs of one update that wait for each other, which would stay pending for ever.
+ *
+ * @throws MalformedUpdateError
+ */
+export function scanUpdate(update: Uint8Array, limits: ScanLimits = defaultScanLimits): UpdateFacts {
+  const reader = new StructReader(update, limits);
+  const intervals: number[] = [];
+  const dependencies = new Dependencies();
+  let nestedCount = 0;
+  while (reader.nextClient()) {
+    dependencies.nextClient();
+    let end = -1;
+    while (reader.nextStruct()) {
+      if (reader.kind === structKind.skip) continue;
+      const { client, clock } = reader;
+      if (clock === end) intervals[intervals.length - 1] = clock + reader.length;
+      else intervals.push(client, clock, clock + reader.length);
+      end = clock + reader.length;
+      if (reader.kind === structKind.gc) continue;
+      const { originClient, rightClient, parentClient } = reader;
+      if (originClient !== client && originClient !== noClient) {
+        dependencies.add(client, clock, originClient, reader.originClock);
+      }
+      if (rightClient !== client && rightClient !== noClient) {
+        dependencies.add(client, clock, rightClient, reader.rightClock);
+      }
+      if (parentClient !== noClient) {
+        nestedCount++;
+        if (parentClient !== client) dependencies.add(client, clock, parentClient, reader.parentClock);
+      }
+    }
+  }
+  const deleteSetOffset = reader.pos;
+  const deletes = readDeleteRanges(reader, limits);
+  if (reader.pos < reader.end) reader.fail('trailing-bytes');
+  const missing = dependencies.missingFrom(intervals);
+  if (missing === null) return reader.fail('bad-origin');
+  // Each level takes a struct that names its parent: fewer of these than levels allowed cannot be too deep.
+  if (nestedCount > limits.maxTypeDepth) checkTypeDepth(update, limits);
+  return { intervals, deletes, dependencies: missing, deleteSetOffset, structCount: reader.structCount };
+}
