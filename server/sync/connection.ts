@@ -13,7 +13,10 @@ export interface Connection {
   write(frames: Uint8Array): void;
   /** Sends a close frame; ends the socket by force if the peer does not answer in time. Twice is fine. */
   close(reason: CloseReason): void;
-  /** Stops and starts reading from the socket: back pressure on a client that sends faster than we take. */
+  /**
+   * Stops and starts reading from the socket: back pressure on a client that sends faster than we take. Messages that
+   * were read already (up to 64 KiB) still come after `pause`, and one that is paused is not seen to vanish.
+   */
   pause(): void;
   resume(): void;
 }
@@ -22,7 +25,7 @@ export interface Connection {
 export interface ConnectionHandler {
   /** One binary message. Valid only during the call. */
   message(data: Uint8Array): void;
-  /** The kernel has taken everything that was buffered. */
+  /** The kernel has taken everything that was buffered. Comes only if more than 16 KiB were buffered in between. */
   drained(): void;
   closed(code: number, reason: string): void;
 }
