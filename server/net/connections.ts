@@ -1,0 +1,116 @@
+import type { Socket } from 'node:net';
+import { RefusedError } from '../errors.ts';
+import type { Logger } from '../logger.ts';
+import type { CloseReason } from '../sync/connection.ts';
+import { increment } from './stats.ts';
+import type { NetStats } from './stats.ts';
+import { WsConnection } from './ws-connection.ts';
+import type { OwnedWebSocket, WsConnectionOwner } from './ws-connection.ts';
+
+/** How often connections are looked at. Deadlines are kept to this precision. */
+const TICK_MS = 1_000;
+/** Proxies end idle connections, the first of them after 60 s: two pings fit in. */
+const PING_TICKS = 25;
+/** So a peer that has vanished is noticed after 50 to 75 s. */
+const MAX_SILENT_PINGS = 2;
+
+export interface ConnectionsDeps {
+  readonly logger: Logger;
+  readonly stats: NetStats;
+  /** How long a connection may take until its session is live. */
+  readonly handshakeTimeoutMs: number;
+}
+
+/** All open connections: pings them, ends those that are silent or do not become live, and in the end all of them. */
+export class Connections implements WsConnectionOwner {
+  readonly #deps: ConnectionsDeps;
+  readonly #all = new Set<WsConnection>();
+  /** Not live yet, the oldest first. */
+  readonly #pending = new Set<WsConnection>();
+  readonly #ticker: NodeJS.Timeout;
+  readonly #handshakeTicks: number;
+  #tick = 0;
+  #made = 0;
+  #emptied: (() => void) | null = null;
+
+  constructor(deps: ConnectionsDeps) {
+    this.#deps = deps;
+    this.#handshakeTicks = Math.max(1, Math.ceil(deps.handshakeTimeoutMs / TICK_MS));
+    this.#ticker = setInterval(() => this.tick(), TICK_MS);
+    this.#ticker.unref();
+  }
+
+  get size(): number {
+    return this.#all.size;
+  }
+
+  add(webSocket: OwnedWebSocket, socket: Socket): WsConnection {
+    const connection = new WsConnection(`c${++this.#made}`, webSocket, socket, this);
+    connection.dueTick = this.#tick + this.#handshakeTicks;
+    this.#all.add(connection);
+    this.#pending.add(connection);
+    this.#deps.stats.connectionsOpened++;
+    return connection;
+  }
+
+  /** Once a second. Connections are pinged at the pace at which they came, not all in one tick. */
+  tick(): void {
+    this.#tick++;
+    for (const connection of this.#pending) {
+      if (connection.dueTick > this.#tick) break;
+      this.#pending.delete(connection);
+      this.#schedulePing(connection);
+      connection.refuse(new RefusedError('not-live'));
+    }
+    for (const connection of this.#all) {
+      if (connection.dueTick > this.#tick || this.#pending.has(connection)) continue;
+      if (connection.silentPings >= MAX_SILENT_PINGS) {
+        this.#deps.stats.connectionsSilent++;
+        connection.terminate();
+        continue;
+      }
+      this.#schedulePing(connection);
+      connection.ping();
+    }
+  }
+
+  #schedulePing(connection: WsConnection): void {
+    connection.dueTick = this.#tick + PING_TICKS;
+  }
+
+  established(connection: WsConnection): void {
+    if (this.#pending.delete(connection)) this.#schedulePing(connection);
+  }
+
+  refused(connection: WsConnection, refusal: RefusedError): void {
+    increment(this.#deps.stats.connectionsRefused, refusal.code);
+    const fields = { connectionId: connection.id, error: refusal.code, err: refusal.cause };
+    if (refusal.code === 'internal') this.#deps.logger.error(fields, 'connection handler failed');
+    else this.#deps.logger.info(fields, 'connection refused');
+  }
+
+  closed(connection: WsConnection, code: number): void {
+    this.#deps.stats.closed(code);
+    this.#all.delete(connection);
+    this.#pending.delete(connection);
+    if (this.#all.size === 0) this.#emptied?.();
+  }
+
+  /** Closes all with this reason; resolves when all are gone. Those that are left after `deadlineMs` are cut off. */
+  async end(reason: CloseReason, deadlineMs: number): Promise<void> {
+    clearInterval(this.#ticker);
+    if (this.#all.size === 0) return;
+    const emptied = new Promise<void>((resolve) => {
+      this.#emptied = resolve;
+    });
+    for (const connection of this.#all) connection.close(reason);
+    const deadline = setTimeout(() => this.terminate(), deadlineMs);
+    await emptied;
+    clearTimeout(deadline);
+  }
+
+  /** Cuts all off. */
+  terminate(): void {
+    for (const connection of this.#all) connection.terminate();
+  }
+}

@@ -1,0 +1,95 @@
+import { createServer as createHttpServer } from 'node:http';
+import type { RequestListener, Server, ServerOptions } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { NetStats } from './stats.ts';
+import type { Upgrade } from './upgrade.ts';
+
+/** A certificate with its chain and its key, PEM. */
+export interface Credentials {
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface ListenerDeps {
+  /** Answers everything that is no upgrade. */
+  readonly requests: RequestListener;
+  readonly upgrade: Upgrade;
+  readonly stats: NetStats;
+  /** How long the TLS handshake, and after it the header of a request, may take. */
+  readonly handshakeTimeoutMs: number;
+}
+
+/** The address cannot be listened on; the message is for people. `cause` is the error of the system. */
+export class ListenError extends Error {
+  override readonly name = 'ListenError';
+}
+
+/** One listening port, plain or TLS. */
+export class Listener {
+  readonly #server: Server;
+  readonly #deps: ListenerDeps;
+
+  /** With `credentials` it speaks TLS. */
+  constructor(deps: ListenerDeps, credentials: Credentials | null) {
+    this.#deps = deps;
+    const options: ServerOptions = {
+      headersTimeout: deps.handshakeTimeoutMs,
+      // A body may take longer than a header.
+      requestTimeout: deps.handshakeTimeoutMs * 3,
+      connectionsCheckingInterval: Math.min(1_000, deps.handshakeTimeoutMs),
+    };
+    this.#server =
+      credentials === null
+        ? createHttpServer(options, deps.requests)
+        : createHttpsServer(
+            {
+              ...options,
+              ...credentials,
+              minVersion: 'TLSv1.2',
+              ALPNProtocols: ['http/1.1'],
+              handshakeTimeout: deps.handshakeTimeoutMs,
+            },
+            deps.requests,
+          );
+    this.#server.on('upgrade', deps.upgrade.handle);
+    this.#server.on('tlsClientError', () => deps.stats.tlsHandshakesFailed++);
+  }
+
+  /** Resolves with the port, which matters if `port` was 0. Rejects with ListenError. */
+  listen(host: string, port: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', (error: NodeJS.ErrnoException) => reject(explain(error, host, port)));
+      this.#server.listen(port, host, () => {
+        this.#server.removeAllListeners('error');
+        // After listening there is nothing that could fail but accepting: out of file descriptors, say.
+        this.#server.on('error', () => this.#deps.stats.acceptsFailed++);
+        resolve((this.#server.address() as AddressInfo).port);
+      });
+    });
+  }
+
+  /**
+   * Takes no new connections. Resolves when the last one is gone, WebSockets included; plain HTTP is cut off after
+   * `deadlineMs`.
+   */
+  async close(deadlineMs: number): Promise<void> {
+    const closed = new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
+    });
+    const deadline = setTimeout(() => this.#server.closeAllConnections(), deadlineMs);
+    await closed;
+    clearTimeout(deadline);
+  }
+}
+
+function explain(error: NodeJS.ErrnoException, host: string, port: number): ListenError {
+  const sentences: Record<string, string> = {
+    EADDRINUSE: `Port ${port} on ${host} is in use by another program: stop that one or choose another port.`,
+    EACCES: `Port ${port} may not be used by this user: choose one above 1023.`,
+    EADDRNOTAVAIL: `${host} is not an address of this machine: choose one that is, or 0.0.0.0 for all.`,
+    ENOTFOUND: `The host ${host} is not known: choose an address of this machine.`,
+  };
+  const sentence = sentences[error.code ?? ''] ?? `Cannot listen on ${host}, port ${port}: ${error.message}`;
+  return new ListenError(sentence, { cause: error });
+}

@@ -1,0 +1,32 @@
+import { STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { httpStatus } from '../errors.ts';
+import type { RefusedError } from '../errors.ts';
+
+/** The client has this long to read the answer and to hang up, in milliseconds. */
+const lingerMs = 2_000;
+
+/**
+ * Answers an upgrade with an HTTP response and ends the socket: at once if the client hangs up, else after a moment.
+ * Destroying it right after the write would be a reset, and the client would never see why it was refused.
+ */
+export function refuseUpgrade(socket: Duplex, refusal: RefusedError, headers: readonly string[] = []): void {
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const status = httpStatus(refusal.code);
+  const body = JSON.stringify({ error: refusal.code, reason: refusal.message });
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    'Content-Type: application/json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Connection: close',
+    ...headers,
+  ];
+  const linger = setTimeout(() => socket.destroy(), lingerMs);
+  socket.once('close', () => clearTimeout(linger));
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+  // What the client still sends is dropped; without reading we would not see it hang up.
+  socket.resume();
+}

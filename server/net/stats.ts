@@ -1,0 +1,30 @@
+import type { RefusalCode } from '../errors.ts';
+
+/** What the network counts. Plain numbers; `metrics.ts` reads them when somebody asks. Everything only grows. */
+export class NetStats {
+  connectionsOpened = 0;
+  /** Sockets that were ended because nothing came from them any more. */
+  connectionsSilent = 0;
+  /** By close code; codes that clients make up count as 'other'. */
+  readonly connectionsClosed = new Map<string, number>();
+  /** Connections closed for what their client did, by reason. What sessions refuse they count themselves. */
+  readonly connectionsRefused = new Map<RefusalCode, number>();
+  /** Upgrades answered with an HTTP status instead, by reason. */
+  readonly upgradesRefused = new Map<RefusalCode, number>();
+  /** TLS handshakes that came to nothing: a client that does not trust us, a scanner, a timeout. */
+  tlsHandshakesFailed = 0;
+  /** Connections that the system would not hand over: too many open files, say. */
+  acceptsFailed = 0;
+
+  closed(code: number): void {
+    increment(this.connectionsClosed, isOurs(code) ? String(code) : 'other');
+  }
+}
+
+export function increment<Key>(counts: Map<Key, number>, key: Key): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
+}
+
+function isOurs(code: number): boolean {
+  return (code >= 1000 && code <= 1015) || (code >= 4400 && code <= 4599);
+}

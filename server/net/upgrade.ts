@@ -1,0 +1,161 @@
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer } from 'ws';
+import type { Server, ServerOptions } from 'ws';
+import { RefusedError, toRefusal } from '../errors.ts';
+import type { Logger } from '../logger.ts';
+import type { ConnectionHandler } from '../sync/connection.ts';
+import type { Connections } from './connections.ts';
+import { decodeDocumentName } from './document-name.ts';
+import { refuseUpgrade } from './refuse-upgrade.ts';
+import { increment } from './stats.ts';
+import type { NetStats } from './stats.ts';
+import { OwnedWebSocket } from './ws-connection.ts';
+import type { WsConnection } from './ws-connection.ts';
+
+/** What a client asks for when it opens a WebSocket. Not to be kept: it holds all headers. */
+export interface SyncRequest {
+  readonly docName: string;
+  readonly params: URLSearchParams;
+  readonly headers: IncomingHttpHeaders;
+  /** The other end of the socket, which may be a proxy. */
+  readonly remoteAddress: string;
+  /** Came over TLS that ends here. */
+  readonly secure: boolean;
+}
+
+/** Looks at a request before it is upgraded; throws or rejects with RefusedError, which becomes the HTTP answer. */
+export type UpgradeCheck = (request: SyncRequest) => void | Promise<void>;
+
+/** Makes the handler of a new connection. Throws RefusedError to close it with a reason. */
+export type Accept = (connection: WsConnection, request: SyncRequest) => ConnectionHandler;
+
+export interface UpgradeDeps {
+  readonly connections: Connections;
+  readonly logger: Logger;
+  readonly stats: NetStats;
+  /** Run in this order; the first that refuses ends it. */
+  readonly checks: readonly UpgradeCheck[];
+  readonly accept: Accept;
+  readonly limits: UpgradeLimits;
+}
+
+export interface UpgradeLimits {
+  readonly maxConnections: number;
+  readonly maxMessageBytes: number;
+  /** How long the checks may take. */
+  readonly handshakeTimeoutMs: number;
+  /** How long a peer may take to answer our close frame before the socket is ended by force. */
+  readonly closeTimeoutMs: number;
+}
+
+const syncPath = '/sync/';
+/** Offered by clients that send a token as a second subprotocol: it is the one we select, so the token is never echoed. */
+const marker = 'quire';
+
+/** Owns the `upgrade` event: a WebSocket at `/sync/<document>` becomes a connection, all else an HTTP refusal. */
+export class Upgrade {
+  readonly #deps: UpgradeDeps;
+  readonly #webSockets: Server<typeof OwnedWebSocket>;
+  #stopped = false;
+
+  constructor(deps: UpgradeDeps) {
+    this.#deps = deps;
+    // @types/ws does not know closeTimeout yet.
+    const options: ServerOptions<typeof OwnedWebSocket> & { closeTimeout: number } = {
+      noServer: true,
+      clientTracking: false,
+      // 286 KB a connection instead of 46.
+      perMessageDeflate: false,
+      maxPayload: deps.limits.maxMessageBytes,
+      closeTimeout: deps.limits.closeTimeoutMs,
+      WebSocket: OwnedWebSocket,
+      handleProtocols: (offered) => (offered.has(marker) ? marker : [...offered][0]!),
+    };
+    this.#webSockets = new WebSocketServer(options);
+    this.#webSockets.on('wsClientError', (error, socket, request) => {
+      const version = request.headers['sec-websocket-version'];
+      const headers = version === '13' ? [] : ['Sec-WebSocket-Version: 13'];
+      this.#refuse(socket, new RefusedError('bad-upgrade', error.message), headers);
+    });
+  }
+
+  /** From now on every upgrade is refused. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** The listener of `upgrade`. Never throws. */
+  readonly handle = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    socket.on('error', destroy);
+    let syncRequest: SyncRequest;
+    try {
+      syncRequest = this.#read(request);
+    } catch (error) {
+      this.#refuse(socket, toRefusal(error));
+      return;
+    }
+    if (this.#deps.checks.length === 0) this.#upgrade(request, socket, head, syncRequest);
+    else void this.#check(request, socket, head, syncRequest);
+  };
+
+  #read(request: IncomingMessage): SyncRequest {
+    if (this.#stopped) throw new RefusedError('shutting-down');
+    if (this.#deps.connections.size >= this.#deps.limits.maxConnections) throw new RefusedError('overloaded');
+    const target = request.url ?? '';
+    const question = target.indexOf('?');
+    const path = question === -1 ? target : target.slice(0, question);
+    if (!path.startsWith(syncPath))
+      throw new RefusedError('not-found', `WebSockets are served at ${syncPath}<document>`);
+    return {
+      docName: decodeDocumentName(path.slice(syncPath.length)),
+      params: new URLSearchParams(question === -1 ? '' : target.slice(question)),
+      headers: request.headers,
+      remoteAddress: request.socket.remoteAddress ?? '',
+      secure: 'encrypted' in request.socket,
+    };
+  }
+
+  async #check(request: IncomingMessage, socket: Duplex, head: Buffer, syncRequest: SyncRequest): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new RefusedError('not-live')), this.#deps.limits.handshakeTimeoutMs);
+    });
+    try {
+      for (const check of this.#deps.checks) await Promise.race([check(syncRequest), late]);
+      // While the checks ran, we may have begun to stop, or the last place may have been taken.
+      this.#read(request);
+    } catch (error) {
+      this.#refuse(socket, toRefusal(error));
+      return;
+    } finally {
+      clearTimeout(timer);
+    }
+    this.#upgrade(request, socket, head, syncRequest);
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, syncRequest: SyncRequest): void {
+    this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+      socket.removeListener('error', destroy);
+      // The sockets of an HTTP server are net.Socket or TLSSocket, which is one too.
+      const connection = this.#deps.connections.add(webSocket, socket as Socket);
+      try {
+        connection.attach(this.#deps.accept(connection, syncRequest));
+      } catch (error) {
+        connection.refuse(toRefusal(error));
+      }
+    });
+  }
+
+  #refuse(socket: Duplex, refusal: RefusedError, headers: readonly string[] = []): void {
+    increment(this.#deps.stats.upgradesRefused, refusal.code);
+    if (refusal.code === 'internal') this.#deps.logger.error({ err: refusal.cause }, 'upgrade check failed');
+    else this.#deps.logger.info({ error: refusal.code, reason: refusal.message }, 'upgrade refused');
+    refuseUpgrade(socket, refusal, headers);
+  }
+}
+
+function destroy(this: Duplex): void {
+  this.destroy();
+}

@@ -1,0 +1,180 @@
+import type { Socket } from 'node:net';
+import { WebSocket } from 'ws';
+import { closeReason, fitReason, RefusedError, toRefusal } from '../errors.ts';
+import type { CloseReason, Connection, ConnectionHandler } from '../sync/connection.ts';
+
+/** Whoever keeps all connections. */
+export interface WsConnectionOwner {
+  /** The session on it is live: deadlines for becoming so end here. */
+  established(connection: WsConnection): void;
+  /** It is being closed for what its client did: too large, not binary, unreadable, or refused by its handler. */
+  refused(connection: WsConnection, refusal: RefusedError): void;
+  /** Called once. */
+  closed(connection: WsConnection, code: number): void;
+}
+
+/** The `ws` socket of a connection. It knows its connection, so that all connections share their listeners. */
+export class OwnedWebSocket extends WebSocket {
+  connection: WsConnection | null = null;
+
+  /** `ws` calls this too, without a reason, when it cannot read a frame. */
+  override close(code?: number, reason?: string | Buffer): void {
+    super.close(code, reason ?? (code === 1009 ? closeReason('message-too-large').reason : undefined));
+  }
+}
+
+const connectionOf = Symbol('connection');
+type OwnedSocket = Socket & { [connectionOf]?: WsConnection };
+
+/** FIN and opcode 9, no mask, no payload. */
+const pingFrame = Uint8Array.of(0x89, 0x00);
+
+/**
+ * A `Connection` over a WebSocket of `ws`. Frames go straight to the socket below: `ws` writes there directly too as
+ * long as it does not compress, so the order holds.
+ *
+ * Has no timer and no closure of its own: of thousands of connections most are idle.
+ */
+export class WsConnection implements Connection {
+  readonly id: string;
+  /** Pings in a row that nothing followed. Kept by the owner. */
+  silentPings = 0;
+  /** When the owner looks at it next, in its ticks. */
+  dueTick = 0;
+  readonly #webSocket: OwnedWebSocket;
+  readonly #socket: Socket;
+  readonly #owner: WsConnectionOwner;
+  #handler: ConnectionHandler | null = null;
+
+  /** `socket` is the one below `webSocket`. */
+  constructor(id: string, webSocket: OwnedWebSocket, socket: Socket, owner: WsConnectionOwner) {
+    this.id = id;
+    this.#webSocket = webSocket;
+    this.#socket = socket;
+    this.#owner = owner;
+    webSocket.binaryType = 'nodebuffer';
+    webSocket.connection = this;
+    webSocket.on('message', onMessage);
+    webSocket.on('pong', onPong);
+    webSocket.on('error', onError);
+    webSocket.on('close', onClose);
+    (socket as OwnedSocket)[connectionOf] = this;
+    socket.on('drain', onDrain);
+  }
+
+  /** From now on everything goes to `handler`. To be called in the turn in which the connection was made. */
+  attach(handler: ConnectionHandler): void {
+    this.#handler = handler;
+  }
+
+  /** The session is live. Twice is fine. */
+  established(): void {
+    this.#owner.established(this);
+  }
+
+  get bufferedBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  write(frames: Uint8Array): void {
+    if (this.#webSocket.readyState === WebSocket.OPEN) this.#socket.write(frames);
+  }
+
+  close({ code, reason }: CloseReason): void {
+    // A paused socket would never see the answer to our close frame.
+    this.#webSocket.resume();
+    this.#webSocket.close(code, fitReason(reason));
+  }
+
+  /** Closes for what the client did, and has it counted. */
+  refuse(refusal: RefusedError): void {
+    this.#owner.refused(this, refusal);
+    this.close(closeReason(refusal.code, refusal.message));
+  }
+
+  /** Ends the socket without a word. */
+  terminate(): void {
+    this.#webSocket.terminate();
+  }
+
+  pause(): void {
+    if (this.#webSocket.readyState === WebSocket.OPEN) this.#webSocket.pause();
+  }
+
+  resume(): void {
+    this.#webSocket.resume();
+  }
+
+  /** Pings. One that is paused by us cannot answer: it is not held silent, but a dead peer resets the socket. */
+  ping(): void {
+    if (!this.#webSocket.isPaused) this.silentPings++;
+    this.write(pingFrame);
+  }
+
+  /** @internal For the listeners below, as everything that follows. */
+  received(data: Buffer, isBinary: boolean): void {
+    this.silentPings = 0;
+    if (this.#handler === null || this.#webSocket.readyState !== WebSocket.OPEN) return;
+    if (!isBinary) {
+      this.refuse(new RefusedError('binary-only'));
+      return;
+    }
+    try {
+      this.#handler.message(data);
+    } catch (error) {
+      this.refuse(toRefusal(error));
+    }
+  }
+
+  /** @internal */
+  drained(): void {
+    try {
+      this.#handler?.drained();
+    } catch (error) {
+      this.refuse(toRefusal(error));
+    }
+  }
+
+  /** @internal `ws` has begun to close already. */
+  unreadable(refusal: RefusedError): void {
+    this.#owner.refused(this, refusal);
+  }
+
+  /** @internal */
+  ended(code: number, reason: Buffer): void {
+    const handler = this.#handler;
+    this.#handler = null;
+    try {
+      handler?.closed(code, reason.toString());
+    } catch (error) {
+      this.#owner.refused(this, toRefusal(error));
+    }
+    this.#owner.closed(this, code);
+  }
+}
+
+function onMessage(this: WebSocket, data: unknown, isBinary: boolean): void {
+  // With binaryType 'nodebuffer' every message is one Buffer.
+  (this as OwnedWebSocket).connection?.received(data as Buffer, isBinary);
+}
+
+function onPong(this: WebSocket): void {
+  const { connection } = this as OwnedWebSocket;
+  if (connection !== null) connection.silentPings = 0;
+}
+
+function onError(this: WebSocket, error: Error & { code?: string }): void {
+  // An error of the socket (a reset, say) is no refusal; 'close' follows and says what there is to say.
+  if (error.code === undefined || !error.code.startsWith('WS_ERR_')) return;
+  const tooLarge = error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH';
+  const refusal = new RefusedError(tooLarge ? 'message-too-large' : 'bad-frame', undefined, { cause: error });
+  (this as OwnedWebSocket).connection?.unreadable(refusal);
+}
+
+function onClose(this: WebSocket, code: number, reason: Buffer): void {
+  (this as OwnedWebSocket).connection?.ended(code, reason);
+}
+
+function onDrain(this: Socket): void {
+  (this as OwnedSocket)[connectionOf]?.drained();
+}
