@@ -1,14 +1,6 @@
 import { encodeDeleteRanges, readDeleteRanges } from './delete-set.ts';
 import { Reader } from './reader.ts';
-import type { ScanLimits } from './struct-reader.ts';
-
-/** Nothing to refuse: what is read here was written by us, or scanned. */
-const unlimited: ScanLimits = Object.freeze({
-  maxClients: Infinity,
-  maxStructs: Infinity,
-  maxValueDepth: Infinity,
-  maxTypeDepth: Infinity,
-});
+import { noScanLimits } from './struct-reader.ts';
 
 /** The ranges of one client: pairs start, end, ascending, never touching. */
 interface Ranges {
@@ -31,7 +23,7 @@ export class RangeSet {
   /** From a delete set of format V1. @throws MalformedUpdateError */
   static decodeDeleteSet(bytes: Uint8Array): RangeSet {
     const reader = new Reader(bytes);
-    const ranges = readDeleteRanges(reader, unlimited);
+    const ranges = readDeleteRanges(reader, noScanLimits);
     if (reader.pos < reader.end) reader.fail('trailing-bytes');
     return RangeSet.from(ranges);
   }
@@ -119,6 +111,11 @@ export class RangeSet {
       if (start < end) result.push(client, start, end);
     }
     return result;
+  }
+
+  /** The clients that have ranges. */
+  clients(): Iterable<number> {
+    return this.#clients?.keys() ?? [];
   }
 
   /** The end of the client's last range; 0 if it has none. */

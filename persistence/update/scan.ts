@@ -3,7 +3,7 @@ import { Dependencies } from './dependencies.ts';
 import { checkTypeDepth } from './type-depth.ts';
 import { defaultScanLimits, noClient, StructReader, structKind, type ScanLimits } from './struct-reader.ts';
 
-export { defaultScanLimits, type ScanLimits } from './struct-reader.ts';
+export { defaultScanLimits, noScanLimits, type ScanLimits } from './struct-reader.ts';
 
 /** What an update says about itself. Clock ranges are half open, [start, end). */
 export interface UpdateFacts {

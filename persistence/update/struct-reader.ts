@@ -20,6 +20,14 @@ export const defaultScanLimits: ScanLimits = Object.freeze({
   maxTypeDepth: 512,
 });
 
+/** For what was scanned before it was stored: a document may grow beyond what one update may bring. */
+export const noScanLimits: ScanLimits = Object.freeze({
+  maxClients: Infinity,
+  maxStructs: Infinity,
+  maxValueDepth: Infinity,
+  maxTypeDepth: Infinity,
+});
+
 /** The kinds of struct that are no items; every other number up to 9 says what an item contains. */
 export const structKind = { gc: 0, skip: 10 } as const;
 

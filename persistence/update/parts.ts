@@ -1,0 +1,99 @@
+import { encodeSections, pushInterval, sectionAt, type Section } from './sections.ts';
+import { noScanLimits, StructReader, structKind } from './struct-reader.ts';
+import type { StateVector } from './state-vector.ts';
+
+/** A piece of a cut update: itself a valid update. */
+export interface UpdatePart {
+  readonly data: Uint8Array;
+  /** Length of `data`. */
+  readonly bytes: number;
+  /** The clocks it brings: flat triples client, start, end (exclusive). */
+  readonly intervals: readonly number[];
+}
+
+const noDeletes = Uint8Array.of(0);
+
+/**
+ * Cuts a document's whole state between structs, into parts of about `partBytes` and a last one. Given to a Y.Doc in this
+ * order, nothing of it integrates before the last part: that holds each client's first struct, without which nothing of
+ * that client is taken, and the delete set. So nobody ever sees, and corrects, half a document. A struct is never cut: one
+ * that is larger than `partBytes` makes a larger part. At most `partBytes`: one part, the update itself.
+ */
+export function cutIntoParts(update: Uint8Array, partBytes: number): UpdatePart[] {
+  if (update.length <= partBytes) return [toPart(update, intervalsOf(update))];
+  const parts: UpdatePart[] = [];
+  const firsts: Section[] = [];
+  const firstIntervals: number[] = [];
+  let sections: Section[] = [];
+  let intervals: number[] = [];
+  let bytes = 0;
+  const close = (): void => {
+    if (sections.length > 0) parts.push(toPart(encodeSections(update, sections, noDeletes), intervals));
+    sections = [];
+    intervals = [];
+    bytes = 0;
+  };
+  const reader = new StructReader(update, noScanLimits);
+  while (reader.nextClient()) {
+    let first: Section | undefined;
+    let section: Section | undefined;
+    while (reader.nextStruct()) {
+      // A Skip says where the structs behind it stand. In front of all there is nothing to say: a section has a clock.
+      const isSkip = reader.kind === structKind.skip;
+      if (first === undefined) {
+        if (isSkip) continue;
+        firsts.push((first = sectionAt(reader)));
+        pushInterval(firstIntervals, reader);
+        continue;
+      }
+      if (section !== undefined) extend(section, reader);
+      else if (!isSkip) sections.push((section = sectionAt(reader)));
+      pushInterval(intervals, reader);
+      bytes += reader.pos - reader.start;
+      if (bytes < partBytes) continue;
+      close();
+      section = undefined;
+    }
+  }
+  close();
+  parts.push(toPart(encodeSections(update, firsts, update.subarray(reader.pos)), firstIntervals));
+  return parts;
+}
+
+/**
+ * Leaves out the structs that lie wholly below the state vector, by copying bytes; the delete set stays whole. A struct
+ * that reaches over the vector stays whole too: `Y.diffUpdate` cuts it, and then has little to read. Returns the update
+ * itself if nothing can be left out.
+ */
+export function selectStructs(update: Uint8Array, stateVector: StateVector): Uint8Array {
+  const sections: Section[] = [];
+  const reader = new StructReader(update, noScanLimits);
+  let isAll = true;
+  while (reader.nextClient()) {
+    const known = stateVector.get(reader.client) ?? 0;
+    let section: Section | undefined;
+    while (reader.nextStruct()) {
+      if (section !== undefined) extend(section, reader);
+      else if (reader.kind !== structKind.skip && reader.clock + reader.length > known) {
+        sections.push((section = sectionAt(reader)));
+      } else isAll = false;
+    }
+  }
+  return isAll ? update : encodeSections(update, sections, update.subarray(reader.pos));
+}
+
+function intervalsOf(update: Uint8Array): number[] {
+  const intervals: number[] = [];
+  const reader = new StructReader(update, noScanLimits);
+  while (reader.nextClient()) while (reader.nextStruct()) pushInterval(intervals, reader);
+  return intervals;
+}
+
+function extend(section: Section, reader: StructReader): void {
+  section.structCount++;
+  section.end = reader.pos;
+}
+
+function toPart(data: Uint8Array, intervals: readonly number[]): UpdatePart {
+  return { data, bytes: data.length, intervals };
+}

@@ -1,0 +1,209 @@
+import { RangeSet } from '../../persistence/update/ranges.ts';
+import { scanRuns } from '../../persistence/update/runs.ts';
+import type { UpdateFacts } from '../../persistence/update/scan.ts';
+import {
+  covers,
+  decodeStateVector,
+  encodeStateVector,
+  type StateVector,
+} from '../../persistence/update/state-vector.ts';
+import { WaitingRuns } from './waiting-runs.ts';
+
+/**
+ * - `duplicate`: brings no clock and no deletion that is not known, integrated or waiting
+ * - `gap`: something in it would wait, for an earlier clock, an origin, a parent or what it deletes
+ * - `new`: all of it integrates
+ */
+export type Verdict = 'duplicate' | 'gap' | 'new';
+
+/**
+ * What a room knows of its document, by clocks alone: what a Y.Doc that was given the same updates would have integrated,
+ * what it would keep pending, and what is deleted. Eight bytes for each client and for each deleted range.
+ */
+export class Knowledge {
+  /** Per client how many clocks have integrated. */
+  readonly #clocks: Map<number, number>;
+  readonly #deletes: RangeSet;
+  /** Clients of which something is deleted that has not integrated. */
+  #deletedAhead: Set<number> | null = null;
+  #waiting: WaitingRuns | null = null;
+
+  private constructor(clocks: Map<number, number>, deletes: RangeSet) {
+    this.#clocks = clocks;
+    this.#deletes = deletes;
+    for (const client of deletes.clients()) this.#watchDeletes(client);
+  }
+
+  static empty(): Knowledge {
+    return new Knowledge(new Map(), new RangeSet());
+  }
+
+  /** From a state vector and a delete set in the encodings of Yjs (V1). @throws MalformedUpdateError */
+  static from(stateVector: Uint8Array, deleteSet: Uint8Array): Knowledge {
+    return new Knowledge(decodeStateVector(stateVector), RangeSet.decodeDeleteSet(deleteSet));
+  }
+
+  /** Whether anything waits for something that is missing: structs, or deletions of structs. */
+  get hasGap(): boolean {
+    return this.#waiting !== null || this.#deletedAhead !== null;
+  }
+
+  /** What waiting structs take in memory, about; never less than their bytes in the updates. */
+  get waitingBytes(): number {
+    return this.#waiting?.bytes ?? 0;
+  }
+
+  get waitingCount(): number {
+    return this.#waiting?.count ?? 0;
+  }
+
+  /** What has integrated. */
+  get stateVector(): StateVector {
+    return this.#clocks;
+  }
+
+  judge(facts: UpdateFacts): Verdict {
+    if (this.#knowsAll(facts)) return 'duplicate';
+    return this.#isContiguous(facts) && !this.#deletesAhead(facts) ? 'new' : 'gap';
+  }
+
+  /** Whether everything in the update has integrated, its deletions too, so that nothing of it waits. */
+  integrates({ intervals, deletes }: UpdateFacts): boolean {
+    return this.#reaches(intervals) && this.#reaches(deletes);
+  }
+
+  /** Takes in an accepted update. If it has a gap, what cannot integrate waits. Costs more then: the update is read again. */
+  add(facts: UpdateFacts, update: Uint8Array): void {
+    const { intervals, deletes } = facts;
+    if (this.#isContiguous(facts)) {
+      for (let i = 0; i < intervals.length; i += 3) {
+        this.#advance(intervals[i] as number, intervals[i + 2] as number);
+      }
+    } else {
+      this.#waiting ??= new WaitingRuns();
+      this.#waiting.add(scanRuns(update));
+    }
+    if (this.#waiting !== null) this.#settle(this.#waiting, intervals);
+    for (let i = 0; i < deletes.length; i += 3) {
+      this.#deletes.add(deletes[i] as number, deletes[i + 1] as number, deletes[i + 2] as number);
+      this.#watchDeletes(deletes[i] as number);
+    }
+  }
+
+  /** The deletions that are not known, as flat triples client, start, end. */
+  newDeletes(facts: UpdateFacts): number[] {
+    return this.#deletes.missing(facts.deletes);
+  }
+
+  /** Takes in deletions from elsewhere, a delete set in the encoding of Yjs (V1): garbage collection deletes more. */
+  adoptDeletes(deleteSet: Uint8Array): void {
+    const adopted = RangeSet.decodeDeleteSet(deleteSet);
+    this.#deletes.addAll(adopted.toFlat());
+    for (const client of adopted.clients()) this.#watchDeletes(client);
+  }
+
+  /** Whether everything that the state vector names has integrated. */
+  covers(stateVector: StateVector): boolean {
+    return covers(this.#clocks, stateVector);
+  }
+
+  /** What has integrated, in the encoding of Yjs. */
+  encodeStateVector(): Uint8Array {
+    return encodeStateVector(this.#clocks);
+  }
+
+  /** All deletions, also of what has not integrated, in the encoding of Yjs (V1). */
+  encodeDeleteSet(): Uint8Array {
+    return this.#deletes.encodeDeleteSet();
+  }
+
+  #clockOf(client: number): number {
+    return this.#clocks.get(client) ?? 0;
+  }
+
+  #knowsAll({ intervals, deletes }: UpdateFacts): boolean {
+    for (let i = 0; i < intervals.length; i += 3) {
+      const client = intervals[i] as number;
+      const end = intervals[i + 2] as number;
+      const clock = this.#clockOf(client);
+      if (end <= clock) continue;
+      if (this.#waiting?.contains(client, Math.max(intervals[i + 1] as number, clock), end) !== true) return false;
+    }
+    for (let i = 0; i < deletes.length; i += 3) {
+      if (!this.#deletes.contains(deletes[i] as number, deletes[i + 1] as number, deletes[i + 2] as number))
+        return false;
+    }
+    return true;
+  }
+
+  /** Whether all structs integrate: nothing is missing before them, nor what they depend on. */
+  #isContiguous({ intervals, dependencies }: UpdateFacts): boolean {
+    let client = -1;
+    let clock = 0;
+    for (let i = 0; i < intervals.length; i += 3) {
+      if (intervals[i] !== client) {
+        client = intervals[i] as number;
+        clock = this.#clockOf(client);
+      }
+      if ((intervals[i + 1] as number) > clock) return false;
+      clock = Math.max(clock, intervals[i + 2] as number);
+    }
+    for (let i = 0; i < dependencies.length; i += 2) {
+      if ((dependencies[i + 1] as number) >= this.#clockOf(dependencies[i] as number)) return false;
+    }
+    return true;
+  }
+
+  /** Whether a contiguous update deletes anything, not known as deleted, that is neither integrated nor in itself. */
+  #deletesAhead({ intervals, deletes }: UpdateFacts): boolean {
+    let brought: Map<number, number> | undefined;
+    for (let i = 0; i < deletes.length; i += 3) {
+      const client = deletes[i] as number;
+      const end = deletes[i + 2] as number;
+      if (end <= this.#clockOf(client)) continue;
+      brought ??= endsOf(intervals);
+      if (end <= (brought.get(client) ?? 0)) continue;
+      if (this.#deletes.missing([client, Math.max(deletes[i + 1] as number, this.#clockOf(client)), end]).length > 0) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  #reaches(ranges: readonly number[]): boolean {
+    for (let i = 0; i < ranges.length; i += 3) {
+      if ((ranges[i + 2] as number) > this.#clockOf(ranges[i] as number)) return false;
+    }
+    return true;
+  }
+
+  #advance(client: number, clock: number): void {
+    if (clock <= this.#clockOf(client)) return;
+    this.#clocks.set(client, clock);
+    if (this.#deletedAhead !== null) this.#watchDeletes(client);
+  }
+
+  #settle(waiting: WaitingRuns, intervals: readonly number[]): void {
+    const clients = new Set<number>();
+    for (let i = 0; i < intervals.length; i += 3) clients.add(intervals[i] as number);
+    for (const client of waiting.settle(clients, this.#clocks)) this.#watchDeletes(client);
+    if (waiting.isEmpty) this.#waiting = null;
+  }
+
+  /** Called when a client's clock or its deletions have changed. */
+  #watchDeletes(client: number): void {
+    if (this.#deletes.endOf(client) > this.#clockOf(client)) {
+      this.#deletedAhead ??= new Set();
+      this.#deletedAhead.add(client);
+    } else if (this.#deletedAhead?.delete(client) === true && this.#deletedAhead.size === 0) {
+      this.#deletedAhead = null;
+    }
+  }
+}
+
+/** Where the intervals of each client end. */
+function endsOf(intervals: readonly number[]): Map<number, number> {
+  const ends = new Map<number, number>();
+  for (let i = 0; i < intervals.length; i += 3) ends.set(intervals[i] as number, intervals[i + 2] as number);
+  return ends;
+}
