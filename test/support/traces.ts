@@ -1,0 +1,52 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import type * as Y from 'yjs';
+
+/** One replacement in a text. The traces count code points; both hold none beyond 16 bits, so that they are Y.Text's indices. */
+export type Patch = readonly [position: number, deletedCount: number, inserted: string];
+
+/** One person's edits, to be made one after the other. */
+export interface LinearTrace {
+  readonly startContent: string;
+  readonly endContent: string;
+  readonly txns: readonly { readonly time: string; readonly patches: readonly Patch[] }[];
+}
+
+/** Edits of several people who do not see each other's at once. */
+export interface ConcurrentTrace {
+  readonly kind: 'concurrent';
+  readonly endContent: string;
+  readonly numAgents: number;
+  readonly txns: readonly ConcurrentTransaction[];
+}
+
+/** Patches on the text as it was after `parents` (indices of transactions; none: empty; several: merged). */
+export interface ConcurrentTransaction {
+  readonly parents: readonly number[];
+  readonly agent: number;
+  readonly patches: readonly Patch[];
+}
+
+/** Two people writing one text at the same time. Whatever merges their edits must end at `endContent`. */
+export function loadFriendsForever(): ConcurrentTrace {
+  return load('friendsforever') as ConcurrentTrace;
+}
+
+/** 259,778 edits of one person. */
+export function loadAutomergePaper(): LinearTrace {
+  return load('automerge-paper') as LinearTrace;
+}
+
+export function applyPatches(text: Y.Text, patches: readonly Patch[]): void {
+  for (const [position, deletedCount, inserted] of patches) {
+    if (deletedCount > 0) text.delete(position, deletedCount);
+    if (inserted !== '') text.insert(position, inserted);
+  }
+}
+
+function load(name: string): unknown {
+  // From dist/test/support: the compiler does not copy fixtures.
+  const file = join(import.meta.dirname, '../../../test/fixtures/traces', `${name}.json.gz`);
+  return JSON.parse(gunzipSync(readFileSync(file)).toString('utf8'));
+}
