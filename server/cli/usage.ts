@@ -1,0 +1,38 @@
+import { optionNames, options, variableOf } from '../config-options.ts';
+
+const widthColumns = 100;
+const indentColumns = 6;
+
+/** The text of `quire --help`. */
+export function usage(): string {
+  const lines = [
+    'quire serve [options]',
+    'Serves Yjs documents over wss, and keeps them on disk.',
+    '',
+    'Options, each also as an environment variable:',
+    '',
+  ];
+  for (const name of optionNames) {
+    const { value, default: defaultText, help } = options[name];
+    const written = value === null ? `--${name}` : `--${name} <${value}>`;
+    lines.push(`  ${written}   ${variableOf(name)}`);
+    const defaultNote = defaultText === null || value === null ? '' : ` Default: ${defaultText}.`;
+    lines.push(...wrap(help + defaultNote), '');
+  }
+  lines.push('quire --help      this text', 'quire --version   the version');
+  return lines.join('\n');
+}
+
+function wrap(sentences: string): string[] {
+  const indent = ' '.repeat(indentColumns);
+  const lines: string[] = [];
+  let line = '';
+  for (const word of sentences.split(' ')) {
+    if (line !== '' && indentColumns + line.length + 1 + word.length > widthColumns) {
+      lines.push(indent + line);
+      line = '';
+    }
+    line += line === '' ? word : ` ${word}`;
+  }
+  return [...lines, indent + line];
+}

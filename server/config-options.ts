@@ -1,0 +1,115 @@
+import { count, duration, flag, oneOf, port, portOrOff, size, text } from './config-values.ts';
+import { logLevels } from './logger.ts';
+
+/** One thing that can be set, by a flag or by an environment variable. */
+export interface Option<Value, Default extends string | null> {
+  readonly parse: (value: string) => Value;
+  /** As one would write it; null if there is none. */
+  readonly default: Default;
+  /** What stands for the value in the help; null for a flag that takes none. */
+  readonly value: string | null;
+  /** What it does, and why the default is what it is. */
+  readonly help: string;
+}
+
+function option<Value, Default extends string | null>(
+  parse: (value: string) => Value,
+  defaultText: Default,
+  value: string | null,
+  help: string,
+): Option<Value, Default> {
+  return { parse, default: defaultText, value, help };
+}
+
+/** Everything that can be set, with its default: nothing else has defaults, and the help is made from it. */
+export const options = {
+  host: option(
+    text,
+    '127.0.0.1',
+    'address',
+    'Address to listen on. Only this machine unless you say otherwise; 0.0.0.0 for all.',
+  ),
+  port: option(
+    port,
+    '8443',
+    'port',
+    'Port for wss and https; 0 takes any free one. Above 1023, so that no privileges are needed.',
+  ),
+  data: option(
+    text,
+    './data',
+    'folder',
+    'Folder for documents and the development certificate. Made if it is missing.',
+  ),
+  tls: option(
+    oneOf('dev', 'off'),
+    'dev',
+    'dev|off',
+    'dev: a certificate of our own, for this machine. off: plain, for use behind a proxy that ends TLS.',
+  ),
+  'tls-cert': option(text, null, 'file', 'Certificate with its chain (PEM), instead of --tls.'),
+  'tls-key': option(text, null, 'file', 'Private key of that certificate (PEM).'),
+  'plain-port': option(
+    portOrOff,
+    '8080',
+    'port|off',
+    'A second port without TLS, so that a first try meets no certificate warning. Only in development: with --tls dev on a loopback address.',
+  ),
+  commit: option(
+    oneOf('fsync', 'write'),
+    'fsync',
+    'fsync|write',
+    'What an edit waits for before anybody sees it. fsync survives a power cut; write survives a crash of the program, and is for disks that sync slowly.',
+  ),
+  ephemeral: option(flag, 'false', null, 'Keep everything in memory and forget it at the end.'),
+  'log-level': option(oneOf(...logLevels), 'info', 'level', `One of ${logLevels.join(', ')}.`),
+  'disk-reserve': option(
+    size,
+    '64MB',
+    'size',
+    'Free disk space below which documents become read-only. LevelDB needs it to recover from a full disk.',
+  ),
+  'max-connections': option(
+    count,
+    '20000',
+    'count',
+    'Open WebSockets; more are answered with status 503. One takes about 50 KB of memory with TLS, 1 GB for all of them.',
+  ),
+  'max-message-size': option(
+    size,
+    '20MB',
+    'size',
+    'The largest message that a client may send: its biggest single update, such as all it wrote offline.',
+  ),
+  'handshake-timeout': option(
+    duration,
+    '10s',
+    'time',
+    'For TLS, then for the header of a request, then until the document is open. Slow mobile networks take 5 s.',
+  ),
+  'idle-room-timeout': option(
+    duration,
+    '30s',
+    'time',
+    'How long a document stays in memory after the last one left: longer than reloading a page takes.',
+  ),
+  'shutdown-timeout': option(
+    duration,
+    '8s',
+    'time',
+    'For everything between SIGTERM and the end. Docker kills after 10 s, Kubernetes after 30 s.',
+  ),
+} as const;
+
+export type OptionName = keyof typeof options;
+export const optionNames = Object.keys(options) as readonly OptionName[];
+
+type ValueOf<O> = O extends Option<infer Value, infer Default> ? (Default extends null ? Value | null : Value) : never;
+
+/** The values of all options. */
+export type OptionValues = { readonly [Name in OptionName]: ValueOf<(typeof options)[Name]> };
+
+/** The environment variable that sets an option. */
+export function variableOf(name: OptionName): string {
+  return `QUIRE_${name.toUpperCase().replaceAll('-', '_')}`;
+}

@@ -1,0 +1,73 @@
+/** How the values of options are written: each parser takes the text and returns the value, or throws a sentence. */
+
+/** A value that cannot be used. The message completes "<option> ...", as in "--port must be ...". */
+export class ValueError extends Error {
+  override readonly name = 'ValueError';
+}
+
+export function text(value: string): string {
+  if (value.trim() === '') throw new ValueError('must not be empty');
+  return value;
+}
+
+export function flag(value: string): boolean {
+  if (['true', '1', 'yes', 'on'].includes(value)) return true;
+  if (['false', '0', 'no', 'off'].includes(value)) return false;
+  throw new ValueError(`must be true or false, not '${value}'`);
+}
+
+export function oneOf<const Choice extends string>(...choices: readonly Choice[]): (value: string) => Choice {
+  return (value) => {
+    const choice = choices.find((candidate) => candidate === value);
+    if (choice === undefined) throw new ValueError(`must be one of ${choices.join(', ')}, not '${value}'`);
+    return choice;
+  };
+}
+
+export function port(value: string): number {
+  const number = wholeNumber(value);
+  if (number !== null && number <= 65_535) return number;
+  const hint = value.startsWith('tcp://')
+    ? ' (Kubernetes sets this for a service named quire: turn off enableServiceLinks, or give the flag)'
+    : '';
+  throw new ValueError(`must be a port from 1 to 65535, or 0 for any free one, not '${value}'${hint}`);
+}
+
+export function portOrOff(value: string): number | 'off' {
+  return value === 'off' ? 'off' : port(value);
+}
+
+export function count(value: string): number {
+  const number = wholeNumber(value);
+  if (number === null || number === 0) throw new ValueError(`must be a whole number above 0, not '${value}'`);
+  return number;
+}
+
+const durationsMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
+const sizesInBytes = { B: 1, KB: 1024, MB: 1024 ** 2, GB: 1024 ** 3 } as const;
+
+/** The longest that a timer of Node can wait. */
+const maxTimerMs = 2 ** 31 - 1;
+
+/** In milliseconds. */
+export function duration(value: string): number {
+  const durationMs = withUnit(value, durationsMs, 'a time with a unit, such as 500ms, 10s, 5m or 1h');
+  if (durationMs === 0 || durationMs > maxTimerMs) throw new ValueError(`must be from 1ms to 596h, not '${value}'`);
+  return durationMs;
+}
+
+/** In bytes. */
+export function size(value: string): number {
+  return withUnit(value, sizesInBytes, 'a size with a unit, such as 512KB, 64MB or 1GB');
+}
+
+function withUnit(value: string, units: Readonly<Record<string, number>>, expected: string): number {
+  const match = /^(\d{1,12})\s*([a-z]+)$/i.exec(value);
+  const unit = Object.keys(units).find((name) => name.toLowerCase() === match?.[2]?.toLowerCase());
+  if (match?.[1] === undefined || unit === undefined) throw new ValueError(`must be ${expected}, not '${value}'`);
+  return Number(match[1]) * units[unit]!;
+}
+
+function wholeNumber(value: string): number | null {
+  return /^\d{1,9}$/.test(value) ? Number(value) : null;
+}

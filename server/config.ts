@@ -1,0 +1,170 @@
+import { isIP } from 'node:net';
+import { parseArgs } from 'node:util';
+import { optionNames, options, variableOf } from './config-options.ts';
+import type { OptionName, OptionValues } from './config-options.ts';
+import { ValueError } from './config-values.ts';
+import type { LogLevel } from './logger.ts';
+import { nearest } from './nearest.ts';
+
+/** Where the certificate comes from. */
+export type TlsConfig =
+  | { readonly mode: 'dev' }
+  | { readonly mode: 'files'; readonly certPath: string; readonly keyPath: string }
+  | { readonly mode: 'off' };
+
+/** Everything that can be set. Frozen: it does not change after the start. */
+export interface Config {
+  readonly host: string;
+  readonly port: number;
+  readonly dataDir: string;
+  readonly tls: TlsConfig;
+  /** The second port, without TLS; null if there is none. */
+  readonly plainPort: number | null;
+  readonly commit: 'fsync' | 'write';
+  readonly ephemeral: boolean;
+  readonly logLevel: LogLevel;
+  readonly diskReserveBytes: number;
+  readonly maxConnections: number;
+  readonly maxMessageBytes: number;
+  readonly handshakeTimeoutMs: number;
+  readonly idleRoomTimeoutMs: number;
+  readonly shutdownTimeoutMs: number;
+  /** Things set that have no effect, in sentences. They do not stop the start: others set variables for us too. */
+  readonly warnings: readonly string[];
+}
+
+/** What was asked for makes no sense. The message says what to write instead. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What was written for an option, and where. */
+interface Given {
+  readonly written: string;
+  /** The flag or the variable. */
+  readonly source: string;
+}
+
+/** Reads flags, then `QUIRE_*` variables, then defaults. Throws ConfigError. */
+export function parseConfig(args: readonly string[], environment: Environment): Config {
+  const given = readVariables(environment);
+  for (const [name, flag] of readFlags(args)) given.set(name, flag);
+
+  const values = Object.fromEntries(optionNames.map((name) => [name, valueOf(name, given.get(name))])) as OptionValues;
+  const tls = tlsOf(values, given);
+  return Object.freeze({
+    host: values.host,
+    port: values.port,
+    dataDir: values.data,
+    tls: Object.freeze(tls),
+    plainPort: plainPortOf(values, tls, given),
+    commit: values.commit,
+    ephemeral: values.ephemeral,
+    logLevel: values['log-level'],
+    diskReserveBytes: values['disk-reserve'],
+    maxConnections: values['max-connections'],
+    maxMessageBytes: values['max-message-size'],
+    handshakeTimeoutMs: values['handshake-timeout'],
+    idleRoomTimeoutMs: values['idle-room-timeout'],
+    shutdownTimeoutMs: values['shutdown-timeout'],
+    warnings: Object.freeze(unknownVariables(environment)),
+  });
+}
+
+function readFlags(args: readonly string[]): Map<OptionName, Given> {
+  const { tokens } = parseArgs({
+    args: [...args],
+    // Loose, because the sentences of our own say what to write instead.
+    strict: false,
+    tokens: true,
+    options: Object.fromEntries(
+      optionNames.map((name) => [name, { type: options[name].value === null ? 'boolean' : 'string' }] as const),
+    ),
+  });
+  const flags = new Map<OptionName, Given>();
+  for (const token of tokens) {
+    if (token.kind === 'positional') throw new ConfigError(`'${token.value}' is not expected here.`);
+    if (token.kind === 'option-terminator') continue;
+    const name = optionNames.find((candidate) => candidate === token.name);
+    if (name === undefined || token.rawName !== `--${name}`) {
+      throw new ConfigError(`There is no option ${token.rawName}.${suggestion(token.name, optionNames, '--')}`);
+    }
+    if (options[name].value === null) {
+      flags.set(name, { written: token.value ?? 'true', source: `--${name}` });
+    } else if (token.value === undefined || (!token.inlineValue && token.value.startsWith('--'))) {
+      throw new ConfigError(`--${name} needs a value: --${name} <${options[name].value}>.`);
+    } else {
+      flags.set(name, { written: token.value, source: `--${name}` });
+    }
+  }
+  return flags;
+}
+
+function readVariables(environment: Environment): Map<OptionName, Given> {
+  const variables = new Map<OptionName, Given>();
+  for (const name of optionNames) {
+    const written = environment[variableOf(name)];
+    if (written !== undefined && written !== '') variables.set(name, { written, source: variableOf(name) });
+  }
+  return variables;
+}
+
+function unknownVariables(environment: Environment): string[] {
+  const known = optionNames.map(variableOf);
+  return Object.keys(environment)
+    .filter((variable) => variable.startsWith('QUIRE_') && !known.includes(variable))
+    .map((variable) => `The environment variable ${variable} has no effect.${suggestion(variable, known, '')}`);
+}
+
+function suggestion(word: string, candidates: readonly string[], prefix: string): string {
+  const candidate = nearest(word, candidates);
+  return candidate === null ? '' : ` Did you mean ${prefix}${candidate}?`;
+}
+
+function valueOf(name: OptionName, given: Given | undefined): unknown {
+  const { parse, default: defaultText } = options[name];
+  const written = given?.written ?? defaultText;
+  if (written === null) return null;
+  try {
+    return parse(written);
+  } catch (error) {
+    if (error instanceof ValueError) throw new ConfigError(`${given?.source ?? `--${name}`} ${error.message}.`);
+    throw error;
+  }
+}
+
+function tlsOf(values: OptionValues, given: ReadonlyMap<OptionName, Given>): TlsConfig {
+  const certPath = values['tls-cert'];
+  const keyPath = values['tls-key'];
+  if (certPath === null && keyPath === null) return { mode: values.tls };
+  const tls = given.get('tls');
+  if (tls !== undefined) {
+    throw new ConfigError(`${tls.source} and a certificate of your own exclude each other: leave one of them out.`);
+  }
+  if (certPath === null) throw new ConfigError('A key without its certificate: give --tls-cert <file> too.');
+  if (keyPath === null) throw new ConfigError('A certificate without its key: give --tls-key <file> too.');
+  return { mode: 'files', certPath, keyPath };
+}
+
+function plainPortOf(values: OptionValues, tls: TlsConfig, given: ReadonlyMap<OptionName, Given>): number | null {
+  const plainPort = values['plain-port'];
+  if (plainPort === 'off') return null;
+  const source = given.get('plain-port')?.source;
+  if (tls.mode === 'dev' && isLoopback(values.host)) {
+    if (plainPort !== 0 && plainPort === values.port) {
+      throw new ConfigError(`--port and --plain-port are both ${plainPort}: choose another for one of them.`);
+    }
+    return plainPort;
+  }
+  if (source === undefined) return null;
+  throw new ConfigError(
+    `${source} is for development, on a loopback address and without a certificate of your own: leave it out` +
+      (tls.mode === 'off' ? '; with --tls off, --port is plain already.' : '.'),
+  );
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+}
