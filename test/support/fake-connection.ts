@@ -1,0 +1,83 @@
+import type { CloseReason, Connection } from '../../server/sync/connection.ts';
+import { decodeFrame, type Frame, type FrameOf, type FrameType } from './frames.ts';
+
+/** The payloads of unmasked binary WebSocket frames that stand one after the other, as a server writes them. */
+export function framePayloads(bytes: Uint8Array): Uint8Array[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const payloads: Uint8Array[] = [];
+  for (let offset = 0; offset < bytes.length;) {
+    if (view.getUint8(offset) !== 0x82) throw new Error(`Not a whole binary frame at byte ${offset}`);
+    const short = view.getUint8(offset + 1);
+    let headerBytes = 2;
+    let length = short;
+    if (short === 126) {
+      headerBytes = 4;
+      length = view.getUint16(offset + 2);
+    } else if (short === 127) {
+      headerBytes = 10;
+      length = Number(view.getBigUint64(offset + 2));
+    }
+    const start = offset + headerBytes;
+    offset = start + length;
+    if (offset > bytes.length) throw new Error('A frame is cut off');
+    payloads.push(bytes.subarray(start, offset));
+  }
+  return payloads;
+}
+
+/** The messages that a session's write holds. */
+export function decodeWrite(bytes: Uint8Array): Frame[] {
+  return framePayloads(bytes).map(decodeFrame);
+}
+
+/** A socket without a network: keeps what is written to it, and buffers as much as the test says. */
+export class FakeConnection implements Connection {
+  readonly id: string;
+  /** What the kernel has not taken yet. Set by the test. */
+  bufferedBytes = 0;
+  paused = false;
+  closedWith: CloseReason | null = null;
+  /** Every buffer that was written, as it came: the same buffer for all peers is the same object here. */
+  readonly writes: Uint8Array[] = [];
+  /** Called after each write with its bytes: lets a test count what is buffered. */
+  onWrite: (bytes: number) => void = () => {};
+  #taken = 0;
+
+  constructor(id = 'connection') {
+    this.id = id;
+  }
+
+  write(frames: Uint8Array): void {
+    if (this.closedWith !== null) throw new Error('Written to after close');
+    this.writes.push(frames);
+    this.onWrite(frames.length);
+  }
+
+  close(reason: CloseReason): void {
+    this.closedWith ??= reason;
+  }
+
+  pause(): void {
+    this.paused = true;
+  }
+
+  resume(): void {
+    this.paused = false;
+  }
+
+  /** All messages so far. */
+  get frames(): Frame[] {
+    return this.writes.flatMap(decodeWrite);
+  }
+
+  /** The messages since the last call. */
+  takeFrames(): Frame[] {
+    const fresh = this.writes.slice(this.#taken);
+    this.#taken = this.writes.length;
+    return fresh.flatMap(decodeWrite);
+  }
+
+  framesOf<T extends FrameType>(type: T): FrameOf<T>[] {
+    return this.frames.filter((frame): frame is FrameOf<T> => frame.type === type);
+  }
+}
