@@ -1,0 +1,148 @@
+import { X509Certificate, createPrivateKey } from 'node:crypto';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { issueAuthority, issueLeaf } from './issue-certificate.ts';
+import type { DistinguishedName, Issued, Validity } from './issue-certificate.ts';
+import type { Credentials } from './listener.ts';
+
+const dayMs = 24 * 3_600_000;
+/** People add it to their browsers by hand: not again for ten years. */
+const authorityLifetimeMs = 3_650 * dayMs;
+/** What Apple accepts at most is 825 days; a server that is never restarted should not outlive it either. */
+const leafLifetimeMs = 365 * dayMs;
+/** Clocks of other devices may be a little behind. */
+const backdatedMs = 3_600_000;
+
+const authorityName = 'Quire development CA';
+const leafName = 'Quire development server';
+
+export interface DevCertificateDeps {
+  /** Where it is kept, or null to keep it in memory. */
+  readonly folder: string | null;
+  /** The name of this machine. */
+  readonly hostName: string;
+  /** In milliseconds since 1970. */
+  now(): number;
+}
+
+export interface DevCertificate {
+  readonly credentials: Credentials;
+  /** The certificate of the authority, PEM: who trusts it trusts every leaf. */
+  readonly authority: string;
+  /** The authority is new: whoever trusted an older one does not trust this. */
+  readonly authorityIsNew: boolean;
+  readonly names: readonly string[];
+  /** The machine's name if the authority, made under another one, may not sign for it. */
+  readonly uncovered: string | null;
+}
+
+/** A certificate, what it says, and its key. */
+interface Pair extends Issued {
+  readonly parsed: X509Certificate;
+}
+
+/**
+ * A certificate for this machine, signed by an authority that can sign for this machine only. Both are kept and used
+ * again; the leaf is renewed when less than a third of its life is left or the names have changed.
+ * Rejects with the error of the file system if the folder cannot be written.
+ */
+export function openDevCertificate(deps: DevCertificateDeps): DevCertificate {
+  const { folder, hostName } = deps;
+  const nowMs = deps.now();
+  const host = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i.test(hostName) ? hostName.toLowerCase() : 'localhost';
+
+  const stored = readPair(folder, 'ca');
+  const usable = stored !== null && Date.parse(stored.parsed.validTo) - nowMs > leafLifetimeMs;
+  const authority = usable ? stored : makeAuthority(host, nowMs);
+  const subject = { commonName: authorityName, unit: unitOf(authority.parsed) };
+  const permitted = host === subject.unit || host === 'localhost' || host.endsWith('.local');
+  const names = [...new Set(['localhost', ...(permitted ? [host] : []), '127.0.0.1', '::1'])];
+
+  let leaf = readPair(folder, 'server');
+  if (leaf === null || !leafServes(leaf.parsed, authority.parsed, names, nowMs)) {
+    leaf = makeLeaf(subject, authority, names, nowMs);
+    if (folder !== null) {
+      mkdirSync(folder, { recursive: true });
+      if (!usable) writePair(folder, 'ca', authority);
+      writePair(folder, 'server', leaf);
+    }
+  }
+  return {
+    credentials: { cert: leaf.cert + authority.cert, key: leaf.key },
+    authority: authority.cert,
+    authorityIsNew: !usable,
+    names,
+    uncovered: permitted ? null : host,
+  };
+}
+
+function makeAuthority(host: string, nowMs: number): Pair {
+  const constraints = {
+    // 'local' is what a machine calls itself by on its own network (mDNS).
+    dnsNames: [...new Set(['localhost', 'local', host])],
+    networks: [
+      { address: '127.0.0.0', mask: '255.0.0.0' },
+      { address: '::1', mask: 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff' },
+    ],
+  };
+  const subject = { commonName: authorityName, unit: host };
+  return parse(issueAuthority(subject, constraints, validity(nowMs, authorityLifetimeMs)));
+}
+
+function makeLeaf(subject: DistinguishedName, authority: Pair, names: readonly string[], nowMs: number): Pair {
+  const leafSubject = { commonName: leafName, unit: subject.unit };
+  return parse(issueLeaf({ subject, key: authority.key }, leafSubject, names, validity(nowMs, leafLifetimeMs)));
+}
+
+function validity(nowMs: number, lifetimeMs: number): Validity {
+  return { fromMs: nowMs - backdatedMs, toMs: nowMs + lifetimeMs };
+}
+
+function leafServes(
+  leaf: X509Certificate,
+  authority: X509Certificate,
+  names: readonly string[],
+  nowMs: number,
+): boolean {
+  const toMs = Date.parse(leaf.validTo);
+  const lifetimeMs = toMs - Date.parse(leaf.validFrom);
+  if (toMs - nowMs < lifetimeMs / 3) return false;
+  if (!leaf.checkIssued(authority) || !leaf.verify(authority.publicKey)) return false;
+  const covered = names.every((name) => (leaf.checkHost(name) ?? leaf.checkIP(name)) !== undefined);
+  return covered && leaf.subjectAltName?.split(', ').length === names.length;
+}
+
+/** The machine for which an authority was made: the name it may sign for, and what people see in their browsers. */
+function unitOf(authority: X509Certificate): string {
+  return /^OU=(.*)$/m.exec(authority.subject)?.[1] ?? '';
+}
+
+function parse(issued: Issued): Pair {
+  return { ...issued, parsed: new X509Certificate(issued.cert) };
+}
+
+/** Null if it is not there, cannot be read or does not belong together: then a new one is made. */
+function readPair(folder: string | null, name: string): Pair | null {
+  if (folder === null) return null;
+  try {
+    const pair = parse({
+      cert: readFileSync(join(folder, `${name}.pem`), 'utf8'),
+      key: readFileSync(join(folder, `${name}-key.pem`), 'utf8'),
+    });
+    return pair.parsed.checkPrivateKey(createPrivateKey(pair.key)) ? pair : null;
+  } catch {
+    return null;
+  }
+}
+
+function writePair(folder: string, name: string, pair: Pair): void {
+  replaceFile(join(folder, `${name}-key.pem`), pair.key, 0o600);
+  replaceFile(join(folder, `${name}.pem`), pair.cert, 0o644);
+}
+
+/** A crash leaves the old file or the new one, never half of it. */
+function replaceFile(path: string, content: string, mode: number): void {
+  const temporary = `${path}.${process.pid}.tmp`;
+  writeFileSync(temporary, content, { mode });
+  renameSync(temporary, path);
+}
