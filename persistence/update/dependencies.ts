@@ -68,21 +68,25 @@ export class Dependencies {
   }
 
   /**
-   * Goes along the chains as Yjs does when it integrates: where a link holds a chain up, the other chain goes first. If
-   * that one is held up already, at or before the struct that is wanted, they wait for each other. Each step is over one
-   * link or takes one more chain onto the stack, so the time is linear.
+   * Goes along the chains as Yjs does when it integrates: where a link holds a chain up, the other chain goes first, as
+   * far as it is wanted. If that one is held up already, at or before the struct that is wanted, they wait for each
+   * other. Each step is over one link or takes one more chain onto the stack, so the time is linear.
    */
   #hasCircle(chains: ReadonlyMap<number, Chain>): boolean {
     const links = this.#links;
     const stack: Chain[] = [];
+    /** For each chain of the stack: the clock up to which it is wanted. */
+    const wanted: number[] = [];
     const onStack = new Set<Chain>();
     for (const chain of chains.values()) {
       stack.push(chain);
+      wanted.push(Infinity);
       onStack.add(chain);
       for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
-        if (top.next === top.end) {
+        if (top.next === top.end || (links[top.next + 1] as number) > (wanted.at(-1) as number)) {
           onStack.delete(top);
           stack.pop();
+          wanted.pop();
           continue;
         }
         const other = chains.get(links[top.next + 2] as number);
@@ -97,6 +101,7 @@ export class Dependencies {
           return true;
         } else {
           stack.push(other);
+          wanted.push(links[top.next + 3] as number);
           onStack.add(other);
         }
       }
