@@ -1,7 +1,7 @@
 import { createServer as createHttpServer } from 'node:http';
 import type { RequestListener, Server, ServerOptions } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { NetStats } from './stats.ts';
 import type { Upgrade } from './upgrade.ts';
 
@@ -29,6 +29,8 @@ export class ListenError extends Error {
 export class Listener {
   readonly #server: Server;
   readonly #deps: ListenerDeps;
+  /** Everything that was accepted: the server itself does not know sockets that are still in the TLS handshake. */
+  readonly #sockets = new Set<Socket>();
 
   /** With `credentials` it speaks TLS. */
   constructor(deps: ListenerDeps, credentials: Credentials | null) {
@@ -52,6 +54,14 @@ export class Listener {
             },
             deps.requests,
           );
+    const sockets = this.#sockets;
+    const forget = function (this: Socket): void {
+      sockets.delete(this);
+    };
+    this.#server.on('connection', (socket) => {
+      sockets.add(socket);
+      socket.on('close', forget);
+    });
     this.#server.on('upgrade', deps.upgrade.handle);
     this.#server.on('tlsClientError', () => deps.stats.tlsHandshakesFailed++);
   }
@@ -69,15 +79,14 @@ export class Listener {
     });
   }
 
-  /**
-   * Takes no new connections. Resolves when the last one is gone, WebSockets included; plain HTTP is cut off after
-   * `deadlineMs`.
-   */
+  /** Takes no new connections. Resolves when the last one is gone; those that are left after `deadlineMs` are cut off. */
   async close(deadlineMs: number): Promise<void> {
     const closed = new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
     });
-    const deadline = setTimeout(() => this.#server.closeAllConnections(), deadlineMs);
+    const deadline = setTimeout(() => {
+      for (const socket of this.#sockets) socket.destroy();
+    }, deadlineMs);
     await closed;
     clearTimeout(deadline);
   }

@@ -1,0 +1,61 @@
+import { Hono } from 'hono';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import type { Registry } from 'prom-client';
+import type { LogState } from '../../persistence/log/update-log.ts';
+import { httpStatus, RefusedError, toRefusal } from '../errors.ts';
+import type { Logger } from '../logger.ts';
+
+export interface HttpDeps {
+  readonly logger: Logger;
+  readonly registry: Registry;
+  logState(): LogState;
+  /** True from the moment at which the server has been told to end. */
+  isStopping(): boolean;
+}
+
+const landingPage = `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>Quire</title>
+<h1>Quire</h1>
+<p>This is a sync server for Yjs documents. Editors connect to <code>/sync/&lt;document&gt;</code> with y-websocket.</p>
+`;
+
+/** Everything that is answered over HTTP. */
+export function createHttp(deps: HttpDeps): Hono {
+  const app = new Hono();
+
+  app.use(async (c, next) => {
+    await next();
+    c.header('X-Content-Type-Options', 'nosniff');
+    c.header('Cache-Control', 'no-store');
+  });
+  app.get('/', (c) => c.html(landingPage, 200, { 'Content-Security-Policy': "default-src 'none'" }));
+
+  // Alive: it answers at all. A restart would not help against a full disk, so storage is not looked at.
+  app.get('/healthz', (c) => c.json({ status: 'ok' }));
+
+  // Ready: new clients should come here. A read-only server still serves every document.
+  app.get('/readyz', (c) => {
+    const storage = deps.logState();
+    const ready = !deps.isStopping() && (storage === 'open' || storage === 'read-only');
+    return c.json({ status: ready ? 'ready' : 'not ready', storage, stopping: deps.isStopping() }, ready ? 200 : 503);
+  });
+
+  app.get('/metrics', async (c) =>
+    c.body(await deps.registry.metrics(), 200, { 'Content-Type': deps.registry.contentType }),
+  );
+
+  app.all('/sync/*', () => {
+    throw new RefusedError('bad-upgrade', 'documents are served over WebSocket');
+  });
+  app.notFound((c) => c.json({ error: 'not-found', reason: `there is nothing at ${c.req.path}` }, 404));
+  app.onError((error, c) => {
+    const refusal = toRefusal(error);
+    if (refusal.code === 'internal') deps.logger.error({ err: error, path: c.req.path }, 'http request failed');
+    const status = httpStatus(refusal.code) as ContentfulStatusCode;
+    return c.json({ error: refusal.code, reason: refusal.message }, status);
+  });
+  return app;
+}

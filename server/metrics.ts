@@ -1,0 +1,123 @@
+import { performance } from 'node:perf_hooks';
+import { Counter, Gauge } from 'prom-client';
+import type { Registry } from 'prom-client';
+import type { LogState } from '../persistence/log/update-log.ts';
+import type { NetStats } from './net/stats.ts';
+import type { SyncStats } from './sync/stats.ts';
+
+/** What the numbers are read from, when somebody asks: counting costs nothing but the additions. */
+export interface MetricSources {
+  readonly net: NetStats;
+  readonly sync: SyncStats;
+  connections(): number;
+  rooms(): number;
+  sessions(): number;
+  logState(): LogState;
+}
+
+const logStates: readonly LogState[] = ['open', 'read-only', 'reopening', 'closed'];
+
+/** Registers everything that Quire measures. No label names a document or a person. */
+export function registerMetrics(registry: Registry, sources: MetricSources): void {
+  const { net, sync } = sources;
+  const registers = [registry];
+
+  const counter = (name: string, help: string, read: () => number): void => {
+    void new Counter({
+      name: `quire_${name}`,
+      help,
+      registers,
+      collect() {
+        this.reset();
+        this.inc(read());
+      },
+    });
+  };
+  const counters = (name: string, help: string, label: string, read: () => ReadonlyMap<string, number>): void => {
+    void new Counter({
+      name: `quire_${name}`,
+      help,
+      registers,
+      labelNames: [label],
+      collect() {
+        this.reset();
+        for (const [value, count] of read()) this.inc({ [label]: value }, count);
+      },
+    });
+  };
+  const gauge = (name: string, help: string, read: () => number): void => {
+    void new Gauge({
+      name: `quire_${name}`,
+      help,
+      registers,
+      collect() {
+        this.set(read());
+      },
+    });
+  };
+
+  gauge('connections', 'Open WebSockets.', sources.connections);
+  counter('connections_opened_total', 'WebSockets opened.', () => net.connectionsOpened);
+  counters('connections_closed_total', 'WebSockets closed, by close code.', 'code', () => net.connectionsClosed);
+  counters(
+    'connections_refused_total',
+    'WebSockets closed for what their client did, by reason.',
+    'error',
+    () => net.connectionsRefused,
+  );
+  counter('connections_silent_total', 'Sockets cut off because pings went unanswered.', () => net.connectionsSilent);
+  counters(
+    'upgrades_refused_total',
+    'WebSockets refused by HTTP status, by reason.',
+    'error',
+    () => net.upgradesRefused,
+  );
+  counter('tls_handshakes_failed_total', 'TLS handshakes that came to nothing.', () => net.tlsHandshakesFailed);
+  counter('accepts_failed_total', 'Connections that the system would not hand over.', () => net.acceptsFailed);
+
+  gauge('rooms', 'Documents in memory.', sources.rooms);
+  gauge('sessions', 'Clients in documents.', sources.sessions);
+  counter('rooms_loaded_total', 'Documents loaded.', () => sync.roomsLoaded);
+  counter('rooms_unloaded_total', 'Documents let go.', () => sync.roomsUnloaded);
+  counter('room_loads_failed_total', 'Documents that could not be opened.', () => sync.loadsFailed);
+  counters('sessions_ended_total', 'Sessions ended by the server, by reason.', 'error', () => sync.sessionsEnded);
+  counter('joins_total', 'Sync requests (SyncStep1) of clients.', () => sync.joins);
+  counter('updates_appended_total', 'Updates handed to the log.', () => sync.updatesAppended);
+  counter('updates_known_total', 'Updates that brought nothing new.', () => sync.updatesKnown);
+  counter(
+    'updates_with_gap_total',
+    'Updates whose sender was asked for what they build on.',
+    () => sync.updatesWithGap,
+  );
+  counter(
+    'updates_stored_with_gap_total',
+    'Updates stored although they build on missing edits.',
+    () => sync.gapsStored,
+  );
+  counter('updates_refused_total', 'Updates of clients that may only read.', () => sync.updatesRefused);
+  counter('update_bytes_total', 'Bytes of updates from clients.', () => sync.updateBytesIn);
+  counter('broadcasts_total', 'Messages to whole rooms.', () => sync.broadcasts);
+  counter('deliveries_total', 'Copies of those messages to single sessions.', () => sync.deliveries);
+  counter('presence_dropped_total', 'Presence that slow readers did not get at once.', () => sync.presenceDropped);
+  counter('probes_answered_total', 'Times a client was told that its edits are saved.', () => sync.probesAnswered);
+
+  void new Gauge({
+    name: 'quire_log_state',
+    help: 'The state of storage: 1 for the one it is in.',
+    registers,
+    labelNames: ['state'],
+    collect() {
+      for (const state of logStates) this.set({ state }, sources.logState() === state ? 1 : 0);
+    },
+  });
+
+  gauge('process_resident_memory_bytes', 'Memory of the process.', () => process.memoryUsage.rss());
+  gauge('process_heap_used_bytes', 'JavaScript heap in use.', () => process.memoryUsage().heapUsed);
+  counter('process_cpu_seconds_total', 'CPU time, user and system.', () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1e6;
+  });
+  counter('event_loop_busy_seconds_total', 'Time in which the event loop was not idle.', () => {
+    return performance.eventLoopUtilization().active / 1000;
+  });
+}
