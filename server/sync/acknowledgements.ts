@@ -14,8 +14,10 @@ interface Waiting {
  * Why "saved" may not be said yet:
  * - `asked`: an update of this session was dropped because of a gap; the client's answer will contain it
  * - `waiting`: what this session sent is in the log, but waits for edits that are missing
+ *
+ * Both may hold at once, and end for different reasons.
  */
-type Gap = 'none' | 'asked' | 'waiting';
+type Gap = 'asked' | 'waiting';
 
 /**
  * When one session may hear that its edits are saved: only when everything it sent before is durable and nothing of it
@@ -25,7 +27,7 @@ type Gap = 'none' | 'asked' | 'waiting';
 export class Acknowledgements {
   #lastSeq = 0;
   #answered = false;
-  #gap: Gap = 'none';
+  readonly #gaps: Record<Gap, boolean> = { asked: false, waiting: false };
   #refused = false;
   #waiting: Waiting[] = [];
 
@@ -41,18 +43,19 @@ export class Acknowledgements {
   /** The client has answered SyncStep1; `sent` or `gap` for what the answer brought comes before. */
   answered(complete: boolean): void {
     this.#answered = true;
-    if (complete) this.#gap = 'none';
+    this.#gaps.asked = false;
+    if (complete) this.#gaps.waiting = false;
     // What a probe stands for may have come only now, with the answer.
     for (const probe of this.#waiting) probe.seq = this.#lastSeq;
   }
 
-  gap(gap: 'asked' | 'waiting'): void {
-    this.#gap = gap;
+  gap(gap: Gap): void {
+    this.#gaps[gap] = true;
   }
 
   /** Nothing in the room waits any more. */
   gapsClosed(): void {
-    if (this.#gap === 'waiting') this.#gap = 'none';
+    this.#gaps.waiting = false;
   }
 
   /** Something of this session was dropped for good: nothing is ever called saved again. */
@@ -71,7 +74,7 @@ export class Acknowledgements {
 
   /** The payloads of the probes that may be answered now, in order. */
   take(durableSeq: number): Uint8Array[] {
-    if (!this.#answered || this.#gap !== 'none') return [];
+    if (!this.#answered || this.#gaps.asked || this.#gaps.waiting) return [];
     const end = this.#waiting.findIndex((probe) => probe.seq > durableSeq);
     return this.#waiting.splice(0, end === -1 ? this.#waiting.length : end).map((probe) => probe.payload);
   }
