@@ -26,14 +26,16 @@ interface State {
 }
 
 /**
- * The awareness states of one room, never stored. A state belongs to one session: the first that announces its client
- * id alone, in its first announcement; a later session of the same user takes it over (a reconnect while the old socket
- * is not yet known to be dead). What anybody says of a state that is not its own is an echo, and is dropped.
+ * The awareness states of one room, never stored. A state belongs to one session: the first that announces its client id
+ * alone. Another session of the same user takes it over with the first thing it says (a reconnect while the old socket is
+ * not yet known to be dead), or with a newer clock (from a sibling tab that spoke for it). Whatever else anybody says of a
+ * state that is not its own is an echo, and is dropped.
  */
 export class Presence {
   readonly #states = new Map<number, State>();
   readonly #dirty = new Set<number>();
-  readonly #ownIds = new Map<PresenceOwner, number>();
+  /** Everybody who has said anything, and the client id that it owns. */
+  readonly #ownIds = new Map<PresenceOwner, number | null>();
 
   get size(): number {
     return this.#states.size;
@@ -44,14 +46,17 @@ export class Presence {
   }
 
   /**
-   * Takes what a session says of its own state. Returns true if this was the session's first announcement: it may hold
-   * a clock that the others have seen already, and must be nudged (see `nudge`). Throws RefusedError ('malformed').
+   * Takes what a session says of its own state. Returns true if a session announces itself with the first thing it says:
+   * it may hold a clock that the others have seen already, and must be nudged (see `nudge`). Throws RefusedError
+   * ('malformed').
    */
   apply(owner: PresenceOwner, message: Uint8Array, nowMs: number): boolean {
     const reader = new MessageReader(message);
     const count = reader.varUint();
     if (count > MAX_ENTRIES) throw new RefusedError('malformed', 'too many presence states');
-    let first = false;
+    const isFirstWord = !this.#ownIds.has(owner);
+    if (isFirstWord) this.#ownIds.set(owner, null);
+    let announced = false;
     for (let i = 0; i < count; i++) {
       const clientId = reader.varUint();
       const clock = reader.varUint();
@@ -59,19 +64,19 @@ export class Presence {
       const known = this.#states.get(clientId);
       if (known !== undefined && known.owner === owner) {
         this.#renew(clientId, known, clock, json, nowMs);
-      } else if (count === 1 && !this.#ownIds.has(owner) && mayTakeOver(known, owner)) {
-        first = this.#announce(owner, clientId, clock, json, nowMs);
+      } else if (count === 1 && this.#ownIds.get(owner) === null && mayClaim(known, owner, clock, isFirstWord)) {
+        announced = this.#announce(owner, clientId, clock, json, nowMs);
       }
     }
     reader.end();
-    return first;
+    return announced && isFirstWord;
   }
 
   #announce(owner: PresenceOwner, clientId: number, clock: number, json: Uint8Array, nowMs: number): boolean {
     if (isNull(json)) return false;
     const known = this.#states.get(clientId);
     // An older clock from a new session is the same client all the same: the nudge makes it raise it.
-    if (known !== undefined) this.#ownIds.delete(known.owner);
+    if (known !== undefined && this.#ownIds.get(known.owner) === clientId) this.#ownIds.set(known.owner, null);
     this.#set(clientId, owner, Math.max(clock, known?.clock ?? 0), json, nowMs);
     return true;
   }
@@ -80,6 +85,7 @@ export class Presence {
     const gone = isNull(json);
     const isNew = clock > known.clock || (clock === known.clock && gone && known.json !== null);
     if (!isNew) return;
+    checkClock(clock);
     if (gone) {
       this.#remove(clientId, known, clock);
     } else {
@@ -88,7 +94,7 @@ export class Presence {
   }
 
   #set(clientId: number, owner: PresenceOwner, clock: number, json: Uint8Array, nowMs: number): void {
-    if (clock > MAX_CLOCK) throw new RefusedError('malformed', 'a presence clock is too large');
+    checkClock(clock);
     if (json.length > MAX_STATE_BYTES) throw new RefusedError('malformed', 'a presence state is too large');
     const copy = Buffer.from(json);
     if (!isJson(copy)) throw new RefusedError('malformed', 'a presence state is not JSON');
@@ -100,16 +106,16 @@ export class Presence {
   #remove(clientId: number, state: State, clock: number): void {
     state.json = null;
     state.clock = clock;
-    this.#ownIds.delete(state.owner);
+    if (this.#ownIds.get(state.owner) === clientId) this.#ownIds.set(state.owner, null);
     this.#dirty.add(clientId);
   }
 
   /** A session has ended: its state goes with it. */
   release(owner: PresenceOwner): void {
-    const clientId = this.#ownIds.get(owner);
-    if (clientId === undefined) return;
-    const state = this.#states.get(clientId);
-    if (state !== undefined) this.#remove(clientId, state, state.clock);
+    const clientId = this.#ownIds.get(owner) ?? null;
+    const state = clientId === null ? undefined : this.#states.get(clientId);
+    if (clientId !== null && state !== undefined) this.#remove(clientId, state, state.clock);
+    this.#ownIds.delete(owner);
   }
 
   /** Removes what was not renewed in time. */
@@ -144,8 +150,8 @@ export class Presence {
    * Null if the session has no state.
    */
   nudge(owner: PresenceOwner): Uint8Array | null {
-    const clientId = this.#ownIds.get(owner);
-    if (clientId === undefined) return null;
+    const clientId = this.#ownIds.get(owner) ?? null;
+    if (clientId === null) return null;
     const bytes = [1];
     encodeVarUint(bytes, clientId);
     encodeVarUint(bytes, this.#states.get(clientId)?.clock ?? 0);
@@ -170,8 +176,13 @@ export class Presence {
   }
 }
 
-function mayTakeOver(known: State | undefined, owner: PresenceOwner): boolean {
-  return known === undefined || known.json === null || known.owner.userId === owner.userId;
+function mayClaim(known: State | undefined, owner: PresenceOwner, clock: number, isFirstWord: boolean): boolean {
+  if (known === undefined || known.json === null) return true;
+  return known.owner.userId === owner.userId && (isFirstWord || clock > known.clock);
+}
+
+function checkClock(clock: number): void {
+  if (clock > MAX_CLOCK) throw new RefusedError('malformed', 'a presence clock is too large');
 }
 
 function isNull(json: Uint8Array): boolean {

@@ -93,7 +93,8 @@ function readFrame(decoder: decoding.Decoder): Frame {
   }
 }
 
-function encodeEntries(entries: readonly AwarenessEntry[]): Uint8Array {
+/** An awareness update, without the frame around it. */
+export function encodeEntries(entries: readonly AwarenessEntry[]): Uint8Array {
   const encoder = encoding.createEncoder();
   encoding.writeVarUint(encoder, entries.length);
   for (const { client, clock, state } of entries) {
@@ -104,7 +105,8 @@ function encodeEntries(entries: readonly AwarenessEntry[]): Uint8Array {
   return encoding.toUint8Array(encoder);
 }
 
-function readEntries(bytes: Uint8Array): AwarenessEntry[] {
+/** Reads an awareness update. */
+export function readEntries(bytes: Uint8Array): AwarenessEntry[] {
   const decoder = decoding.createDecoder(bytes);
   return Array.from({ length: decoding.readVarUint(decoder) }, () => {
     const client = decoding.readVarUint(decoder);
