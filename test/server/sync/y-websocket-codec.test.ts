@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { closeReason, RefusedError } from '../../../server/errors.ts';
+import { closeReason, type RefusedError } from '../../../server/errors.ts';
 import { yWebsocketCodec as codec } from '../../../server/sync/y-websocket-codec.ts';
 import { decodeWrite } from '../../support/fake-connection.ts';
 import { encodeFrame, type Frame } from '../../support/frames.ts';

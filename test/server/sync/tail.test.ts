@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as Y from 'yjs';
+import { Tail } from '../../../server/sync/tail.ts';
+import { randomOf } from '../../support/random.ts';
+
+/** A document written by three people, an update for each of its edits. */
+function writtenDocument(count: number): { doc: Y.Doc; updates: Uint8Array[] } {
+  const docs = [new Y.Doc(), new Y.Doc(), new Y.Doc()];
+  const updates: Uint8Array[] = [];
+  for (const doc of docs) {
+    doc.on('update', (update: Uint8Array, origin: unknown) => {
+      if (origin === 'remote') return;
+      updates.push(update);
+      for (const other of docs) if (other !== doc) Y.applyUpdate(other, update, 'remote');
+    });
+  }
+  for (let i = 0; i < count; i++) {
+    const text = docs[i % docs.length]!.getText();
+    if (i % 7 === 6) text.delete(0, 1);
+    else text.insert(Math.floor(text.length / 2), String(i % 10));
+  }
+  return { doc: docs[0]!, updates };
+}
+
+function filledTail(updates: readonly Uint8Array[]): Tail {
+  const tail = new Tail();
+  for (const [index, update] of updates.entries()) tail.push({ lastSeq: index + 1, update });
+  return tail;
+}
+
+test('merged in levels, a tail of thousands of edits is a few messages that say the same', () => {
+  const { doc, updates } = writtenDocument(6_000);
+  const tail = filledTail(updates);
+  const blocks = tail.after(0);
+  assert.ok(blocks.length <= 2 + 50 + 50, `${blocks.length} blocks`);
+  assert.equal(tail.lastSeq, updates.length);
+  assert.equal(
+    tail.bytes,
+    blocks.reduce((sum, block) => sum + block.update.length, 0),
+  );
+  const copy = new Y.Doc();
+  for (const block of blocks) Y.applyUpdate(copy, block.update);
+  assert.equal(copy.getText().toString(), doc.getText().toString());
+  assert.deepEqual(Y.encodeStateVector(copy), Y.encodeStateVector(doc));
+});
+
+test('I3: blocks stay in the order of the log, whatever their sizes', (t) => {
+  const random = randomOf(t);
+  const tail = new Tail();
+  const small = Y.encodeStateAsUpdate(new Y.Doc());
+  for (let seq = 1; seq <= 3_000; seq++) {
+    // Too large to merge: several of these among fifty are passed on as they are.
+    const update = random.below(20) === 0 ? largeUpdate() : small;
+    tail.push({ lastSeq: seq, update });
+  }
+  const seqs = tail.after(0).map((block) => block.lastSeq);
+  assert.deepEqual(
+    seqs,
+    seqs.toSorted((a, b) => a - b),
+  );
+  assert.equal(seqs.at(-1), 3_000);
+  assert.equal(new Set(seqs).size, seqs.length);
+});
+
+let cachedLargeUpdate: Uint8Array | undefined;
+function largeUpdate(): Uint8Array {
+  if (cachedLargeUpdate === undefined) {
+    const doc = new Y.Doc();
+    doc.getText().insert(0, 'x'.repeat(200 * 1024));
+    cachedLargeUpdate = Y.encodeStateAsUpdate(doc);
+  }
+  return cachedLargeUpdate;
+}
+
+test('after(seq) has every entry after seq, for every seq', () => {
+  const { doc, updates } = writtenDocument(300);
+  const tail = filledTail(updates);
+  const reached = new Y.Doc();
+  for (let seq = 0; seq <= updates.length; seq++) {
+    if (seq > 0) Y.applyUpdate(reached, updates[seq - 1]!);
+    const copy = new Y.Doc();
+    Y.applyUpdate(copy, Y.encodeStateAsUpdate(reached));
+    for (const block of tail.after(seq)) Y.applyUpdate(copy, block.update);
+    assert.equal(copy.getText().toString(), doc.getText().toString(), `after ${seq}`);
+  }
+  assert.deepEqual(tail.after(updates.length), []);
+});
+
+test('trimming forgets what the snapshot holds and nothing after it', () => {
+  const { updates } = writtenDocument(120);
+  const tail = filledTail(updates);
+  const kept = tail.after(100);
+  tail.trim(100);
+  assert.deepEqual(tail.after(0), kept);
+  assert.equal(
+    tail.bytes,
+    kept.reduce((sum, block) => sum + block.update.length, 0),
+  );
+  tail.trim(120);
+  assert.deepEqual(tail.after(0), []);
+  assert.equal(tail.bytes, 0);
+  assert.equal(tail.lastSeq, 0);
+});
