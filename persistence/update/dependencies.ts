@@ -68,45 +68,43 @@ export class Dependencies {
   }
 
   /**
-   * Goes along the chains as Yjs does when it integrates: where a link holds a chain up, the other chain goes first, as
-   * far as it is wanted. If that one is held up already, at or before the struct that is wanted, they wait for each
-   * other. Each step is over one link or takes one more chain onto the stack, so the time is linear.
+   * Goes along the chains as Yjs does when it integrates: where a link holds a chain up, the other chain goes first, just
+   * as far as is wanted. If that one is held up already, at or before the struct that is wanted, they wait for each other.
+   * Each step is over one link or takes one more chain onto the stack, so the time is linear.
    */
   #hasCircle(chains: ReadonlyMap<number, Chain>): boolean {
-    const links = this.#links;
     const stack: Chain[] = [];
-    /** For each chain of the stack: the clock up to which it is wanted. */
-    const wanted: number[] = [];
     const onStack = new Set<Chain>();
     for (const chain of chains.values()) {
       stack.push(chain);
-      wanted.push(Infinity);
       onStack.add(chain);
       for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
-        if (top.next === top.end || (links[top.next + 1] as number) > (wanted.at(-1) as number)) {
+        const wanting = stack.at(-2);
+        if (top.next === top.end || (wanting !== undefined && this.#blocker(wanting, chains) === null)) {
           onStack.delete(top);
           stack.pop();
-          wanted.pop();
           continue;
         }
-        const other = chains.get(links[top.next + 2] as number);
-        // A chain goes freely up to the struct of its first unsatisfied link.
-        if (
-          other === undefined ||
-          other.next === other.end ||
-          (links[other.next + 1] as number) > (links[top.next + 3] as number)
-        ) {
+        const blocker = this.#blocker(top, chains);
+        if (blocker === null) {
           top.next += 4;
-        } else if (onStack.has(other)) {
+        } else if (onStack.has(blocker)) {
           return true;
         } else {
-          stack.push(other);
-          wanted.push(links[top.next + 3] as number);
-          onStack.add(other);
+          stack.push(blocker);
+          onStack.add(blocker);
         }
       }
     }
     return false;
+  }
+
+  /** The chain that must go on before this one can pass its next link. A chain goes freely up to its own next link. */
+  #blocker(chain: Chain, chains: ReadonlyMap<number, Chain>): Chain | null {
+    const links = this.#links;
+    const other = chains.get(links[chain.next + 2] as number);
+    if (other === undefined || other.next === other.end) return null;
+    return (links[other.next + 1] as number) > (links[chain.next + 3] as number) ? null : other;
   }
 }
 

@@ -68,6 +68,6 @@ export function scanUpdate(update: Uint8Array, limits: ScanLimits = defaultScanL
   const missing = dependencies.missingFrom(intervals);
   if (missing === null) return reader.fail('bad-origin');
   // Each level takes a struct that names its parent: fewer of these than levels allowed cannot be too deep.
-  if (nestedCount > limits.maxTypeDepth) checkTypeDepth(update, limits);
+  if (nestedCount > limits.maxTypeDepth) checkTypeDepth(update, reader.structCount, limits);
   return { intervals, deletes, dependencies: missing, deleteSetOffset, structCount: reader.structCount };
 }

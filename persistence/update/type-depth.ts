@@ -12,14 +12,14 @@ const unknown = -1;
  *
  * @throws MalformedUpdateError 'too-deep'
  */
-export function checkTypeDepth(update: Uint8Array, limits: ScanLimits): void {
-  const table = readLinks(update, limits);
-  const depths = new Int32Array(table.clocks.length).fill(unknown);
+export function checkTypeDepth(update: Uint8Array, structCount: number, limits: ScanLimits): void {
+  const table = readLinks(update, structCount, limits);
+  const depths = new Int32Array(structCount).fill(unknown);
   const stack: number[] = [];
   for (let index = 0; index < depths.length; index++) {
     stack.push(index);
     for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
-      const target = find(table, table.linkClients[top] as number, table.linkClocks[top] as number);
+      const target = find(table, top);
       const above = target === -1 ? 0 : (depths[target] as number);
       if (above === unknown) {
         stack.push(target);
@@ -35,37 +35,55 @@ export function checkTypeDepth(update: Uint8Array, limits: ScanLimits): void {
 
 /** Per struct, in the order of the update: its clock, the id that its depth follows from, and how much deeper it lies. */
 interface LinkTable {
-  readonly clocks: number[];
-  readonly linkClients: number[];
-  readonly linkClocks: number[];
-  readonly steps: number[];
+  readonly clocks: Uint32Array;
+  /** noClient: from nothing in the update. */
+  readonly linkClients: Float64Array;
+  readonly linkClocks: Uint32Array;
+  readonly steps: Uint8Array;
   /** Per client, where its structs stand: [start, end). */
   readonly spans: Map<number, readonly [start: number, end: number]>;
 }
 
-function readLinks(update: Uint8Array, limits: ScanLimits): LinkTable {
-  const table: LinkTable = { clocks: [], linkClients: [], linkClocks: [], steps: [], spans: new Map() };
+function readLinks(update: Uint8Array, structCount: number, limits: ScanLimits): LinkTable {
+  const table: LinkTable = {
+    clocks: new Uint32Array(structCount),
+    linkClients: new Float64Array(structCount).fill(noClient),
+    linkClocks: new Uint32Array(structCount),
+    steps: new Uint8Array(structCount),
+    spans: new Map(),
+  };
   const reader = new StructReader(update, limits);
+  let index = 0;
   while (reader.nextClient()) {
-    const start = table.clocks.length;
-    while (reader.nextStruct()) {
-      const isItem = reader.kind !== structKind.gc && reader.kind !== structKind.skip;
-      const byOrigin = reader.originClient !== noClient;
-      const byRight = !byOrigin && reader.rightClient !== noClient;
-      table.clocks.push(reader.clock);
-      table.linkClients.push(byOrigin ? reader.originClient : byRight ? reader.rightClient : reader.parentClient);
-      table.linkClocks.push(byOrigin ? reader.originClock : byRight ? reader.rightClock : reader.parentClock);
-      table.steps.push(isItem && reader.parentClient !== noClient ? 1 : 0);
+    const start = index;
+    for (; reader.nextStruct(); index++) {
+      table.clocks[index] = reader.clock;
+      if (reader.kind === structKind.gc || reader.kind === structKind.skip) continue;
+      const { originClient, rightClient, parentClient } = reader;
+      if (originClient !== noClient) {
+        table.linkClients[index] = originClient;
+        table.linkClocks[index] = reader.originClock;
+      } else if (rightClient !== noClient) {
+        table.linkClients[index] = rightClient;
+        table.linkClocks[index] = reader.rightClock;
+      } else if (parentClient !== noClient) {
+        table.linkClients[index] = parentClient;
+        table.linkClocks[index] = reader.parentClock;
+        table.steps[index] = 1;
+      }
     }
-    table.spans.set(reader.client, [start, table.clocks.length]);
+    table.spans.set(reader.client, [start, index]);
   }
   return table;
 }
 
-/** The struct that holds an id, or -1. */
-function find(table: LinkTable, client: number, clock: number): number {
+/** The struct that holds what the struct at `index` is linked to, or -1. */
+function find(table: LinkTable, index: number): number {
+  const client = table.linkClients[index] as number;
+  if (client === noClient) return -1;
   const span = table.spans.get(client);
   if (span === undefined) return -1;
+  const clock = table.linkClocks[index] as number;
   let [low, high] = span;
   while (low < high) {
     const middle = (low + high) >>> 1;
