@@ -79,7 +79,7 @@ export class StockClient {
     const { ws } = this.provider;
     if (ws?.readyState !== WebSocket.OPEN) throw new Error('Not connected, so nothing can be saved');
     const answered = new Promise<void>((resolve) => this.#probes.set(mark, resolve));
-    ws.send(frame as Uint8Array<ArrayBuffer>);
+    ws.send(frame);
     await within(timeoutMs, `the answer to the saved probe of ${this.provider.url}`, answered);
   }
 

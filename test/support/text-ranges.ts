@@ -1,6 +1,6 @@
 import * as decoding from 'lib0/decoding';
 
-/** Clocks that an update covers. */
+/** Clocks of one client. */
 export interface ClockRange {
   readonly client: number;
   readonly start: number;
@@ -19,7 +19,25 @@ const structs = { gc: 0, deleted: 1, string: 4, skip: 10 } as const;
  * that a test does not judge the server by the server. Throws on content other than text.
  */
 export function textRanges(update: Uint8Array): ClockRange[] {
+  return readStructs(decoding.createDecoder(update));
+}
+
+/** The clocks that such an update deletes. */
+export function deletedRanges(update: Uint8Array): ClockRange[] {
   const decoder = decoding.createDecoder(update);
+  readStructs(decoder);
+  const ranges: ClockRange[] = [];
+  for (let clients = decoding.readVarUint(decoder); clients > 0; clients--) {
+    const client = decoding.readVarUint(decoder);
+    for (let left = decoding.readVarUint(decoder); left > 0; left--) {
+      const start = decoding.readVarUint(decoder);
+      ranges.push({ client, start, end: start + decoding.readVarUint(decoder) });
+    }
+  }
+  return ranges;
+}
+
+function readStructs(decoder: decoding.Decoder): ClockRange[] {
   const ranges: ClockRange[] = [];
   for (let clients = decoding.readVarUint(decoder); clients > 0; clients--) {
     let left = decoding.readVarUint(decoder);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as Y from 'yjs';
 import { randomOf } from './random.ts';
-import { textRanges } from './text-ranges.ts';
+import { deletedRanges, textRanges } from './text-ranges.ts';
 import { sharedTextName, TextWriter } from './text-writer.ts';
 
 test('a TextWriter writes what Yjs reads as text, and the same bytes that Yjs would send', () => {
@@ -56,4 +56,5 @@ test('text ranges of a document that Yjs has collected garbage in are complete',
   Y.applyUpdate(doc, writer.type('abcdef'));
   Y.applyUpdate(doc, writer.erase(1, 2));
   assert.deepEqual(textRanges(Y.encodeStateAsUpdate(doc)), [{ client: 5, start: 0, end: 6 }]);
+  assert.deepEqual(deletedRanges(Y.encodeStateAsUpdate(doc)), [{ client: 5, start: 1, end: 3 }]);
 });

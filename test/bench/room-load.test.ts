@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { RawClient } from '../support/raw-client.ts';
+import { startRelay } from '../support/relay.ts';
+import { TextWriter } from '../support/text-writer.ts';
+import { RoomLoad } from './room-load.ts';
+
+test('a run in which every edit reached every peer is complete, and has a latency for each', async (t) => {
+  const { url } = await startRelay(t);
+  const room = await RoomLoad.open({ url, joins: false }, 'a', { writers: 2, readers: 3 }, 1);
+  t.after(() => room.close());
+  for (let edit = 0; edit < 20; edit++) for (const writer of room.writers) room.type(writer);
+  await room.complete();
+  assert.equal(room.deliveries, 2 * 20 * 5);
+  assert.equal(room.latenciesMs.length, room.deliveries);
+  assert.ok(room.latenciesMs.every((latencyMs) => latencyMs >= 0));
+});
+
+test('a run is void if an edit is missing, doubled, of nobody, or if a peer was closed', async (t) => {
+  const { url, process: relay } = await startRelay(t);
+  const open = async (name: string): Promise<{ room: RoomLoad; stranger: RawClient; type: () => void }> => {
+    const room = await RoomLoad.open({ url, joins: false }, name, { writers: 1, readers: 1 }, 1);
+    const stranger = await RawClient.open(`${url}/${name}`);
+    t.after(() => room.close());
+    t.after(() => stranger.terminate());
+    return { room, stranger, type: () => room.writers.forEach((writer) => room.type(writer)) };
+  };
+
+  const doubled = await open('doubled');
+  doubled.type();
+  const { update } = await doubled.stranger.next('update');
+  doubled.stranger.edit(update);
+  await doubled.stranger.next('update');
+  doubled.type();
+  await assert.rejects(doubled.room.complete(), /Edit 0 of 1 came, not 1/);
+
+  const missing = await open('missing');
+  for (const writer of missing.room.writers) writer.text.type('lost');
+  missing.type();
+  await assert.rejects(missing.room.complete(), /Edit 4 of 1 came, not 0/);
+
+  const nobody = await open('nobody');
+  nobody.stranger.edit(new TextWriter(9).type('x'));
+  nobody.type();
+  await assert.rejects(nobody.room.complete(), /an edit of nobody/i);
+
+  const closed = await open('closed');
+  await relay.kill();
+  closed.type();
+  await assert.rejects(closed.room.complete(), /A peer was closed: 1006/);
+});

@@ -1,0 +1,161 @@
+import { within } from '../support/deadline.ts';
+import { emptyStateVector } from '../support/frames.ts';
+import type { Frame } from '../support/frames.ts';
+import { RawClient } from '../support/raw-client.ts';
+import { textRanges } from '../support/text-ranges.ts';
+import { TextWriter } from '../support/text-writer.ts';
+import type { Target } from './target.ts';
+
+const deadlineMs = 60_000;
+
+/** One who writes: every edit is one character, so the clock counts the edits. */
+export interface Writer {
+  readonly peer: Peer;
+  readonly text: TextWriter;
+  /** When each edit was sent, by clock, in milliseconds. */
+  readonly sentMs: number[];
+  /** As many edits have come back to their author. */
+  echoed: number;
+}
+
+export interface RoomShape {
+  readonly writers: number;
+  readonly readers: number;
+  /** What the peers have of the document already; nothing unless told. */
+  readonly stateVector?: Uint8Array;
+}
+
+/**
+ * The clients of one room, and the account of what each has received. A run counts only if every peer, the author
+ * too, has received every edit once and in order: an edit that is doubled or out of order fails the run, and one that is
+ * missing makes `complete` reject.
+ */
+export class RoomLoad {
+  readonly writers: readonly Writer[];
+  readonly peers: readonly Peer[];
+  /** From send to receipt, one number for each edit and peer, in milliseconds. */
+  readonly latenciesMs: number[] = [];
+  deliveries = 0;
+  /** Called after edits of a writer have come back to their author. */
+  onEcho: ((writer: Writer) => void) | null = null;
+  readonly #byClient = new Map<number, Writer>();
+  #settle: ((failure: Error | null) => void) | null = null;
+  #failure: Error | null = null;
+  #isEnding = false;
+
+  /** Resolves when all are connected and, where the target has joins, synced. `firstClient`: ids count up from there. */
+  static async open(
+    target: Pick<Target, 'url' | 'joins'>,
+    room: string,
+    shape: RoomShape,
+    firstClient: number,
+  ): Promise<RoomLoad> {
+    const url = `${target.url}/${room}`;
+    const have = target.joins ? (shape.stateVector ?? emptyStateVector) : null;
+    const opening = Array.from({ length: shape.writers + shape.readers }, () => Peer.open(url, have));
+    return new RoomLoad(await Promise.all(opening), shape, firstClient);
+  }
+
+  private constructor(peers: readonly Peer[], shape: RoomShape, firstClient: number) {
+    this.peers = peers;
+    this.writers = peers.slice(0, shape.writers).map((peer, index) => {
+      const writer = { peer, text: new TextWriter(firstClient + index), sentMs: [], echoed: 0 };
+      this.#byClient.set(writer.text.client, writer);
+      return writer;
+    });
+    for (const peer of peers) {
+      peer.onUpdate = (update) => this.#receive(peer, update);
+      void peer.client.closed.then(({ code, reason }) => {
+        if (!this.#isEnding) this.#fail(new Error(`A peer was closed: ${code} ${reason}`));
+      });
+    }
+  }
+
+  get sent(): number {
+    return this.writers.reduce((sum, { text }) => sum + text.clock, 0);
+  }
+
+  type(writer: Writer): void {
+    writer.sentMs.push(performance.now());
+    writer.peer.client.edit(writer.text.type('x'));
+  }
+
+  /** Resolves when every peer has received everything; nothing may be sent any more. */
+  async complete(): Promise<void> {
+    const all = new Promise<void>((resolve, reject) => {
+      this.#settle = (failure) => {
+        if (failure) reject(failure);
+        else resolve();
+      };
+    });
+    this.#check();
+    await within(deadlineMs, () => `${this.#missing} of ${this.sent * this.peers.length} deliveries`, all);
+  }
+
+  close(): void {
+    this.#isEnding = true;
+    for (const { client } of this.peers) client.terminate();
+  }
+
+  get #missing(): number {
+    return this.sent * this.peers.length - this.deliveries;
+  }
+
+  #receive(peer: Peer, update: Uint8Array): void {
+    const nowMs = performance.now();
+    for (const { client, start, end } of textRanges(update)) {
+      const writer = this.#byClient.get(client);
+      if (!writer) return this.#fail(new Error(`An edit of nobody: client ${client}`));
+      const expected = peer.received.get(client) ?? 0;
+      if (start !== expected) return this.#fail(new Error(`Edit ${start} of ${client} came, not ${expected}`));
+      if (end > writer.text.clock) return this.#fail(new Error(`Edit ${end - 1} of ${client} came before it was sent`));
+      peer.received.set(client, end);
+      this.deliveries += end - start;
+      for (let clock = start; clock < end; clock++) this.latenciesMs.push(nowMs - (writer.sentMs[clock] ?? NaN));
+      if (writer.peer === peer) {
+        writer.echoed = end;
+        this.onEcho?.(writer);
+      }
+    }
+    if (this.#settle) this.#check();
+  }
+
+  #check(): void {
+    if (this.#failure || this.#missing === 0) this.#settle?.(this.#failure);
+  }
+
+  #fail(failure: Error): void {
+    this.#failure ??= failure;
+    this.#settle?.(this.#failure);
+  }
+}
+
+/** One client of a room. */
+class Peer {
+  readonly client: RawClient;
+  /** Per writer the clock up to which all has come. */
+  readonly received = new Map<number, number>();
+  onUpdate: ((update: Uint8Array) => void) | null = null;
+
+  /** Resolves when connected and, unless `stateVector` is null, synced. */
+  static async open(url: string, stateVector: Uint8Array | null): Promise<Peer> {
+    let hear: ((frame: Frame) => void) | null = null;
+    const client = await RawClient.open(url, { onFrame: (frame) => hear?.(frame) });
+    const peer = new Peer(client);
+    const synced = new Promise<void>((resolve) => {
+      hear = (frame) => {
+        if (frame.type === 'sync-step-2') resolve();
+        if (frame.type === 'update') peer.onUpdate?.(frame.update);
+      };
+    });
+    if (stateVector) {
+      client.send({ type: 'sync-step-1', stateVector });
+      await within(deadlineMs, `SyncStep2 from ${url}`, synced);
+    }
+    return peer;
+  }
+
+  private constructor(client: RawClient) {
+    this.client = client;
+  }
+}
