@@ -12,7 +12,9 @@ export type LogErrorCode =
   /** The folder cannot be created, read or written. */
   | 'LOG_NOT_WRITABLE'
   /** The folder holds files, but no database of ours. Creating one there could erase something. */
-  | 'LOG_NOT_OURS';
+  | 'LOG_NOT_OURS'
+  /** The database cannot be opened at all: a file is missing or unreadable. */
+  | 'LOG_DAMAGED';
 
 /** The log as a whole cannot do what was asked. */
 export class LogError extends Error {

@@ -1,0 +1,25 @@
+/** A timer that was started. */
+export interface Timer {
+  /** Twice is fine. */
+  cancel(): void;
+}
+
+/** Time, as the log sees it; tests bring their own. */
+export interface Clock {
+  /** Milliseconds since 1970. */
+  wallMs(): number;
+  /** Milliseconds since any moment; never jumps. For durations. */
+  monotonicMs(): number;
+  /** Calls once after `delayMs`. Does not keep the process alive. */
+  after(delayMs: number, callback: () => void): Timer;
+}
+
+export const systemClock: Clock = {
+  wallMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  after(delayMs, callback) {
+    const timeout = setTimeout(callback, delayMs);
+    timeout.unref();
+    return { cancel: () => clearTimeout(timeout) };
+  },
+};

@@ -1,0 +1,144 @@
+import { Level } from 'level';
+import { mkdir, open, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { LogError } from '../errors.ts';
+import { formatKey } from './keys.ts';
+import { type LevelDatabase, LevelStore } from './level-store.ts';
+import { BadRecordError, type Format, sealFormat, unsealFormat } from './records.ts';
+
+/** Grows when an older version could no longer read, or would spoil, what a newer one writes. */
+const formatVersion = 1;
+const program = 'quire';
+/**
+ * Lies in the folder from before the database is created until its format record is on disk. A first start that was
+ * killed in between is recognized by it, and can be repeated: nothing was stored yet.
+ */
+const creatingMark = 'CREATING';
+
+/**
+ * Opens the database in a folder. With `mayCreate` it is created if the folder is missing or empty, and only then:
+ * LevelDB takes a folder whose CURRENT file is missing for a new one and deletes everything in it.
+ *
+ * Rejects with LogError LOG_LOCKED, LOG_TOO_NEW, LOG_NOT_WRITABLE, LOG_NOT_OURS or LOG_DAMAGED.
+ */
+export async function openDatabase(folder: string, options: { readonly mayCreate: boolean }): Promise<LevelStore> {
+  const files = await filesIn(folder, options.mayCreate);
+  const exists = files.includes('CURRENT');
+  const creating = options.mayCreate && !exists && files.every((file) => isDebris(file, files));
+  if (!exists && !creating) throw notOurs(folder);
+  if (creating) await guard(folder, () => writeMark(folder));
+  const database: LevelDatabase = new Level(folder, {
+    keyEncoding: 'view',
+    valueEncoding: 'view',
+    createIfMissing: creating,
+  });
+  await guard(folder, () => database.open());
+  try {
+    const marked = creating || files.includes(creatingMark);
+    await guard(folder, () => checkFormat(folder, database, marked));
+    if (marked) await guard(folder, () => removeMark(folder));
+    return new LevelStore(database);
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+async function filesIn(folder: string, create: boolean): Promise<readonly string[]> {
+  // Nobody else on this machine needs to read what people write.
+  if (create) await guard(folder, () => mkdir(folder, { recursive: true, mode: 0o700 }));
+  return guard(folder, () => readdir(folder));
+}
+
+/** Whether a first start that was killed may have left this file behind. */
+function isDebris(file: string, files: readonly string[]): boolean {
+  return files.includes(creatingMark) && !file.endsWith('.ldb') && !file.endsWith('.sst');
+}
+
+async function checkFormat(folder: string, database: LevelDatabase, isNew: boolean): Promise<void> {
+  const value = await database.get(formatKey);
+  if (value === undefined) {
+    if (!isNew || (await database.keys({ limit: 1 }).all()).length > 0) throw notOurs(folder);
+    await database.put(formatKey, sealFormat(formatKey, { program, version: formatVersion }), { sync: true });
+    return;
+  }
+  const format = readFormat(folder, value);
+  if (format.version > formatVersion) {
+    throw new LogError(
+      'LOG_TOO_NEW',
+      `The database in ${folder} has format ${format.version}, this version of Quire knows formats up to ${formatVersion}. ` +
+        'Start the newer version that has written it.',
+    );
+  }
+}
+
+function readFormat(folder: string, value: Uint8Array): Format {
+  try {
+    const format = unsealFormat(formatKey, value);
+    if (format.program === program) return format;
+  } catch (cause) {
+    if (!(cause instanceof BadRecordError)) throw cause;
+    throw damaged(folder, cause);
+  }
+  throw notOurs(folder);
+}
+
+async function writeMark(folder: string): Promise<void> {
+  const mark = await open(join(folder, creatingMark), 'w', 0o600);
+  try {
+    await mark.sync();
+  } finally {
+    await mark.close();
+  }
+  await syncFolder(folder);
+}
+
+/** On disk before anything is stored: a mark that comes back later would say that there is nothing to lose. */
+async function removeMark(folder: string): Promise<void> {
+  await rm(join(folder, creatingMark), { force: true });
+  await syncFolder(folder);
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Turns what the file system and LevelDB say into what the person at the command line can do about it. */
+async function guard<T>(folder: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (cause) {
+    throw cause instanceof LogError ? cause : translated(folder, cause);
+  }
+}
+
+function translated(folder: string, cause: unknown): LogError {
+  // `level` wraps the reason when opening fails.
+  const reason = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
+  const { code, message } = reason as NodeJS.ErrnoException;
+  if (code === 'LEVEL_LOCKED') {
+    const text = `Another process uses the database in ${folder}. Stop it, or choose another folder.`;
+    return new LogError('LOG_LOCKED', text, { cause });
+  }
+  if (code === 'LEVEL_CORRUPTION') return damaged(folder, cause);
+  const text = `Cannot use the folder ${folder} (${message}). It must exist or be creatable, be writable, and not full.`;
+  return new LogError('LOG_NOT_WRITABLE', text, { cause });
+}
+
+function damaged(folder: string, cause: unknown): LogError {
+  const text = `The database in ${folder} is damaged as a whole. Restore a backup; nothing was changed.`;
+  return new LogError('LOG_DAMAGED', text, { cause });
+}
+
+function notOurs(folder: string): LogError {
+  return new LogError(
+    'LOG_NOT_OURS',
+    `The folder ${folder} holds files, but no database of Quire (or one whose CURRENT file is missing). ` +
+      'Nothing is created over them: choose an empty folder, or restore a backup.',
+  );
+}

@@ -1,0 +1,102 @@
+/** Reads what is stored of one document, and does not believe it: a wrong checksum or a hole rejects with CorruptDocumentError. */
+import { CorruptDocumentError } from '../errors.ts';
+import type { DocumentKeys } from './keys.ts';
+import type { RecordStore } from './record-store.ts';
+import { BadRecordError, type Head, type Meta, unseal, unsealEntry, unsealHead, unsealMeta } from './records.ts';
+import type { Entry } from './update-log.ts';
+
+export interface StoredHead {
+  /** Null for a document that was never written. */
+  readonly meta: Meta | null;
+  /** Null before the first compaction. */
+  readonly head: Head | null;
+}
+
+export interface StoredRecords extends StoredHead {
+  /** The entries after the snapshot, in order. */
+  readonly tail: readonly Entry[];
+  /** Bytes of the tail's updates. */
+  readonly tailBytes: number;
+}
+
+/** The sequence number of a snapshot, 0 without one. */
+export function seqOf(head: Head | null): number {
+  return head === null ? 0 : head.snapshot.seq;
+}
+
+export async function readHead(store: RecordStore, keys: DocumentKeys): Promise<StoredHead> {
+  const [metaValue, headValue] = await store.getMany([keys.meta, keys.head]);
+  return guard(keys.docId, 'meta or snapshot head', () => {
+    const meta = metaValue === undefined ? null : unsealMeta(keys.meta, metaValue);
+    const head = headValue === undefined ? null : unsealHead(keys.head, headValue);
+    if (meta === null && head !== null) throw new BadRecordError('there is a snapshot, but no meta record');
+    if (meta !== null && meta.snapshotSeq !== seqOf(head)) {
+      throw new BadRecordError(`snapshot ${meta.snapshotSeq} is expected, ${seqOf(head)} is there`);
+    }
+    return { meta, head };
+  });
+}
+
+export async function readRecords(store: RecordStore, keys: DocumentKeys): Promise<StoredRecords> {
+  const { meta, head } = await readHead(store, keys);
+  const tail: Entry[] = [];
+  let tailBytes = 0;
+  let seq = seqOf(head);
+  for await (const records of store.scan(keys.entries(seq + 1))) {
+    for (const [key, value] of records) {
+      seq += 1;
+      const entry = guard(keys.docId, `entry ${seq}`, () => unsealEntry(key, value));
+      if (entry.seq !== seq) throw new CorruptDocumentError(keys.docId, `Entry ${seq} is missing`);
+      tail.push(entry);
+      tailBytes += entry.update.length;
+    }
+  }
+  // The first entry and the meta record are written together.
+  if ((meta === null) !== (seq === 0)) {
+    throw new CorruptDocumentError(keys.docId, meta === null ? 'The meta record is missing' : 'Entry 1 is missing');
+  }
+  return { meta, head, tail, tailBytes };
+}
+
+/** The bytes of one part of a snapshot, put together from its pieces. */
+export async function readPart(store: RecordStore, keys: DocumentKeys, head: Head, part: number): Promise<Uint8Array> {
+  const { parts, seq } = head.snapshot;
+  const bytes = parts[part]?.bytes;
+  if (bytes === undefined) throw new RangeError(`Snapshot ${seq} has ${parts.length} parts, there is no ${part}`);
+  let first = 0;
+  for (const before of parts.slice(0, part)) first += pieceCount(before.bytes, head.pieceBytes);
+  const pieceKeys = Array.from({ length: pieceCount(bytes, head.pieceBytes) }, (_, i) => keys.piece(seq, first + i));
+  const values = await store.getMany(pieceKeys);
+  return guard(keys.docId, `part ${part} of snapshot ${seq}`, () => {
+    const pieces = pieceKeys.map((key, i) => {
+      const value = values[i];
+      if (value === undefined) throw new BadRecordError(`piece ${first + i} is missing`);
+      return unseal(key, value);
+    });
+    const only = pieces.length === 1 ? pieces[0] : undefined;
+    const data = only ?? new Uint8Array(Buffer.concat(pieces));
+    if (data.length !== bytes) throw new BadRecordError(`it has ${data.length} bytes instead of ${bytes}`);
+    return data;
+  });
+}
+
+/** How many pieces a part or a snapshot takes. An empty part takes none. */
+export function pieceCount(bytes: number, pieceBytes: number): number {
+  return Math.ceil(bytes / pieceBytes);
+}
+
+/** How many pieces a snapshot takes. */
+export function allPieceCount(head: Head): number {
+  let count = 0;
+  for (const part of head.snapshot.parts) count += pieceCount(part.bytes, head.pieceBytes);
+  return count;
+}
+
+function guard<T>(docId: string, what: string, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    if (!(cause instanceof BadRecordError)) throw cause;
+    throw new CorruptDocumentError(docId, `Cannot trust ${what}: ${cause.message}`, { cause });
+  }
+}

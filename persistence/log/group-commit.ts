@@ -1,0 +1,190 @@
+import type { Clock } from './clock.ts';
+import type { LogObserver } from './log-observer.ts';
+import type { RecordBatch, RecordStore } from './record-store.ts';
+import type { Entry } from './update-log.ts';
+
+/** A document whose entries are committed. */
+export interface CommitTarget {
+  /** Its entries in the batch that is in flight: filled and taken by the commit alone. */
+  inFlight: Entry[];
+  /** Puts the entry into the batch, and before its first entry whatever must be there with it. */
+  write(entry: Entry, batch: RecordBatch): void;
+  committed(entries: Entry[]): void;
+}
+
+/**
+ * Decides when the next batch starts. Called when something waits and no batch is in flight; must call `start` once,
+ * now or later. What arrives until then goes into the same batch.
+ */
+export type CommitPacing = (start: () => void, waitingEntries: number) => void;
+
+/** At the end of this turn of the event loop: everything that the sockets had ready shares the batch. */
+export const atOnce: CommitPacing = (start) => {
+  setImmediate(start);
+};
+
+export interface GroupCommitDeps {
+  readonly store: RecordStore;
+  readonly clock: Clock;
+  readonly pacing: CommitPacing;
+  readonly observer: LogObserver;
+  /** Called once, when a batch was not written. Everything that waited is lost by then. */
+  readonly failed: (error: Error) => void;
+}
+
+interface WriteJob {
+  readonly fill: (batch: RecordBatch) => void;
+  readonly sync: boolean;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Where a batch of entries ends, so that a backlog does not block the event loop: 4,096 take some 10 ms to put. */
+const maxBatchEntries = 4096;
+const maxBatchBytes = 4 * 1024 * 1024;
+
+/**
+ * One batch in flight at a time; what arrives meanwhile forms the next. Entries become durable in the order in which
+ * they were appended. Other writes (pieces of snapshots, deletions) take turns with them, each in a batch of its own.
+ */
+export class GroupCommit {
+  readonly #deps: GroupCommitDeps;
+  readonly #sync: boolean;
+  /** What waits, in two arrays of equal length: no object is made for an edit. */
+  #entries: Entry[] = [];
+  #targets: CommitTarget[] = [];
+  #jobs: WriteJob[] = [];
+  #state: 'idle' | 'scheduled' | 'writing' = 'idle';
+  #dead: Error | null = null;
+  #drained: (() => void)[] = [];
+  /** The batch in flight: either entries of these targets, or one job. */
+  #batchTargets: CommitTarget[] = [];
+  #batchJob: WriteJob | null = null;
+  #batchEntries = 0;
+  #batchBytes = 0;
+  #batchStartMs = 0;
+
+  constructor(sync: boolean, deps: GroupCommitDeps) {
+    this.#sync = sync;
+    this.#deps = deps;
+  }
+
+  /** Only for as long as the commit is alive: a target that was told of its death appends no more. */
+  append(entry: Entry, target: CommitTarget): void {
+    this.#entries.push(entry);
+    this.#targets.push(target);
+    if (this.#state === 'idle') this.#schedule();
+  }
+
+  /**
+   * Writes a batch of its own between two batches of entries; `fill` is called when it starts. Resolves when it is
+   * applied (with `sync`, the default, on disk), rejects if this or an earlier batch was not written.
+   */
+  write(fill: (batch: RecordBatch) => void, options: { readonly sync: boolean } = { sync: true }): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#dead !== null) {
+        reject(this.#dead);
+        return;
+      }
+      this.#jobs.push({ fill, sync: options.sync, resolve, reject });
+      if (this.#state === 'idle') this.#schedule();
+    });
+  }
+
+  /** Resolves when nothing waits and nothing is in flight, be it written or lost. */
+  drain(): Promise<void> {
+    if (this.#state === 'idle') return Promise.resolve();
+    return new Promise((resolve) => this.#drained.push(resolve));
+  }
+
+  /** Nothing more is written. What waits is dropped; a batch in flight may still land, but nobody is told. */
+  kill(error: Error): void {
+    if (this.#dead !== null) return;
+    this.#dead = error;
+    const jobs = this.#batchJob === null ? this.#jobs : [this.#batchJob, ...this.#jobs];
+    this.#jobs = [];
+    this.#entries = [];
+    this.#targets = [];
+    this.#rest();
+    for (const job of jobs) job.reject(error);
+  }
+
+  #schedule(): void {
+    this.#state = 'scheduled';
+    this.#deps.pacing(this.#start, this.#entries.length);
+  }
+
+  readonly #start = (): void => {
+    if (this.#dead !== null || this.#state !== 'scheduled') return;
+    this.#state = 'writing';
+    try {
+      const batch = this.#deps.store.batch();
+      // A job goes first if the last batch held entries: neither kind waits for more than one batch of the other.
+      const jobsTurn = this.#entries.length === 0 || this.#batchEntries > 0;
+      this.#batchJob = (jobsTurn && this.#jobs.shift()) || null;
+      this.#batchEntries = 0;
+      this.#batchBytes = 0;
+      if (this.#batchJob !== null) this.#batchJob.fill(batch);
+      else this.#fillEntries(batch);
+      this.#batchStartMs = this.#deps.clock.monotonicMs();
+      batch.write({ sync: this.#batchJob?.sync ?? this.#sync }).then(this.#written, this.#failed);
+    } catch (error) {
+      this.#failed(error);
+    }
+  };
+
+  #fillEntries(batch: RecordBatch): void {
+    let count = 0;
+    while (count < this.#entries.length && count < maxBatchEntries && this.#batchBytes < maxBatchBytes) {
+      const entry = this.#entries[count] as Entry;
+      const target = this.#targets[count] as CommitTarget;
+      target.write(entry, batch);
+      if (target.inFlight.length === 0) this.#batchTargets.push(target);
+      target.inFlight.push(entry);
+      this.#batchBytes += entry.update.length;
+      count += 1;
+    }
+    this.#batchEntries = count;
+    const all = count === this.#entries.length;
+    this.#entries = all ? [] : this.#entries.slice(count);
+    this.#targets = all ? [] : this.#targets.slice(count);
+  }
+
+  readonly #written = (): void => {
+    if (this.#dead !== null) return;
+    const durationMs = this.#deps.clock.monotonicMs() - this.#batchStartMs;
+    const job = this.#batchJob;
+    const targets = this.#batchTargets;
+    const entries = this.#batchEntries;
+    const bytes = this.#batchBytes;
+    this.#batchJob = null;
+    this.#batchTargets = [];
+    // Before anybody is told: the disk works while they do.
+    if (this.#entries.length > 0 || this.#jobs.length > 0) this.#schedule();
+    else this.#state = 'idle';
+    job?.resolve();
+    for (const target of targets) {
+      const committed = target.inFlight;
+      target.inFlight = [];
+      target.committed(committed);
+    }
+    if (entries > 0) {
+      this.#deps.observer.committed?.({ entries, documents: targets.length, bytes, durationMs });
+    }
+    if (this.#state === 'idle') this.#rest();
+  };
+
+  readonly #failed = (error: unknown): void => {
+    if (this.#dead !== null) return;
+    const failure = error instanceof Error ? error : new Error(String(error));
+    this.kill(failure);
+    this.#deps.failed(failure);
+  };
+
+  #rest(): void {
+    this.#state = 'idle';
+    const drained = this.#drained;
+    this.#drained = [];
+    for (const resolve of drained) resolve();
+  }
+}

@@ -1,0 +1,137 @@
+/**
+ * The keys of the database: kind (1 byte), length of the document id (2 bytes), document id (UTF-8), and where the kind
+ * has them, a sequence number (6 bytes) and a piece number (4 bytes). Numbers are big-endian, so keys sort as they count.
+ */
+import type { KeyRange } from './record-store.ts';
+
+/** Letters, so that a dump can be read. */
+const kinds = {
+  format: 'F',
+  probe: 'W',
+  meta: 'M',
+  head: 'S',
+  piece: 'P',
+  entry: 'E',
+  setAside: 'A',
+  /** A mark: something of this document may have to be deleted. */
+  leftovers: 'L',
+  /** Reserved for what compaction folds away. */
+  history: 'H',
+} as const;
+
+type Kind = keyof typeof kinds;
+
+const idStart = 3;
+const seqBytes = 6;
+const pieceBytes = 4;
+/** No sequence number reaches it. */
+const seqEnd = 2 ** 48 - 1;
+
+/** Says which program wrote the database, and in which format. */
+export const formatKey = bare('format');
+/** Written to see whether writing works. */
+export const probeKey = bare('probe');
+/** The marks of all documents. */
+export const allLeftovers: KeyRange = { gte: bare('leftovers'), lt: after('leftovers') };
+
+/** The keys of one document. Those without a number are built once. */
+export class DocumentKeys {
+  readonly docId: string;
+  readonly meta: Buffer;
+  readonly head: Buffer;
+  readonly leftovers: Buffer;
+  readonly #id: Buffer;
+  /** Written over by every `entryScratch`, so that an edit costs no key. */
+  readonly #entry: Buffer;
+
+  /** Throws RangeError for an id that is empty, longer than 65,535 bytes or not well-formed. */
+  constructor(docId: string) {
+    this.docId = docId;
+    this.#id = Buffer.from(docId);
+    if (this.#id.length === 0 || this.#id.length > 0xffff) {
+      throw new RangeError(`A document id has 1 to 65535 bytes, this one has ${this.#id.length}`);
+    }
+    // Lone surrogates all become U+FFFD: two documents would share their keys.
+    if (this.#id.toString() !== docId) throw new RangeError('A document id must be well-formed Unicode');
+    this.meta = this.#key('meta', 0);
+    this.head = this.#key('head', 0);
+    this.leftovers = this.#key('leftovers', 0);
+    this.#entry = this.#key('entry', seqBytes);
+  }
+
+  entry(seq: number): Buffer {
+    return this.#numbered('entry', seq);
+  }
+
+  /** Valid until the next call. */
+  entryScratch(seq: number): Buffer {
+    this.#entry.writeUIntBE(seq, this.#entry.length - seqBytes, seqBytes);
+    return this.#entry;
+  }
+
+  setAside(seq: number): Buffer {
+    return this.#numbered('setAside', seq);
+  }
+
+  piece(seq: number, piece: number): Buffer {
+    const key = this.#key('piece', seqBytes + pieceBytes);
+    key.writeUIntBE(seq, key.length - pieceBytes - seqBytes, seqBytes);
+    key.writeUInt32BE(piece, key.length - pieceBytes);
+    return key;
+  }
+
+  /** Entries from `first` on, up to but without `end`. */
+  entries(first: number, end: number = seqEnd): KeyRange {
+    return { gte: this.entry(first), lt: this.entry(end) };
+  }
+
+  /** The pieces of all snapshots. */
+  pieces(): KeyRange {
+    return { gte: this.piece(0, 0), lt: this.piece(seqEnd, 0) };
+  }
+
+  #numbered(kind: Kind, seq: number): Buffer {
+    const key = this.#key(kind, seqBytes);
+    key.writeUIntBE(seq, key.length - seqBytes, seqBytes);
+    return key;
+  }
+
+  #key(kind: Kind, numberBytes: number): Buffer {
+    const key = Buffer.alloc(idStart + this.#id.length + numberBytes);
+    key[0] = kinds[kind].charCodeAt(0);
+    key.writeUInt16BE(this.#id.length, 1);
+    key.set(this.#id, idStart);
+    return key;
+  }
+}
+
+/** The sequence number at the end of an entry's key. */
+export function entrySeqOf(key: Uint8Array): number {
+  return asBuffer(key).readUIntBE(key.length - seqBytes, seqBytes);
+}
+
+/** The numbers at the end of a piece's key. */
+export function pieceOf(key: Uint8Array): { readonly seq: number; readonly piece: number } {
+  const buffer = asBuffer(key);
+  return {
+    seq: buffer.readUIntBE(key.length - pieceBytes - seqBytes, seqBytes),
+    piece: buffer.readUInt32BE(key.length - pieceBytes),
+  };
+}
+
+/** The document id of a key that ends with it. */
+export function docIdOf(key: Uint8Array): string {
+  return asBuffer(key).toString('utf8', idStart);
+}
+
+function bare(kind: Kind): Buffer {
+  return Buffer.from(kinds[kind]);
+}
+
+function after(kind: Kind): Buffer {
+  return Buffer.from([kinds[kind].charCodeAt(0) + 1]);
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

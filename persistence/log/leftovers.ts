@@ -1,0 +1,100 @@
+import { BoundedMap } from './bounded-map.ts';
+import { allPieceCount, readHead, seqOf } from './document-reader.ts';
+import type { GroupCommit } from './group-commit.ts';
+import { allLeftovers, docIdOf, type DocumentKeys, pieceOf } from './keys.ts';
+import type { Pins } from './pins.ts';
+import type { KeyRange, RecordBatch, RecordStore } from './record-store.ts';
+import { seal } from './records.ts';
+
+export interface LeftoversDeps {
+  readonly store: RecordStore;
+  readonly commit: GroupCommit;
+  readonly pins: Pins;
+}
+
+/** Some 2 ms to put. */
+const maxDeletionsPerBatch = 1000;
+/** From here on a document's range is rewritten after a sweep: LevelDB keeps what is deleted until that happens. */
+const reclaimBytes = 8 * 1024 * 1024;
+
+/**
+ * Records that no valid snapshot refers to: folded entries, pieces of snapshots that were replaced or never finished.
+ * A document that may have some carries a mark on disk from before they come into being until they are gone, so a
+ * crash leaves nothing behind that is not found again at the next start.
+ */
+export class Leftovers {
+  readonly #deps: LeftoversDeps;
+  readonly #marked = new Set<string>();
+  /** What became obsolete since the space was last given back. */
+  readonly #obsoleteBytes = new BoundedMap<string, number>(1000);
+
+  constructor(deps: LeftoversDeps) {
+    this.#deps = deps;
+  }
+
+  /** Reads the marks that an earlier run has left, and returns their documents. */
+  async load(): Promise<readonly string[]> {
+    for await (const keys of this.#deps.store.scanKeys(allLeftovers)) {
+      for (const key of keys) this.#marked.add(docIdOf(key));
+    }
+    return [...this.#marked];
+  }
+
+  has(docId: string): boolean {
+    return this.#marked.has(docId);
+  }
+
+  /** Goes into the batch of the first record that may become a leftover. */
+  mark(keys: DocumentKeys, batch: RecordBatch): void {
+    this.#marked.add(keys.docId);
+    batch.put(keys.leftovers, seal(keys.leftovers, new Uint8Array(0)));
+  }
+
+  /** Counts what a new snapshot has made obsolete, so that its space is given back to the disk now and then. */
+  add(docId: string, bytes: number): void {
+    this.#obsoleteBytes.set(docId, (this.#obsoleteBytes.get(docId) ?? 0) + bytes);
+  }
+
+  /**
+   * Deletes what the document's head does not refer to and nobody has pinned; the mark goes when nothing is left.
+   * Must not run while a snapshot of the document is being written.
+   */
+  async sweep(keys: DocumentKeys): Promise<void> {
+    const { store, commit, pins } = this.#deps;
+    const { head } = await readHead(store, keys);
+    const headSeq = seqOf(head);
+    const headPieces = head === null ? 0 : allPieceCount(head);
+    let pinned = false;
+    await this.#deleteIf(keys.entries(0, headSeq + 1), () => true);
+    await this.#deleteIf(keys.pieces(), (key) => {
+      const { seq, piece } = pieceOf(key);
+      if (seq === headSeq) return piece >= headPieces;
+      if (!pins.isPinned(keys.docId, seq)) return true;
+      pinned = true;
+      return false;
+    });
+    if (pinned) return;
+    // On disk last: a mark that goes before its records would hide them for ever.
+    await commit.write((batch) => batch.del(keys.leftovers));
+    this.#marked.delete(keys.docId);
+    if ((this.#obsoleteBytes.get(keys.docId) ?? 0) < reclaimBytes) return;
+    this.#obsoleteBytes.delete(keys.docId);
+    await store.reclaim(keys.entries(0));
+    await store.reclaim(keys.pieces());
+  }
+
+  async #deleteIf(range: KeyRange, obsolete: (key: Uint8Array) => boolean): Promise<void> {
+    for await (const keys of this.#deps.store.scanKeys(range)) {
+      const doomed = keys.filter(obsolete);
+      for (let from = 0; from < doomed.length; from += maxDeletionsPerBatch) {
+        // Without sync: a deletion that a crash takes back is found by the mark.
+        await this.#deps.commit.write(
+          (batch) => {
+            for (const key of doomed.slice(from, from + maxDeletionsPerBatch)) batch.del(key);
+          },
+          { sync: false },
+        );
+      }
+    }
+  }
+}

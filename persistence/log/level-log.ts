@@ -1,0 +1,74 @@
+import { statfs } from 'node:fs/promises';
+import { type Clock, systemClock } from './clock.ts';
+import { openDatabase } from './database.ts';
+import { DiskReserve } from './disk-reserve.ts';
+import { atOnce } from './group-commit.ts';
+import type { LogObserver } from './log-observer.ts';
+import { RecordLog, type RecordLogDeps, type RecordLogOptions } from './record-log.ts';
+import type { RecordStore } from './record-store.ts';
+
+export interface LevelLogOptions extends RecordLogOptions {
+  /** The folder of the database alone. Created if it is missing. */
+  readonly folder: string;
+  /** Free disk space below which the log is read-only, in bytes; 0 for none. */
+  readonly diskReserveBytes: number;
+}
+
+export interface LevelLogDeps
+  extends Pick<RecordLogDeps, 'compact'>, Partial<Omit<RecordLogDeps, 'compact' | 'reopen'>> {
+  /** Free space on the disk of the folder, in bytes. By default as the file system says. */
+  readonly freeBytes?: () => Promise<number>;
+  /** Around every store that is opened, the first and those after a failure: the seam for tests. */
+  readonly wrapStore?: (store: RecordStore) => RecordStore;
+}
+
+const diskCheckIntervalMs = 1000;
+
+/** An UpdateLog in LevelDB. */
+export class LevelLog extends RecordLog {
+  readonly #reserve: DiskReserve;
+
+  /**
+   * Opens the database, creates it on a verified first start. Rejects with LogError LOG_LOCKED, LOG_TOO_NEW,
+   * LOG_NOT_WRITABLE, LOG_NOT_OURS or LOG_DAMAGED; their messages say what to do.
+   */
+  static async open(options: LevelLogOptions, deps: LevelLogDeps): Promise<LevelLog> {
+    const store = await openDatabase(options.folder, { mayCreate: true });
+    const log = new LevelLog(store, options, deps);
+    await log.#reserve.start();
+    return log;
+  }
+
+  private constructor(first: RecordStore, options: LevelLogOptions, deps: LevelLogDeps) {
+    const { folder, diskReserveBytes } = options;
+    const wrap = deps.wrapStore ?? ((store: RecordStore) => store);
+    const clock: Clock = deps.clock ?? systemClock;
+    const observer: LogObserver = deps.observer ?? {};
+    super(wrap(first), options, {
+      compact: deps.compact,
+      clock,
+      pacing: deps.pacing ?? atOnce,
+      observer,
+      reopen: async () => wrap(await openDatabase(folder, { mayCreate: false })),
+    });
+    this.#reserve = new DiskReserve(
+      { reserveBytes: diskReserveBytes, checkIntervalMs: diskCheckIntervalMs },
+      {
+        clock,
+        freeBytes: deps.freeBytes ?? (() => freeBytesOf(folder)),
+        changed: (low) => this.setDiskLow(low),
+        failed: (error) => observer.failed?.({ during: 'free-space', error }),
+      },
+    );
+  }
+
+  override close(): Promise<void> {
+    this.#reserve.stop();
+    return super.close();
+  }
+}
+
+async function freeBytesOf(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
+}

@@ -1,0 +1,133 @@
+import type { Compact } from '../compaction/compaction.ts';
+import { LogError } from '../errors.ts';
+import type { Clock } from './clock.ts';
+import { type CompactionPolicy, Compactor } from './compactor.ts';
+import { readRecords } from './document-reader.ts';
+import { type CommitPacing, GroupCommit } from './group-commit.ts';
+import { KeyedMutex } from './keyed-mutex.ts';
+import { DocumentKeys } from './keys.ts';
+import { Leftovers } from './leftovers.ts';
+import type { LogObserver } from './log-observer.ts';
+import { OpenDocument, type OpenDocumentDeps } from './open-document.ts';
+import { Pins } from './pins.ts';
+import type { RecordStore } from './record-store.ts';
+import { EntrySealer } from './records.ts';
+import type { LogFollower } from './update-log.ts';
+
+export interface LiveStoreOptions {
+  /** `fsync`: an entry is durable when it is on disk. `write`: when the kernel has it, which a power cut can undo. */
+  readonly commit: 'fsync' | 'write';
+  readonly compaction: CompactionPolicy;
+}
+
+export interface LiveStoreDeps {
+  readonly compact: Compact;
+  readonly clock: Clock;
+  readonly pacing: CommitPacing;
+  readonly observer: LogObserver;
+  /** Why nothing may be appended at the moment, or null. */
+  readonly refusal: () => LogError | null;
+  /** Called once, after a batch was not written and everything here has died of it. */
+  readonly failed: (error: Error) => void;
+}
+
+/** One opening of the store, and everything that dies with it when a write fails: documents, commits, compaction, pins. */
+export class LiveStore {
+  readonly #store: RecordStore;
+  readonly #deps: LiveStoreDeps;
+  readonly #commit: GroupCommit;
+  readonly #compactor: Compactor;
+  readonly #pins: Pins;
+  readonly #mutex = new KeyedMutex();
+  readonly #documentDeps: OpenDocumentDeps;
+  /** Null while it is being read. */
+  readonly #documents = new Map<string, OpenDocument | null>();
+  /** Why nothing works any more. */
+  #end: LogError | null = null;
+
+  constructor(store: RecordStore, options: LiveStoreOptions, deps: LiveStoreDeps) {
+    const { clock, observer, pacing, compact, refusal } = deps;
+    this.#store = store;
+    this.#deps = deps;
+    const failed = (error: Error): void => this.#fail(error);
+    this.#commit = new GroupCommit(options.commit === 'fsync', { store, clock, pacing, observer, failed });
+    this.#pins = new Pins(store, (docId) => this.#compactor.sweep(docId));
+    const leftovers = new Leftovers({ store, commit: this.#commit, pins: this.#pins });
+    this.#compactor = new Compactor(options.compaction, {
+      store,
+      commit: this.#commit,
+      leftovers,
+      mutex: this.#mutex,
+      compact,
+      clock,
+      observer,
+      mayStart: () => refusal() === null,
+      openDocument: (docId) => this.#documents.get(docId) ?? null,
+    });
+    this.#documentDeps = {
+      commit: this.#commit,
+      pins: this.#pins,
+      clock,
+      sealer: new EntrySealer(),
+      observer,
+      refusal,
+      grown: (document) => this.#compactor.grown(document),
+      closed: (document) => {
+        this.#documents.delete(document.docId);
+        this.#compactor.closed(document);
+      },
+    };
+    this.#compactor.start();
+  }
+
+  async open(docId: string, follower: LogFollower): Promise<OpenDocument> {
+    const keys = new DocumentKeys(docId);
+    if (this.#documents.has(docId)) throw new Error('This document is open already, or not quite closed');
+    this.#documents.set(docId, null);
+    try {
+      // Within the mutex until it is registered: a snapshot that is replaced later is told to the document.
+      return await this.#mutex.run(docId, async () => {
+        const records = await readRecords(this.#store, keys);
+        if (this.#end !== null) throw this.#end;
+        const document = new OpenDocument(keys, records, follower, this.#documentDeps);
+        this.#documents.set(docId, document);
+        this.#compactor.grown(document);
+        return document;
+      });
+    } catch (error) {
+      if (this.#documents.get(docId) === null) this.#documents.delete(docId);
+      // The database was closed under the read.
+      throw this.#end ?? error;
+    }
+  }
+
+  /** Commits what waits, drops compaction, closes the store. Every handle is dead afterwards. */
+  async close(): Promise<void> {
+    this.#compactor.stop();
+    await this.#commit.drain();
+    const error = new LogError('LOG_CLOSED', 'The log is closed');
+    this.#die(error);
+    for (const document of this.#documents.values()) document?.end(error);
+    await this.#store.close();
+  }
+
+  /** Closes what is left after a failure. */
+  async abandon(): Promise<void> {
+    await this.#store.close();
+  }
+
+  #fail(cause: Error): void {
+    const message = 'A write has failed. The database is being opened again; open the document again then';
+    const error = new LogError('LOG_REOPENING', message, { cause });
+    this.#compactor.stop();
+    this.#die(error);
+    this.#deps.failed(cause);
+    for (const document of this.#documents.values()) document?.fail(error);
+  }
+
+  #die(error: LogError): void {
+    this.#end ??= error;
+    this.#commit.kill(error);
+    this.#pins.kill(error);
+  }
+}

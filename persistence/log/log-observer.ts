@@ -1,0 +1,44 @@
+/** What the log tells whoever logs and counts. Every callback is optional, is called after the fact, and must not throw. */
+export interface LogObserver {
+  /** One group commit. */
+  committed?(commit: CommitReport): void;
+  /** A snapshot has replaced a tail. */
+  compacted?(compaction: CompactionReport): void;
+  /** The document keeps its old snapshot and its tail. It is tried again when the tail has doubled. */
+  compactionFailed?(failure: { readonly docId: string; readonly tailBytes: number; readonly error: unknown }): void;
+  /** Something went wrong that nobody else is told of. */
+  failed?(failure: FailureReport): void;
+}
+
+export interface CommitReport {
+  readonly entries: number;
+  readonly documents: number;
+  /** Bytes of the updates. */
+  readonly bytes: number;
+  /** From handing the batch to the database until it was durable. */
+  readonly durationMs: number;
+}
+
+export interface CompactionReport {
+  readonly docId: string;
+  readonly seq: number;
+  readonly entries: number;
+  readonly tailBytes: number;
+  readonly snapshotBytes: number;
+  /** Entries that could not be folded in, by sequence number: kept, but no longer part of the document. */
+  readonly setAside: readonly number[];
+  /** From reading until the new snapshot was valid. */
+  readonly durationMs: number;
+}
+
+export interface FailureReport {
+  /**
+   * - `write`: a batch was not written; the log reopens
+   * - `reopen`: the database could not be opened again, or not be written to; it is tried again
+   * - `free-space`: the free space of the disk could not be read
+   * - `follower`: a follower or a listener has thrown
+   * - `clean-up`: obsolete records could not be deleted, or their space not be given back; they only take space
+   */
+  readonly during: 'write' | 'reopen' | 'free-space' | 'follower' | 'clean-up';
+  readonly error: unknown;
+}
