@@ -69,6 +69,7 @@ const logRefusals: Readonly<Record<LogErrorCode, RefusalCode>> = {
   LOG_TOO_NEW: 'storage-unavailable',
   LOG_NOT_WRITABLE: 'storage-unavailable',
   LOG_NOT_OURS: 'storage-unavailable',
+  LOG_DAMAGED: 'storage-unavailable',
 };
 
 /** What a client is told about an error of any origin. Unknown errors say nothing about themselves. */
