@@ -1,6 +1,7 @@
 import { X509Certificate, createPrivateKey } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { CertificateError } from './certificate.ts';
 import { issueAuthority, issueLeaf } from './issue-certificate.ts';
 import type { DistinguishedName, Issued, Validity } from './issue-certificate.ts';
 import type { Credentials } from './listener.ts';
@@ -44,7 +45,7 @@ interface Pair extends Issued {
 /**
  * A certificate for this machine, signed by an authority that can sign for this machine only. Both are kept and used
  * again; the leaf is renewed when less than a third of its life is left or the names have changed.
- * Rejects with the error of the file system if the folder cannot be written.
+ * Throws CertificateError if the folder cannot be written.
  */
 export function openDevCertificate(deps: DevCertificateDeps): DevCertificate {
   const { folder, hostName } = deps;
@@ -61,11 +62,7 @@ export function openDevCertificate(deps: DevCertificateDeps): DevCertificate {
   let leaf = readPair(folder, 'server');
   if (leaf === null || !leafServes(leaf.parsed, authority.parsed, names, nowMs)) {
     leaf = makeLeaf(subject, authority, names, nowMs);
-    if (folder !== null) {
-      mkdirSync(folder, { recursive: true });
-      if (!usable) writePair(folder, 'ca', authority);
-      writePair(folder, 'server', leaf);
-    }
+    if (folder !== null) store(folder, usable ? null : authority, leaf);
   }
   return {
     credentials: { cert: leaf.cert + authority.cert, key: leaf.key },
@@ -132,6 +129,19 @@ function readPair(folder: string | null, name: string): Pair | null {
     return pair.parsed.checkPrivateKey(createPrivateKey(pair.key)) ? pair : null;
   } catch {
     return null;
+  }
+}
+
+function store(folder: string, authority: Pair | null, leaf: Pair): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+    if (authority !== null) writePair(folder, 'ca', authority);
+    writePair(folder, 'server', leaf);
+  } catch (error) {
+    throw new CertificateError(
+      `The development certificate cannot be stored in ${folder}: ${(error as Error).message}.`,
+      { cause: error },
+    );
   }
 }
 

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { CorruptDocumentError, LogError, MalformedUpdateError } from '../../persistence/errors.ts';
+import { closeReason, fitReason, httpStatus, RefusedError, refusalCodes, toRefusal } from '../../server/errors.ts';
+
+test('every refusal has an error status, a close code that may be sent, and words that fit a close frame (I8)', () => {
+  for (const code of refusalCodes) {
+    assert.ok(httpStatus(code) >= 400 && httpStatus(code) < 600, code);
+    const { code: closeCode, reason } = closeReason(code);
+    const reserved = closeCode >= 1004 && closeCode <= 1006;
+    assert.ok((closeCode >= 1001 && closeCode <= 1013 && !reserved) || (closeCode >= 4400 && closeCode < 4600), code);
+    assert.ok(reason.length > 0 && fitReason(reason) === reason, code);
+  }
+});
+
+test('only what a retry cannot change has a close code that is final for stock clients', () => {
+  const final = refusalCodes.filter((code) => closeReason(code).code >= 4400 && closeReason(code).code < 4500);
+  assert.deepEqual(final.toSorted(), [
+    'bad-document-name',
+    'bad-upgrade',
+    'binary-only',
+    'document-deleted',
+    'forbidden',
+    'generation-changed',
+    'malformed',
+    'not-found',
+    'unauthorized',
+    'update-too-large',
+  ]);
+});
+
+test('a reason of any text is cut to 123 bytes, between characters, and stays a prefix', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'grapheme', maxLength: 200 }), (reason) => {
+      const fitted = fitReason(reason);
+      assert.ok(Buffer.byteLength(fitted) <= 123);
+      assert.ok(reason.startsWith(fitted));
+      assert.doesNotMatch(fitted, /\p{Cs}/u);
+      if (Buffer.byteLength(reason) <= 123) assert.equal(fitted, reason);
+      else assert.ok(Buffer.byteLength(fitted) > 119);
+    }),
+  );
+});
+
+test('errors of storage become what clients understand; unknown ones say nothing about themselves', () => {
+  const cases = [
+    [new LogError('LOG_READ_ONLY', 'x'), 'storage-full', 4503],
+    [new LogError('LOG_REOPENING', 'x'), 'storage-unavailable', 4503],
+    [new LogError('LOG_CLOSED', 'x'), 'shutting-down', 1012],
+    [new CorruptDocumentError('secret-doc', 'secret'), 'document-corrupt', 4503],
+    [new MalformedUpdateError('truncated', 7), 'malformed', 4400],
+    [new RefusedError('forbidden'), 'forbidden', 4403],
+    [new Error('secret'), 'internal', 1011],
+    ['secret', 'internal', 1011],
+  ] as const;
+  for (const [error, code, closeCode] of cases) {
+    const refusal = toRefusal(error);
+    assert.equal(refusal.code, code);
+    assert.equal(closeReason(refusal.code).code, closeCode);
+    assert.doesNotMatch(refusal.message, /secret/);
+  }
+  assert.equal(toRefusal(new MalformedUpdateError('truncated', 7)).message, 'malformed update: truncated');
+});

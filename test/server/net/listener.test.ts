@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { test } from 'node:test';
+import { connect as connectTls } from 'node:tls';
+import { ListenError } from '../../../server/net/listener.ts';
+import { within } from '../../support/deadline.ts';
+import { NetHarness, parseAnswer, readToEnd } from '../../support/net-harness.ts';
+
+/** The default of the configuration is 10 s, and connections are looked at each second: 11 s at most. */
+const handshakeTimeoutMs = 300;
+const soonMs = handshakeTimeoutMs + 1_000;
+
+for (const tls of [false, true]) {
+  const over = tls ? 'TLS' : 'plain TCP';
+
+  test(`over ${over}, plain requests are answered over HTTP/1.1`, async (t) => {
+    const net = await NetHarness.start(t, { tls });
+    const socket = await net.socket();
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    const text = await readToEnd(socket);
+    assert.equal(parseAnswer(text).status, 200);
+    assert.match(text, /http/);
+  });
+
+  test(`over ${over}, a half-sent header is ended by the handshake deadline (I7)`, async (t) => {
+    const net = await NetHarness.start(t, { tls, handshakeTimeoutMs });
+    const socket = await net.socket();
+    socket.write('GET /sync/doc HTTP/1.1\r\nHost: ');
+    const text = await within(soonMs, 'the end of a half-sent request', readToEnd(socket));
+    assert.equal(parseAnswer(text).status, 408);
+  });
+
+  test(`over ${over}, a client that says nothing is ended by the handshake deadline (I7)`, async (t) => {
+    const net = await NetHarness.start(t, { tls, handshakeTimeoutMs });
+    const socket = await net.socket();
+    await within(soonMs, 'the end of a silent client', readToEnd(socket));
+  });
+}
+
+test('a TLS handshake that does not begin is ended by the deadline, and counted (I7, I8)', async (t) => {
+  const net = await NetHarness.start(t, { tls: true, handshakeTimeoutMs });
+  const socket = connect(net.port, '127.0.0.1');
+  socket.on('error', () => {});
+  await within(soonMs, 'the end of the handshake', once(socket, 'close'));
+  assert.equal(net.stats.tlsHandshakesFailed, 1);
+});
+
+test('TLS 1.1 is refused; with 1.2 or newer, http/1.1 is what ALPN agrees on', async (t) => {
+  const net = await NetHarness.start(t, { tls: true });
+  const options = { port: net.port, host: '127.0.0.1', servername: 'localhost', ca: net.ca };
+  const old = connectTls({ ...options, minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' });
+  await assert.rejects(once(old, 'secureConnect'));
+  for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+    const socket = connectTls({
+      ...options,
+      minVersion: version,
+      maxVersion: version,
+      ALPNProtocols: ['h2', 'http/1.1'],
+    });
+    await once(socket, 'secureConnect');
+    assert.equal(socket.alpnProtocol, 'http/1.1');
+    assert.equal(socket.getProtocol(), version);
+    socket.destroy();
+  }
+});
+
+test('an address that cannot be listened on is explained in a sentence', async (t) => {
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  t.after(() => other.close());
+  const taken = (other.address() as AddressInfo).port;
+  const net = await NetHarness.start(t);
+  await net.listener.close(0);
+  const explained = (sentence: RegExp) => (error: unknown) =>
+    error instanceof ListenError && sentence.test(error.message);
+  await assert.rejects(net.listener.listen('127.0.0.1', taken), explained(new RegExp(`Port ${taken} .* in use`)));
+  await assert.rejects(net.listener.listen('192.0.2.1', 0), explained(/not an address of this machine/));
+});
+
+test('closing does not wait longer than its deadline for sockets that say nothing', async (t) => {
+  const net = await NetHarness.start(t, { tls: true, handshakeTimeoutMs: 60_000 });
+  const silent = connect(net.port, '127.0.0.1');
+  silent.on('error', () => {});
+  const inHandshake = once(silent, 'close');
+  const secure = await net.socket();
+  await within(2_000, 'the end of the listener', net.listener.close(100));
+  await inHandshake;
+  secure.destroy();
+});

@@ -1,0 +1,210 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import { WebSocket } from 'ws';
+import { RefusedError } from '../../../server/errors.ts';
+import { within } from '../../support/deadline.ts';
+import { NetHarness, parseAnswer, readToEnd, upgradeRequest } from '../../support/net-harness.ts';
+import type { HttpAnswer } from '../../support/net-harness.ts';
+
+async function ask(net: NetHarness, request: Buffer): Promise<HttpAnswer> {
+  const socket = await net.socket();
+  socket.write(request);
+  const answer = parseAnswer(await readToEnd(socket));
+  socket.destroy();
+  return answer;
+}
+
+for (const tls of [false, true]) {
+  const over = tls ? 'TLS' : 'plain TCP';
+
+  test(`over ${over}, a refused upgrade gets a status, a JSON reason and the end of the socket (I8)`, async (t) => {
+    const net = await NetHarness.start(t, { tls });
+    const cases: readonly [Buffer, number, string, RegExp][] = [
+      [upgradeRequest('/'), 404, 'not-found', /\/sync\/<document>/],
+      [upgradeRequest('/sync'), 404, 'not-found', /\/sync\/<document>/],
+      [upgradeRequest('/other/doc'), 404, 'not-found', /\/sync\/<document>/],
+      [upgradeRequest('/sync/'), 400, 'bad-document-name', /empty/],
+      [upgradeRequest('/sync/?token=x'), 400, 'bad-document-name', /empty/],
+      [upgradeRequest('/sync/a/../b'), 400, 'bad-document-name', /between slashes/],
+      [upgradeRequest('/sync/%zz'), 400, 'bad-document-name', /hex digits/],
+      [upgradeRequest(`/sync/${'a'.repeat(256)}`), 400, 'bad-document-name', /longer than 255/],
+      [upgradeRequest('/sync/doc', { 'Sec-WebSocket-Key': null }), 400, 'bad-upgrade', /Sec-WebSocket-Key/],
+      [upgradeRequest('/sync/doc', { 'Sec-WebSocket-Key': 'short' }), 400, 'bad-upgrade', /Sec-WebSocket-Key/],
+      [upgradeRequest('/sync/doc', { Upgrade: 'h2c' }), 400, 'bad-upgrade', /Upgrade/],
+      [upgradeRequest('/sync/doc', { 'Sec-WebSocket-Protocol': ',' }), 400, 'bad-upgrade', /Protocol/],
+      [upgradeRequest('/sync/doc', { 'Sec-WebSocket-Version': '12' }), 400, 'bad-upgrade', /Version/],
+    ];
+    for (const [request, status, error, reason] of cases) {
+      const answer = await ask(net, request);
+      assert.equal(answer.status, status, request.toString());
+      assert.equal(answer.headers.get('connection'), 'close');
+      assert.equal(answer.headers.get('content-type'), 'application/json');
+      assert.equal(Number(answer.headers.get('content-length')), Buffer.byteLength(answer.body));
+      const body = JSON.parse(answer.body) as { error: string; reason: string };
+      assert.equal(body.error, error);
+      assert.match(body.reason, reason);
+    }
+    assert.equal(net.stats.upgradesRefused.get('bad-document-name'), 5);
+    assert.equal(net.connections.size, 0);
+  });
+}
+
+test('an unknown version of WebSocket is told the one that is known', async (t) => {
+  const net = await NetHarness.start(t);
+  const answer = await ask(net, upgradeRequest('/sync/doc', { 'Sec-WebSocket-Version': '12' }));
+  assert.equal(answer.headers.get('sec-websocket-version'), '13');
+});
+
+test('a refused client that never reads and never hangs up is cut off (I7)', async (t) => {
+  const net = await NetHarness.start(t);
+  const socket = await net.socket();
+  socket.pause();
+  socket.write(upgradeRequest('/nowhere'));
+  await once(socket, 'readable');
+  await within(5_000, 'the end of the socket on our side', net.listener.close(60_000));
+  assert.equal(net.stats.upgradesRefused.get('not-found'), 1);
+  socket.destroy();
+});
+
+test('a refused client that has half-closed before still gets its answer', async (t) => {
+  const net = await NetHarness.start(t);
+  const socket = await net.socket();
+  socket.end(upgradeRequest('/nowhere'));
+  assert.equal(parseAnswer(await readToEnd(socket)).status, 404);
+});
+
+test('the handler is told the document, the parameters, the headers and where it comes from', async (t) => {
+  const net = await NetHarness.start(t, { tls: true });
+  const client = new WebSocket(`${net.url}/notes/Überschrift 1?token=a%20b&x=1`, {
+    ca: net.ca,
+    headers: { 'X-Test': 'yes' },
+  });
+  await once(client, 'open');
+  await net.handler();
+  const [request] = net.requests;
+  assert.equal(request?.docName, 'notes/Überschrift 1');
+  assert.equal(request.params.get('token'), 'a b');
+  assert.equal(request.headers['x-test'], 'yes');
+  assert.equal(request.remoteAddress, '127.0.0.1');
+  assert.equal(request.secure, true);
+});
+
+test('of the subprotocols offered, quire is selected, so that a token is never echoed; else the first', async (t) => {
+  const net = await NetHarness.start(t);
+  const selected = async (...offered: string[]): Promise<string> => {
+    const client = new WebSocket(`${net.url}/doc`, offered);
+    await once(client, 'open');
+    return client.protocol;
+  };
+  assert.equal(await selected('secret-token', 'quire'), 'quire');
+  assert.equal(await selected('yjs', 'other'), 'yjs');
+  assert.equal(await selected(), '');
+});
+
+test('checks run in order before the upgrade; the first that refuses is the answer', async (t) => {
+  const ran: string[] = [];
+  const net = await NetHarness.start(t, {
+    checks: [
+      ({ docName }) => {
+        ran.push(`first ${docName}`);
+      },
+      async ({ params }) => {
+        ran.push('second');
+        await Promise.resolve();
+        if (params.get('let') !== 'in') throw new RefusedError('forbidden', 'not from this origin');
+      },
+      () => {
+        ran.push('third');
+      },
+    ],
+  });
+  const refused = await ask(net, upgradeRequest('/sync/doc'));
+  assert.equal(refused.status, 403);
+  assert.deepEqual(JSON.parse(refused.body), { error: 'forbidden', reason: 'not from this origin' });
+  assert.deepEqual(ran, ['first doc', 'second']);
+
+  const client = new WebSocket(`${net.url}/doc?let=in`);
+  await once(client, 'open');
+  assert.equal(ran.at(-1), 'third');
+});
+
+test('a check that fails in an unexpected way refuses with 500 and keeps its reason to itself (I6)', async (t) => {
+  const net = await NetHarness.start(t, { checks: [() => Promise.reject(new Error('secret'))] });
+  const answer = await ask(net, upgradeRequest('/sync/doc'));
+  assert.equal(answer.status, 500);
+  assert.doesNotMatch(answer.body, /secret/);
+});
+
+test('a check that never answers is ended by the deadline (I7)', async (t) => {
+  const net = await NetHarness.start(t, { checks: [() => new Promise(() => {})], limits: { handshakeTimeoutMs: 50 } });
+  assert.equal((await ask(net, upgradeRequest('/sync/doc'))).status, 408);
+});
+
+test('a client that vanishes during a check harms nobody (I6)', async (t) => {
+  const checking = deferred();
+  const check = deferred();
+  const net = await NetHarness.start(t, {
+    checks: [
+      () => {
+        checking.resolve();
+        return check.promise;
+      },
+    ],
+  });
+  const socket = await net.socket();
+  socket.write(upgradeRequest('/sync/doc'));
+  await checking.promise;
+  socket.resetAndDestroy();
+  check.resolve();
+  await within(5_000, 'the end of the socket', net.listener.close(60_000));
+  await within(5_000, 'the end of its connection', net.connections.end({ code: 1001, reason: '' }, 60_000));
+});
+
+test('beyond the most connections that may be open, an upgrade is refused with 503 (I7)', async (t) => {
+  const net = await NetHarness.start(t, { limits: { maxConnections: 1 } });
+  const client = new WebSocket(`${net.url}/doc`);
+  await once(client, 'open');
+  const answer = await ask(net, upgradeRequest('/sync/doc'));
+  assert.equal(answer.status, 503);
+  assert.equal((JSON.parse(answer.body) as { error: string }).error, 'overloaded');
+});
+
+test('after stop every upgrade is refused with 503, also one whose checks were running', async (t) => {
+  const checking = deferred();
+  const check = deferred();
+  const net = await NetHarness.start(t, {
+    checks: [
+      () => {
+        checking.resolve();
+        return check.promise;
+      },
+    ],
+  });
+  const running = ask(net, upgradeRequest('/sync/doc'));
+  await checking.promise;
+  net.upgrade.stop();
+  assert.equal((await ask(net, upgradeRequest('/sync/doc'))).status, 503);
+  check.resolve();
+  assert.equal((await running).status, 503);
+});
+
+test('an accept that throws closes the connection with its reason (I8)', async (t) => {
+  const net = await NetHarness.start(t, {
+    accept: () => {
+      throw new RefusedError('grant-ended');
+    },
+  });
+  const client = new WebSocket(`${net.url}/doc`);
+  const [code, reason] = (await once(client, 'close')) as [number, Buffer];
+  assert.equal(code, 4501);
+  assert.match(reason.toString(), /new token/);
+});
+
+function deferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let resolve = (): void => {};
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
+}

@@ -1,0 +1,200 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { connect as connectTls } from 'node:tls';
+import { pino } from 'pino';
+import { Connections } from '../../server/net/connections.ts';
+import { openDevCertificate } from '../../server/net/dev-certificate.ts';
+import { Listener } from '../../server/net/listener.ts';
+import { NetStats } from '../../server/net/stats.ts';
+import { Upgrade } from '../../server/net/upgrade.ts';
+import type { Accept, SyncRequest, UpgradeCheck, UpgradeLimits } from '../../server/net/upgrade.ts';
+import type { WsConnection } from '../../server/net/ws-connection.ts';
+import type { ConnectionHandler } from '../../server/sync/connection.ts';
+import { within } from './deadline.ts';
+import type { Owner } from './owner.ts';
+
+/** Keeps what a connection tells it. */
+export class RecordingHandler implements ConnectionHandler {
+  readonly connection: WsConnection;
+  readonly messages: string[] = [];
+  readonly closings: { readonly code: number; readonly reason: string }[] = [];
+  drains = 0;
+  readonly closedOnce: Promise<void>;
+  /** Called for each message, before it is recorded. */
+  onMessage: (data: Uint8Array) => void = () => {};
+  #resolveClosed: () => void = () => {};
+  #drained: () => void = () => {};
+
+  constructor(connection: WsConnection) {
+    this.connection = connection;
+    this.closedOnce = new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    });
+  }
+
+  message(data: Uint8Array): void {
+    this.onMessage(data);
+    this.messages.push(Buffer.from(data).toString());
+  }
+
+  drained(): void {
+    this.drains++;
+    this.#drained();
+  }
+
+  nextDrain(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#drained = resolve;
+    });
+  }
+
+  closed(code: number, reason: string): void {
+    this.closings.push({ code, reason });
+    this.#resolveClosed();
+  }
+}
+
+export interface NetHarnessOptions {
+  readonly tls?: boolean;
+  readonly checks?: readonly UpgradeCheck[];
+  readonly limits?: Partial<UpgradeLimits>;
+  readonly accept?: Accept;
+  readonly handshakeTimeoutMs?: number;
+}
+
+/** The network on a free loopback port, with handlers that record. Ended when its owner ends. */
+export class NetHarness {
+  readonly stats = new NetStats();
+  readonly requests: SyncRequest[] = [];
+  readonly ca: string;
+  readonly connections: Connections;
+  readonly upgrade: Upgrade;
+  readonly listener: Listener;
+  port = 0;
+  readonly #handlers: RecordingHandler[] = [];
+  #accepted: (() => void) | null = null;
+  readonly #secure: boolean;
+
+  static async start(owner: Owner, options: NetHarnessOptions = {}): Promise<NetHarness> {
+    const harness = new NetHarness(options);
+    harness.port = await harness.listener.listen('127.0.0.1', 0);
+    owner.after(async () => {
+      harness.connections.terminate();
+      await harness.listener.close(0);
+    });
+    return harness;
+  }
+
+  private constructor({
+    tls = false,
+    checks = [],
+    limits = {},
+    accept,
+    handshakeTimeoutMs = 5_000,
+  }: NetHarnessOptions) {
+    const certificate = openDevCertificate({ folder: null, hostName: 'localhost', now: Date.now });
+    const logger = pino({ level: 'silent' });
+    this.ca = certificate.authority;
+    this.#secure = tls;
+    this.connections = new Connections({ logger, stats: this.stats, handshakeTimeoutMs });
+    this.upgrade = new Upgrade({
+      connections: this.connections,
+      logger,
+      stats: this.stats,
+      checks,
+      accept: accept ?? ((connection, request) => this.#accept(connection, request)),
+      limits: {
+        maxConnections: 1_000,
+        maxMessageBytes: 1024 * 1024,
+        handshakeTimeoutMs,
+        closeTimeoutMs: 1_000,
+        ...limits,
+      },
+    });
+    const deps = {
+      requests: (_: unknown, response: { end(text: string): void }) => response.end('http'),
+      upgrade: this.upgrade,
+      stats: this.stats,
+      handshakeTimeoutMs,
+    };
+    this.listener = new Listener(deps, tls ? certificate.credentials : null);
+  }
+
+  get url(): string {
+    return `${this.#secure ? 'wss://localhost' : 'ws://127.0.0.1'}:${this.port}/sync`;
+  }
+
+  /** The handler of the nth connection, already made or still to come. */
+  async handler(index = 0): Promise<RecordingHandler> {
+    while (this.#handlers.length <= index) {
+      const accepted = new Promise<void>((resolve) => {
+        this.#accepted = resolve;
+      });
+      await within(5_000, `connection ${index}`, accepted);
+    }
+    return this.#handlers[index]!;
+  }
+
+  /** A connected socket, after the TLS handshake if there is one. */
+  async socket(): Promise<Socket> {
+    if (!this.#secure) {
+      const socket = connect({ port: this.port, host: '127.0.0.1', allowHalfOpen: true });
+      socket.on('error', () => {});
+      await once(socket, 'connect');
+      return socket;
+    }
+    const socket = connectTls({ port: this.port, host: '127.0.0.1', servername: 'localhost', ca: this.ca });
+    socket.on('error', () => {});
+    await once(socket, 'secureConnect');
+    return socket;
+  }
+
+  #accept(connection: WsConnection, request: SyncRequest): ConnectionHandler {
+    const handler = new RecordingHandler(connection);
+    this.requests.push(request);
+    this.#handlers.push(handler);
+    this.#accepted?.();
+    return handler;
+  }
+}
+
+/** An upgrade request, as it goes over the wire. Bytes above 127 in the target are sent as they are. */
+export function upgradeRequest(target: string, headers: Readonly<Record<string, string | null>> = {}): Buffer {
+  const all: Record<string, string | null> = {
+    Host: 'localhost',
+    Connection: 'Upgrade',
+    Upgrade: 'websocket',
+    'Sec-WebSocket-Version': '13',
+    'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
+    ...headers,
+  };
+  const lines = Object.entries(all).flatMap(([name, value]) => (value === null ? [] : [`${name}: ${value}`]));
+  return Buffer.from(`GET ${target} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`, 'latin1');
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: ReadonlyMap<string, string>;
+  readonly body: string;
+}
+
+/** Everything that comes until the other side hangs up. */
+export async function readToEnd(stream: Duplex): Promise<string> {
+  const chunks: Buffer[] = [];
+  stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+  await within(10_000, 'the end of the connection', Promise.race([once(stream, 'end'), once(stream, 'close')]));
+  return Buffer.concat(chunks).toString();
+}
+
+export function parseAnswer(text: string): HttpAnswer {
+  const [head = '', body = ''] = text.split('\r\n\r\n', 2);
+  const [statusLine = '', ...lines] = head.split('\r\n');
+  const headers = lines.map((line) => line.split(': ', 2) as [string, string]);
+  return {
+    status: Number(statusLine.split(' ')[1]),
+    headers: new Map(headers.map(([name, value]) => [name.toLowerCase(), value])),
+    body,
+  };
+}
