@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import { WebSocket } from 'ws';
+import { closeReason } from '../../../server/errors.ts';
+import { within } from '../../support/deadline.ts';
+import { NetHarness } from '../../support/net-harness.ts';
+import type { Owner } from '../../support/owner.ts';
+
+async function open(owner: Owner, net: NetHarness, autoPong = true): Promise<WebSocket> {
+  const client = new WebSocket(`${net.url}/doc`, { autoPong });
+  client.on('error', () => {});
+  owner.after(() => client.terminate());
+  await once(client, 'open');
+  return client;
+}
+
+/** As many seconds as the test says, without waiting for them. */
+function pass(net: NetHarness, seconds: number): void {
+  for (let i = 0; i < seconds; i++) net.connections.tick();
+}
+
+test('a connection that is not live by its deadline is closed with a reason and comes back (I7, I8)', async (t) => {
+  const net = await NetHarness.start(t, { handshakeTimeoutMs: 10_000 });
+  const late = await open(t, net);
+  await net.handler();
+  pass(net, 5);
+  const live = await open(t, net);
+  (await net.handler(1)).connection.established();
+  pass(net, 4);
+  assert.equal(net.stats.connectionsRefused.size, 0);
+  pass(net, 1);
+  const [code, reason] = (await once(late, 'close')) as [number, Buffer];
+  assert.equal(code, 4529);
+  assert.match(reason.toString(), /not established in time/);
+  pass(net, 10);
+  assert.equal(live.readyState, WebSocket.OPEN);
+  assert.equal(net.stats.connectionsRefused.get('not-live'), 1);
+});
+
+test('a live connection is pinged every 25 s, and stays as long as it answers', async (t) => {
+  const net = await NetHarness.start(t);
+  const client = await open(t, net);
+  const { connection } = await net.handler();
+  connection.established();
+  let pings = 0;
+  client.on('ping', () => pings++);
+  for (let round = 1; round <= 5; round++) {
+    pass(net, 24);
+    assert.equal(connection.silentPings, 0);
+    const pinged = once(client, 'ping');
+    pass(net, 1);
+    assert.equal(connection.silentPings, 1);
+    await pinged;
+    // The pong is on its way by now; a message behind it has come when it has.
+    client.send(Buffer.from(`round ${round}`));
+    await within(5_000, 'the message', whenMessages(net, round));
+    assert.equal(connection.silentPings, 0);
+  }
+  assert.equal(pings, 5);
+  assert.equal(net.stats.connectionsSilent, 0);
+});
+
+test('a connection that leaves two pings unanswered is cut off, and its handler hears of it (I7)', async (t) => {
+  const net = await NetHarness.start(t);
+  await open(t, net, false);
+  const handler = await net.handler();
+  handler.connection.established();
+  pass(net, 74);
+  assert.equal(handler.closings.length, 0);
+  pass(net, 1);
+  await within(5_000, 'the end of the connection', handler.closedOnce);
+  assert.deepEqual(handler.closings, [{ code: 1006, reason: '' }]);
+  assert.equal(net.stats.connectionsSilent, 1);
+});
+
+test('messages are a sign of life as good as a pong', async (t) => {
+  const net = await NetHarness.start(t);
+  const client = await open(t, net, false);
+  const { connection } = await net.handler();
+  connection.established();
+  pass(net, 50);
+  client.send(Buffer.from('here'));
+  await within(5_000, 'the message', whenMessages(net, 1));
+  pass(net, 49);
+  assert.equal(net.stats.connectionsSilent, 0);
+});
+
+test('a connection that we have paused is not held silent: it cannot show that it is there', async (t) => {
+  const net = await NetHarness.start(t);
+  await open(t, net);
+  const { connection } = await net.handler();
+  connection.established();
+  connection.pause();
+  pass(net, 200);
+  assert.equal(net.stats.connectionsSilent, 0);
+  assert.equal(net.connections.size, 1);
+});
+
+test('connections are pinged at the pace at which they came, not all at once (I6)', async (t) => {
+  const net = await NetHarness.start(t);
+  for (let i = 0; i < 3; i++) {
+    await open(t, net);
+    (await net.handler(i)).connection.established();
+    pass(net, 1);
+  }
+  const pinged = async (index: number) => (await net.handler(index)).connection.silentPings;
+  pass(net, 22);
+  assert.deepEqual([await pinged(0), await pinged(1), await pinged(2)], [1, 0, 0]);
+  pass(net, 1);
+  assert.deepEqual([await pinged(1), await pinged(2)], [1, 0]);
+});
+
+test('ending closes all with the reason, and resolves when all are gone', async (t) => {
+  const net = await NetHarness.start(t);
+  const clients = [await open(t, net), await open(t, net)];
+  await net.handler(1);
+  const closes = clients.map((client) => once(client, 'close'));
+  await within(5_000, 'the end', net.connections.end(closeReason('shutting-down'), 60_000));
+  assert.equal(net.connections.size, 0);
+  for (const [code, reason] of (await Promise.all(closes)) as [number, Buffer][]) {
+    assert.equal(code, 1012);
+    assert.equal(reason.toString(), 'server is restarting');
+  }
+});
+
+test('ending cuts off whoever does not answer before the deadline (I7)', async (t) => {
+  const net = await NetHarness.start(t, { limits: { closeTimeoutMs: 60_000 } });
+  const client = await open(t, net);
+  client.pause();
+  const handler = await net.handler();
+  await within(5_000, 'the end', net.connections.end(closeReason('shutting-down'), 50));
+  assert.equal(handler.closings.length, 1);
+});
+
+async function whenMessages(net: NetHarness, count: number): Promise<void> {
+  const handler = await net.handler();
+  while (handler.messages.length < count) {
+    await new Promise<void>((resolve) => {
+      handler.onMessage = () => setImmediate(resolve);
+    });
+  }
+}
