@@ -1,5 +1,6 @@
 import { X509Certificate, createPrivateKey } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { CertificateError } from './certificate.ts';
 import { issueAuthority, issueLeaf } from './issue-certificate.ts';
@@ -105,7 +106,7 @@ function leafServes(
   const lifetimeMs = toMs - Date.parse(leaf.validFrom);
   if (toMs - nowMs < lifetimeMs / 3) return false;
   if (!leaf.checkIssued(authority) || !leaf.verify(authority.publicKey)) return false;
-  const covered = names.every((name) => (leaf.checkHost(name) ?? leaf.checkIP(name)) !== undefined);
+  const covered = names.every((name) => (isIP(name) === 0 ? leaf.checkHost(name) : leaf.checkIP(name)) !== undefined);
   return covered && leaf.subjectAltName?.split(', ').length === names.length;
 }
 
