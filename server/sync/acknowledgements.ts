@@ -53,9 +53,12 @@ export class Acknowledgements {
     this.#gaps[gap] = true;
   }
 
-  /** Nothing in the room waits any more. */
-  gapsClosed(): void {
+  /** Nothing in the room waits any more. What closed the gaps is durable once `seq` is. */
+  gapsClosed(seq: number): void {
+    if (!this.#gaps.waiting) return;
     this.#gaps.waiting = false;
+    this.#lastSeq = seq;
+    for (const probe of this.#waiting) probe.seq = seq;
   }
 
   /** Something of this session was dropped for good: nothing is ever called saved again. */

@@ -4,6 +4,9 @@ export interface CloseReason {
   readonly reason: string;
 }
 
+/** A socket that buffers less is as good as empty: `drained` is not called for it. Node's default for streams. */
+export const DRAIN_BYTES = 16 * 1024;
+
 /** One WebSocket as a session sees it: bytes in, bytes out, bytes still buffered, close. Knows no documents. */
 export interface Connection {
   readonly id: string;
@@ -25,7 +28,7 @@ export interface Connection {
 export interface ConnectionHandler {
   /** One binary message. Valid only during the call. */
   message(data: Uint8Array): void;
-  /** The kernel has taken everything that was buffered. Comes only if more than 16 KiB were buffered in between. */
+  /** The kernel has taken everything that was buffered. Comes only if DRAIN_BYTES or more were buffered in between. */
   drained(): void;
   closed(code: number, reason: string): void;
 }

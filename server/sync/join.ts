@@ -16,7 +16,7 @@ export interface JoinSink {
   readonly codec: Codec;
   readonly ended: boolean;
   write(frames: Uint8Array): void;
-  /** Resolves when the socket has taken what was written, or has ended. */
+  /** Resolves when the socket has taken what was written, but for a little, or has ended. */
   drained(): Promise<void>;
 }
 
@@ -44,6 +44,7 @@ export async function answerSyncStep1(
     }
     if (pinned !== null && stored !== null && !covers(has, stored)) {
       await sendSnapshotDiff(pinned, has, stateVector, sink, offload);
+      if (sink.ended) return;
     }
     await sendTailDiff(room, pinned?.snapshot.seq ?? 0, stateVector, sink, offload, live);
   } finally {

@@ -11,7 +11,8 @@ import { WaitingRuns } from './waiting-runs.ts';
 
 /**
  * - `duplicate`: brings no clock and no deletion that is not known, integrated or waiting
- * - `gap`: something in it would wait, for an earlier clock, an origin, a parent or what it deletes
+ * - `gap`: something in it builds on what has not integrated and is not in itself: an earlier clock, an origin, a parent,
+ *   what it deletes. It waits then, unless it is just what others wait for that it builds on
  * - `new`: all of it integrates
  */
 export type Verdict = 'duplicate' | 'gap' | 'new';

@@ -9,7 +9,7 @@ import type { SyncStats } from './stats.ts';
  * A socket with more than this in its buffer is slow: what follows is gathered instead of written. One round trip of
  * a fast line, and well above what a busy room sends in a tick.
  */
-const SLOW_BYTES = 64 * 1024;
+export const SLOW_BYTES = 64 * 1024;
 /** Merging this much takes a millisecond or two; more is sent in several messages. */
 const MAX_MERGE_BYTES = 256 * 1024;
 

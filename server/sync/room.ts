@@ -119,6 +119,11 @@ export class Room implements LogFollower, Tickable {
     return this.#durable;
   }
 
+  /** Something that was handed to the log waits for edits that are missing. */
+  get hasGap(): boolean {
+    return this.#accepted.hasGap;
+  }
+
   get snapshot(): Snapshot | null {
     return this.#snapshot;
   }
@@ -288,7 +293,7 @@ export class Room implements LogFollower, Tickable {
   /** Sends what is durable, then ends every session. */
   end(refusal: RefusedError): void {
     this.tick();
-    for (const peer of [...this.peers]) peer.end(refusal);
+    for (const peer of this.peers) peer.end(refusal);
   }
 
   /** Resolves when the log has let go of the document; only then can it be loaded again. */

@@ -3,12 +3,12 @@ import { closeReason, RefusedError, toRefusal } from '../errors.ts';
 import { Acknowledgements } from './acknowledgements.ts';
 import type { Broadcast } from './broadcast.ts';
 import type { ClientMessage, Codec } from './codec.ts';
-import type { Connection } from './connection.ts';
+import { DRAIN_BYTES, type Connection } from './connection.ts';
 import type { Grant } from './grant.ts';
 import { answerSyncStep1, type JoinSink } from './join.ts';
 import { MessageQueue } from './message-queue.ts';
 import { OFFLOAD_BYTES, type Offload } from './offload.ts';
-import { Outbox } from './outbox.ts';
+import { Outbox, SLOW_BYTES } from './outbox.ts';
 import type { Peer } from './peer.ts';
 import type { Room } from './room.ts';
 import type { Rooms } from './rooms.ts';
@@ -57,8 +57,6 @@ interface Live {
   waitingJoins: number;
   /** The client has been sent everything up to some moment, and must be sent everything after it. */
   receiving: boolean;
-  /** Presence has changed before the session was receiving. */
-  presenceMissed: boolean;
   /** A SyncStep1 of ours that the client has not answered yet. One at a time: its answer will contain what we miss. */
   questionOpen: boolean;
 }
@@ -71,6 +69,8 @@ export class Session implements Peer, JoinSink {
   #busy = true;
   #queue: MessageQueue | null = null;
   #lastWriteMs = 0;
+  /** Written by `#reply` since the client last kept up. */
+  #unreadBytes = 0;
   #drainWaiters: (() => void)[] = [];
 
   constructor(deps: SessionDeps) {
@@ -100,7 +100,6 @@ export class Session implements Peer, JoinSink {
       joins: Promise.resolve(),
       waitingJoins: 0,
       receiving: false,
-      presenceMissed: false,
       questionOpen: false,
     };
     this.#state = { phase: 'live', grant, room, live };
@@ -173,11 +172,11 @@ export class Session implements Peer, JoinSink {
         }
         return;
       case 'presence':
-        if (room.presence.apply(this, message.states, Date.now())) room.announced(this);
+        if (room.presence.apply(this, message.states, this.#deps.rooms.coarseNowMs)) room.announced(this);
         room.presenceChanged();
         return;
       case 'query-presence':
-        this.write(this.codec.presence(room.presence.encodeAll() ?? NOBODY));
+        this.#reply(this.codec.presence(room.presence.encodeAll() ?? NOBODY));
         return;
       case 'probe':
         live.acknowledgements.probe(message.payload);
@@ -211,21 +210,15 @@ export class Session implements Peer, JoinSink {
   /** Returns whether nothing of the update waits for missing edits. */
   #write(update: Uint8Array, facts: UpdateFacts, answer: boolean, room: Room, live: Live): boolean {
     const submission = room.submit(update, facts, answer, this.userId);
-    switch (submission) {
-      case 'appended':
-      case 'known':
-        live.acknowledgements.sent(room.acceptedSeq);
-        return true;
-      case 'appended-with-gap':
-      case 'known-waiting':
-        live.acknowledgements.sent(room.acceptedSeq);
-        live.acknowledgements.gap('waiting');
-        return false;
-      case 'gap':
-        live.acknowledgements.gap('asked');
-        if (!live.questionOpen) this.#ask(room, live);
-        return false;
+    if (submission === 'gap') {
+      live.acknowledgements.gap('asked');
+      if (!live.questionOpen) this.#ask(room, live);
+      return false;
     }
+    const waits = submission === 'appended-with-gap' || submission === 'known-waiting';
+    live.acknowledgements.sent(room.acceptedSeq);
+    if (waits) live.acknowledgements.gap('waiting');
+    return !waits;
   }
 
   /** A reader's update changes nothing (I5). One that holds nothing new is as good as any: stock clients send them. */
@@ -233,13 +226,13 @@ export class Session implements Peer, JoinSink {
     if (room.knows(facts)) return true;
     this.#deps.stats.updatesRefused++;
     live.acknowledgements.refuse();
-    this.write(this.codec.denied('read only'));
+    this.#reply(this.codec.denied('read only'));
     return false;
   }
 
   #ask(room: Room, live: Live): void {
     live.questionOpen = true;
-    this.write(this.codec.syncStep1(room.durable.encodeStateVector()));
+    this.#reply(this.codec.syncStep1(room.durable.encodeStateVector()));
   }
 
   #join(stateVector: Uint8Array, room: Room, live: Live): void {
@@ -247,21 +240,18 @@ export class Session implements Peer, JoinSink {
     live.waitingJoins++;
     this.#deps.stats.joins++;
     live.joins = live.joins.then(async () => {
-      if (this.ended) return;
       try {
-        await answerSyncStep1(room, stateVector, this, this.#deps.offload, () => this.#receive(room, live));
+        // Whoever asks again without reading the last answer gets no more of them.
+        await this.drained();
+        if (this.ended) return;
+        await answerSyncStep1(room, stateVector, this, this.#deps.offload, () => {
+          live.receiving = true;
+        });
       } catch (error) {
         this.end(toRefusal(error));
       }
       live.waitingJoins--;
     });
-  }
-
-  /** The client has everything up to this moment; from now on it gets what the room sends. */
-  #receive(room: Room, live: Live): void {
-    live.receiving = true;
-    if (live.presenceMissed) this.#sendPresence(room);
-    live.presenceMissed = false;
   }
 
   #sendPresence(room: Room): void {
@@ -272,11 +262,11 @@ export class Session implements Peer, JoinSink {
   #acknowledge(room: Room, live: Live): void {
     const { acknowledgements } = live;
     if (!acknowledgements.isWaiting) return;
-    if (!room.durable.hasGap) acknowledgements.gapsClosed();
+    if (!room.hasGap) acknowledgements.gapsClosed(room.acceptedSeq);
     const payloads = acknowledgements.take(room.durableSeq);
     this.#deps.stats.probesAnswered += payloads.length;
-    for (const payload of payloads) this.write(this.codec.saved(payload));
-    if (acknowledgements.isWaiting) room.awaitCommit(this);
+    for (const payload of payloads) this.#reply(this.codec.saved(payload));
+    if (acknowledgements.isWaiting && !this.ended) room.awaitCommit(this);
   }
 
   committed(): void {
@@ -287,7 +277,8 @@ export class Session implements Peer, JoinSink {
     if (this.#state.phase !== 'live') return;
     const { live } = this.#state;
     if (!live.receiving) {
-      live.presenceMissed ||= broadcast.presence !== null;
+      // The join brings what is durable until its end, but says nothing of who comes and goes.
+      if (broadcast.presence !== null) this.#reply(this.codec.presence(broadcast.presence));
       return;
     }
     this.#lastWriteMs = this.#deps.rooms.coarseNowMs;
@@ -299,10 +290,19 @@ export class Session implements Peer, JoinSink {
   }
 
   deliverPresence(states: Uint8Array): void {
-    this.write(this.codec.presence(states));
+    this.#reply(this.codec.presence(states));
   }
 
-  /** Writes past the outbox: answers to this client alone, which it asked for. */
+  /** Writes past the outbox what is for this client alone, within the outbox's bound: it may ask and never read. */
+  #reply(frames: Uint8Array): void {
+    const { connection, limits } = this.#deps;
+    if (connection.bufferedBytes < SLOW_BYTES) this.#unreadBytes = 0;
+    this.#unreadBytes += frames.length;
+    if (this.#unreadBytes > limits.maxOutboxBytes) this.end(new RefusedError('too-slow'));
+    this.write(frames);
+  }
+
+  /** For the parts of a join, which wait for the socket to drain. */
   write(frames: Uint8Array): void {
     if (this.ended) return;
     this.#lastWriteMs = this.#deps.rooms.coarseNowMs;
@@ -314,7 +314,7 @@ export class Session implements Peer, JoinSink {
   }
 
   drained(): Promise<void> {
-    if (this.ended || this.#deps.connection.bufferedBytes === 0) return Promise.resolve();
+    if (this.ended || this.#deps.connection.bufferedBytes < DRAIN_BYTES) return Promise.resolve();
     return new Promise((resolve) => this.#drainWaiters.push(resolve));
   }
 

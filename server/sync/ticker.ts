@@ -33,7 +33,7 @@ export class Ticker {
       return;
     }
     this.#waiting.add(room);
-    this.#timer ??= setTimeout(this.#flush, GATHER_MS);
+    if (this.#timer === null) this.#timer = setTimeout(this.#flush, GATHER_MS);
   }
 
   readonly #flush = (): void => {

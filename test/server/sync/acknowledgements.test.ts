@@ -59,7 +59,7 @@ test('I1: a dropped update keeps everything unsaved until the answer that contai
   const acknowledgements = answeredAcknowledgements();
   acknowledgements.gap('asked');
   acknowledgements.probe(payload(1));
-  acknowledgements.gapsClosed();
+  acknowledgements.gapsClosed(5);
   assert.deepEqual(taken(acknowledgements, everything), []);
   acknowledgements.sent(5);
   acknowledgements.answered(true);
@@ -74,7 +74,20 @@ test('I1: what waits in the log for missing edits is not saved until nothing wai
   acknowledgements.answered(false);
   acknowledgements.probe(payload(1));
   assert.deepEqual(taken(acknowledgements, everything), []);
-  acknowledgements.gapsClosed();
+  // Somebody has brought them, and that is number 4.
+  acknowledgements.gapsClosed(4);
+  assert.deepEqual(taken(acknowledgements, 3), []);
+  assert.deepEqual(taken(acknowledgements, 4), [1]);
+  acknowledgements.probe(payload(2));
+  assert.deepEqual(taken(acknowledgements, 3), []);
+  assert.deepEqual(taken(acknowledgements, 4), [2]);
+});
+
+test('the end of gaps in a room says nothing to a session that has none', () => {
+  const acknowledgements = answeredAcknowledgements();
+  acknowledgements.sent(2);
+  acknowledgements.probe(payload(1));
+  acknowledgements.gapsClosed(4);
   assert.deepEqual(taken(acknowledgements, 2), [1]);
 });
 
@@ -83,7 +96,7 @@ test('I1: the end of somebody else’s gap does not stand in for an answer that 
   acknowledgements.gap('asked');
   acknowledgements.gap('waiting');
   acknowledgements.probe(payload(1));
-  acknowledgements.gapsClosed();
+  acknowledgements.gapsClosed(5);
   assert.deepEqual(taken(acknowledgements, everything), []);
   acknowledgements.answered(true);
   assert.deepEqual(taken(acknowledgements, everything), [1]);
@@ -95,7 +108,7 @@ test('I8: after a refusal nothing is ever called saved again', () => {
   acknowledgements.refuse();
   acknowledgements.probe(payload(2));
   acknowledgements.answered(true);
-  acknowledgements.gapsClosed();
+  acknowledgements.gapsClosed(5);
   assert.equal(acknowledgements.isWaiting, false);
   assert.deepEqual(taken(acknowledgements, everything), []);
 });

@@ -1,0 +1,57 @@
+import * as Y from 'yjs';
+
+/** Somebody who types, and what is sent of it: one update for each edit. */
+export class Typist {
+  readonly doc = new Y.Doc();
+  readonly updates: Uint8Array[] = [];
+
+  constructor() {
+    this.doc.on('update', (update: Uint8Array, origin: unknown) => {
+      if (origin !== 'remote') this.updates.push(update);
+    });
+  }
+
+  get text(): string {
+    return textOf(this.doc);
+  }
+
+  get last(): Uint8Array {
+    return this.updates.at(-1)!;
+  }
+
+  /** Types at the end; returns the update. */
+  type(words: string): Uint8Array {
+    return this.change((text) => text.insert(text.length, words));
+  }
+
+  /** Deletes `length` characters at `index`; returns the update. */
+  delete(index: number, length: number): Uint8Array {
+    return this.change((text) => text.delete(index, length));
+  }
+
+  change(edit: (text: Y.Text) => void): Uint8Array {
+    this.doc.transact(() => edit(this.doc.getText()));
+    return this.last;
+  }
+
+  hear(...updates: readonly Uint8Array[]): this {
+    for (const update of updates) Y.applyUpdate(this.doc, update, 'remote');
+    return this;
+  }
+
+  /** The answer to a SyncStep1. */
+  answerTo(stateVector: Uint8Array): Uint8Array {
+    return Y.encodeStateAsUpdate(this.doc, stateVector);
+  }
+}
+
+export function textOf(doc: Y.Doc): string {
+  return doc.getText().toJSON();
+}
+
+/** What a document holds that got these updates and no others. */
+export function textFrom(...updates: readonly Uint8Array[]): string {
+  const doc = new Y.Doc();
+  for (const update of updates) Y.applyUpdate(doc, update);
+  return textOf(doc);
+}

@@ -1,0 +1,206 @@
+import type { TestContext } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import * as Y from 'yjs';
+import { mergeInLevels } from '../../persistence/update/merge.ts';
+import { scanUpdate } from '../../persistence/update/scan.ts';
+import type { RefusedError } from '../../server/errors.ts';
+import type { ConnectionHandler } from '../../server/sync/connection.ts';
+import type { Grant } from '../../server/sync/grant.ts';
+import type { Offload } from '../../server/sync/offload.ts';
+import { Rooms } from '../../server/sync/rooms.ts';
+import type { SessionLimits } from '../../server/sync/session.ts';
+import { SyncStats } from '../../server/sync/stats.ts';
+import { GATHER_MS } from '../../server/sync/ticker.ts';
+import { acceptYWebsocket } from '../../server/sync/y-websocket.ts';
+import { FakeConnection } from './fake-connection.ts';
+import { FakeLog, Gate } from './fake-log.ts';
+import { emptyStateVector, emptyUpdate, encodeFrame, type Frame, type FrameOf, type FrameType } from './frames.ts';
+
+/** Turns of the event loop after which nothing that a test began is still under way: no real I/O is involved. */
+const TURNS_TO_SETTLE = 8;
+
+export interface ClientOptions {
+  readonly docId?: string;
+  readonly userId?: string;
+  readonly access?: Grant['access'];
+  readonly limits?: Partial<SessionLimits>;
+}
+
+/** What a worker thread would do, in the same thread; held until `gate` opens. */
+class GatedOffload implements Offload {
+  readonly gate = new Gate();
+  calls: string[] = [];
+
+  async scan(update: Uint8Array) {
+    this.calls.push('scan');
+    await this.gate.passed();
+    return scanUpdate(update);
+  }
+
+  async diff(update: Uint8Array, stateVector: Uint8Array) {
+    this.calls.push('diff');
+    await this.gate.passed();
+    return Y.diffUpdate(update, stateVector);
+  }
+
+  async merge(updates: readonly Uint8Array[]) {
+    this.calls.push('merge');
+    await this.gate.passed();
+    return mergeInLevels(updates);
+  }
+}
+
+/** Rooms over a log that commits by command, with time that passes by command. */
+export class SyncHarness {
+  readonly log = new FakeLog();
+  readonly stats = new SyncStats();
+  readonly offload = new GatedOffload();
+  readonly rooms: Rooms;
+  readonly roomFailures: string[] = [];
+  nowMs = 1_000_000;
+  readonly #t: TestContext;
+
+  constructor(t: TestContext) {
+    this.#t = t;
+    t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+    this.rooms = new Rooms({
+      log: this.log,
+      stats: this.stats,
+      idleRoomTimeoutMs: 30_000,
+      roomFailed: (docId) => this.roomFailures.push(docId),
+      now: () => this.nowMs,
+    });
+  }
+
+  /** A client whose session is still to become live. */
+  connect(options: ClientOptions = {}): FakeClient {
+    return new FakeClient(this, options);
+  }
+
+  /** A client whose session is live, and has not said anything. */
+  async live(options: ClientOptions = {}): Promise<FakeClient> {
+    const client = this.connect(options);
+    await this.settle();
+    if (!client.live) throw new Error('The session did not become live');
+    return client;
+  }
+
+  /** A client that has answered the server's question, knows the document, and has read all that came until now. */
+  async synced(options: ClientOptions = {}): Promise<FakeClient> {
+    const client = await this.live(options);
+    client.answer();
+    client.send({ type: 'sync-step-1', stateVector: emptyStateVector });
+    await this.settle();
+    client.take();
+    return client;
+  }
+
+  /** Lets everything happen that neither waits for a commit nor for a gate; rooms that gather send. */
+  async settle(): Promise<void> {
+    for (let turn = 0; turn < TURNS_TO_SETTLE; turn++) {
+      await nextTurn();
+      this.#t.mock.timers.tick(GATHER_MS);
+    }
+  }
+
+  /** Lets timers of the length of a nudge fire. */
+  passMs(ms: number): void {
+    this.nowMs += ms;
+    this.#t.mock.timers.tick(ms);
+  }
+
+  /** The second's sweep, `ms` later. */
+  sweepAfter(ms: number): void {
+    this.nowMs += ms;
+    this.rooms.sweep();
+  }
+}
+
+/** One client's connection and session, in the y-websocket dialect. */
+export class FakeClient {
+  readonly connection = new FakeConnection();
+  readonly refusals: RefusedError[] = [];
+  readonly authorizing = new Gate();
+  authorizeError: Error | null = null;
+  live = false;
+  readonly #handler: ConnectionHandler;
+
+  constructor(harness: SyncHarness, options: ClientOptions) {
+    const grant: Grant = {
+      userId: options.userId ?? 'ada',
+      name: null,
+      docId: options.docId ?? 'doc',
+      access: options.access ?? 'write',
+      untilMs: null,
+    };
+    // Asked for in the constructor already: what it waits for must be there, but may be closed by the test before.
+    this.#handler = acceptYWebsocket(this.connection, {
+      rooms: harness.rooms,
+      offload: harness.offload,
+      stats: harness.stats,
+      limits: { maxOutboxBytes: 1024 * 1024, maxQueuedBytes: 1024 * 1024, ...options.limits },
+      authorize: async () => {
+        await Promise.resolve();
+        await this.authorizing.passed();
+        if (this.authorizeError !== null) throw this.authorizeError;
+        return grant;
+      },
+      live: () => {
+        this.live = true;
+      },
+      refused: (refusal) => this.refusals.push(refusal),
+    });
+  }
+
+  send(frame: Frame): void {
+    this.sendBytes(encodeFrame(frame));
+  }
+
+  /** Like a socket's buffer, the bytes are overwritten as soon as the session has seen them. */
+  sendBytes(bytes: Uint8Array): void {
+    const received = Uint8Array.from(bytes);
+    this.#handler.message(received);
+    received.fill(0xee);
+  }
+
+  edit(update: Uint8Array): void {
+    this.send({ type: 'update', update });
+  }
+
+  answer(update: Uint8Array = emptyUpdate): void {
+    this.send({ type: 'sync-step-2', update });
+  }
+
+  probe(mark: number): void {
+    this.send({ type: 'probe', payload: Uint8Array.of(mark) });
+  }
+
+  /** The marks of the probes that were answered, all of them so far. */
+  get savedMarks(): number[] {
+    return this.connection.framesOf('probe').map((frame) => frame.payload[0]!);
+  }
+
+  /** What came since the last call. */
+  take(): Frame[] {
+    return this.connection.takeFrames();
+  }
+
+  takeOf<T extends FrameType>(type: T): FrameOf<T>[] {
+    return this.take().filter((frame): frame is FrameOf<T> => frame.type === type);
+  }
+
+  /** The kernel has taken everything. */
+  drain(): void {
+    this.connection.bufferedBytes = 0;
+    this.#handler.drained();
+  }
+
+  /** The socket is gone. */
+  vanish(): void {
+    this.#handler.closed(1006, '');
+  }
+
+  get closeCode(): number | null {
+    return this.connection.closedWith?.code ?? null;
+  }
+}
