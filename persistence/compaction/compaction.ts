@@ -18,6 +18,6 @@ export interface CompactionOutput {
 
 /**
  * Folds in a worker thread. Rejects with CompactionError if no verified result can be had; then nothing may be replaced.
- * Takes ownership of the input's bytes (they are transferred or copied, never kept).
+ * The input's bytes are copied before it returns: they stay the caller's.
  */
 export type Compact = (input: CompactionInput) => Promise<CompactionOutput>;

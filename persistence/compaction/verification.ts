@@ -1,0 +1,89 @@
+import { cutIntoParts } from '../update/parts.ts';
+import { RangeSet } from '../update/ranges.ts';
+import { scanUpdate, type ScanLimits, type UpdateFacts } from '../update/scan.ts';
+import { encodeStateVector } from '../update/state-vector.ts';
+import type { CompactionOutput } from './compaction.ts';
+import { integrate, type Integrated } from './integration.ts';
+
+/** A snapshot up to this size is one part: clients get it as one message. */
+export const maxSinglePartBytes = 8 * 1024 * 1024;
+
+/** Above that it is cut into parts of about this size. */
+export const partBytes = 4 * 1024 * 1024;
+
+/**
+ * How often a result may come back changed before it is given up. Every document that editors make comes back unchanged
+ * the first time.
+ */
+const maxRounds = 8;
+
+/** What is here has been accepted long ago, under whatever limits held then. */
+export const noLimits: ScanLimits = Object.freeze({
+  maxClients: Infinity,
+  maxStructs: Infinity,
+  maxValueDepth: Infinity,
+  maxTypeDepth: Infinity,
+});
+
+export type VerifiedFold = Omit<CompactionOutput, 'setAside'> & { readonly pendingFacts: UpdateFacts | null };
+
+/**
+ * Folds, and proves that nothing is lost: the parts, loaded again, give the bytes that were cut into them; parts and
+ * pending bring exactly the clocks that the inputs bring, and at least their deletions (garbage collection deletes what
+ * was written into something deleted). Throws whatever a poisonous update makes Yjs throw, or Error saying what is wrong.
+ */
+export function foldVerified(base: readonly Uint8Array[], tail: readonly Uint8Array[]): VerifiedFold {
+  let folded = integrate(base, tail);
+  for (let round = 0; round < maxRounds; round++) {
+    const facts = scanUpdate(folded.state, noLimits);
+    const parts = partsOf(folded.state, facts);
+    const again = integrate(
+      parts.map((part) => part.data),
+      folded.pending === null ? [] : [folded.pending],
+    );
+    if (Buffer.compare(folded.state, again.state) === 0) {
+      const pendingFacts = folded.pending && scanUpdate(folded.pending, noLimits);
+      verifyRanges([...base, ...tail], facts, pendingFacts);
+      return {
+        parts,
+        pending: folded.pending,
+        pendingFacts,
+        stateVector: stateVectorOf(facts),
+        deleteSet: folded.state.slice(facts.deleteSetOffset),
+      };
+    }
+    folded = again;
+  }
+  throw new Error(`Loads differently every time, ${maxRounds} times in a row`);
+}
+
+function partsOf(state: Integrated['state'], facts: UpdateFacts): CompactionOutput['parts'] {
+  if (state.length > maxSinglePartBytes) return cutIntoParts(state, partBytes);
+  return [{ data: state, bytes: state.length, intervals: facts.intervals }];
+}
+
+function verifyRanges(inputs: readonly Uint8Array[], state: UpdateFacts, pending: UpdateFacts | null): void {
+  const expectedClocks = new RangeSet();
+  const expectedDeletes = new RangeSet();
+  for (const input of inputs) {
+    const facts = scanUpdate(input, noLimits);
+    expectedClocks.addAll(facts.intervals);
+    expectedDeletes.addAll(facts.deletes);
+  }
+  const clocks = RangeSet.from([...state.intervals, ...(pending?.intervals ?? [])]);
+  if (!clocks.covers(expectedClocks)) throw new Error('Folding has lost structs');
+  if (!expectedClocks.covers(clocks)) throw new Error('Folding has made up structs');
+  const deletes = RangeSet.from(state.deletes);
+  deletes.addAll(pending?.deletes ?? []);
+  if (!deletes.covers(expectedDeletes)) throw new Error('Folding has lost deletions');
+}
+
+function stateVectorOf(facts: UpdateFacts): Uint8Array {
+  const vector = new Map<number, number>();
+  for (let i = 0; i < facts.intervals.length; i += 3) {
+    const [client, start, end] = facts.intervals.slice(i, i + 3) as [number, number, number];
+    if (start !== 0 || vector.has(client)) throw new Error('What integrates is not contiguous from clock 0');
+    vector.set(client, end);
+  }
+  return encodeStateVector(vector);
+}

@@ -1,0 +1,52 @@
+/** What crosses between `YjsWorker` and its thread. */
+import {
+  CompactionError,
+  MalformedUpdateError,
+  WorkerJobError,
+  type CompactionErrorCode,
+  type MalformedUpdateCode,
+} from '../errors.ts';
+import type { PackedBytes } from './packed-bytes.ts';
+
+export type YjsJob =
+  /** `updates` holds the snapshot first, then one update for each of `seqs`. */
+  | { readonly name: 'compact'; readonly updates: PackedBytes; readonly seqs: readonly number[] }
+  | { readonly name: 'scan'; readonly updates: PackedBytes }
+  /** `updates` holds the update and the state vector. */
+  | { readonly name: 'diff'; readonly updates: PackedBytes }
+  | { readonly name: 'merge'; readonly updates: PackedBytes };
+
+/** The thread answers every job with one of these, in order. */
+export type YjsReply =
+  { readonly ok: true; readonly result: unknown } | { readonly ok: false; readonly failure: JobFailure };
+
+/** An error that keeps its class and code on the way between threads: a structured clone would lose both. */
+export type JobFailure =
+  | {
+      readonly kind: 'compaction';
+      readonly code: CompactionErrorCode;
+      readonly message: string;
+      readonly cause: string;
+    }
+  | { readonly kind: 'malformed'; readonly code: MalformedUpdateCode; readonly offset: number }
+  | { readonly kind: 'other'; readonly cause: string };
+
+export function failureOf(error: unknown): JobFailure {
+  if (error instanceof CompactionError) {
+    return { kind: 'compaction', code: error.code, message: error.message, cause: describe(error.cause) };
+  }
+  if (error instanceof MalformedUpdateError) return { kind: 'malformed', code: error.code, offset: error.offset };
+  return { kind: 'other', cause: describe(error) };
+}
+
+export function errorOf(failure: JobFailure): Error {
+  if (failure.kind === 'malformed') return new MalformedUpdateError(failure.code, failure.offset);
+  const { cause } = failure;
+  return failure.kind === 'compaction'
+    ? new CompactionError(failure.code, failure.message, { cause })
+    : new WorkerJobError('WORKER_JOB_THREW', 'A job in a worker thread threw', { cause });
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

@@ -1,0 +1,184 @@
+import { Worker } from 'node:worker_threads';
+import { CompactionError, WorkerJobError } from '../errors.ts';
+import type { UpdateFacts } from '../update/scan.ts';
+import type { Compact, CompactionOutput } from './compaction.ts';
+import { packBytes } from './packed-bytes.ts';
+import { errorOf, type YjsJob, type YjsReply } from './yjs-job.ts';
+
+export interface YjsWorkerLimits {
+  /** How long the thread stays warm without work, in milliseconds. Starting one costs 0.1 s of CPU. */
+  readonly idleTimeoutMs: number;
+  /** How long one job may take from the moment it is given to the thread, in milliseconds. */
+  readonly jobTimeoutMs: number;
+  /** Deleting nested types recurses: 64 MB is enough for 100,000 levels. Costs memory only where it is used. */
+  readonly stackSizeMb: number;
+  /** Beyond this heap the thread is ended, with its job and not with the process. */
+  readonly maxOldGenerationSizeMb: number;
+}
+
+export const defaultYjsWorkerLimits: YjsWorkerLimits = Object.freeze({
+  idleTimeoutMs: 60_000,
+  jobTimeoutMs: 120_000,
+  stackSizeMb: 64,
+  maxOldGenerationSizeMb: 1024,
+});
+
+export interface YjsWorkerDeps {
+  /** Calls back once after the delay, unless the function that it returns is called before. */
+  startTimer(delayMs: number, callback: () => void): () => void;
+  startThread(limits: YjsWorkerLimits): Worker;
+}
+
+export const systemYjsWorkerDeps: YjsWorkerDeps = Object.freeze({
+  startTimer: (delayMs: number, callback: () => void) => {
+    const timer = setTimeout(callback, delayMs).unref();
+    return () => clearTimeout(timer);
+  },
+  startThread: ({ stackSizeMb, maxOldGenerationSizeMb }: YjsWorkerLimits) =>
+    new Worker(new URL('./worker-thread.js', import.meta.url), {
+      name: 'quire-yjs',
+      resourceLimits: { stackSizeMb, maxOldGenerationSizeMb },
+    }),
+});
+
+interface QueuedJob {
+  readonly job: YjsJob;
+  resolve(result: unknown): void;
+  reject(error: Error): void;
+}
+
+/**
+ * One thread for work on updates that would block the event loop. Jobs run one at a time, in the order of the calls; whoever
+ * must not wait behind a compaction uses an instance of its own. The thread starts with the first job and ends when idle;
+ * it never keeps the process alive.
+ *
+ * Inputs are copied before a call returns, and stay the caller's. Besides what each job says, every one rejects with
+ * WorkerJobError (`compact`: with CompactionError COMPACTION_WORKER_LOST and that as cause) if the job takes too long, if its
+ * thread dies, or if this is closed. That ends the one job; the next has a fresh thread.
+ */
+export class YjsWorker {
+  readonly #limits: YjsWorkerLimits;
+  readonly #deps: YjsWorkerDeps;
+  readonly #queue: QueuedJob[] = [];
+  #running: QueuedJob | null = null;
+  #thread: Worker | null = null;
+  /** Stops the timer that is set: the deadline of the running job, or the end of being idle. */
+  #stopTimer: () => void = () => {};
+  #closing: Promise<void> | null = null;
+
+  constructor(limits: YjsWorkerLimits = defaultYjsWorkerLimits, deps: YjsWorkerDeps = systemYjsWorkerDeps) {
+    this.#limits = limits;
+    this.#deps = deps;
+  }
+
+  /** Folds. See `Compact`. */
+  readonly compact: Compact = async ({ snapshot, entries }) => {
+    const updates = packBytes([...snapshot, ...entries.map((entry) => entry.update)]);
+    try {
+      const job: YjsJob = { name: 'compact', updates, seqs: entries.map((entry) => entry.seq) };
+      return (await this.#run(job)) as CompactionOutput;
+    } catch (error) {
+      if (error instanceof CompactionError) throw error;
+      throw new CompactionError('COMPACTION_WORKER_LOST', 'The worker thread gave no result', { cause: error });
+    }
+  };
+
+  /** What an update says about itself, within the default limits. Rejects with MalformedUpdateError. */
+  scan(update: Uint8Array): Promise<UpdateFacts> {
+    return this.#run({ name: 'scan', updates: packBytes([update]) }) as Promise<UpdateFacts>;
+  }
+
+  /** What of an update somebody with this state vector lacks, with the whole delete set. */
+  diff(update: Uint8Array, stateVector: Uint8Array): Promise<Uint8Array> {
+    return this.#run({ name: 'diff', updates: packBytes([update, stateVector]) }) as Promise<Uint8Array>;
+  }
+
+  /** One update that says what all of them say. */
+  merge(updates: readonly Uint8Array[]): Promise<Uint8Array> {
+    return this.#run({ name: 'merge', updates: packBytes(updates) }) as Promise<Uint8Array>;
+  }
+
+  /** Rejects what runs and what is queued, with WORKER_CLOSED. Resolves when the thread has ended. Twice is fine. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#stopTimer();
+    const thread = this.#thread;
+    this.#thread = null;
+    const jobs = this.#running ? [this.#running, ...this.#queue] : this.#queue;
+    this.#running = null;
+    for (const job of jobs.splice(0)) job.reject(closedError());
+    await thread?.terminate();
+  }
+
+  #run(job: YjsJob): Promise<unknown> {
+    if (this.#closing) return Promise.reject(closedError());
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ job, resolve, reject });
+      if (!this.#running) this.#next();
+    });
+  }
+
+  #next(): void {
+    this.#stopTimer();
+    const next = this.#queue.shift() ?? null;
+    this.#running = next;
+    if (!next) {
+      this.#stopTimer = this.#deps.startTimer(this.#limits.idleTimeoutMs, () => this.#dropThread());
+      return;
+    }
+    const { jobTimeoutMs } = this.#limits;
+    this.#stopTimer = this.#deps.startTimer(jobTimeoutMs, () => {
+      this.#lose(new WorkerJobError('WORKER_TIMEOUT', `The job took longer than ${jobTimeoutMs} ms`));
+    });
+    this.#thread ??= this.#start();
+    const { bytes, lengths } = next.job.updates;
+    this.#thread.postMessage(next.job, [bytes.buffer, lengths.buffer]);
+  }
+
+  #start(): Worker {
+    const thread = this.#deps.startThread(this.#limits);
+    // A thread that has been given up may still have something to say.
+    const ifCurrent = (react: () => void) => {
+      if (thread === this.#thread) react();
+    };
+    thread.on('message', (reply: YjsReply) => ifCurrent(() => this.#settle(reply)));
+    thread.on('error', (cause) => ifCurrent(() => this.#died({ cause })));
+    thread.on('exit', () => ifCurrent(() => this.#died({})));
+    thread.unref();
+    return thread;
+  }
+
+  #settle(reply: YjsReply): void {
+    const job = this.#running;
+    this.#next();
+    if (reply.ok) job?.resolve(reply.result);
+    else job?.reject(errorOf(reply.failure));
+  }
+
+  #died(options: ErrorOptions): void {
+    this.#lose(new WorkerJobError('WORKER_DIED', 'The worker thread has ended by itself', options));
+  }
+
+  /** Gives up the thread and the job that runs in it. */
+  #lose(error: WorkerJobError): void {
+    const job = this.#running;
+    this.#dropThread();
+    this.#next();
+    job?.reject(error);
+  }
+
+  #dropThread(): void {
+    const thread = this.#thread;
+    this.#thread = null;
+    // Nobody waits for it: whatever it was doing, its result is not wanted any more.
+    void thread?.terminate();
+  }
+}
+
+function closedError(): WorkerJobError {
+  return new WorkerJobError('WORKER_CLOSED', 'The worker is closed');
+}

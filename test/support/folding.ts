@@ -1,0 +1,38 @@
+import * as Y from 'yjs';
+import type { CompactionInput, CompactionOutput } from '../../persistence/compaction/compaction.ts';
+
+/** What the next compaction starts from. */
+export function snapshotOf(output: CompactionOutput | null): Uint8Array[] {
+  if (output === null) return [];
+  const parts = output.parts.map((part) => part.data);
+  return output.pending === null ? parts : [...parts, output.pending];
+}
+
+export function entriesOf(updates: readonly Uint8Array[], firstSeq = 1): CompactionInput['entries'] {
+  return updates.map((update, index) => ({ seq: firstSeq + index, update }));
+}
+
+/** A document that has applied these, one after the other. */
+export function docOf(updates: readonly Uint8Array[]): Y.Doc {
+  const doc = new Y.Doc();
+  for (const update of updates) Y.applyUpdate(doc, update);
+  return doc;
+}
+
+/** What somebody sees who opens a document, whatever kind of content it has. */
+export function contentOf(doc: Y.Doc): unknown {
+  return plain({
+    text: doc.getText('text').toDelta() as unknown,
+    map: doc.getMap('map').toJSON(),
+    array: doc.getArray('array').toJSON(),
+    xml: doc.getXmlFragment('xml').toJSON(),
+  });
+}
+
+/** A subdocument becomes its name: compared as it is, it would bring the innards of its parent along. */
+function plain(value: unknown): unknown {
+  if (value instanceof Y.Doc) return { subdocument: value.guid };
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner)]));
+}
