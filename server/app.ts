@@ -1,8 +1,9 @@
 import { getRequestListener } from '@hono/node-server';
-import { Registry } from 'prom-client';
-import type { LogState, UpdateLog } from '../persistence/log/update-log.ts';
+import type { Registry } from 'prom-client';
+import type { LogState } from '../persistence/log/update-log.ts';
 import type { Config } from './config.ts';
 import { closeReason } from './errors.ts';
+import { loadDemo } from './http/demo.ts';
 import { createHttp } from './http/http.ts';
 import type { Logger } from './logger.ts';
 import { registerMetrics } from './metrics.ts';
@@ -14,7 +15,8 @@ import { Upgrade } from './net/upgrade.ts';
 import type { SyncRequest } from './net/upgrade.ts';
 import type { WsConnection } from './net/ws-connection.ts';
 import type { ConnectionHandler } from './sync/connection.ts';
-import type { Offload } from './sync/offload.ts';
+import type { StorageStats } from './storage-stats.ts';
+import type { Storage } from './storage.ts';
 import { Rooms } from './sync/rooms.ts';
 import type { SessionLimits } from './sync/session.ts';
 import { SyncStats } from './sync/stats.ts';
@@ -23,10 +25,11 @@ import { acceptYWebsocket } from './sync/y-websocket.ts';
 export interface AppDeps {
   readonly config: Config;
   readonly logger: Logger;
-  /** Open; closed by the app in the end. */
-  readonly log: UpdateLog;
-  /** Closed by the app in the end. */
-  readonly offload: Offload & { close(): Promise<void> };
+  /** What `/metrics` shows; the app adds its own. */
+  readonly registry: Registry;
+  /** Open; the app closes it in the end. */
+  readonly storage: Storage;
+  readonly stats: StorageStats;
   /** Null for a server without TLS. */
   readonly credentials: Credentials | null;
 }
@@ -59,7 +62,7 @@ export class App {
   readonly #listeners: Listener[] = [];
   #closing: Promise<void> | null = null;
 
-  /** Resolves when it listens. Rejects with ListenError; `log` and `offload` are closed then. */
+  /** Resolves when it listens. Rejects with ListenError; the storage is closed then. */
   static async start(deps: AppDeps): Promise<App> {
     const app = new App(deps);
     try {
@@ -72,7 +75,7 @@ export class App {
   }
 
   private constructor(deps: AppDeps) {
-    const { config, logger, log } = deps;
+    const { config, logger, storage } = deps;
     const { handshakeTimeoutMs, maxConnections, maxMessageBytes } = config;
     this.#deps = deps;
     this.#limits = {
@@ -82,7 +85,7 @@ export class App {
       maxQueuedBytes: maxMessageBytes + 64 * 1024,
     };
     this.#rooms = new Rooms({
-      log,
+      log: storage.log,
       stats: this.#sync,
       idleRoomTimeoutMs: config.idleRoomTimeoutMs,
       roomFailed: (docId, err) => logger.error({ docId, err }, 'room ended'),
@@ -100,18 +103,24 @@ export class App {
   }
 
   async #listen(): Promise<void> {
-    const { config, logger, credentials } = this.#deps;
-    const registry = new Registry();
-    const logState = (): LogState => this.#deps.log.state;
+    const { config, logger, registry, credentials } = this.#deps;
+    const logState = (): LogState => this.#deps.storage.log.state;
     registerMetrics(registry, {
       net: this.#net,
       sync: this.#sync,
+      storage: this.#deps.stats,
       connections: () => this.#connections.size,
       rooms: () => this.#rooms.size,
       sessions: () => this.#rooms.peers,
       logState,
     });
-    const http = createHttp({ logger, registry, logState, isStopping: () => this.#closing !== null });
+    const http = createHttp({
+      logger,
+      registry,
+      logState,
+      demo: await loadDemo(),
+      isStopping: () => this.#closing !== null,
+    });
     const answer = getRequestListener(http.fetch, { overrideGlobalObjects: false });
     const listenerDeps = {
       requests: (...request: Parameters<typeof answer>) => void answer(...request),
@@ -130,10 +139,10 @@ export class App {
   }
 
   #accept(connection: WsConnection, { docName }: SyncRequest): ConnectionHandler {
-    const { logger, offload } = this.#deps;
+    const { logger, storage } = this.#deps;
     return acceptYWebsocket(connection, {
       rooms: this.#rooms,
-      offload,
+      offload: storage.offload,
       stats: this.#sync,
       limits: this.#limits,
       authorize: () =>
@@ -157,7 +166,7 @@ export class App {
   }
 
   async #close(): Promise<void> {
-    const { log, offload, config } = this.#deps;
+    const { storage, config } = this.#deps;
     const endMs = performance.now() + config.shutdownTimeoutMs;
     const step = (name: string, done: Promise<unknown>): Promise<void> =>
       before(endMs, done, `${name} took too long; --shutdown-timeout is ${config.shutdownTimeoutMs} ms`);
@@ -168,7 +177,7 @@ export class App {
     const closed = Promise.all(this.#listeners.map((listener) => listener.close(netMs)));
     await this.#connections.end(closeReason('shutting-down'), netMs);
     await step('Draining the rooms', this.#rooms.close());
-    await step('Closing the log', Promise.all([log.close(), offload.close()]));
+    await step('Closing the log', storage.close());
     await step('Closing the ports', closed);
   }
 }

@@ -4,10 +4,14 @@ import type { Registry } from 'prom-client';
 import type { LogState } from '../../persistence/log/update-log.ts';
 import { httpStatus, RefusedError, toRefusal } from '../errors.ts';
 import type { Logger } from '../logger.ts';
+import { serveDemo } from './demo.ts';
+import type { Demo } from './demo.ts';
 
 export interface HttpDeps {
   readonly logger: Logger;
   readonly registry: Registry;
+  /** The demo page; null if it was not built. */
+  readonly demo: Demo | null;
   logState(): LogState;
   /** True from the moment at which the server has been told to end. */
   isStopping(): boolean;
@@ -29,9 +33,10 @@ export function createHttp(deps: HttpDeps): Hono {
   app.use(async (c, next) => {
     await next();
     c.header('X-Content-Type-Options', 'nosniff');
-    c.header('Cache-Control', 'no-store');
+    if (!c.res.headers.has('Cache-Control')) c.header('Cache-Control', 'no-store');
   });
-  app.get('/', (c) => c.html(landingPage, 200, { 'Content-Security-Policy': "default-src 'none'" }));
+  if (deps.demo) serveDemo(app, deps.demo);
+  else app.get('/', (c) => c.html(landingPage, 200, { 'Content-Security-Policy': "default-src 'none'" }));
 
   // Alive: it answers at all. A restart would not help against a full disk, so storage is not looked at.
   app.get('/healthz', (c) => c.json({ status: 'ok' }));

@@ -1,0 +1,37 @@
+/**
+ * Builds the demo page and the declarations of `quire/client`, unless the output is newer than every source: this runs
+ * before each `npm start` and `npm test`.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+
+const here = import.meta.dirname;
+const root = dirname(here);
+const outputs = ['dist/client-demo/site/index.html', 'dist/client-demo/lib/client.d.ts'].map((path) =>
+  join(root, path),
+);
+const sources = [
+  ...readdirSync(here, { recursive: true, encoding: 'utf8' }).map((path) => join(here, path)),
+  join(root, 'package-lock.json'),
+];
+/** @param {string} path */
+const changedMs = (path) => statSync(path).mtimeMs;
+
+const builtMs = outputs.every((path) => existsSync(path)) ? Math.min(...outputs.map(changedMs)) : 0;
+if (sources.some((path) => changedMs(path) > builtMs)) {
+  run('typescript/package.json', 'bin/tsc', ['-p', join(here, 'lib')]);
+  run('vite/package.json', 'bin/vite.js', ['build', here, '--logLevel', 'warn']);
+}
+
+/**
+ * @param {string} manifest
+ * @param {string} script
+ * @param {string[]} args
+ */
+function run(manifest, script, args) {
+  const path = join(dirname(createRequire(import.meta.url).resolve(manifest)), script);
+  const { status } = spawnSync(process.execPath, [path, ...args], { stdio: 'inherit' });
+  if (status !== 0) process.exit(status ?? 1);
+}

@@ -1,0 +1,18 @@
+import { encodeStateVector, type Doc } from 'yjs';
+
+/**
+ * A hash of what a tab has: the edits that it knows (its state vector, which lists clients in a fixed order) and the
+ * text that it shows. Two tabs with the same fingerprint have converged. Not cryptographic: a plain page of another
+ * machine has no `crypto.subtle`.
+ */
+export function fingerprint(doc: Doc): string {
+  const text = new TextEncoder().encode(doc.getXmlFragment('default').toJSON());
+  return [encodeStateVector(doc), text].map(fnv1a).join('-');
+}
+
+/** FNV-1a, 32 bits, as hexadecimal digits. */
+function fnv1a(bytes: Uint8Array): string {
+  let hash = 0x811c9dc5;
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
+  return (hash >>> 0).toString(16).padStart(8, '0');
+}

@@ -1,0 +1,5 @@
+/** What a page needs besides a Yjs provider: is it saved, and was it refused? */
+export { trackSaved } from './saved.ts';
+export type { SavedState, SavedTracker } from './saved.ts';
+export { onRefused } from './refused.ts';
+export type { Refusal } from './refused.ts';

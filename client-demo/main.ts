@@ -1,0 +1,49 @@
+/** Puts the page together: a document, an editor on it, and all that shows what the server does with it. */
+import { connect } from './connection.ts';
+import { documentName, linkTo } from './document-name.ts';
+import { showDocuments } from './documents.ts';
+import { byId } from './dom.ts';
+import { createEditor } from './editor.ts';
+import { showPeople } from './people.ts';
+import { showProof } from './proof-panel.ts';
+import { showStatus } from './status-line.ts';
+import { showToolbar } from './toolbar.ts';
+
+const name = documentName();
+const connection = connect(name);
+const { doc, provider } = connection;
+
+// With `?view` the page only shows the document, whatever the server would allow.
+const viewing = new URLSearchParams(location.search).has('view');
+document.body.classList.toggle('viewing', viewing);
+const editor = createEditor({
+  mount: byId('editor', HTMLElement),
+  doc,
+  awareness: provider.awareness,
+  editable: !viewing,
+});
+
+showToolbar(editor);
+showPeople(provider.awareness);
+showDocuments(name);
+showStatus(connection, () => editor.setEditable(false));
+showProof(connection);
+
+document.title = `${name} · Quire`;
+byId('document-name', HTMLSpanElement).textContent = name;
+byId('open-tab', HTMLAnchorElement).href = linkTo(name);
+const copyLink = byId('copy-link', HTMLButtonElement);
+copyLink.addEventListener('click', () => {
+  // No clipboard on a plain page of another machine.
+  if (!('clipboard' in navigator)) {
+    prompt('The link to this document', linkTo(name));
+    return;
+  }
+  void navigator.clipboard.writeText(linkTo(name)).then(() => {
+    copyLink.textContent = 'Copied';
+    setTimeout(() => (copyLink.textContent = 'Copy link'), 1500);
+  });
+});
+
+// Another name in the address is another document.
+window.addEventListener('hashchange', () => location.reload());

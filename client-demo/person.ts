@@ -1,0 +1,61 @@
+/** How a person appears to others. Everybody's awareness state has one, in the field `user`. */
+export interface Person {
+  readonly name: string;
+  /** `#rrggbb` */
+  readonly color: string;
+}
+
+const key = 'quire/person';
+/** Dark enough for white letters on them. */
+export const colors = ['#b4235a', '#8e3bb8', '#5b4bd6', '#1f68c9', '#0c7a83', '#1d7a45', '#8a6100', '#b5481b'] as const;
+const names = [
+  'Ada',
+  'Barbara',
+  'Claude',
+  'Donald',
+  'Edsger',
+  'Frances',
+  'Grace',
+  'Hedy',
+  'John',
+  'Katherine',
+  'Leslie',
+  'Margaret',
+  'Niklaus',
+  'Radia',
+  'Shafi',
+  'Tony',
+] as const;
+
+const pick = <T>(from: readonly T[]): T => from[Math.floor(Math.random() * from.length)]!;
+
+/** Who uses this browser: the same person in all of its tabs. */
+export function loadPerson(): Person {
+  const person = parse(localStorage.getItem(key));
+  if (person) return person;
+  const stranger = { name: pick(names), color: pick(colors) };
+  savePerson(stranger);
+  return stranger;
+}
+
+export function savePerson(person: Person): void {
+  localStorage.setItem(key, JSON.stringify(person));
+}
+
+/** What another client says about itself is not to be trusted: a colour that is none could be any style. */
+export function asPerson(user: unknown): Person {
+  const { name, color } = (user ?? {}) as Partial<Record<keyof Person, unknown>>;
+  return {
+    name: typeof name === 'string' && name.trim() !== '' ? name.slice(0, 40) : 'Somebody',
+    color: typeof color === 'string' && /^#[0-9a-f]{6}$/i.test(color) ? color : '#666666',
+  };
+}
+
+function parse(text: string | null): Person | null {
+  if (text === null) return null;
+  try {
+    return asPerson(JSON.parse(text));
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,47 @@
+import type { WebsocketProvider } from 'y-websocket';
+import type { Doc } from 'yjs';
+import { throttle } from './dom.ts';
+import { fingerprint } from './fingerprint.ts';
+import type { SavedTracker } from './lib/client.ts';
+
+/** What a tab tells the others about itself, in the field `proof` of its awareness state. */
+export interface Proof {
+  readonly hash: string;
+  readonly sent: number;
+  readonly saved: number;
+  readonly received: number;
+  readonly roundTripMs: number | null;
+}
+
+export interface Tab {
+  readonly doc: Doc;
+  readonly provider: WebsocketProvider;
+  readonly saved: SavedTracker;
+}
+
+const intervalMs = 300;
+
+/** Publishes this tab's proof while anybody in the document looks at the panel (`watching`). */
+export function publishProof({ doc, provider, saved }: Tab): void {
+  const { awareness } = provider;
+  let received = 0;
+  let published = '';
+
+  const publish = throttle(() => {
+    if (![...awareness.getStates().values()].some((state) => state['watching'])) return;
+    const { edits, savedEdits, roundTripMs } = saved.state;
+    const proof: Proof = { hash: fingerprint(doc), sent: edits, saved: savedEdits, received, roundTripMs };
+    const text = JSON.stringify(proof);
+    // Publishing changes awareness, which asks to publish.
+    if (text === published) return;
+    published = text;
+    awareness.setLocalStateField('proof', proof);
+  }, intervalMs);
+
+  doc.on('update', (_update: Uint8Array, origin: unknown) => {
+    if (origin === provider) received++;
+    publish();
+  });
+  saved.subscribe(publish);
+  awareness.on('change', publish);
+}
