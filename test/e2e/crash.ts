@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import { paced, within } from '../support/deadline.ts';
+import { emptyStateVector } from '../support/frames.ts';
+import { Quire } from '../support/quire.ts';
+import { randomOf } from '../support/random.ts';
+import { RawClient } from '../support/raw-client.ts';
+import { Promised } from './promised.ts';
+import { RoomUnderFire } from './room-under-fire.ts';
+
+export interface CrashOptions {
+  readonly kills: number;
+  /** Rooms are left behind after so many kills, so that documents do not grow without end. */
+  readonly killsPerRoom: number;
+}
+
+const rooms = 2;
+const maxWritingMs = 150;
+
+/**
+ * Kills the server again and again while raw clients write as fast as it lets them. Holds I1 and I2: what any client
+ * had received, and what was written before a probe that was answered, is there after the restart, although none of
+ * those clients comes back with it.
+ */
+export async function crashWhileWriting(t: TestContext, options: CrashOptions): Promise<void> {
+  const random = randomOf(t);
+  const quire = await Quire.start(t, { tls: 'off', args: ['--log-level', 'warn'] });
+  let promised: Promised[] = [];
+  let firstClient = 1;
+  let total = 0;
+  for (let kill = 0; kill < options.kills; kill++) {
+    if (kill % options.killsPerRoom === 0) promised = Array.from({ length: rooms }, () => new Promised());
+    const generation = Math.floor(kill / options.killsPerRoom);
+    const names = promised.map((_, room) => `crash-${generation}-${room}`);
+    const writing = await Promise.all(
+      promised.map((room, index) =>
+        RoomUnderFire.open(`${quire.url}/${names[index]}`, room, firstClient + index * 100),
+      ),
+    );
+    firstClient += 1_000;
+    for (const room of writing) room.write();
+    await within(10_000, 'a first edit in every room', Promise.all(writing.map((room) => room.begun)));
+    await paced(random.below(maxWritingMs));
+    await quire.process.kill();
+    await Promise.all(writing.map((room) => room.ended()));
+    await quire.restart();
+    for (const [index, room] of promised.entries()) {
+      const missing = room.missingIn(await readAll(`${quire.url}/${names[index]}`));
+      assert.equal(missing.length, 0, `after kill ${kill + 1}, room ${index}: ${missing.slice(0, 10).join(', ')}`);
+    }
+    total = promised.reduce((sum, { count }) => sum + count, 0);
+  }
+  t.diagnostic(`${options.kills} kills, ${total} edits were promised in the last rooms`);
+}
+
+/** What a fresh client finds. */
+async function readAll(url: string): Promise<Promised> {
+  const found = new Promised();
+  const reader = await RawClient.open(url);
+  reader.send({ type: 'sync-step-1', stateVector: emptyStateVector });
+  await reader.until((frame) => {
+    if (frame.type === 'update' || frame.type === 'sync-step-2') found.takeUpdate(frame.update);
+    return frame.type === 'sync-step-2';
+  }, 'SyncStep2 for the reader');
+  reader.terminate();
+  return found;
+}

@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { paced, within } from '../support/deadline.ts';
+import { Quire } from '../support/quire.ts';
+import { RawClient } from '../support/raw-client.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+import { textRanges } from '../support/text-ranges.ts';
+import { TextWriter } from '../support/text-writer.ts';
+
+const diskBytes = 48_000_000;
+const fillerBytes = 32_000_000;
+const editBytes = 200_000;
+
+/** A small disk of its own; null, with the test skipped, where mounting is not allowed. */
+function smallDisk(t: TestContext): string | null {
+  const folder = tempFolder(t);
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${diskBytes}`, 'tmpfs', folder], { stdio: 'ignore' });
+  } catch {
+    t.skip('mounting a small disk needs root');
+    return null;
+  }
+  return folder;
+}
+
+function unmount(folder: string): void {
+  execFileSync('umount', ['--lazy', folder]);
+}
+
+for (const { reserve, what, code } of [
+  { reserve: '8MB', what: 'the reserve is reached', code: 4503 },
+  { reserve: '0', what: 'a write fails', code: 4503 },
+]) {
+  test(`I1 I8: when the disk is full and ${what}, clients are told, nothing saved is lost, and writing resumes by itself`, async (t) => {
+    const disk = smallDisk(t);
+    if (disk === null) return;
+    const dataFolder = join(disk, 'data');
+    mkdirSync(dataFolder);
+    const filler = join(disk, 'filler');
+    writeFileSync(filler, Buffer.alloc(fillerBytes));
+    const quire = await Quire.start(t, { tls: 'off', dataFolder, args: ['--disk-reserve', reserve] });
+    t.after(() => unmount(disk));
+
+    const url = `${quire.url}/full`;
+    const author = await RawClient.open(url);
+    t.after(() => author.terminate());
+    await author.sync();
+    const writer = new TextWriter(1);
+    let saved = 0;
+    for (let edit = 0; edit < fillerBytes / editBytes && author.isOpen; edit++) {
+      author.edit(writer.type('x'.repeat(editBytes)));
+      // Refused edits are never called saved: the client is closed instead.
+      const isSaved = author.saved().then(
+        () => true,
+        () => false,
+      );
+      if (!(await isSaved)) break;
+      saved = writer.clock;
+    }
+    const closed = await within(10_000, 'the close of the author', author.closed);
+    assert.equal(closed.code, code, closed.reason);
+    assert.ok(saved > 0, 'something was saved before the disk was full');
+
+    rmSync(filler);
+    const { found } = await resumed(url, saved);
+    assert.ok(found >= saved, `saved ${saved}, found ${found}`);
+    assert.ok(quire.process.isRunning);
+    await quire.process.stop();
+    await quire.restart();
+    const { found: afterRestart } = await resumed(url, saved);
+    assert.ok(afterRestart >= saved, `saved ${saved}, found ${afterRestart} after a restart`);
+  });
+}
+
+/** Comes back, as a client does, until an edit is saved again; resolves with how much of the first author is there. */
+async function resumed(url: string, salt: number): Promise<{ found: number }> {
+  const client = 1_000 + (salt % 1_000) + Math.floor(Math.random() * 1e6);
+  const attempt = async (): Promise<number | null> => {
+    const reader = await RawClient.open(url).catch(() => null);
+    if (reader === null) return null;
+    try {
+      const ranges = textRanges(await reader.sync());
+      reader.edit(new TextWriter(client).type('again'));
+      await reader.saved();
+      return ranges.find((range) => range.client === 1)?.end ?? 0;
+    } catch {
+      // Closed before it was saved: still full, or being opened again.
+      return null;
+    } finally {
+      reader.terminate();
+    }
+  };
+  const trying = async (): Promise<number> => {
+    for (;;) {
+      const found = await attempt();
+      if (found !== null) return found;
+      await paced(200);
+    }
+  };
+  return { found: await within(30_000, 'a saved edit after space was freed', trying()) };
+}

@@ -1,0 +1,7 @@
+import { test } from 'node:test';
+import { replayFriendsForever } from './friendsforever.ts';
+
+for (let round = 1; round <= 5; round++) {
+  test(`I1 I4: two people write at the same time, with many cuts and five restarts (${round})`, (t) =>
+    replayFriendsForever(t, { txnsPerCut: 300, restarts: 5, maxPauseMs: 30 }));
+}

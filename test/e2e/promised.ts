@@ -1,0 +1,43 @@
+import { deletedRanges, textRanges } from '../support/text-ranges.ts';
+import type { ClockRange } from '../support/text-ranges.ts';
+
+/** Edits and deletions that somebody has seen or was told are saved: what may never be missing again. */
+export class Promised {
+  readonly #inserted = new Map<number, Set<number>>();
+  readonly #deleted = new Map<number, Set<number>>();
+  count = 0;
+
+  takeUpdate(update: Uint8Array): void {
+    for (const range of textRanges(update)) this.inserted(range);
+    for (const range of deletedRanges(update)) this.#add(this.#deleted, range);
+  }
+
+  inserted(range: ClockRange): void {
+    this.#add(this.#inserted, range);
+  }
+
+  /** What of it is not in `found`, in words. */
+  missingIn(found: Promised): string[] {
+    return [
+      ...lacking(this.#inserted, found.#inserted).map((id) => `insert ${id}`),
+      ...lacking(this.#deleted, found.#deleted).map((id) => `delete ${id}`),
+    ];
+  }
+
+  #add(kind: Map<number, Set<number>>, { client, start, end }: ClockRange): void {
+    let clocks = kind.get(client);
+    if (!clocks) kind.set(client, (clocks = new Set()));
+    for (let clock = start; clock < end; clock++) {
+      if (!clocks.has(clock)) this.count++;
+      clocks.add(clock);
+    }
+  }
+}
+
+function lacking(wanted: ReadonlyMap<number, Set<number>>, found: ReadonlyMap<number, Set<number>>): string[] {
+  const missing: string[] = [];
+  for (const [client, clocks] of wanted) {
+    for (const clock of clocks) if (!found.get(client)?.has(clock)) missing.push(`${client}:${clock}`);
+  }
+  return missing;
+}

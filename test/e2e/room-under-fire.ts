@@ -1,0 +1,99 @@
+import { within } from '../support/deadline.ts';
+import type { Frame } from '../support/frames.ts';
+import { emptyStateVector } from '../support/frames.ts';
+import { RawClient } from '../support/raw-client.ts';
+import { textRanges } from '../support/text-ranges.ts';
+import { TextWriter } from '../support/text-writer.ts';
+import type { Promised } from './promised.ts';
+
+const writersPerRoom = 3;
+const observersPerRoom = 2;
+/** Edits of one writer that have not come back yet, at most. */
+const windowEdits = 60;
+const editsPerErase = 7;
+const editsPerProbe = 25;
+
+interface Writer {
+  readonly text: TextWriter;
+  readonly client: RawClient;
+  /** As many characters have come back. */
+  seen: number;
+  /** For each probe that is not answered yet, how much was written before it. */
+  readonly probed: number[];
+}
+
+/** Writers and observers of one room, until the server is gone. */
+export class RoomUnderFire {
+  readonly begun: Promise<void>;
+  readonly #promised: Promised;
+  readonly #clients: RawClient[] = [];
+  readonly #writers: Writer[] = [];
+  #begin: () => void = () => {};
+
+  static async open(url: string, promised: Promised, firstClient: number): Promise<RoomUnderFire> {
+    const room = new RoomUnderFire(promised);
+    for (let peer = 0; peer < writersPerRoom + observersPerRoom; peer++) {
+      const synced = room.#add(url, peer < writersPerRoom ? firstClient + peer : null);
+      await within(10_000, `SyncStep2 for peer ${peer} of ${url}`, synced);
+    }
+    return room;
+  }
+
+  private constructor(promised: Promised) {
+    this.#promised = promised;
+    this.begun = new Promise((resolve) => {
+      this.#begin = resolve;
+    });
+  }
+
+  write(): void {
+    for (const writer of this.#writers) this.#fill(writer);
+  }
+
+  /** Resolves when all sockets are closed, and everything that had arrived has been taken down. */
+  async ended(): Promise<void> {
+    await within(10_000, 'the end of all sockets', Promise.all(this.#clients.map(({ closed }) => closed)));
+  }
+
+  #add(url: string, writerId: number | null): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let writer: Writer | undefined;
+      const hear = (frame: Frame): void => {
+        if (frame.type === 'sync-step-2' || frame.type === 'update') this.#promised.takeUpdate(frame.update);
+        if (frame.type === 'sync-step-2') resolve();
+        if (frame.type === 'update' && writer) this.#advance(writer, frame.update);
+        if (frame.type === 'probe' && writer) {
+          const end = writer.probed.shift() ?? 0;
+          this.#promised.inserted({ client: writer.text.client, start: 0, end });
+        }
+      };
+      RawClient.open(url, { onFrame: hear }).then((client) => {
+        this.#clients.push(client);
+        if (writerId !== null) {
+          writer = { text: new TextWriter(writerId), client, seen: 0, probed: [] };
+          this.#writers.push(writer);
+        }
+        client.send({ type: 'sync-step-1', stateVector: emptyStateVector });
+      }, reject);
+    });
+  }
+
+  #advance(writer: Writer, update: Uint8Array): void {
+    this.#begin();
+    for (const { client, end } of textRanges(update)) {
+      if (client === writer.text.client) writer.seen = Math.max(writer.seen, end);
+    }
+    this.#fill(writer);
+  }
+
+  #fill({ text, client, seen, probed }: Writer): void {
+    while (client.isOpen && text.clock < seen + windowEdits) {
+      client.edit(text.type('x'));
+      if (text.clock % editsPerErase === 0) client.edit(text.erase(text.clock - 1, 1));
+      if (text.clock % editsPerProbe === 0) {
+        client.send({ type: 'probe', payload: Uint8Array.of(1) });
+        probed.push(text.clock);
+      }
+    }
+  }
+}
