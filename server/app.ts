@@ -1,5 +1,5 @@
 import { getRequestListener } from '@hono/node-server';
-import type { Registry } from 'prom-client';
+import { Registry } from 'prom-client';
 import type { LogState } from '../persistence/log/update-log.ts';
 import type { Config } from './config.ts';
 import { closeReason } from './errors.ts';
@@ -25,11 +25,10 @@ import { acceptYWebsocket } from './sync/y-websocket.ts';
 export interface AppDeps {
   readonly config: Config;
   readonly logger: Logger;
-  /** What `/metrics` shows; the app adds its own. */
-  readonly registry: Registry;
   /** Open; the app closes it in the end. */
   readonly storage: Storage;
-  readonly stats: StorageStats;
+  /** What that storage counts. */
+  readonly storageStats: StorageStats;
   /** Null for a server without TLS. */
   readonly credentials: Credentials | null;
 }
@@ -103,12 +102,13 @@ export class App {
   }
 
   async #listen(): Promise<void> {
-    const { config, logger, registry, credentials } = this.#deps;
+    const { config, logger, credentials } = this.#deps;
+    const registry = new Registry();
     const logState = (): LogState => this.#deps.storage.log.state;
     registerMetrics(registry, {
       net: this.#net,
       sync: this.#sync,
-      storage: this.#deps.stats,
+      storage: this.#deps.storageStats,
       connections: () => this.#connections.size,
       rooms: () => this.#rooms.size,
       sessions: () => this.#rooms.peers,

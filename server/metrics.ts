@@ -3,12 +3,14 @@ import { Counter, Gauge } from 'prom-client';
 import type { Registry } from 'prom-client';
 import type { LogState } from '../persistence/log/update-log.ts';
 import type { NetStats } from './net/stats.ts';
+import type { StorageStats } from './storage-stats.ts';
 import type { SyncStats } from './sync/stats.ts';
 
 /** What the numbers are read from, when somebody asks: counting costs nothing but the additions. */
 export interface MetricSources {
   readonly net: NetStats;
   readonly sync: SyncStats;
+  readonly storage: StorageStats;
   connections(): number;
   rooms(): number;
   sessions(): number;
@@ -19,7 +21,7 @@ const logStates: readonly LogState[] = ['open', 'read-only', 'reopening', 'close
 
 /** Registers everything that Quire measures. No label names a document or a person. */
 export function registerMetrics(registry: Registry, sources: MetricSources): void {
-  const { net, sync } = sources;
+  const { net, sync, storage } = sources;
   const registers = [registry];
 
   const counter = (name: string, help: string, read: () => number): void => {
@@ -100,6 +102,15 @@ export function registerMetrics(registry: Registry, sources: MetricSources): voi
   counter('deliveries_total', 'Copies of those messages to single sessions.', () => sync.deliveries);
   counter('presence_dropped_total', 'Presence that slow readers did not get at once.', () => sync.presenceDropped);
   counter('probes_answered_total', 'Times a client was told that its edits are saved.', () => sync.probesAnswered);
+
+  counter('commits_total', 'Group commits.', () => storage.commits);
+  counter('entries_committed_total', 'Updates that became durable.', () => storage.entriesCommitted);
+  counter('committed_bytes_total', 'Bytes of updates that became durable.', () => storage.bytesCommitted);
+  counter('commit_seconds_total', 'Time that group commits took, summed up.', () => storage.commitSeconds);
+  counter('compactions_total', 'Tails folded into their snapshots.', () => storage.compactions);
+  counter('compactions_failed_total', 'Compactions without a verified result.', () => storage.compactionsFailed);
+  counter('entries_set_aside_total', 'Updates that would have poisoned their document.', () => storage.entriesSetAside);
+  counter('storage_failures_total', 'Failed writes, reopenings and clean-ups.', () => storage.failures);
 
   void new Gauge({
     name: 'quire_log_state',

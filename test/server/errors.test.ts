@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { CorruptDocumentError, LogError, MalformedUpdateError } from '../../persistence/errors.ts';
 import { closeReason, fitReason, httpStatus, RefusedError, refusalCodes, toRefusal } from '../../server/errors.ts';
 

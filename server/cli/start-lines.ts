@@ -1,0 +1,41 @@
+import { resolve } from 'node:path';
+import type { Address } from '../app.ts';
+import type { Config } from '../config.ts';
+
+export interface Started {
+  readonly config: Config;
+  readonly addresses: readonly Address[];
+  /** The certificate of our own authority, to be trusted; null if there is none. */
+  readonly authorityPath: string | null;
+}
+
+/** What to open, and how to trust it: for people, after the start. */
+export function startLines({ config, addresses, authorityPath }: Started): string[] {
+  const kept = config.ephemeral ? 'in memory only, gone at the end' : `in ${resolve(config.dataDir)}`;
+  const lines = [`Quire is ready. Documents are kept ${kept}.`, ''];
+  for (const address of addresses) lines.push(`  ${urlOf(address, config)}`);
+  const secure = addresses.find((address) => address.secure);
+  if (authorityPath !== null && secure !== undefined) {
+    const page = `https://${hostOf(secure.host, config)}:${secure.port}`;
+    lines.push(
+      '',
+      'The certificate is signed by an authority that was made for this machine alone. To trust it:',
+      `  Node       NODE_EXTRA_CA_CERTS=${authorityPath}`,
+      `  Browsers   add ${authorityPath} to the authorities, or open ${page} once and accept the warning`,
+    );
+  }
+  return [...lines, ''];
+}
+
+function urlOf({ secure, host, port }: Address, config: Config): string {
+  return `${secure ? 'wss' : 'ws'}://${secure ? hostOf(host, config) : bracketed(host)}:${port}/sync`;
+}
+
+/** A name that the development certificate holds; else what was asked for. */
+function hostOf(host: string, config: Config): string {
+  return config.tls.mode === 'dev' ? 'localhost' : bracketed(host);
+}
+
+function bracketed(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}
