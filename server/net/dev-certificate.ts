@@ -66,7 +66,7 @@ export function openDevCertificate(deps: DevCertificateDeps): DevCertificate {
     if (folder !== null) store(folder, usable ? null : authority, leaf);
   }
   return {
-    credentials: { cert: leaf.cert + authority.cert, key: leaf.key },
+    credentials: { cert: leaf.cert, key: leaf.key },
     authority: authority.cert,
     authorityIsNew: !usable,
     names,

@@ -12,6 +12,10 @@ import { NetHarness, parseAnswer, readToEnd } from '../../support/net-harness.ts
 const handshakeTimeoutMs = 300;
 const soonMs = handshakeTimeoutMs + 1_000;
 
+function explained(sentence: RegExp): (error: unknown) => boolean {
+  return (error) => error instanceof ListenError && sentence.test(error.message);
+}
+
 for (const tls of [false, true]) {
   const over = tls ? 'TLS' : 'plain TCP';
 
@@ -73,8 +77,6 @@ test('an address that cannot be listened on is explained in a sentence', async (
   const taken = (other.address() as AddressInfo).port;
   const net = await NetHarness.start(t);
   await net.listener.close(0);
-  const explained = (sentence: RegExp) => (error: unknown) =>
-    error instanceof ListenError && sentence.test(error.message);
   await assert.rejects(net.listener.listen('127.0.0.1', taken), explained(new RegExp(`Port ${taken} .* in use`)));
   await assert.rejects(net.listener.listen('192.0.2.1', 0), explained(/not an address of this machine/));
 });

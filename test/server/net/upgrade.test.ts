@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { WebSocket } from 'ws';
 import { RefusedError } from '../../../server/errors.ts';
 import { within } from '../../support/deadline.ts';
+import { Deferred } from '../../support/deferred.ts';
 import { NetHarness, parseAnswer, readToEnd, upgradeRequest } from '../../support/net-harness.ts';
 import type { HttpAnswer } from '../../support/net-harness.ts';
 
@@ -142,8 +143,8 @@ test('a check that never answers is ended by the deadline (I7)', async (t) => {
 });
 
 test('a client that vanishes during a check harms nobody (I6)', async (t) => {
-  const checking = deferred();
-  const check = deferred();
+  const checking = new Deferred();
+  const check = new Deferred();
   const net = await NetHarness.start(t, {
     checks: [
       () => {
@@ -171,8 +172,8 @@ test('beyond the most connections that may be open, an upgrade is refused with 5
 });
 
 test('after stop every upgrade is refused with 503, also one whose checks were running', async (t) => {
-  const checking = deferred();
-  const check = deferred();
+  const checking = new Deferred();
+  const check = new Deferred();
   const net = await NetHarness.start(t, {
     checks: [
       () => {
@@ -200,11 +201,3 @@ test('an accept that throws closes the connection with its reason (I8)', async (
   assert.equal(code, 4501);
   assert.match(reason.toString(), /new token/);
 });
-
-function deferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {
-  let resolve = (): void => {};
-  const promise = new Promise<void>((done) => {
-    resolve = done;
-  });
-  return { promise, resolve };
-}

@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as fc from 'fast-check';
+import { usage } from '../../server/cli/usage.ts';
+import { optionNames, options, variableOf } from '../../server/config-options.ts';
+import { ConfigError, parseConfig } from '../../server/config.ts';
+
+function sentence(args: readonly string[], environment: Record<string, string> = {}): string {
+  try {
+    parseConfig(args, environment);
+  } catch (error) {
+    assert.ok(error instanceof ConfigError, String(error));
+    return error.message;
+  }
+  return 'accepted';
+}
+
+test('without flags and variables every default holds, and the value cannot be changed', () => {
+  const config = parseConfig([], {});
+  assert.deepEqual(config, {
+    host: '127.0.0.1',
+    port: 8443,
+    dataDir: './data',
+    tls: { mode: 'dev' },
+    plainPort: 8080,
+    commit: 'fsync',
+    ephemeral: false,
+    logLevel: 'info',
+    diskReserveBytes: 64 * 1024 * 1024,
+    maxConnections: 20_000,
+    maxMessageBytes: 20 * 1024 * 1024,
+    handshakeTimeoutMs: 10_000,
+    idleRoomTimeoutMs: 30_000,
+    shutdownTimeoutMs: 8_000,
+    warnings: [],
+  });
+  assert.ok(Object.isFrozen(config) && Object.isFrozen(config.tls));
+});
+
+test('a flag wins over its variable, a variable over the default; an empty variable is none', () => {
+  assert.equal(parseConfig([], { QUIRE_PORT: '9000' }).port, 9000);
+  assert.equal(parseConfig(['--port', '9001'], { QUIRE_PORT: '9000' }).port, 9001);
+  assert.equal(parseConfig(['--port=9001'], {}).port, 9001);
+  assert.equal(parseConfig([], { QUIRE_PORT: '' }).port, 8443);
+  assert.equal(parseConfig([], { QUIRE_EPHEMERAL: 'true' }).ephemeral, true);
+  assert.equal(parseConfig(['--ephemeral'], { QUIRE_EPHEMERAL: 'no' }).ephemeral, true);
+});
+
+test('every option is in the help, with its variable and its default', () => {
+  const help = usage().replaceAll(/\s+/g, ' ');
+  for (const name of optionNames) {
+    assert.ok(help.includes(`--${name} `), name);
+    assert.ok(help.includes(`${variableOf(name)} `), name);
+    const { default: defaultText, value } = options[name];
+    if (defaultText !== null && value !== null) assert.ok(help.includes(`Default: ${defaultText}.`), name);
+  }
+  assert.ok(
+    usage()
+      .split('\n')
+      .every((line) => line.length <= 100),
+  );
+});
+
+test('times and sizes have units', () => {
+  const config = parseConfig(
+    ['--shutdown-timeout', '500ms', '--idle-room-timeout', '5m', '--handshake-timeout', '1H', '--disk-reserve', '2gb'],
+    { QUIRE_MAX_MESSAGE_SIZE: '512 KB' },
+  );
+  assert.equal(config.shutdownTimeoutMs, 500);
+  assert.equal(config.idleRoomTimeoutMs, 300_000);
+  assert.equal(config.handshakeTimeoutMs, 3_600_000);
+  assert.equal(config.diskReserveBytes, 2 * 1024 ** 3);
+  assert.equal(config.maxMessageBytes, 512 * 1024);
+});
+
+test('what is written wrong is answered with what to write instead', () => {
+  const cases: readonly [readonly string[], RegExp][] = [
+    [['--prot', '1'], /no option --prot\. Did you mean --port\?/],
+    [['--tlscert=x'], /no option --tlscert\. Did you mean --tls-cert\?/],
+    [['--no-ephemeral'], /Did you mean --ephemeral\?/],
+    [['--qqqqqqqq'], /^There is no option --qqqqqqqq\.$/],
+    [['-p', '1'], /no option -p\./],
+    [['--port'], /--port needs a value: --port <port>/],
+    [['--port', '--host', 'x'], /--port needs a value/],
+    [['--port', 'http'], /--port must be a port from 1 to 65535, or 0 for any free one, not 'http'/],
+    [['--port', '65536'], /--port must be a port/],
+    [['--port', '-1'], /--port must be a port/],
+    [['--port', '1e3'], /--port must be a port/],
+    [['--host', ' '], /--host must not be empty/],
+    [['--tls', 'on'], /--tls must be one of dev, off, not 'on'/],
+    [['--commit', 'never'], /--commit must be one of fsync, write/],
+    [['--log-level', 'loud'], /--log-level must be one of trace, /],
+    [['--ephemeral=maybe'], /--ephemeral must be true or false/],
+    [['--disk-reserve', '64'], /--disk-reserve must be a size with a unit, such as 512KB, 64MB or 1GB, not '64'/],
+    [['--disk-reserve', '64ms'], /--disk-reserve must be a size/],
+    [['--shutdown-timeout', '10'], /--shutdown-timeout must be a time with a unit, such as 500ms/],
+    [['--shutdown-timeout', '0s'], /--shutdown-timeout must be from 1ms to 596h/],
+    [['--shutdown-timeout', '999h'], /--shutdown-timeout must be from 1ms to 596h/],
+    [['--max-connections', '0'], /--max-connections must be a whole number above 0/],
+    [['--tls-cert', 'a'], /give --tls-key <file> too/],
+    [['--tls-key', 'a'], /give --tls-cert <file> too/],
+    [['--tls', 'off', '--tls-cert', 'a', '--tls-key', 'b'], /exclude each other/],
+    [['--plain-port', '80', '--host', '0.0.0.0'], /--plain-port is for development/],
+    [['--plain-port', '80', '--tls', 'off'], /with --tls off, --port is plain already/],
+    [['--plain-port', '80', '--tls-cert', 'a', '--tls-key', 'b'], /--plain-port is for development/],
+    [['--plain-port', '8443'], /--port and --plain-port are both 8443/],
+    [['somewhere'], /'somewhere' is not expected here/],
+  ];
+  for (const [args, expected] of cases) assert.match(sentence(args), expected, args.join(' '));
+  assert.match(sentence([], { QUIRE_TLS: 'on' }), /^QUIRE_TLS must be one of/);
+  assert.match(sentence([], { QUIRE_PORT: 'tcp://10.0.0.1:8443' }), /Kubernetes/);
+  assert.match(sentence(['--tls-cert', 'a', '--tls-key', 'b'], { QUIRE_TLS: 'dev' }), /^QUIRE_TLS and a certificate/);
+});
+
+test('the plain port is there in development alone', () => {
+  assert.equal(parseConfig(['--host', '::1'], {}).plainPort, 8080);
+  assert.equal(parseConfig(['--host', 'localhost'], {}).plainPort, 8080);
+  assert.equal(parseConfig(['--plain-port', 'off'], {}).plainPort, null);
+  assert.equal(parseConfig(['--plain-port', '0', '--port', '0'], {}).plainPort, 0);
+  assert.equal(parseConfig(['--host', '0.0.0.0'], {}).plainPort, null);
+  assert.equal(parseConfig(['--host', '127.evil.example'], {}).plainPort, null);
+  assert.equal(parseConfig(['--tls', 'off'], {}).plainPort, null);
+  assert.equal(parseConfig(['--tls-cert', 'a', '--tls-key', 'b'], {}).plainPort, null);
+});
+
+test('a variable of ours that nobody knows is warned about, not fatal: Kubernetes sets some for every service', () => {
+  const { warnings } = parseConfig([], { QUIRE_PROT: '1', QUIRE_SERVICE_HOST: '10.0.0.1', OTHER: 'x' });
+  assert.equal(warnings.length, 2);
+  assert.match(warnings[0] ?? '', /QUIRE_PROT has no effect\. Did you mean QUIRE_PORT\?/);
+});
+
+test('any arguments give a configuration or a sentence, never another error', (t) => {
+  const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+  t.diagnostic(`SEED=${seed}`);
+  const flags = fc.constantFrom(
+    ...optionNames.map((name) => `--${name}`),
+    '--',
+    '-',
+    '--=',
+    '-x',
+    '--port=',
+    '--__proto__',
+  );
+  const values = fc.oneof(fc.string(), fc.constantFrom('0', '1', 'off', 'dev', '10s', '1MB', 'fsync', 'true'));
+  fc.assert(
+    fc.property(fc.array(fc.oneof(flags, values), { maxLength: 8 }), (args) => {
+      assert.ok(sentence(args).length > 0);
+    }),
+    { seed, numRuns: 1_000 },
+  );
+});

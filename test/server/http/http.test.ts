@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { pino } from 'pino';
+import { Registry } from 'prom-client';
+import type { LogState } from '../../../persistence/log/update-log.ts';
+import { createHttp } from '../../../server/http/http.ts';
+import { registerMetrics } from '../../../server/metrics.ts';
+import { NetStats } from '../../../server/net/stats.ts';
+import { StorageStats } from '../../../server/storage-stats.ts';
+import { SyncStats } from '../../../server/sync/stats.ts';
+
+function setUp() {
+  const state = { log: 'open' as LogState, stopping: false };
+  const net = new NetStats();
+  const sync = new SyncStats();
+  const registry = new Registry();
+  registerMetrics(registry, {
+    net,
+    sync,
+    storage: new StorageStats(),
+    connections: () => 3,
+    rooms: () => 2,
+    sessions: () => 1,
+    logState: () => state.log,
+  });
+  const app = createHttp({
+    logger: pino({ level: 'silent' }),
+    registry,
+    demo: null,
+    logState: () => state.log,
+    isStopping: () => state.stopping,
+  });
+  return { app, state, net, sync, registry };
+}
+
+test('healthz answers as long as the process does; readyz says whether clients should come', async () => {
+  const { app, state } = setUp();
+  const readyz = async (log: LogState, stopping = false): Promise<number> => {
+    Object.assign(state, { log, stopping });
+    return (await app.request('/readyz')).status;
+  };
+  assert.equal(await readyz('open'), 200);
+  assert.equal(await readyz('read-only'), 200);
+  assert.equal(await readyz('reopening'), 503);
+  assert.equal(await readyz('open', true), 503);
+  assert.equal(await readyz('closed'), 503);
+  assert.equal((await app.request('/healthz')).status, 200);
+  assert.deepEqual(await (await app.request('/readyz')).json(), {
+    status: 'not ready',
+    storage: 'closed',
+    stopping: false,
+  });
+});
+
+test('what is not there is answered in JSON, with a reason (I8)', async () => {
+  const { app } = setUp();
+  const missing = await app.request('/nowhere');
+  assert.equal(missing.status, 404);
+  assert.deepEqual(await missing.json(), { error: 'not-found', reason: 'there is nothing at /nowhere' });
+  const plain = await app.request('/sync/doc');
+  assert.equal(plain.status, 400);
+  assert.deepEqual(await plain.json(), { error: 'bad-upgrade', reason: 'documents are served over WebSocket' });
+});
+
+test('without a demo page there is a plain one, which may load nothing', async () => {
+  const { app } = setUp();
+  const page = await app.request('/');
+  assert.match(await page.text(), /Yjs/);
+  assert.equal(page.headers.get('content-security-policy'), "default-src 'none'");
+  assert.equal(page.headers.get('x-content-type-options'), 'nosniff');
+});
+
+test('metrics are what was counted, with units in their names and no document in any label', async () => {
+  const { app, net, sync } = setUp();
+  net.connectionsOpened = 7;
+  net.closed(1000);
+  net.closed(1000);
+  net.closed(3123);
+  sync.updatesAppended = 5;
+  sync.sessionsEnded.set('forbidden', 2);
+  const text = await (await app.request('/metrics')).text();
+  for (const line of [
+    'quire_connections 3',
+    'quire_rooms 2',
+    'quire_sessions 1',
+    'quire_connections_opened_total 7',
+    'quire_connections_closed_total{code="1000"} 2',
+    'quire_connections_closed_total{code="other"} 1',
+    'quire_updates_appended_total 5',
+    'quire_sessions_ended_total{error="forbidden"} 2',
+    'quire_log_state{state="open"} 1',
+    'quire_log_state{state="closed"} 0',
+  ]) {
+    assert.ok(text.split('\n').includes(line), line);
+  }
+  assert.match(text, /^quire_process_resident_memory_bytes \d+$/m);
+  const again = await (await app.request('/metrics')).text();
+  assert.ok(again.includes('quire_connections_opened_total 7\n'), 'reading twice does not count twice');
+});
+
+test('metrics of two servers in one process do not touch each other', async () => {
+  const [one, other] = [setUp(), setUp()];
+  one.net.connectionsOpened = 1;
+  assert.match(await one.registry.metrics(), /quire_connections_opened_total 1/);
+  assert.match(await other.registry.metrics(), /quire_connections_opened_total 0/);
+});
