@@ -63,6 +63,7 @@ export class Room implements LogFollower, Tickable {
   #log: DocumentLog | null = null;
   #acceptedSeq = 0;
   #durableSeq = 0;
+  #hasFailed = false;
   #snapshot: Snapshot | null = null;
   #snapshotCache: { readonly codec: Codec; readonly cache: SnapshotCache } | null = null;
   /** Sequence numbers after which joins that are under way still read the tail. */
@@ -126,6 +127,11 @@ export class Room implements LogFollower, Tickable {
 
   get snapshot(): Snapshot | null {
     return this.#snapshot;
+  }
+
+  /** `RoomDeps.failed` was called: while it was being loaded, perhaps. */
+  get hasFailed(): boolean {
+    return this.#hasFailed;
   }
 
   /** Nobody is here and nothing is on its way to the disk. */
@@ -285,6 +291,7 @@ export class Room implements LogFollower, Tickable {
   }
 
   #fail(error: Error | CorruptDocumentError, refusal: RefusedError): void {
+    this.#hasFailed = true;
     this.#inFlight = [];
     this.end(refusal);
     this.#deps.failed(this, error);

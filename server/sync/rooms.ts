@@ -99,6 +99,8 @@ export class Rooms {
       (loaded) => {
         this.#deps.stats.roomsLoaded++;
         this.#slots.set(docId, { phase: 'live', room: loaded, idleSinceMs: this.#deps.now() });
+        // Between the opening of its log and this turn a write may have failed: nobody gets the dead room.
+        if (loaded.hasFailed) void this.#unload(loaded);
       },
       () => {
         this.#deps.stats.loadsFailed++;

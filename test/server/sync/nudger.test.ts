@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { RoomBench, type FakePeer } from '../../support/fake-room.ts';
+import { encodeEntries, readEntries } from '../../support/frames.ts';
+
+/** The ids that a peer was told to be gone. */
+const nudgesOf = (peer: FakePeer) => peer.presence.splice(0).map((states) => readEntries(states)[0]);
+
+function announce(bench: RoomBench, peer: FakePeer, client: number, clock = 1): void {
+  const states = encodeEntries([{ client, clock, state: '{}' }]);
+  if (bench.room.presence.apply(peer, states, 0)) bench.room.announced(peer);
+  bench.room.presenceChanged();
+}
+
+test('a newcomer is nudged at once about its own id, the others after 200 ms, and once', async (t) => {
+  const bench = await RoomBench.load(t);
+  const [ada, bob] = [bench.join('ada'), bench.join('bob')];
+  announce(bench, ada, 1);
+  bench.passMs(200);
+  nudgesOf(ada);
+  announce(bench, bob, 2, 7);
+  assert.deepEqual(nudgesOf(bob), [{ client: 2, clock: 7, state: null }]);
+  bench.passMs(199);
+  assert.deepEqual(nudgesOf(ada), []);
+  bench.passMs(1);
+  assert.deepEqual(nudgesOf(ada), [{ client: 1, clock: 1, state: null }]);
+  bench.passMs(10_000);
+  assert.deepEqual([nudgesOf(ada), nudgesOf(bob)], [[], []]);
+});
+
+test('I7: many who come together cause one nudge for each of those who were here', async (t) => {
+  const bench = await RoomBench.load(t);
+  const here = bench.join('here');
+  announce(bench, here, 1);
+  bench.passMs(200);
+  nudgesOf(here);
+  const newcomers = Array.from({ length: 50 }, (_, i) => bench.join(`user ${i}`));
+  for (const [i, peer] of newcomers.entries()) announce(bench, peer, 100 + i);
+  bench.passMs(200);
+  assert.equal(nudgesOf(here).length, 1);
+  for (const peer of newcomers) assert.equal(nudgesOf(peer).length, 1);
+});
+
+test('what somebody announces later is no join, and nudges nobody', async (t) => {
+  const bench = await RoomBench.load(t);
+  const [ada, bob] = [bench.join('ada'), bench.join('bob')];
+  announce(bench, ada, 1);
+  announce(bench, bob, 2);
+  bench.passMs(200);
+  nudgesOf(ada);
+  nudgesOf(bob);
+  for (let clock = 2; clock < 10; clock++) announce(bench, ada, 1, clock);
+  bench.passMs(1_000);
+  assert.deepEqual([nudgesOf(ada), nudgesOf(bob)], [[], []]);
+});
+
+test('who has left meanwhile is not nudged', async (t) => {
+  const bench = await RoomBench.load(t);
+  const [ada, bob] = [bench.join('ada'), bench.join('bob')];
+  announce(bench, ada, 1);
+  bench.passMs(200);
+  nudgesOf(ada);
+  announce(bench, bob, 2);
+  bench.room.leave(ada);
+  bench.passMs(200);
+  assert.deepEqual(nudgesOf(ada), []);
+});

@@ -1,0 +1,107 @@
+import type { TestContext } from 'node:test';
+import { scanUpdate } from '../../persistence/update/scan.ts';
+import type { RefusedError } from '../../server/errors.ts';
+import type { Broadcast } from '../../server/sync/broadcast.ts';
+import { Nudger } from '../../server/sync/nudger.ts';
+import type { Peer } from '../../server/sync/peer.ts';
+import { Room, type Submission } from '../../server/sync/room.ts';
+import { SyncStats } from '../../server/sync/stats.ts';
+import { GATHER_MS, Ticker } from '../../server/sync/ticker.ts';
+import { FakeLog } from './fake-log.ts';
+
+/** A session as its room sees it: writes down what it is told. */
+export class FakePeer implements Peer {
+  readonly userId: string;
+  readonly broadcasts: Broadcast[] = [];
+  readonly presence: Uint8Array[] = [];
+  /** What it was told, in order: `deliver`, `committed`, `end`. */
+  readonly calls: string[] = [];
+  refusal: RefusedError | null = null;
+
+  constructor(userId = 'ada') {
+    this.userId = userId;
+  }
+
+  get updates(): Uint8Array[] {
+    return this.broadcasts.flatMap(({ update }) => (update === null ? [] : [update]));
+  }
+
+  deliver(broadcast: Broadcast): void {
+    this.calls.push('deliver');
+    this.broadcasts.push(broadcast);
+  }
+
+  deliverPresence(states: Uint8Array): void {
+    this.presence.push(states);
+  }
+
+  committed(): void {
+    this.calls.push('committed');
+  }
+
+  sweep(): void {}
+
+  end(refusal: RefusedError): void {
+    this.calls.push('end');
+    this.refusal ??= refusal;
+  }
+}
+
+/** One room over a log that commits by command, and a clock that the test moves. Mocks the timers of its test. */
+export class RoomBench {
+  readonly log: FakeLog;
+  readonly room: Room;
+  readonly stats: SyncStats;
+  readonly failures: readonly Error[];
+  readonly #clock: { nowMs: number };
+  readonly #t: TestContext;
+
+  private constructor(
+    t: TestContext,
+    parts: Pick<RoomBench, 'log' | 'room' | 'stats' | 'failures'>,
+    clock: { nowMs: number },
+  ) {
+    this.#t = t;
+    this.log = parts.log;
+    this.room = parts.room;
+    this.stats = parts.stats;
+    this.failures = parts.failures;
+    this.#clock = clock;
+  }
+
+  static async load(t: TestContext, log = new FakeLog()): Promise<RoomBench> {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const clock = { nowMs: 0 };
+    const stats = new SyncStats();
+    const failures: Error[] = [];
+    const room = await Room.load('doc', {
+      log,
+      stats,
+      ticker: new Ticker(() => clock.nowMs),
+      nudger: new Nudger(),
+      failed: (_, error) => failures.push(error),
+    });
+    return new RoomBench(t, { log, room, stats, failures }, clock);
+  }
+
+  /** A peer in the room. */
+  join(userId?: string): FakePeer {
+    const peer = new FakePeer(userId);
+    this.room.join(peer);
+    return peer;
+  }
+
+  submit(update: Uint8Array, answer = false): Submission {
+    return this.room.submit(update, scanUpdate(update), answer, 'ada');
+  }
+
+  commit(count?: number): void {
+    this.log.commit('doc', count);
+  }
+
+  /** Time passes, and with it the gathering of a busy room. */
+  passMs(ms = GATHER_MS): void {
+    this.#clock.nowMs += ms;
+    this.#t.mock.timers.tick(ms);
+  }
+}
