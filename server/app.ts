@@ -85,6 +85,7 @@ export class App {
     };
     this.#rooms = new Rooms({
       log: storage.log,
+      offload: storage.offload,
       stats: this.#sync,
       idleRoomTimeoutMs: config.idleRoomTimeoutMs,
       roomFailed: (docId, err) => logger.error({ docId, err }, 'room ended'),

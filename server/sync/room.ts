@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { CorruptDocumentError } from '../../persistence/errors.ts';
 import type {
   DocumentLog,
@@ -14,6 +15,7 @@ import { Broadcast } from './broadcast.ts';
 import type { Codec } from './codec.ts';
 import { Knowledge } from './knowledge.ts';
 import type { Nudger } from './nudger.ts';
+import { OFFLOAD_BYTES, type Offload } from './offload.ts';
 import type { Peer } from './peer.ts';
 import { Presence } from './presence.ts';
 import { SnapshotCache } from './snapshot-cache.ts';
@@ -28,6 +30,7 @@ export interface RoomDeps {
   readonly log: UpdateLog;
   readonly ticker: Ticker;
   readonly nudger: Nudger;
+  readonly offload: Offload;
   readonly stats: SyncStats;
   /** The room can no longer be used: whoever comes next needs a new one. Its peers have been ended. */
   failed(room: Room, error: Error): void;
@@ -87,21 +90,27 @@ export class Room implements LogFollower, Tickable {
     if (snapshot !== null) {
       this.#accepted = Knowledge.from(snapshot.stateVector, snapshot.deleteSet);
       this.#durable = Knowledge.from(snapshot.stateVector, snapshot.deleteSet);
-      if (snapshot.pending !== null) this.#learn(snapshot.pending);
+      if (snapshot.pending !== null) await this.#learn(snapshot.pending);
       this.#snapshot = snapshot;
       this.#durableSeq = snapshot.seq;
     }
-    for (const entry of tail) {
-      this.#learn(entry.update);
-      this.tail.push({ lastSeq: entry.seq, update: entry.update });
-      this.#durableSeq = entry.seq;
+    let unpausedBytes = 0;
+    for (const { update, seq } of tail) {
+      await this.#learn(update);
+      this.tail.push({ lastSeq: seq, update });
+      this.#durableSeq = seq;
+      unpausedBytes += update.length;
+      if (unpausedBytes < OFFLOAD_BYTES) continue;
+      // More than one turn of the event loop may hold: others come in between.
+      unpausedBytes = 0;
+      await nextTurn();
     }
     this.#acceptedSeq = this.#durableSeq;
     this.#log = log;
   }
 
-  #learn(update: Uint8Array): void {
-    const facts = scanUpdate(update);
+  async #learn(update: Uint8Array): Promise<void> {
+    const facts = update.length > OFFLOAD_BYTES ? await this.#deps.offload.scan(update) : scanUpdate(update);
     this.#accepted.add(facts, update);
     this.#durable.add(facts, update);
   }

@@ -1,6 +1,7 @@
 import { RefusedError } from '../errors.ts';
 import type { UpdateLog } from '../../persistence/log/update-log.ts';
 import { Nudger } from './nudger.ts';
+import type { Offload } from './offload.ts';
 import { Room, type RoomDeps } from './room.ts';
 import type { SyncStats } from './stats.ts';
 import { Ticker } from './ticker.ts';
@@ -10,6 +11,7 @@ const SWEEP_MS = 1_000;
 
 export interface RoomsDeps {
   readonly log: UpdateLog;
+  readonly offload: Offload;
   readonly stats: SyncStats;
   /** How long a room without people stays loaded. */
   readonly idleRoomTimeoutMs: number;
@@ -43,6 +45,7 @@ export class Rooms {
     this.#coarseNowMs = deps.now();
     this.#roomDeps = {
       log: deps.log,
+      offload: deps.offload,
       stats: deps.stats,
       ticker: new Ticker(),
       nudger: new Nudger(),

@@ -9,6 +9,7 @@ import type {
   StoredDocument,
   UpdateLog,
 } from '../../persistence/log/update-log.ts';
+import { Gate } from './gate.ts';
 
 /** A snapshot with the bytes of its parts. */
 export interface StoredSnapshot {
@@ -21,24 +22,6 @@ interface FakeDocument {
   readonly entries: Entry[];
   stored: StoredSnapshot | null;
   handle: FakeDocumentLog | null;
-}
-
-/** Holds whoever comes until it is opened again. */
-export class Gate {
-  #opened: Promise<void> = Promise.resolve();
-  #open: () => void = () => {};
-
-  close(): void {
-    this.#opened = new Promise((resolve) => (this.#open = resolve));
-  }
-
-  open(): void {
-    this.#open();
-  }
-
-  passed(): Promise<void> {
-    return this.#opened;
-  }
 }
 
 /** A log in memory whose commits, failures and compactions happen when the test says so, in the turn in which it says so. */

@@ -8,6 +8,7 @@ import { Room, type Submission } from '../../server/sync/room.ts';
 import { SyncStats } from '../../server/sync/stats.ts';
 import { GATHER_MS, Ticker } from '../../server/sync/ticker.ts';
 import { FakeLog } from './fake-log.ts';
+import { FakeOffload } from './fake-offload.ts';
 
 /** A session as its room sees it: writes down what it is told. */
 export class FakePeer implements Peer {
@@ -79,6 +80,7 @@ export class RoomBench {
       stats,
       ticker: new Ticker(() => clock.nowMs),
       nudger: new Nudger(),
+      offload: new FakeOffload(),
       failed: (_, error) => failures.push(error),
     });
     return new RoomBench(t, { log, room, stats, failures }, clock);

@@ -1,19 +1,17 @@
 import type { TestContext } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import * as Y from 'yjs';
-import { mergeInLevels } from '../../persistence/update/merge.ts';
-import { scanUpdate } from '../../persistence/update/scan.ts';
 import type { RefusedError } from '../../server/errors.ts';
 import type { ConnectionHandler } from '../../server/sync/connection.ts';
 import type { Grant } from '../../server/sync/grant.ts';
-import type { Offload } from '../../server/sync/offload.ts';
 import { Rooms } from '../../server/sync/rooms.ts';
 import type { SessionLimits } from '../../server/sync/session.ts';
 import { SyncStats } from '../../server/sync/stats.ts';
 import { GATHER_MS } from '../../server/sync/ticker.ts';
 import { acceptYWebsocket } from '../../server/sync/y-websocket.ts';
 import { FakeConnection } from './fake-connection.ts';
-import { FakeLog, Gate } from './fake-log.ts';
+import { FakeLog } from './fake-log.ts';
+import { FakeOffload } from './fake-offload.ts';
+import { Gate } from './gate.ts';
 import { emptyStateVector, emptyUpdate, encodeFrame, type Frame, type FrameOf, type FrameType } from './frames.ts';
 
 /** Turns of the event loop after which nothing that a test began is still under way: no real I/O is involved. */
@@ -26,35 +24,11 @@ export interface ClientOptions {
   readonly limits?: Partial<SessionLimits>;
 }
 
-/** What a worker thread would do, in the same thread; held until `gate` opens. */
-class GatedOffload implements Offload {
-  readonly gate = new Gate();
-  calls: string[] = [];
-
-  async scan(update: Uint8Array) {
-    this.calls.push('scan');
-    await this.gate.passed();
-    return scanUpdate(update);
-  }
-
-  async diff(update: Uint8Array, stateVector: Uint8Array) {
-    this.calls.push('diff');
-    await this.gate.passed();
-    return Y.diffUpdate(update, stateVector);
-  }
-
-  async merge(updates: readonly Uint8Array[]) {
-    this.calls.push('merge');
-    await this.gate.passed();
-    return mergeInLevels(updates);
-  }
-}
-
 /** Rooms over a log that commits by command, with time that passes by command. */
 export class SyncHarness {
   readonly log = new FakeLog();
   readonly stats = new SyncStats();
-  readonly offload = new GatedOffload();
+  readonly offload = new FakeOffload();
   readonly rooms: Rooms;
   readonly roomFailures: string[] = [];
   nowMs = 1_000_000;
@@ -65,6 +39,7 @@ export class SyncHarness {
     t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
     this.rooms = new Rooms({
       log: this.log,
+      offload: this.offload,
       stats: this.stats,
       idleRoomTimeoutMs: 30_000,
       roomFailed: (docId) => this.roomFailures.push(docId),

@@ -170,6 +170,21 @@ test('a write that fails in the turn in which a document is loaded leaves no dea
   assert.equal(harness.log.pending('doc').length, 1);
 });
 
+test('I6: a long tail is read in turns, and what is large of it in a worker', async (t) => {
+  const harness = new SyncHarness(t);
+  const typist = new Typist();
+  typist.type('x'.repeat(1_100 * 1024));
+  for (let i = 0; i < 8; i++) typist.type(String(i).repeat(600 * 1024));
+  harness.log.store('doc', typist.updates);
+  let turns = 0;
+  let loading = true;
+  const loaded = harness.rooms.get('doc').finally(() => (loading = false));
+  for (; loading && turns < 100; turns++) await nextTurn();
+  assert.ok(turns >= 4, `${turns} turns`);
+  assert.deepEqual(harness.offload.calls, ['scan']);
+  assert.equal((await loaded).durableSeq, typist.updates.length);
+});
+
 test('shutting down ends sessions with 1012, commits what was accepted, and lets nobody in', async (t) => {
   const harness = new SyncHarness(t);
   const [client, other] = [await harness.synced(), await harness.synced({ docId: 'other' })];
