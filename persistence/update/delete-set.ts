@@ -4,8 +4,8 @@ import type { ScanLimits } from './struct-reader.ts';
 
 /**
  * Reads the delete set that ends an update, format V1. Returns flat triples client, start, end (exclusive), neighbours
- * joined. The ranges of a client must ascend and may not overlap, and no client may come twice: Yjs writes them so, and
- * one that keeps them for later writes nonsense if they are not.
+ * joined. The ranges of a client must ascend and may not overlap or be empty, and no client may come twice: Yjs writes them
+ * so, and a Yjs that must keep them for later mixes them up or throws if they are not.
  */
 export function readDeleteRanges(reader: Reader, limits: ScanLimits): number[] {
   const ranges: number[] = [];

@@ -5,6 +5,13 @@ interface Chain {
   readonly end: number;
 }
 
+export interface Resolution {
+  /** What the update builds on without bringing it: flat pairs client, clock, for each client the highest clock. */
+  readonly missing: number[];
+  /** Whether structs of the update wait for each other. */
+  readonly circular: boolean;
+}
+
 /**
  * What the structs of one update build on in other clients. Since a struct also builds on everything before it in its own
  * client, only those links count that reach further into another client than the ones before.
@@ -41,30 +48,28 @@ export class Dependencies {
     this.#links.push(client, clock, onClient, onClock);
   }
 
-  /**
-   * What is not in the update itself: flat pairs client, clock, for each client the highest clock. Null if structs inside
-   * the update wait for each other. `intervals` are those of the update, by client.
-   */
-  missingFrom(intervals: readonly number[]): number[] | null {
+  /** `intervals` are those of the update. */
+  resolve(intervals: readonly number[]): Resolution {
     const links = this.#links;
-    if (links.length === 0) return [];
-    const spans = clientSpans(intervals);
     const missing = new Map<number, number>();
+    const inside = new Map<number, number>();
     const chains = new Map<number, Chain>();
-    let inside = false;
+    const spans = links.length === 0 ? null : clientSpans(intervals);
     for (let i = 0; i < links.length;) {
       const client = links[i] as number;
       const first = i;
       for (; i < links.length && links[i] === client; i += 4) {
         const onClient = links[i + 2] as number;
         const onClock = links[i + 3] as number;
-        if (brings(intervals, spans.get(onClient), onClock)) inside = true;
-        else missing.set(onClient, Math.max(missing.get(onClient) ?? 0, onClock));
+        const found = brings(intervals, spans?.get(onClient), onClock) ? inside : missing;
+        found.set(onClient, Math.max(found.get(onClient) ?? 0, onClock));
       }
       chains.set(client, { next: first, end: i });
     }
-    if (inside && this.#hasCircle(chains)) return null;
-    return [...missing].flat();
+    const circular = inside.size > 0 && this.#hasCircle(chains);
+    // What is in the update, but cannot integrate, is as good as missing.
+    if (circular) for (const [client, clock] of inside) missing.set(client, Math.max(missing.get(client) ?? 0, clock));
+    return { missing: [...missing].flat(), circular };
   }
 
   /**

@@ -70,13 +70,13 @@ export class RangeSet {
     return anyNew;
   }
 
+  /** Whether all of it is in the set; of nothing, always. */
   contains(client: number, start: number, end: number): boolean {
+    if (start >= end) return true;
     const ranges = this.#clients?.get(client);
-    if (ranges === undefined) return start >= end;
+    if (ranges === undefined) return false;
     const at = firstEndingAfter(ranges, start);
-    return at < ranges.used
-      ? (ranges.data[at] as number) <= start && end <= (ranges.data[at + 1] as number)
-      : start >= end;
+    return at < ranges.used && (ranges.data[at] as number) <= start && end <= (ranges.data[at + 1] as number);
   }
 
   /** Whether every clock of the other set is in this one. */

@@ -15,9 +15,9 @@ export interface UpdateFacts {
   /** What it deletes: flat triples client, start, end. The ranges of a client stand together, ascend and do not touch. */
   readonly deletes: readonly number[];
   /**
-   * What it builds on without bringing it: flat pairs client, clock, for each client the highest clock. That one is
-   * enough, for nobody has a clock without all before it. Earlier clocks of the clients that it brings are not named:
-   * an interval builds on everything before its start.
+   * What it builds on without bringing it: flat pairs client, clock, a client at most once. One clock is enough, for
+   * nobody has it without all before it; and what an interval implies, for it builds on everything before its start, need
+   * not be named. What waits for something in the update itself that waits for it is named, too.
    */
   readonly dependencies: readonly number[];
   /** Where the delete set begins, in bytes. Everything before it is structs. */
@@ -65,8 +65,8 @@ export function scanUpdate(update: Uint8Array, limits: ScanLimits = defaultScanL
   const deleteSetOffset = reader.pos;
   const deletes = readDeleteRanges(reader, limits);
   if (reader.pos < reader.end) reader.fail('trailing-bytes');
-  const missing = dependencies.missingFrom(intervals);
-  if (missing === null) return reader.fail('bad-origin');
+  const { missing, circular } = dependencies.resolve(intervals);
+  if (circular && !limits.allowCircles) reader.fail('bad-origin');
   // Each level takes a struct that names its parent: fewer of these than levels allowed cannot be too deep.
   if (nestedCount > limits.maxTypeDepth) checkTypeDepth(update, reader.structCount, limits);
   return { intervals, deletes, dependencies: missing, deleteSetOffset, structCount: reader.structCount };

@@ -11,6 +11,11 @@ export interface ScanLimits {
   readonly maxValueDepth: number;
   /** How deep shared types may nest inside one update. At 20,000 toJSON and delete overflow the stack of whoever calls them. */
   readonly maxTypeDepth: number;
+  /**
+   * Whether structs may wait for each other. Nobody writes such an update, and it would be pending for ever; but two
+   * forged ones can come to it together, and then what is stored of a document holds it.
+   */
+  readonly allowCircles: boolean;
 }
 
 export const defaultScanLimits: ScanLimits = Object.freeze({
@@ -18,6 +23,7 @@ export const defaultScanLimits: ScanLimits = Object.freeze({
   maxStructs: 5_000_000,
   maxValueDepth: 256,
   maxTypeDepth: 512,
+  allowCircles: false,
 });
 
 /** For what was scanned before it was stored: a document may grow beyond what one update may bring. */
@@ -26,6 +32,7 @@ export const noScanLimits: ScanLimits = Object.freeze({
   maxStructs: Infinity,
   maxValueDepth: Infinity,
   maxTypeDepth: Infinity,
+  allowCircles: true,
 });
 
 /** The kinds of struct that are no items; every other number up to 9 says what an item contains. */
@@ -92,8 +99,7 @@ export class StructReader extends Reader {
     if (this.structCount > this.limits.maxStructs) this.fail('too-many-structs');
     this.client = this.readVarUint();
     if (this.client === previous) this.fail('repeated-client');
-    // Every Yjs writes the highest client id first, and mergeUpdates relies on it: given anything else it writes a client
-    // twice, and of a client that comes twice applyUpdate forgets the first half.
+    // Every Yjs writes the highest client id first, and mergeUpdates relies on it: from anything else it loses structs.
     if (this.client > previous) this.fail('unsorted');
     this.#next = this.readClock();
     return true;

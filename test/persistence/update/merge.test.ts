@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import * as Y from 'yjs';
+import { deleteSetUpdate, mergeInLevels, trimDeletes } from '../../../persistence/update/merge.ts';
+import { scanUpdate } from '../../../persistence/update/scan.ts';
+import { cpuTimeMs } from '../../support/cpu-time.ts';
+import { RandomEditors } from '../../support/random-edits.ts';
+import { randomOf } from '../../support/random.ts';
+import { struct, updateOf } from '../../support/update-bytes.ts';
+import { applyPatches, loadAutomergePaper } from '../../support/traces.ts';
+
+function docOf(...updates: readonly Uint8Array[]): Y.Doc {
+  const doc = new Y.Doc();
+  for (const update of updates) Y.applyUpdate(doc, update);
+  return doc;
+}
+
+suite('merging', () => {
+  test('in levels gives what merging at once gives', (t) => {
+    const editors = new RandomEditors(randomOf(t));
+    editors.edit(180);
+    const { updates } = editors;
+    for (const count of [0, 1, 2, 50, 51, updates.length]) {
+      const some = updates.slice(0, count);
+      const merged = mergeInLevels(some);
+      assert.deepEqual(scanUpdate(merged).intervals, scanUpdate(Y.mergeUpdates(some)).intervals);
+      assert.deepEqual(Y.encodeStateAsUpdate(docOf(merged)), Y.encodeStateAsUpdate(docOf(Y.mergeUpdates(some))));
+    }
+  });
+
+  test('20,000 keystrokes takes a moment, not minutes', () => {
+    const doc = new Y.Doc();
+    const text = doc.getText('text');
+    const updates: Uint8Array[] = [];
+    doc.on('update', (update: Uint8Array) => updates.push(update));
+    for (const { patches } of loadAutomergePaper().txns.slice(0, 20_000)) applyPatches(text, patches);
+    let merged = new Uint8Array();
+    const tookMs = cpuTimeMs(() => {
+      merged = Uint8Array.from(mergeInLevels(updates));
+    }, Infinity);
+    assert.ok(tookMs < 5000, `${tookMs} ms`);
+    assert.equal(docOf(merged).getText('text').toJSON(), text.toJSON());
+  });
+});
+
+suite('delete sets', () => {
+  test('are trimmed to what is new, while the structs stay', () => {
+    const update = updateOf([{ client: 7, clock: 0, structs: [struct.text('abcdef')] }], [7, 1, 4]);
+    const facts = scanUpdate(update);
+    const trimmed = trimDeletes(update, facts, [7, 2, 3]);
+    assert.deepEqual(scanUpdate(trimmed), { ...facts, deletes: [7, 2, 3] });
+    assert.equal(docOf(trimmed).getText('text').toJSON(), 'abdef');
+    assert.deepEqual(scanUpdate(trimDeletes(update, facts, [])).deletes, []);
+  });
+
+  test('make an update of their own', () => {
+    const text = updateOf([{ client: 7, clock: 0, structs: [struct.text('abc')] }]);
+    const deleted = trimDeletes(text, scanUpdate(text), [7, 0, 1, 7, 2, 3]);
+    const deleteSet = deleted.subarray(scanUpdate(deleted).deleteSetOffset);
+    assert.equal(docOf(text, deleteSetUpdate(deleteSet)).getText('text').toJSON(), 'b');
+  });
+});

@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import * as Y from 'yjs';
+import { cutIntoParts, selectStructs } from '../../../persistence/update/parts.ts';
+import { scanUpdate } from '../../../persistence/update/scan.ts';
+import { RandomEditors } from '../../support/random-edits.ts';
+import { randomOf, type Random } from '../../support/random.ts';
+
+function randomState(random: Random): Uint8Array {
+  const editors = new RandomEditors(random, 1 + random.below(5));
+  editors.edit(120);
+  const doc = new Y.Doc();
+  for (const update of editors.updates) Y.applyUpdate(doc, update);
+  return Y.encodeStateAsUpdate(doc);
+}
+
+function byClient(flat: readonly number[]): Map<number, number[]> {
+  const result = new Map<number, number[]>();
+  for (let i = 0; i < flat.length; i += 3) {
+    const clocks = result.get(flat[i] ?? 0) ?? [];
+    for (let clock = flat[i + 1] ?? 0; clock < (flat[i + 2] ?? 0); clock++) clocks.push(clock);
+    result.set(
+      flat[i] ?? 0,
+      clocks.sort((a, b) => a - b),
+    );
+  }
+  return result;
+}
+
+suite('cutIntoParts', () => {
+  test('makes valid updates of which nothing integrates before the last, and all of it then', (t) => {
+    const random = randomOf(t);
+    for (let i = 0; i < 30; i++) {
+      const state = randomState(random);
+      const partBytes = 50 + random.below(state.length);
+      const parts = cutIntoParts(state, partBytes);
+      const doc = new Y.Doc();
+      for (const [index, { data, bytes, intervals }] of parts.entries()) {
+        assert.equal(bytes, data.length);
+        assert.deepEqual(scanUpdate(data).intervals, intervals);
+        if (index < parts.length - 1) assert.deepEqual(scanUpdate(data).deletes, []);
+        assert.equal(doc.store.clients.size, 0, 'nothing integrates early');
+        Y.applyUpdate(doc, data);
+      }
+      assert.equal(doc.store.pendingStructs, null);
+      assert.equal(doc.store.pendingDs, null);
+      assert.deepEqual(Y.encodeStateAsUpdate(doc), state);
+      assert.deepEqual(byClient(parts.flatMap((part) => part.intervals)), byClient(scanUpdate(state).intervals));
+    }
+  });
+
+  test('keeps to the size it was given, but for single structs that are larger', () => {
+    const doc = new Y.Doc();
+    const array = doc.getArray('array');
+    for (let i = 0; i < 300; i++) array.insert(0, ['x'.repeat(i === 150 ? 5000 : 90)]);
+    const sizes = cutIntoParts(Y.encodeStateAsUpdate(doc), 2000).map((part) => part.bytes);
+    assert.ok(sizes.length > 15);
+    assert.equal(sizes.filter((size) => size > 2200).length, 1);
+  });
+
+  test('leaves an update whole that is not above the size', (t) => {
+    const state = randomState(randomOf(t));
+    const parts = cutIntoParts(state, state.length);
+    assert.deepEqual(parts, [{ data: state, bytes: state.length, intervals: scanUpdate(state).intervals }]);
+  });
+});
+
+suite('selectStructs', () => {
+  test('leaves out what a state vector names, so that a difference of it is the difference of the whole', (t) => {
+    const random = randomOf(t);
+    for (let i = 0; i < 30; i++) {
+      const editors = new RandomEditors(random, 3);
+      editors.edit(80);
+      const doc = new Y.Doc();
+      for (const update of editors.updates) Y.applyUpdate(doc, update);
+      const update =
+        random.below(2) === 0
+          ? Y.encodeStateAsUpdate(doc)
+          : Y.mergeUpdates(editors.updates.filter(() => random.below(3) > 0));
+      const vector = new Map(
+        [...Y.decodeStateVector(Y.encodeStateVector(doc))].map(([client, end]) => [client, random.below(end + 1)]),
+      );
+      const selected = selectStructs(update, vector);
+      assert.deepEqual(scanUpdate(selected).deletes, scanUpdate(update).deletes);
+      assert.ok(selected.length <= update.length);
+      const encoded = Y.encodeStateVector(vector);
+      assert.deepEqual(Y.diffUpdate(selected, encoded), Y.diffUpdate(update, encoded));
+    }
+  });
+
+  test('returns the update itself for a client that has nothing, and only deletions for one that has all', (t) => {
+    const state = randomState(randomOf(t));
+    assert.equal(selectStructs(state, new Map()), state);
+    const { intervals, deletes } = scanUpdate(state);
+    const all = new Map<number, number>();
+    for (let i = 0; i < intervals.length; i += 3) all.set(intervals[i] ?? 0, intervals[i + 2] ?? 0);
+    const selected = scanUpdate(selectStructs(state, all));
+    assert.deepEqual(selected.intervals, []);
+    assert.deepEqual(selected.deletes, deletes);
+  });
+});

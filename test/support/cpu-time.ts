@@ -1,0 +1,16 @@
+/**
+ * How long the action keeps the processor busy, in milliseconds: unlike the time on the clock, it does not grow when other
+ * processes are at work. The fastest of up to three runs, the later ones only if it takes longer than `limitMs`: the first
+ * may meet a garbage collection.
+ */
+export function cpuTimeMs(action: () => void, limitMs: number): number {
+  let fastest = Infinity;
+  let runs = 0;
+  do {
+    const begin = process.cpuUsage();
+    action();
+    const { user, system } = process.cpuUsage(begin);
+    fastest = Math.min(fastest, (user + system) / 1000);
+  } while (++runs < 3 && fastest > limitMs);
+  return fastest;
+}
