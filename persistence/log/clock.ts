@@ -2,6 +2,8 @@
 export interface Timer {
   /** Twice is fine. */
   cancel(): void;
+  /** It no longer keeps the process alive. */
+  unref(): void;
 }
 
 /** Time, as the log sees it; tests bring their own. */
@@ -10,7 +12,7 @@ export interface Clock {
   wallMs(): number;
   /** Milliseconds since any moment; never jumps. For durations. */
   monotonicMs(): number;
-  /** Calls once after `delayMs`. Does not keep the process alive. */
+  /** Calls once after `delayMs`. */
   after(delayMs: number, callback: () => void): Timer;
 }
 
@@ -19,7 +21,6 @@ export const systemClock: Clock = {
   monotonicMs: () => performance.now(),
   after(delayMs, callback) {
     const timeout = setTimeout(callback, delayMs);
-    timeout.unref();
-    return { cancel: () => clearTimeout(timeout) };
+    return { cancel: () => clearTimeout(timeout), unref: () => timeout.unref() };
   },
 };

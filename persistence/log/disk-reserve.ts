@@ -50,6 +50,7 @@ export class DiskReserve {
     }
     if (this.#stopped) return;
     this.#timer = this.#deps.clock.after(this.#options.checkIntervalMs, () => void this.#look());
+    this.#timer.unref();
   }
 
   #update(freeBytes: number): void {

@@ -105,11 +105,6 @@ export class DocumentKeys {
   }
 }
 
-/** The sequence number at the end of an entry's key. */
-export function entrySeqOf(key: Uint8Array): number {
-  return asBuffer(key).readUIntBE(key.length - seqBytes, seqBytes);
-}
-
 /** The numbers at the end of a piece's key. */
 export function pieceOf(key: Uint8Array): { readonly seq: number; readonly piece: number } {
   const buffer = asBuffer(key);
@@ -132,6 +127,7 @@ function after(kind: Kind): Buffer {
   return Buffer.from([kinds[kind].charCodeAt(0) + 1]);
 }
 
-function asBuffer(bytes: Uint8Array): Buffer {
+/** The same bytes, with the methods of Buffer. */
+export function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -1,5 +1,5 @@
 import type { Level } from 'level';
-import type { KeyRange, Record, RecordBatch, RecordStore } from './record-store.ts';
+import type { KeyRange, RecordBatch, RecordStore } from './record-store.ts';
 
 export type LevelDatabase = Level<Uint8Array, Uint8Array>;
 
@@ -9,8 +9,14 @@ interface Compactable {
 }
 
 /** One chunk takes some 2 ms to handle. */
-const chunkRecords = 1000;
-const chunkBytes = 256 * 1024;
+const chunkRecords = 500;
+const scanOptions = { fillCache: false, highWaterMarkBytes: 256 * 1024 };
+
+/** Keys or values of an iterator of `level`. */
+interface Chunks {
+  nextv(size: number): Promise<Uint8Array[]>;
+  close(): Promise<void>;
+}
 
 /** Records in LevelDB. */
 export class LevelStore implements RecordStore {
@@ -30,30 +36,12 @@ export class LevelStore implements RecordStore {
     return this.#database.getMany([...keys], { fillCache: false });
   }
 
-  async *scan(range: KeyRange): AsyncIterable<readonly Record[]> {
-    const iterator = this.#database.iterator({ ...range, fillCache: false, highWaterMarkBytes: chunkBytes });
-    try {
-      let records = await iterator.nextv(chunkRecords);
-      while (records.length > 0) {
-        yield records;
-        records = await iterator.nextv(chunkRecords);
-      }
-    } finally {
-      await iterator.close();
-    }
+  scanValues(range: KeyRange): AsyncIterable<readonly Uint8Array[]> {
+    return chunksOf(this.#database.values({ ...range, ...scanOptions }));
   }
 
-  async *scanKeys(range: KeyRange): AsyncIterable<readonly Uint8Array[]> {
-    const iterator = this.#database.keys({ ...range, fillCache: false, highWaterMarkBytes: chunkBytes });
-    try {
-      let keys = await iterator.nextv(chunkRecords);
-      while (keys.length > 0) {
-        yield keys;
-        keys = await iterator.nextv(chunkRecords);
-      }
-    } finally {
-      await iterator.close();
-    }
+  scanKeys(range: KeyRange): AsyncIterable<readonly Uint8Array[]> {
+    return chunksOf(this.#database.keys({ ...range, ...scanOptions }));
   }
 
   reclaim({ gte, lt }: KeyRange): Promise<void> {
@@ -62,5 +50,17 @@ export class LevelStore implements RecordStore {
 
   close(): Promise<void> {
     return this.#database.close();
+  }
+}
+
+async function* chunksOf(iterator: Chunks): AsyncIterable<readonly Uint8Array[]> {
+  try {
+    let chunk = await iterator.nextv(chunkRecords);
+    while (chunk.length > 0) {
+      yield chunk;
+      chunk = await iterator.nextv(chunkRecords);
+    }
+  } finally {
+    await iterator.close();
   }
 }

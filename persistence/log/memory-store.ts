@@ -1,4 +1,4 @@
-import type { KeyRange, Record, RecordBatch, RecordStore } from './record-store.ts';
+import type { KeyRange, RecordBatch, RecordStore } from './record-store.ts';
 
 interface Change {
   /** The key, one character a byte: sorts as the bytes do. */
@@ -39,10 +39,10 @@ export class MemoryStore implements RecordStore {
     );
   }
 
-  async *scan(range: KeyRange): AsyncIterable<readonly Record[]> {
+  async *scanValues(range: KeyRange): AsyncIterable<readonly Uint8Array[]> {
     for await (const keys of this.scanKeys(range)) {
       const values = await this.getMany(keys);
-      yield keys.map((key, i) => [key, values[i] as Uint8Array] as const);
+      yield values.filter((value) => value !== undefined);
     }
   }
 

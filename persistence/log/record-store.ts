@@ -6,8 +6,6 @@ export interface KeyRange {
   readonly lt: Uint8Array;
 }
 
-export type Record = readonly [key: Uint8Array, value: Uint8Array];
-
 /** Changes that are applied together or not at all. */
 export interface RecordBatch {
   /** Copies both before it returns: the caller may write into them again. */
@@ -25,9 +23,9 @@ export interface RecordStore {
   batch(): RecordBatch;
   /** The values in the order of the keys; undefined where there is none. */
   getMany(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]>;
-  /** Records in order, in chunks that are small enough to be handled in one turn of the event loop. */
-  scan(range: KeyRange): AsyncIterable<readonly Record[]>;
-  /** Like `scan`, without the cost of handing over values. */
+  /** Values in the order of their keys, in chunks that are small enough to be handled in one turn of the event loop. */
+  scanValues(range: KeyRange): AsyncIterable<readonly Uint8Array[]>;
+  /** Keys in order, in such chunks. */
   scanKeys(range: KeyRange): AsyncIterable<readonly Uint8Array[]>;
   /** Gives the space of deleted records in the range back to the disk. May take seconds; nothing waits meanwhile. */
   reclaim(range: KeyRange): Promise<void>;

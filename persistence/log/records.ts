@@ -1,7 +1,7 @@
 /** The values of the database. Each begins with a CRC-32 over its key and the rest of the value (4 bytes, big-endian). */
 import { decodeAny, encodeAny } from 'lib0/buffer';
 import { crc32 } from 'node:zlib';
-import { entrySeqOf } from './keys.ts';
+import { asBuffer } from './keys.ts';
 import type { Entry, Snapshot } from './update-log.ts';
 
 /** A record is not what was written. The reader knows which document it belongs to. */
@@ -51,8 +51,7 @@ export function seal(key: Uint8Array, payload: Uint8Array): Buffer {
 export function unseal(key: Uint8Array, value: Uint8Array): Uint8Array {
   if (value.length < crcBytes) throw new BadRecordError('it is cut off');
   const payload = new Uint8Array(value.buffer, value.byteOffset + crcBytes, value.length - crcBytes);
-  const stored = new DataView(value.buffer, value.byteOffset, crcBytes).getUint32(0);
-  if (stored !== crc32(payload, crc32(key))) throw new BadRecordError('its checksum is wrong');
+  if (asBuffer(value).readUInt32BE(0) !== crc32(payload, crc32(key))) throw new BadRecordError('its checksum is wrong');
   return payload;
 }
 
@@ -100,19 +99,23 @@ export class EntrySealer {
   }
 }
 
+/** The sequence number that an entry's value says it has; of a value that is cut off, NaN. */
+export function entrySeqOf(value: Uint8Array): number {
+  return value.length < entryHeaderBytes ? Number.NaN : asBuffer(value).readUIntBE(4, 6);
+}
+
 /** Throws BadRecordError. The update is a view of the value. */
 export function unsealEntry(key: Uint8Array, value: Uint8Array): Entry {
-  const payload = unseal(key, value);
-  const updateStart = entryHeaderBytes - crcBytes;
-  const buffer = Buffer.from(payload.buffer, payload.byteOffset, payload.length);
-  if (payload.length < updateStart) throw new BadRecordError('it is cut off');
-  const userBytes = buffer.readUInt16BE(12);
-  const seq = buffer.readUIntBE(0, 6);
-  if (seq !== entrySeqOf(key)) throw new BadRecordError('it belongs to another place in the log');
+  const buffer = asBuffer(value);
+  if (buffer.length < entryHeaderBytes) throw new BadRecordError('it is cut off');
+  if (buffer.readUInt32BE(0) !== crc32(buffer.subarray(crcBytes), crc32(key))) {
+    throw new BadRecordError('its checksum is wrong');
+  }
+  const updateStart = entryHeaderBytes + buffer.readUInt16BE(16);
   return {
-    seq,
-    timeMs: buffer.readUIntBE(6, 6),
-    userId: buffer.toString('utf8', updateStart, updateStart + userBytes),
-    update: payload.subarray(updateStart + userBytes),
+    seq: buffer.readUIntBE(4, 6),
+    timeMs: buffer.readUIntBE(10, 6),
+    userId: buffer.toString('utf8', entryHeaderBytes, updateStart),
+    update: new Uint8Array(buffer.buffer, buffer.byteOffset + updateStart, buffer.length - updateStart),
   };
 }

@@ -1,0 +1,43 @@
+/**
+ * A program that appends to the log in a folder as fast as it can, until it is killed. Writes `open` when it has opened
+ * the log, then the number of every entry that is durable, one a line; or the code of the error that it met.
+ *
+ *     node log-child.js <folder> <fsync|write>
+ */
+import { writeSync } from 'node:fs';
+import { LogError } from '../../persistence/errors.ts';
+import { LevelLog } from '../../persistence/log/level-log.ts';
+import { FakeCompact } from './fake-compact.ts';
+
+const [folder = '', commit] = process.argv.slice(2);
+/** At once, not when the event loop finds time: what is said here is what a client would have been told. */
+const say = (line: string | number): unknown => writeSync(1, `${line}\n`);
+
+/** What entry `seq` holds. */
+const updateOf = (seq: number): Uint8Array => new Uint8Array(20 + (seq % 50)).fill(seq % 200);
+
+try {
+  const log = await LevelLog.open(
+    {
+      folder,
+      commit: commit === 'write' ? 'write' : 'fsync',
+      diskReserveBytes: 0,
+      compaction: { minTailBytes: 20_000, tailToSnapshotRatio: 0.5 },
+    },
+    { compact: new FakeCompact().compact },
+  );
+  say('open');
+  const document = await log.open('a', {
+    committed: (entries) => {
+      for (const { seq } of entries) say(seq);
+      for (const { seq } of entries) document.append(updateOf(seq + 10), 'me');
+    },
+    compacted: () => {},
+    failed: (error) => say(error.message),
+  });
+  const { snapshot, tail } = document.stored;
+  const last = (snapshot?.seq ?? 0) + tail.length;
+  for (let i = 1; i <= 10; i += 1) document.append(updateOf(last + i), 'me');
+} catch (error) {
+  say(error instanceof LogError ? error.code : String(error));
+}

@@ -1,0 +1,13 @@
+import { Level } from 'level';
+import type { LevelDatabase } from '../../persistence/log/level-store.ts';
+
+/** Looks at or changes the records of a database that nobody else has open. */
+export async function inDatabase<T>(folder: string, action: (database: LevelDatabase) => Promise<T>): Promise<T> {
+  const database: LevelDatabase = new Level(folder, { keyEncoding: 'view', valueEncoding: 'view' });
+  await database.open();
+  try {
+    return await action(database);
+  } finally {
+    await database.close();
+  }
+}
