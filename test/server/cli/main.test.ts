@@ -168,7 +168,7 @@ test('the second process on a data folder ends with a sentence; the first is unt
   await first.close();
 });
 
-test('SIGTERM tells clients to come back (1012) and ends with 0; nothing acknowledged is lost', async (t) => {
+test('SIGTERM tells clients to come back (1012) and ends with 0', async (t) => {
   const quire = await Quire.start(t);
   const client = await RawClient.open(`${quire.url}/doc`);
   await client.sync();

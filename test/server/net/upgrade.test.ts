@@ -68,6 +68,20 @@ test('a refused client that never reads and never hangs up is cut off (I7)', asy
   socket.destroy();
 });
 
+test('refused clients that reset the connection, before or after the answer, harm nobody (I6)', async (t) => {
+  const net = await NetHarness.start(t);
+  for (const path of ['/nowhere', '/sync/', '/sync/%zz']) {
+    const early = await net.socket();
+    early.write(upgradeRequest(path), () => early.resetAndDestroy());
+    const late = await net.socket();
+    late.write(upgradeRequest(path));
+    await once(late, 'readable');
+    late.resetAndDestroy();
+  }
+  await within(5_000, 'the end of all sockets', net.listener.close(60_000));
+  assert.equal(net.connections.size, 0);
+});
+
 test('a refused client that has half-closed before still gets its answer', async (t) => {
   const net = await NetHarness.start(t);
   const socket = await net.socket();

@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { test } from 'node:test';
+import { pino } from 'pino';
+import type { DocumentLog, UpdateLog } from '../../persistence/log/update-log.ts';
+import { App, ShutdownError } from '../../server/app.ts';
+import { parseConfig } from '../../server/config.ts';
+import { ListenError } from '../../server/net/listener.ts';
+import { StorageStats } from '../../server/storage-stats.ts';
+import { openStorage } from '../../server/storage.ts';
+import type { Storage } from '../../server/storage.ts';
+import { within } from '../support/deadline.ts';
+import type { Owner } from '../support/owner.ts';
+import { RawClient } from '../support/raw-client.ts';
+
+interface Options {
+  readonly args?: readonly string[];
+  /** Around the storage: the seam for tests. */
+  readonly wrap?: (storage: Storage) => Storage;
+}
+
+async function start(owner: Owner, { args = [], wrap = (storage) => storage }: Options = {}): Promise<App> {
+  const config = parseConfig(['--ephemeral', '--tls', 'off', '--port', '0', ...args], {});
+  const logger = pino({ level: 'silent' });
+  const storageStats = new StorageStats();
+  const storage = await openStorage(config, { logger, stats: storageStats });
+  const app = await App.start({ config, logger, storage: wrap(storage), storageStats, credentials: null });
+  owner.after(async () => {
+    await app.close().catch(() => {});
+    await storage.close();
+  });
+  return app;
+}
+
+function urlOf(app: App): string {
+  return `127.0.0.1:${app.addresses[0]?.port}`;
+}
+
+test('closing ends sessions before storage, once, and is the same for all who ask', async (t) => {
+  let closes = 0;
+  const app = await start(t, {
+    wrap: (storage) => ({
+      ...storage,
+      close() {
+        closes++;
+        assert.equal(client.isOpen, false);
+        return storage.close();
+      },
+    }),
+  });
+  const client = await RawClient.open(`ws://${urlOf(app)}/sync/doc`);
+  await client.sync();
+  const closing = app.close();
+  assert.equal(app.close(), closing);
+  await closing;
+  assert.equal(closes, 1);
+  assert.deepEqual(await client.closed, { code: 1012, reason: 'server is restarting' });
+  await assert.rejects(RawClient.open(`ws://${urlOf(app)}/sync/doc`), { code: 'ECONNREFUSED' });
+});
+
+test('closing does not wait longer than its deadline, and says for what it waited', async (t) => {
+  const app = await start(t, {
+    args: ['--shutdown-timeout', '200ms'],
+    wrap: (storage) => ({ ...storage, close: () => new Promise(() => {}) }),
+  });
+  await assert.rejects(
+    within(5_000, 'the deadline', app.close()),
+    (error) => error instanceof ShutdownError && /Closing the log took too long/.test(error.message),
+  );
+});
+
+test('a start that cannot listen closes the storage again', async (t) => {
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  t.after(() => other.close());
+  let closes = 0;
+  const { port } = other.address() as AddressInfo;
+  const starting = start(t, {
+    args: ['--port', String(port)],
+    wrap: (storage) => ({
+      ...storage,
+      close() {
+        closes++;
+        return storage.close();
+      },
+    }),
+  });
+  await assert.rejects(starting, ListenError);
+  assert.equal(closes, 1);
+});
+
+test('who waits too long for a document is sent away to come back; who has one stays (I7, I8)', async (t) => {
+  const app = await start(t, {
+    args: ['--handshake-timeout', '1s', '--shutdown-timeout', '200ms'],
+    wrap: (storage) => ({ ...storage, log: stuckOn('stuck', storage.log) }),
+  });
+  const live = await RawClient.open(`ws://${urlOf(app)}/sync/doc`);
+  await live.sync();
+  const late = await RawClient.open(`ws://${urlOf(app)}/sync/stuck`);
+  const { code } = await within(5_000, 'the deadline', late.closed);
+  assert.equal(code, 4529);
+  await live.sync();
+  const metrics = await (await fetch(`http://${urlOf(app)}/metrics`)).text();
+  assert.match(metrics, /^quire_connections_refused_total\{error="not-live"\} 1$/m);
+  assert.match(metrics, /^quire_connections 1$/m);
+});
+
+/** A log of which one document never opens. */
+function stuckOn(stuckId: string, log: UpdateLog): UpdateLog {
+  return {
+    get state() {
+      return log.state;
+    },
+    onState: (listener) => log.onState(listener),
+    open: (docId, follower) => (docId === stuckId ? new Promise<DocumentLog>(() => {}) : log.open(docId, follower)),
+    close: () => log.close(),
+  };
+}
