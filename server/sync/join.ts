@@ -105,7 +105,8 @@ async function sendSnapshotDiff(
   const diffs: Uint8Array[] = [];
   const parts = pinned.snapshot.parts;
   for (const [index, part] of parts.entries()) {
-    if (index < parts.length - 1 && !lacksSome(part, has)) continue;
+    // The deletions, which the last part carries, come with the tail.
+    if (!lacksSome(part, has)) continue;
     diffs.push(await diff(await pinned.read(index), stateVector, offload));
   }
   if (pinned.snapshot.pending !== null) diffs.push(pinned.snapshot.pending);

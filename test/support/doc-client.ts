@@ -7,6 +7,8 @@ export class DocClient {
   readonly client: FakeClient;
   /** How often a SyncStep2 came. */
   synced = 0;
+  /** Whether nothing was missing when the last SyncStep2 came. */
+  wholeWhenSynced = false;
   /** What the document held, as text, after each message that carried an update. */
   readonly texts: string[] = [];
 
@@ -26,9 +28,11 @@ export class DocClient {
       if (frame.type === 'sync-step-1') {
         this.client.answer(Y.encodeStateAsUpdate(this.doc, frame.stateVector));
       } else if (frame.type === 'sync-step-2' || frame.type === 'update') {
-        if (frame.type === 'sync-step-2') this.synced++;
         Y.applyUpdate(this.doc, frame.update, 'server');
         this.texts.push(this.text);
+        if (frame.type === 'update') continue;
+        this.synced++;
+        this.wholeWhenSynced = this.isWhole;
       }
     }
   }

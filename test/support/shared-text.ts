@@ -1,4 +1,5 @@
 import * as Y from 'yjs';
+import type { Random } from './random.ts';
 
 /** Somebody who types, and what is sent of it: one update for each edit. */
 export class Typist {
@@ -29,6 +30,16 @@ export class Typist {
     return this.change((text) => text.delete(index, length));
   }
 
+  /** Some edits, deletions among them; returns their updates. */
+  work(count: number): Uint8Array[] {
+    const before = this.updates.length;
+    for (let i = 0; i < count; i++) {
+      if (i % 5 === 4) this.delete(Math.floor(this.text.length / 2), 1);
+      else this.type(`${i} `);
+    }
+    return this.updates.slice(before);
+  }
+
   change(edit: (text: Y.Text) => void): Uint8Array {
     this.doc.transact(() => edit(this.doc.getText()));
     return this.last;
@@ -54,4 +65,19 @@ export function textFrom(...updates: readonly Uint8Array[]): string {
   const doc = new Y.Doc();
   for (const update of updates) Y.applyUpdate(doc, update);
   return textOf(doc);
+}
+
+/** Words of several people, a struct for each: a document that can be cut. */
+export function largeText(random: Random, count: number): Typist {
+  const people = [new Typist(), new Typist(), new Typist()];
+  const writer = new Typist();
+  for (let i = 0; i < count; i++) {
+    const author = random.pick(people);
+    author.hear(...writer.updates.slice(-1));
+    const update = author.change((text) => text.insert(random.below(text.length + 1), `word${i} `));
+    for (const person of people) if (person !== author) person.hear(update);
+    writer.hear(update);
+    writer.updates.push(update);
+  }
+  return writer;
 }

@@ -107,6 +107,18 @@ test('I6: echoes are dropped before their JSON is read', () => {
   assert.throws(() => presence.apply(bob, states(state(2, 6, unreadable)), 0), malformed);
 });
 
+test('the late end of an id that a session had before leaves it the one that it has now', () => {
+  const presence = new Presence();
+  const ada = someone('ada');
+  presence.apply(ada, states(state(1, 5)), 0);
+  presence.apply(ada, states(state(1, 6, null)), 0);
+  presence.apply(ada, states(state(2, 1)), 0);
+  presence.apply(ada, states(state(1, 7, null)), 0);
+  presence.takeDirty();
+  presence.release(ada);
+  assert.deepEqual(entriesOf(presence.takeDirty()), [state(2, 1, null)]);
+});
+
 test('a session that ends takes its state with it, and only its own', () => {
   const presence = new Presence();
   const [ada, bob] = [someone('ada'), someone('bob')];

@@ -50,7 +50,11 @@ test('a part that nobody asked for during 5 s is let go, the others stay', async
   assert.deepEqual(reads, [0, 1]);
   await cache.read(pinned, 0, 5_000);
   assert.deepEqual(reads, [0, 1, 0]);
-  assert.equal(cache.sweep(10_000), false);
+  await cache.read(pinned, 0, 9_000);
+  assert.equal(cache.sweep(13_000), true);
+  await cache.read(pinned, 0, 13_000);
+  assert.deepEqual(reads, [0, 1, 0]);
+  assert.equal(cache.sweep(18_000), false);
 });
 
 test('a new snapshot takes the place of the old one', async () => {

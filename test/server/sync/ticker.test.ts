@@ -51,6 +51,18 @@ test('a busy room gathers for 5 ms and is then served once', () => {
   assert.equal(room.ticks, 2);
 });
 
+test('a room that waits keeps waiting for the timer, though that is late', () => {
+  const ticker = new Ticker(() => nowMs);
+  const room = new CountingRoom();
+  ticker.schedule(room);
+  ticker.schedule(room);
+  nowMs += 10 * GATHER_MS;
+  ticker.schedule(room);
+  assert.equal(room.ticks, 1);
+  mock.timers.tick(GATHER_MS);
+  assert.equal(room.ticks, 2);
+});
+
 test('one timer serves all rooms that wait, and none runs when nobody waits', () => {
   const ticker = new Ticker(() => nowMs);
   const rooms = Array.from({ length: 3 }, () => new CountingRoom());
