@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { paced, within } from '../support/deadline.ts';
-import { emptyStateVector } from '../support/frames.ts';
 import { Quire } from '../support/quire.ts';
 import { randomOf } from '../support/random.ts';
 import { RawClient } from '../support/raw-client.ts';
@@ -57,11 +56,7 @@ export async function crashWhileWriting(t: TestContext, options: CrashOptions): 
 async function readAll(url: string): Promise<Promised> {
   const found = new Promised();
   const reader = await RawClient.open(url);
-  reader.send({ type: 'sync-step-1', stateVector: emptyStateVector });
-  await reader.until((frame) => {
-    if (frame.type === 'update' || frame.type === 'sync-step-2') found.takeUpdate(frame.update);
-    return frame.type === 'sync-step-2';
-  }, 'SyncStep2 for the reader');
+  for (const update of await reader.sync()) found.takeUpdate(update);
   reader.terminate();
   return found;
 }

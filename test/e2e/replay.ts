@@ -15,6 +15,8 @@ export interface Replay {
   readonly clients: readonly number[];
   /** Per agent, their transactions in order. */
   readonly steps: readonly (readonly Step[])[];
+  /** The text when everybody has everything. */
+  readonly content: string;
 }
 
 /**
@@ -22,24 +24,24 @@ export interface Replay {
  * that is connected moves on by itself; so each agent edits in a document of their own, which takes from the others
  * exactly what the parents name. What comes out is what each agent's editor would send.
  */
-export function replayOf(trace: ConcurrentTrace): Replay {
-  const agents = Array.from({ length: trace.numAgents }, (_, agent) => {
+export function replayOf(txns: ConcurrentTrace['txns'], numAgents: number): Replay {
+  const agents = Array.from({ length: numAgents }, (_, agent) => {
     const doc = new Y.Doc();
     doc.clientID = agent + 1;
     // How many transactions of each agent it has seen, its own included.
     return {
       doc,
-      seen: Array.from({ length: trace.numAgents }, () => 0),
+      seen: Array.from({ length: numAgents }, () => 0),
       updates: [] as Uint8Array[],
       steps: [] as Step[],
     };
   });
   // The number of a transaction among those of its agent.
   const order: number[] = [];
-  for (const [index, { agent, parents, patches }] of trace.txns.entries()) {
+  for (const [index, { agent, parents, patches }] of txns.entries()) {
     const self = at(agents, agent);
     for (const parent of parents) {
-      const origin = at(trace.txns, parent).agent;
+      const origin = at(txns, parent).agent;
       const other = at(agents, origin);
       // Everybody builds on their own latest, so a transaction stands for all earlier ones of its agent.
       for (let next = at(self.seen, origin); next <= at(order, parent); next++) {
@@ -59,7 +61,13 @@ export function replayOf(trace: ConcurrentTrace): Replay {
     order[index] = before;
     self.seen[agent] = before + 1;
   }
-  return { clients: agents.map((_, agent) => agent + 1), steps: agents.map(({ steps }) => steps) };
+  const all = new Y.Doc();
+  for (const { doc } of agents) Y.applyUpdate(all, Y.encodeStateAsUpdate(doc));
+  return {
+    clients: agents.map((_, agent) => agent + 1),
+    steps: agents.map(({ steps }) => steps),
+    content: all.getText(sharedTextName).toJSON(),
+  };
 }
 
 function at<T>(list: readonly T[], index: number): T {

@@ -89,10 +89,16 @@ export class RawClient {
     this.send({ type: 'update', update });
   }
 
-  /** Sends SyncStep1; resolves with what the server answers. */
-  async sync(stateVector = emptyStateVector, timeoutMs = defaultTimeoutMs): Promise<Uint8Array> {
+  /** Sends SyncStep1; resolves with all updates that come up to the answer, and that: together they are the document. */
+  async sync(stateVector = emptyStateVector, timeoutMs = defaultTimeoutMs): Promise<Uint8Array[]> {
     this.send({ type: 'sync-step-1', stateVector });
-    return (await this.next('sync-step-2', timeoutMs)).update;
+    const updates: Uint8Array[] = [];
+    const take = (frame: Frame): boolean => {
+      if (frame.type === 'update' || frame.type === 'sync-step-2') updates.push(frame.update);
+      return frame.type === 'sync-step-2';
+    };
+    await this.until(take, 'SyncStep2', timeoutMs);
+    return updates;
   }
 
   /** Resolves when the server says that everything sent before is saved. */
