@@ -1,9 +1,9 @@
 import { CompactionError } from '../errors.ts';
 import { RangeSet } from '../update/ranges.ts';
-import { scanUpdate } from '../update/scan.ts';
+import { noScanLimits, scanUpdate } from '../update/scan.ts';
 import type { CompactionInput, CompactionOutput } from './compaction.ts';
 import { foldWithoutPoison, type Suspect } from './poison.ts';
-import { foldVerified, noLimits, type VerifiedFold } from './verification.ts';
+import { foldVerified, type VerifiedFold } from './verification.ts';
 
 /**
  * Folds entries into a snapshot and proves the result (see `foldVerified`). Entries that poison the document are set
@@ -57,7 +57,7 @@ function outputOf({ parts, pending, stateVector, deleteSet }: VerifiedFold, setA
 
 function waits({ pendingFacts }: VerifiedFold, { update }: Suspect): boolean {
   if (pendingFacts === null) return false;
-  const facts = scanUpdate(update, noLimits);
+  const facts = scanUpdate(update, noScanLimits);
   return overlap(pendingFacts.intervals, facts.intervals) || overlap(pendingFacts.deletes, facts.deletes);
 }
 

@@ -1,5 +1,7 @@
 import * as Y from 'yjs';
-import { mergeInLevels } from '../update/merge.ts';
+import { mergeInLevels, trimDeletes } from '../update/merge.ts';
+import { noScanLimits, scanUpdate } from '../update/scan.ts';
+import { decodeStateVector } from '../update/state-vector.ts';
 
 /** What a Y.Doc makes of some updates. */
 export interface Integrated {
@@ -9,56 +11,75 @@ export interface Integrated {
   readonly pending: Uint8Array | null;
 }
 
-/** Merging 50 small updates costs less than applying them one by one saves; 500 at once cost twice as much (measured). */
-const updatesPerMerge = 50;
-
 /**
- * In one transaction per 1,000 updates folding a keystroke costs 2.5 us, in one each 6 us. With all in one, cleaning up
- * grows faster than the number of updates.
+ * With one transaction for 1,000 updates folding a keystroke costs 2.5 us, with one for each 6 us (measured). Beyond a
+ * few thousand, cleaning up grows faster than the number of updates.
  */
-const mergesPerTransaction = 20;
+const updatesPerTransaction = 1000;
+
+/** What waits is tried again as long as that helps, up to this often: more is only reached by hostile contradictions. */
+const maxRetries = 8;
 
 /** Applies `base` (few updates, large ones) and then `tail` (many, small ones) to an empty document, with garbage collection. */
 export function integrate(base: readonly Uint8Array[], tail: readonly Uint8Array[]): Integrated {
   const doc = new Y.Doc();
   const waiting: Uint8Array[] = [];
   // Parts of a snapshot only fit together: applied one by one they would wait, and Yjs is slow at that.
-  if (base.length > 0) apply(doc, [Y.mergeUpdates([...base])], waiting);
-  const step = updatesPerMerge * mergesPerTransaction;
-  for (let i = 0; i < tail.length; i += step) apply(doc, mergedRuns(tail.slice(i, i + step)), waiting);
-  // By now everything is there that anything could have waited for.
-  if (waiting.length > 0) apply(doc, [mergeInLevels(waiting.splice(0))], waiting);
-  return { state: Y.encodeStateAsUpdate(doc), pending: waiting.length > 0 ? mergeInLevels(waiting) : null };
-}
-
-function mergedRuns(updates: readonly Uint8Array[]): Uint8Array[] {
-  const runs: Uint8Array[] = [];
-  for (let i = 0; i < updates.length; i += updatesPerMerge) {
-    runs.push(Y.mergeUpdates(updates.slice(i, i + updatesPerMerge)));
+  if (base.length > 0) waiting.push(...apply(doc, [Y.mergeUpdates([...base])]));
+  for (let i = 0; i < tail.length; i += updatesPerTransaction) {
+    waiting.push(...apply(doc, tail.slice(i, i + updatesPerTransaction)));
   }
-  return runs;
+  const pending = waiting.length > 0 ? retry(doc, waiting) : null;
+  return { state: Y.encodeStateAsUpdate(doc), pending };
 }
 
-function apply(doc: Y.Doc, updates: readonly Uint8Array[], waiting: Uint8Array[]): void {
+/**
+ * Applies updates in one transaction and returns those of which something waits. What waits does not stay in the document:
+ * Yjs would merge all of it anew with every update (2,000 that wait: over 10 s), and loses some of it where structs wait
+ * for each other.
+ */
+function apply(doc: Y.Doc, updates: readonly Uint8Array[]): Uint8Array[] {
+  const waiting: Uint8Array[] = [];
   doc.transact((transaction) => {
     for (const update of updates) {
       Y.applyUpdate(doc, update);
-      takeWaiting(doc, waiting);
+      if (doc.store.pendingStructs === null && doc.store.pendingDs === null) continue;
+      doc.store.pendingStructs = null;
+      doc.store.pendingDs = null;
+      waiting.push(update);
     }
     // After a transaction from elsewhere Yjs deletes formatting marks that look superfluous. That is an editor's decision,
     // not storage's.
     transaction.local = true;
   });
+  return waiting;
 }
 
-/**
- * Takes what waits out of the document: kept there, Yjs would merge all of it anew with every update (2,000 that wait:
- * over 10 s). The document keeps it in format V2.
- */
-function takeWaiting(doc: Y.Doc, waiting: Uint8Array[]): void {
-  const { pendingStructs, pendingDs } = doc.store;
-  if (pendingStructs !== null) waiting.push(Y.convertUpdateFormatV2ToV1(pendingStructs.update));
-  if (pendingDs !== null) waiting.push(Y.convertUpdateFormatV2ToV1(pendingDs));
-  doc.store.pendingStructs = null;
-  doc.store.pendingDs = null;
+/** Applies again what waited, now that everything is there, and returns what waits still. */
+function retry(doc: Y.Doc, waiting: readonly Uint8Array[]): Uint8Array | null {
+  let left = mergeInLevels(waiting);
+  let integrated = Y.encodeStateVector(doc);
+  for (let round = 0; round < maxRetries; round++) {
+    // Structs that are known by now must go: they would hold up those behind them for what they miss.
+    left = Y.diffUpdate(left, integrated);
+    apply(doc, [left]);
+    const before = integrated;
+    integrated = Y.encodeStateVector(doc);
+    if (Buffer.compare(before, integrated) === 0) break;
+  }
+  return beyond(left, integrated);
+}
+
+/** What of an update lies beyond a state vector, deletions as well; null if nothing does. */
+function beyond(update: Uint8Array, stateVector: Uint8Array): Uint8Array | null {
+  const rest = Y.diffUpdate(update, stateVector);
+  const facts = scanUpdate(rest, noScanLimits);
+  const known = decodeStateVector(stateVector);
+  const deletes: number[] = [];
+  for (let i = 0; i < facts.deletes.length; i += 3) {
+    const [client, start, end] = facts.deletes.slice(i, i + 3) as [number, number, number];
+    const from = Math.max(start, known.get(client) ?? 0);
+    if (from < end) deletes.push(client, from, end);
+  }
+  return facts.structCount + deletes.length > 0 ? trimDeletes(rest, facts, deletes) : null;
 }

@@ -1,6 +1,6 @@
 import { cutIntoParts } from '../update/parts.ts';
 import { RangeSet } from '../update/ranges.ts';
-import { scanUpdate, type ScanLimits, type UpdateFacts } from '../update/scan.ts';
+import { noScanLimits, scanUpdate, type UpdateFacts } from '../update/scan.ts';
 import { encodeStateVector } from '../update/state-vector.ts';
 import type { CompactionOutput } from './compaction.ts';
 import { integrate, type Integrated } from './integration.ts';
@@ -17,14 +17,6 @@ export const partBytes = 4 * 1024 * 1024;
  */
 const maxRounds = 8;
 
-/** What is here has been accepted long ago, under whatever limits held then. */
-export const noLimits: ScanLimits = Object.freeze({
-  maxClients: Infinity,
-  maxStructs: Infinity,
-  maxValueDepth: Infinity,
-  maxTypeDepth: Infinity,
-});
-
 export type VerifiedFold = Omit<CompactionOutput, 'setAside'> & { readonly pendingFacts: UpdateFacts | null };
 
 /**
@@ -35,14 +27,14 @@ export type VerifiedFold = Omit<CompactionOutput, 'setAside'> & { readonly pendi
 export function foldVerified(base: readonly Uint8Array[], tail: readonly Uint8Array[]): VerifiedFold {
   let folded = integrate(base, tail);
   for (let round = 0; round < maxRounds; round++) {
-    const facts = scanUpdate(folded.state, noLimits);
+    const facts = scanUpdate(folded.state, noScanLimits);
     const parts = partsOf(folded.state, facts);
     const again = integrate(
       parts.map((part) => part.data),
       folded.pending === null ? [] : [folded.pending],
     );
     if (Buffer.compare(folded.state, again.state) === 0) {
-      const pendingFacts = folded.pending && scanUpdate(folded.pending, noLimits);
+      const pendingFacts = folded.pending && scanUpdate(folded.pending, noScanLimits);
       verifyRanges([...base, ...tail], facts, pendingFacts);
       return {
         parts,
@@ -66,7 +58,7 @@ function verifyRanges(inputs: readonly Uint8Array[], state: UpdateFacts, pending
   const expectedClocks = new RangeSet();
   const expectedDeletes = new RangeSet();
   for (const input of inputs) {
-    const facts = scanUpdate(input, noLimits);
+    const facts = scanUpdate(input, noScanLimits);
     expectedClocks.addAll(facts.intervals);
     expectedDeletes.addAll(facts.deletes);
   }
