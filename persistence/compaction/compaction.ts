@@ -18,6 +18,6 @@ export interface CompactionOutput {
 
 /**
  * Folds in a worker thread. Rejects with CompactionError if no verified result can be had; then nothing may be replaced.
- * The input's bytes are copied before it returns: they stay the caller's.
+ * The input's bytes stay the caller's, and must not change until the promise settles.
  */
 export type Compact = (input: CompactionInput) => Promise<CompactionOutput>;

@@ -8,13 +8,13 @@ import {
 } from '../errors.ts';
 import type { PackedBytes } from './packed-bytes.ts';
 
-export type YjsJob =
-  /** `updates` holds the snapshot first, then one update for each of `seqs`. */
-  | { readonly name: 'compact'; readonly updates: PackedBytes; readonly seqs: readonly number[] }
-  | { readonly name: 'scan'; readonly updates: PackedBytes }
-  /** `updates` holds the update and the state vector. */
-  | { readonly name: 'diff'; readonly updates: PackedBytes }
-  | { readonly name: 'merge'; readonly updates: PackedBytes };
+export interface YjsJob {
+  readonly name: 'compact' | 'scan' | 'diff' | 'merge';
+  /** For `compact` the snapshot first, then the entries; for `diff` the update and the state vector. */
+  readonly updates: PackedBytes;
+  /** For `compact` those of the entries, else empty. */
+  readonly seqs: readonly number[];
+}
 
 /** The thread answers every job with one of these, in order. */
 export type YjsReply =

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { CompactionError, WorkerJobError } from '../errors.ts';
+import { systemClock, type Clock, type Timer } from '../log/clock.ts';
 import type { UpdateFacts } from '../update/scan.ts';
 import type { Compact, CompactionOutput } from './compaction.ts';
 import { packBytes } from './packed-bytes.ts';
@@ -24,16 +25,12 @@ export const defaultYjsWorkerLimits: YjsWorkerLimits = Object.freeze({
 });
 
 export interface YjsWorkerDeps {
-  /** Calls back once after the delay, unless the function that it returns is called before. */
-  startTimer(delayMs: number, callback: () => void): () => void;
+  readonly clock: Pick<Clock, 'after'>;
   startThread(limits: YjsWorkerLimits): Worker;
 }
 
 export const systemYjsWorkerDeps: YjsWorkerDeps = Object.freeze({
-  startTimer: (delayMs: number, callback: () => void) => {
-    const timer = setTimeout(callback, delayMs).unref();
-    return () => clearTimeout(timer);
-  },
+  clock: systemClock,
   startThread: ({ stackSizeMb, maxOldGenerationSizeMb }: YjsWorkerLimits) =>
     new Worker(new URL('./worker-thread.js', import.meta.url), {
       name: 'quire-yjs',
@@ -42,7 +39,9 @@ export const systemYjsWorkerDeps: YjsWorkerDeps = Object.freeze({
 });
 
 interface QueuedJob {
-  readonly job: YjsJob;
+  readonly name: YjsJob['name'];
+  readonly updates: readonly Uint8Array[];
+  readonly seqs: readonly number[];
   resolve(result: unknown): void;
   reject(error: Error): void;
 }
@@ -52,7 +51,8 @@ interface QueuedJob {
  * must not wait behind a compaction uses an instance of its own. The thread starts with the first job and ends when idle;
  * it never keeps the process alive.
  *
- * Inputs are copied before a call returns, and stay the caller's. Besides what each job says, every one rejects with
+ * Inputs stay the caller's, and must not change until the promise settles: they are copied when their turn comes (fifty joins
+ * of one large document would otherwise queue fifty copies). Besides what each job says, every one rejects with
  * WorkerJobError (`compact`: with CompactionError COMPACTION_WORKER_LOST and that as cause) if the job takes too long, if its
  * thread dies, or if this is closed. That ends the one job; the next has a fresh thread.
  */
@@ -62,8 +62,8 @@ export class YjsWorker {
   readonly #queue: QueuedJob[] = [];
   #running: QueuedJob | null = null;
   #thread: Worker | null = null;
-  /** Stops the timer that is set: the deadline of the running job, or the end of being idle. */
-  #stopTimer: () => void = () => {};
+  /** The deadline of the running job, or the end of being idle. */
+  #timer: Timer | null = null;
   #closing: Promise<void> | null = null;
 
   constructor(limits: YjsWorkerLimits = defaultYjsWorkerLimits, deps: YjsWorkerDeps = systemYjsWorkerDeps) {
@@ -73,10 +73,10 @@ export class YjsWorker {
 
   /** Folds. See `Compact`. */
   readonly compact: Compact = async ({ snapshot, entries }) => {
-    const updates = packBytes([...snapshot, ...entries.map((entry) => entry.update)]);
+    const updates = [...snapshot, ...entries.map((entry) => entry.update)];
+    const seqs = entries.map((entry) => entry.seq);
     try {
-      const job: YjsJob = { name: 'compact', updates, seqs: entries.map((entry) => entry.seq) };
-      return (await this.#run(job)) as CompactionOutput;
+      return (await this.#run('compact', updates, seqs)) as CompactionOutput;
     } catch (error) {
       if (error instanceof CompactionError) throw error;
       throw new CompactionError('COMPACTION_WORKER_LOST', 'The worker thread gave no result', { cause: error });
@@ -85,17 +85,17 @@ export class YjsWorker {
 
   /** What an update says about itself, within the default limits. Rejects with MalformedUpdateError. */
   scan(update: Uint8Array): Promise<UpdateFacts> {
-    return this.#run({ name: 'scan', updates: packBytes([update]) }) as Promise<UpdateFacts>;
+    return this.#run('scan', [update]) as Promise<UpdateFacts>;
   }
 
   /** What of an update somebody with this state vector lacks, with the whole delete set. */
   diff(update: Uint8Array, stateVector: Uint8Array): Promise<Uint8Array> {
-    return this.#run({ name: 'diff', updates: packBytes([update, stateVector]) }) as Promise<Uint8Array>;
+    return this.#run('diff', [update, stateVector]) as Promise<Uint8Array>;
   }
 
   /** One update that says what all of them say. */
   merge(updates: readonly Uint8Array[]): Promise<Uint8Array> {
-    return this.#run({ name: 'merge', updates: packBytes(updates) }) as Promise<Uint8Array>;
+    return this.#run('merge', updates) as Promise<Uint8Array>;
   }
 
   /** Rejects what runs and what is queued, with WORKER_CLOSED. Resolves when the thread has ended. Twice is fine. */
@@ -105,7 +105,7 @@ export class YjsWorker {
   }
 
   async #close(): Promise<void> {
-    this.#stopTimer();
+    this.#timer?.cancel();
     const thread = this.#thread;
     this.#thread = null;
     const jobs = this.#running ? [this.#running, ...this.#queue] : this.#queue;
@@ -114,29 +114,34 @@ export class YjsWorker {
     await thread?.terminate();
   }
 
-  #run(job: YjsJob): Promise<unknown> {
+  #run(name: YjsJob['name'], updates: readonly Uint8Array[], seqs: readonly number[] = []): Promise<unknown> {
     if (this.#closing) return Promise.reject(closedError());
     return new Promise((resolve, reject) => {
-      this.#queue.push({ job, resolve, reject });
+      this.#queue.push({ name, updates, seqs, resolve, reject });
       if (!this.#running) this.#next();
     });
   }
 
   #next(): void {
-    this.#stopTimer();
+    const { idleTimeoutMs, jobTimeoutMs } = this.#limits;
     const next = this.#queue.shift() ?? null;
     this.#running = next;
     if (!next) {
-      this.#stopTimer = this.#deps.startTimer(this.#limits.idleTimeoutMs, () => this.#dropThread());
+      this.#setTimer(idleTimeoutMs, () => this.#dropThread());
       return;
     }
-    const { jobTimeoutMs } = this.#limits;
-    this.#stopTimer = this.#deps.startTimer(jobTimeoutMs, () => {
+    this.#setTimer(jobTimeoutMs, () => {
       this.#lose(new WorkerJobError('WORKER_TIMEOUT', `The job took longer than ${jobTimeoutMs} ms`));
     });
     this.#thread ??= this.#start();
-    const { bytes, lengths } = next.job.updates;
-    this.#thread.postMessage(next.job, [bytes.buffer, lengths.buffer]);
+    const job: YjsJob = { name: next.name, updates: packBytes(next.updates), seqs: next.seqs };
+    this.#thread.postMessage(job, [job.updates.bytes.buffer, job.updates.lengths.buffer]);
+  }
+
+  #setTimer(delayMs: number, callback: () => void): void {
+    this.#timer?.cancel();
+    this.#timer = this.#deps.clock.after(delayMs, callback);
+    this.#timer.unref();
   }
 
   #start(): Worker {
