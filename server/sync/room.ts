@@ -1,15 +1,16 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { CorruptDocumentError } from '../../persistence/errors.ts';
+import { CorruptDocumentError, MalformedUpdateError } from '../../persistence/errors.ts';
 import type {
   DocumentLog,
   Entry,
   LogFollower,
   PinnedSnapshot,
+  StoredDocument,
   Snapshot,
   UpdateLog,
 } from '../../persistence/log/update-log.ts';
 import { mergeInLevels, trimDeletes } from '../../persistence/update/merge.ts';
-import { scanUpdate, type UpdateFacts } from '../../persistence/update/scan.ts';
+import { noScanLimits, scanUpdate, type UpdateFacts } from '../../persistence/update/scan.ts';
 import { RefusedError } from '../errors.ts';
 import { Broadcast } from './broadcast.ts';
 import type { Codec } from './codec.ts';
@@ -25,6 +26,8 @@ import type { Tickable, Ticker } from './ticker.ts';
 
 /** Edits of one document that wait for missing ones, in bytes. Honest gaps close within a round trip and hold a few KB. */
 const MAX_WAITING_BYTES = 1024 * 1024;
+/** What a struct that waits may take in memory, beside its bytes (WaitingRuns). */
+const WAITING_STRUCT_BYTES = 128;
 
 export interface RoomDeps {
   readonly log: UpdateLog;
@@ -80,13 +83,18 @@ export class Room implements LogFollower, Tickable {
   /** Resolves when the document is loaded whole; rejects with what `UpdateLog.open` rejects with. */
   static async load(docId: string, deps: RoomDeps): Promise<Room> {
     const room = new Room(docId, deps);
-    await room.#load();
-    return room;
+    room.#log = await deps.log.open(docId, room);
+    try {
+      await room.#load(room.#log.stored);
+      return room;
+    } catch (error) {
+      await room.close();
+      if (!(error instanceof MalformedUpdateError)) throw error;
+      throw new CorruptDocumentError(docId, 'A stored update cannot be read', { cause: error });
+    }
   }
 
-  async #load(): Promise<void> {
-    const log = await this.#deps.log.open(this.docId, this);
-    const { snapshot, tail } = log.stored;
+  async #load({ snapshot, tail }: StoredDocument): Promise<void> {
     if (snapshot !== null) {
       this.#accepted = Knowledge.from(snapshot.stateVector, snapshot.deleteSet);
       this.#durable = Knowledge.from(snapshot.stateVector, snapshot.deleteSet);
@@ -106,11 +114,11 @@ export class Room implements LogFollower, Tickable {
       await nextTurn();
     }
     this.#acceptedSeq = this.#durableSeq;
-    this.#log = log;
   }
 
   async #learn(update: Uint8Array): Promise<void> {
-    const facts = update.length > OFFLOAD_BYTES ? await this.#deps.offload.scan(update) : scanUpdate(update);
+    const facts =
+      update.length > OFFLOAD_BYTES ? await this.#deps.offload.scan(update) : scanUpdate(update, noScanLimits);
     this.#accepted.add(facts, update);
     this.#durable.add(facts, update);
   }
@@ -195,7 +203,8 @@ export class Room implements LogFollower, Tickable {
         stats.updatesWithGap++;
         return 'gap';
       }
-      if (this.#accepted.waitingBytes + update.length > MAX_WAITING_BYTES) {
+      const bytes = update.length + facts.structCount * WAITING_STRUCT_BYTES;
+      if (this.#accepted.waitingBytes + bytes > MAX_WAITING_BYTES) {
         throw new RefusedError('malformed', 'too many edits that build on missing ones');
       }
       stats.gapsStored++;
@@ -216,11 +225,11 @@ export class Room implements LogFollower, Tickable {
   }
 
   committed(entries: readonly Entry[]): void {
-    for (const entry of entries) {
-      const facts = this.#inFlight[0]?.entry === entry ? this.#inFlight.shift()!.facts : scanUpdate(entry.update);
-      this.#durable.add(facts, entry.update);
-      this.#undelivered.push(entry.update);
-      this.#durableSeq = entry.seq;
+    try {
+      for (const entry of entries) this.#commit(entry);
+    } catch (error) {
+      this.#fail(error as Error, new RefusedError('internal'));
+      return;
     }
     this.#deps.ticker.schedule(this);
     if (this.#awaiting.size === 0) return;
@@ -229,8 +238,25 @@ export class Room implements LogFollower, Tickable {
     for (const peer of awaiting) peer.committed();
   }
 
+  #commit(entry: Entry): void {
+    const isOurs = this.#inFlight[0]?.entry === entry;
+    const facts = isOurs ? this.#inFlight.shift()!.facts : scanUpdate(entry.update, noScanLimits);
+    this.#durable.add(facts, entry.update);
+    this.#undelivered.push(entry.update);
+    this.#durableSeq = entry.seq;
+  }
+
   /** Sends what was gathered to everybody. */
   tick(): void {
+    try {
+      this.#deliver();
+    } catch (error) {
+      // Updates that passed the scan can be merged; should one not, it must not take other documents along.
+      this.#fail(error as Error, new RefusedError('internal'));
+    }
+  }
+
+  #deliver(): void {
     const update = this.#takeUndelivered();
     const presence = this.presence.takeDirty();
     if (update === null && presence === null) return;
@@ -299,7 +325,7 @@ export class Room implements LogFollower, Tickable {
     this.#fail(error, new RefusedError('storage-unavailable'));
   }
 
-  #fail(error: Error | CorruptDocumentError, refusal: RefusedError): void {
+  #fail(error: Error, refusal: RefusedError): void {
     this.#hasFailed = true;
     this.#inFlight = [];
     this.end(refusal);
