@@ -118,6 +118,9 @@ export class Compactor {
       if (task === 'fold') await this.#fold(keys);
       this.#queue.delete(docId);
       if (this.#deps.leftovers.has(docId)) await this.#guard(() => this.#deps.leftovers.sweep(keys));
+      // What was appended meanwhile may be worth folding already, and nothing more may follow.
+      const document = this.#deps.openDocument(docId);
+      if (document !== null) this.grown(document);
     }
     this.#running = false;
   }

@@ -86,6 +86,24 @@ suite('A document on disk', () => {
     }
   });
 
+  test('is not served empty when its snapshot was everything, and the head is missing', async (t) => {
+    const folder = tempFolder(t);
+    for (const docId of ['victim', 'other']) await append(folder, docId, 2, 10);
+    await append(folder, 'other', 1, Number.MAX_SAFE_INTEGER);
+    await inDatabase(folder, (database) => database.del(keys.head));
+    await refused(folder);
+  });
+
+  test('is not served as it was when its head is an older one', async (t) => {
+    const folder = tempFolder(t);
+    for (const docId of ['victim', 'other']) await append(folder, docId, 2, 10);
+    const older = await inDatabase(folder, (database) => database.get(keys.head));
+    for (const docId of ['victim', 'other']) await append(folder, docId, 2, 10);
+    await append(folder, 'other', 1, Number.MAX_SAFE_INTEGER);
+    await inDatabase(folder, (database) => database.put(keys.head, older ?? assert.fail('There is no head')));
+    await refused(folder);
+  });
+
   test('is not served empty when all that is left is its meta record', async (t) => {
     const folder = tempFolder(t);
     await append(folder, 'victim', 1, Number.MAX_SAFE_INTEGER);
@@ -110,8 +128,9 @@ async function append(folder: string, docId: string, count: number, minTailBytes
   const log = await LevelLog.open(optionsFor(folder, minTailBytes), { compact: fake.compact });
   const follower = new RecordingFollower();
   const document = await log.open(docId, follower);
-  for (let i = 1; i <= count; i += 1) document.append(new Uint8Array(5).fill(i), 'me');
-  if (minTailBytes <= count * 5) await follower.compactedTo(count);
+  let last = 0;
+  for (let i = 1; i <= count; i += 1) last = document.append(new Uint8Array(5).fill(i), 'me').seq;
+  if (minTailBytes <= count * 5) await follower.compactedTo(last);
   await document.close();
   await log.close();
 }

@@ -252,7 +252,7 @@ export function updateLogContract(name: string, worldOf: (t: TestContext) => Log
       const { document, follower } = await bench.document('a');
       document.append(bytes(10, 1), 'me');
       await bench.fake.called(1);
-      document.append(bytes(2, 2), 'me');
+      document.append(bytes(8, 2), 'me');
       await follower.durable(2);
       bench.fake.release();
       await follower.compactedTo(1);
@@ -263,6 +263,20 @@ export function updateLogContract(name: string, worldOf: (t: TestContext) => Log
         [2],
       );
       assert.deepEqual(await contentOf(again.pin()), [...bytes(10, 1)]);
+    });
+
+    test('what is left of a tail after a compaction counts towards the next', async (t) => {
+      const bench = await setUp(t, eager);
+      bench.fake.hold();
+      const { document, follower } = await bench.document('a');
+      document.append(bytes(10, 1), 'me');
+      await bench.fake.called(1);
+      document.append(bytes(8, 2), 'me');
+      await follower.durable(2);
+      bench.fake.release();
+      await follower.compactedTo(1);
+      document.append(bytes(2, 3), 'me');
+      await follower.compactedTo(3);
     });
 
     test('a document can be closed, opened again and appended to while it is being compacted', async (t) => {

@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import type { CompactionReport } from '../../../persistence/log/log-observer.ts';
+import { MemoryLog } from '../../../persistence/log/memory-log.ts';
+import { MemoryStore } from '../../../persistence/log/memory-store.ts';
+import { FakeCompact } from '../../support/fake-compact.ts';
+import { FaultStore } from '../../support/fault-store.ts';
+import { RecordingFollower } from '../../support/recording-follower.ts';
+import { Signal } from '../../support/signal.ts';
+
+const eager = { minTailBytes: 10, tailToSnapshotRatio: 1 };
+
+suite('Compactor', () => {
+  test('does not replace a head under a document that is being opened', async (t) => {
+    const store = new HeldReads();
+    const faults = new FaultStore();
+    const fake = new FakeCompact();
+    const log = new MemoryLog({ compaction: eager }, { compact: fake.compact, store: faults.wrap(store) });
+    t.after(() => log.close());
+    fake.hold();
+    const first = await log.open('a', new RecordingFollower());
+    first.append(new Uint8Array(10).fill(1), 'me');
+    await fake.called(1);
+    await first.close();
+
+    store.hold();
+    const follower = new RecordingFollower();
+    const opening = log.open('a', follower);
+    await store.held();
+    fake.release();
+    // The entry, the mark, the piece; were the head to follow, it would be there after these turns, and the entry gone.
+    await faults.finished(3);
+    for (let i = 0; i < 50; i += 1) await turn();
+    store.release();
+    const document = await opening;
+    assert.equal(document.stored.tail.length, 1);
+    await follower.compactedTo(1);
+    assert.equal((await document.pin()?.read(0))?.length, 10);
+  });
+
+  test('folds one document at a time, each once however often its tail has grown meanwhile', async (t) => {
+    const reports: CompactionReport[] = [];
+    const fake = new FakeCompact();
+    const log = new MemoryLog(
+      { compaction: eager },
+      { compact: fake.compact, observer: { compacted: (report) => reports.push(report) } },
+    );
+    t.after(() => log.close());
+    fake.hold();
+    const followers = ['a', 'b', 'c'].map(() => new RecordingFollower());
+    for (const [i, docId] of ['a', 'b', 'c'].entries()) {
+      const follower = followers[i] as RecordingFollower;
+      const document = await log.open(docId, follower);
+      for (let seq = 1; seq <= 3; seq += 1) {
+        document.append(new Uint8Array(10), 'me');
+        await follower.durable(seq);
+      }
+    }
+    assert.equal(fake.inputs.length, 1);
+    fake.release();
+    await Promise.all(followers.map((follower) => follower.compactedTo(3)));
+    assert.deepEqual(
+      reports.map(({ docId, seq, tailBytes, snapshotBytes }) => ({ docId, seq, tailBytes, snapshotBytes })).slice(-2),
+      ['b', 'c'].map((docId) => ({ docId, seq: 3, tailBytes: 30, snapshotBytes: 30 })),
+    );
+  });
+
+  test('leaves a small tail alone when a document is closed', async (t) => {
+    const fake = new FakeCompact();
+    const log = new MemoryLog({ compaction: eager }, { compact: fake.compact });
+    t.after(() => log.close());
+    const small = await log.open('small', new RecordingFollower());
+    small.append(new Uint8Array(2), 'me');
+    await small.close();
+    const worthIt = await log.open('worth it', new RecordingFollower());
+    worthIt.append(new Uint8Array(3), 'me');
+    await worthIt.close();
+    await fake.called(1);
+    assert.deepEqual(
+      fake.inputs.map(({ entries }) => entries[0]?.update.length),
+      [3],
+    );
+  });
+});
+
+/** A store whose reads of single records come back late. */
+class HeldReads extends MemoryStore {
+  readonly #changed = new Signal();
+  #waiting: (() => void)[] | null = null;
+
+  hold(): void {
+    this.#waiting = [];
+  }
+
+  /** Resolves when a read waits. */
+  held(): Promise<void> {
+    return this.#changed.until(() => (this.#waiting?.length ?? 0) > 0);
+  }
+
+  release(): void {
+    const waiting = this.#waiting ?? [];
+    this.#waiting = null;
+    for (const go of waiting) go();
+  }
+
+  override async getMany(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]> {
+    const values = await super.getMany(keys);
+    // Only the first: whoever else reads meanwhile is not held up.
+    if (this.#waiting?.length === 0) {
+      await new Promise<void>((go) => {
+        this.#waiting?.push(go);
+        this.#changed.notify();
+      });
+    }
+    return values;
+  }
+}
