@@ -30,10 +30,17 @@ export function showPeople(awareness: Awareness): void {
     byId('people', HTMLElement).hidePopover();
   });
 
+  let shown = '';
   const render = (): void => {
     const people = [...awareness.getStates()]
+      // Programs need not say who they are.
+      .filter(([, state]) => state['user'])
       .map(([client, state]) => ({ ...asPerson(state['user']), isMe: client === awareness.clientID }))
       .sort((a, b) => Number(b.isMe) - Number(a.isMe) || a.name.localeCompare(b.name));
+    // Most changes are carets that move; and a button that changes under a finger loses its click.
+    const key = JSON.stringify(people);
+    if (key === shown) return;
+    shown = key;
     badges.replaceChildren(
       ...people.slice(0, shownBadges).map(badge),
       ...(people.length > shownBadges

@@ -17,6 +17,7 @@ export function showProof(connection: Connection): void {
   const render = (): void => {
     if (panel.hidden) return;
     const tabs = [...awareness.getStates()]
+      .filter(([, state]) => state['user'])
       .map(([client, state]) => ({
         client,
         name: asPerson(state['user']).name,
@@ -64,15 +65,13 @@ export function showProof(connection: Connection): void {
   publishProof(connection);
 
   const mad = byId('type-like-mad', HTMLButtonElement);
-  let stop: (() => void) | null = null;
+  let next: (() => void) | null = null;
   mad.addEventListener('click', () => {
-    if (stop) return stop();
-    mad.ariaPressed = 'true';
-    mad.textContent = 'Stop the writers';
-    stop = typeLikeMad(connection.provider, () => {
-      stop = null;
-      mad.ariaPressed = 'false';
-      mad.textContent = 'Type like mad';
+    if (next) return next();
+    next = typeLikeMad(connection.provider, (phase) => {
+      mad.textContent = { typing: 'Stop the writers', done: 'Send the writers away', gone: 'Type like mad' }[phase];
+      mad.ariaPressed = String(phase === 'typing');
+      if (phase === 'gone') next = null;
     });
   });
 }

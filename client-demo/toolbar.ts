@@ -21,10 +21,12 @@ const groups: readonly (readonly Tool[])[] = [
     mark('Bold', 'bold', 'Mod-B', 'B', (editor) => editor.chain().focus().toggleBold().run()),
     mark('Italic', 'italic', 'Mod-I', 'I', (editor) => editor.chain().focus().toggleItalic().run()),
     mark('Code', 'code', 'Mod-E', '</>', (editor) => editor.chain().focus().toggleCode().run()),
-    mark('Link', 'link', 'Mod-K', '🔗︎', editLink),
+    mark('Link', 'link', 'Mod-K', 'Link', editLink),
   ],
   [
-    mark('Bullet list', 'bulletList', 'Mod-Shift-8', '•–', (editor) => editor.chain().focus().toggleBulletList().run()),
+    mark('Bullet list', 'bulletList', 'Mod-Shift-8', '• –', (editor) =>
+      editor.chain().focus().toggleBulletList().run(),
+    ),
     mark('Numbered list', 'orderedList', 'Mod-Shift-7', '1.', (editor) =>
       editor.chain().focus().toggleOrderedList().run(),
     ),

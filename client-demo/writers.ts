@@ -1,100 +1,123 @@
 import { WebsocketProvider } from 'y-websocket';
 import { createRelativePositionFromTypeIndex, Doc, XmlElement, XmlText } from 'yjs';
 import { trackSaved } from './lib/client.ts';
-import { colors } from './person.ts';
+import { colors, type Person } from './person.ts';
 import { publishProof } from './proof.ts';
 import traceAddress from './trace.json?url';
 
 /** Where, how many characters are deleted there, and what is typed instead. */
 type Keystroke = readonly [index: number, deleted: number, typed: string];
 
-const names = ['Quill', 'Nib', 'Pen', 'Ink'];
+/** They type; all that they typed is saved; they have left. */
+export type Phase = 'typing' | 'done' | 'gone';
+
+const writers: readonly Person[] = [
+  { name: 'Quill', color: colors[1] },
+  { name: 'Nib', color: colors[3] },
+  { name: 'Pen', color: colors[5] },
+  { name: 'Ink', color: colors[7] },
+];
 const tickMs = 50;
 const keystrokesPerTick = 2;
 /** Each writer loses its connection about every eight seconds, for one or two. */
 const lossPerTick = 0.006;
 const lossMs = 1500;
-/** They stay a while when they have finished, so that their hashes can be compared. */
+/** They stay a while, so that their hashes can be compared. */
 const stayMs = 10_000;
+
+interface Signals {
+  readonly enough: AbortSignal;
+  readonly leave: AbortSignal;
+}
 
 /**
  * Lets headless writers type into the document of `provider`, each with a document and a connection of its own: to the
- * server they are people. Returns a function that sends them away; `ended` is called once when they have gone.
+ * server they are people. They leave a while after they are done. Returns a function that calls the next phase early.
  */
-export function typeLikeMad(provider: WebsocketProvider, ended: () => void): () => void {
-  const gone = new AbortController();
-  const stop = (): void => gone.abort();
-  gone.signal.addEventListener('abort', ended);
-  void fetch(traceAddress)
-    .then((response) => response.json() as Promise<readonly (readonly Keystroke[])[]>)
+export function typeLikeMad(provider: WebsocketProvider, onPhase: (phase: Phase) => void): () => void {
+  const enough = new AbortController();
+  const leave = new AbortController();
+  const gone = (): void => leave.abort();
+  const done = (): void => {
+    if (leave.signal.aborted) return;
+    onPhase('done');
+    window.setTimeout(gone, stayMs);
+  };
+  leave.signal.addEventListener('abort', () => onPhase('gone'));
+  onPhase('typing');
+  void load()
     .then((traces) =>
       Promise.all(
-        traces.map((trace, i) =>
-          write(provider, names[i % names.length]!, colors[(2 * i + 1) % colors.length]!, trace, gone.signal),
-        ),
+        writers.map((person, i) => write(provider, person, traces[i]!, { enough: enough.signal, leave: leave.signal })),
       ),
     )
-    .then(() => setTimeout(stop, stayMs), stop);
-  return stop;
+    .then(done, gone);
+  return () => (enough.signal.aborted ? gone() : enough.abort());
 }
 
-/** One writer. Resolves when all is typed and saved, or when it was sent away. */
-async function write(
+async function load(): Promise<readonly (readonly Keystroke[])[]> {
+  const response = await fetch(traceAddress);
+  return response.json() as Promise<readonly (readonly Keystroke[])[]>;
+}
+
+/** One writer. Resolves when all is typed, or enough is, and that is saved. */
+function write(
   { serverUrl, roomname }: WebsocketProvider,
-  name: string,
-  color: string,
+  person: Person,
   trace: readonly Keystroke[],
-  gone: AbortSignal,
+  { enough, leave }: Signals,
 ): Promise<void> {
-  if (gone.aborted) return;
   const doc = new Doc();
   // Without BroadcastChannel: all of it goes through the server.
   const provider = new WebsocketProvider(serverUrl, roomname, doc, { disableBc: true });
   const saved = trackSaved(provider);
-  provider.awareness.setLocalStateField('user', { name, color });
+  provider.awareness.setLocalStateField('user', person);
   publishProof({ doc, provider, saved });
 
-  const finished = Promise.withResolvers<void>();
   const text = new XmlText();
   let typed = 0;
   let timer: number | undefined;
 
-  const tick = (): void => {
-    for (let i = 0; i < keystrokesPerTick && typed < trace.length; i++) {
-      const [index, deleted, insert] = trace[typed++]!;
-      doc.transact(() => {
-        text.delete(index, deleted);
-        text.insert(index, insert);
-      });
-      if (i > 0) continue;
-      const position = createRelativePositionFromTypeIndex(text, index + insert.length);
-      provider.awareness.setLocalStateField('cursor', { anchor: position, head: position });
-    }
-    if (typed === trace.length) {
-      window.clearInterval(timer);
-      provider.awareness.setLocalStateField('cursor', null);
-      provider.connect();
-    } else if (Math.random() < lossPerTick) {
-      provider.disconnect();
-      window.setTimeout(() => gone.aborted || provider.connect(), lossMs * (0.5 + Math.random()));
-    }
+  const type = (): void => {
+    const [index, deleted, insert] = trace[typed++]!;
+    doc.transact(() => {
+      text.delete(index, deleted);
+      text.insert(index, insert);
+    });
+    const caret = createRelativePositionFromTypeIndex(text, index + insert.length);
+    provider.awareness.setLocalStateField('cursor', { anchor: caret, head: caret });
+  };
+  const loseConnection = (): void => {
+    provider.disconnect();
+    window.setTimeout(() => leave.aborted || provider.connect(), lossMs * (0.5 + Math.random()));
   };
 
   provider.once('sync', () => {
     const paragraph = new XmlElement('paragraph');
     paragraph.insert(0, [text]);
     doc.getXmlFragment('default').push([paragraph]);
-    timer = window.setInterval(tick, tickMs);
   });
-  saved.subscribe((state) => {
-    if (state.saved && typed === trace.length) finished.resolve();
-  });
-  gone.addEventListener('abort', () => {
+  leave.addEventListener('abort', () => {
     window.clearInterval(timer);
     saved.stop();
     provider.destroy();
     doc.destroy();
-    finished.resolve();
   });
-  return finished.promise;
+
+  return new Promise((resolve) => {
+    const tick = (): void => {
+      if (!text.parent) return;
+      if (!enough.aborted && typed < trace.length) {
+        for (let i = 0; i < keystrokesPerTick && typed < trace.length; i++) type();
+        if (Math.random() < lossPerTick) loseConnection();
+        return;
+      }
+      window.clearInterval(timer);
+      provider.awareness.setLocalStateField('cursor', null);
+      provider.connect();
+      if (saved.state.saved) return resolve();
+      saved.subscribe((state) => state.saved && resolve());
+    };
+    timer = window.setInterval(tick, tickMs);
+  });
 }

@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { fileURLToPath } from 'node:url';
+import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { build } from 'vite';
+import type { Rollup } from 'vite';
+
+const entry = '\0entry';
+
+/** Minified and gzipped, as it adds to a page that imports this. */
+async function addedBytes(imported: string): Promise<number> {
+  const output = await build({
+    configFile: false,
+    logLevel: 'silent',
+    root: fileURLToPath(new URL('.', import.meta.url)),
+    plugins: [
+      {
+        name: 'entry',
+        resolveId: (id) => (id === entry ? id : null),
+        load: (id) => (id === entry ? `import * as client from 'quire/client'; export default [${imported}];` : null),
+      },
+    ],
+    build: { write: false, minify: true, rollupOptions: { input: entry, preserveEntrySignatures: 'strict' } },
+  });
+  const [{ output: chunks }] = [output].flat() as [Rollup.RollupOutput];
+  return gzipSync(chunks[0].code).length;
+}
+
+test('quire/client is less than 2 KB minified and gzipped, and what is not used of it falls away', async () => {
+  const [all, refused] = [
+    await addedBytes('client.trackSaved, client.onRefused'),
+    await addedBytes('client.onRefused'),
+  ];
+  assert.ok(all < 2048, `${all} bytes`);
+  assert.ok(refused < 300, `${refused} bytes for onRefused alone`);
+});

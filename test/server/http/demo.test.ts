@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Hono } from 'hono';
+import { loadDemo, serveDemo } from '../../../server/http/demo.ts';
+import { tempFolder } from '../../support/temp-folder.ts';
+
+async function demoApp(): Promise<{ app: Hono; paths: string[] }> {
+  const demo = await loadDemo();
+  assert.ok(demo, 'npm run build makes the page');
+  const app = new Hono();
+  serveDemo(app, demo);
+  return { app, paths: [...demo.keys()] };
+}
+
+test('the page comes with a strict Content-Security-Policy and is asked for anew each time; its assets never are', async () => {
+  const { app, paths } = await demoApp();
+  const page = await app.request('/');
+  assert.equal(page.status, 200);
+  assert.match(page.headers.get('Content-Type')!, /^text\/html/);
+  assert.equal(page.headers.get('Cache-Control'), 'no-cache');
+  const policy = page.headers.get('Content-Security-Policy')!;
+  assert.match(policy, /default-src 'none'/);
+  assert.doesNotMatch(policy, /unsafe|\*/);
+
+  const html = await page.text();
+  const assets = paths.filter((path) => path.startsWith('/assets/'));
+  assert.ok(assets.some((path) => html.includes(`.${path}`)));
+  for (const path of assets) {
+    const asset = await app.request(path);
+    assert.match(asset.headers.get('Cache-Control')!, /immutable/);
+    assert.doesNotMatch(asset.headers.get('Content-Type')!, /octet-stream/, path);
+  }
+});
+
+test('a page that has not changed is answered with 304', async () => {
+  const { app } = await demoApp();
+  const etag = (await app.request('/')).headers.get('ETag')!;
+  const again = await app.request('/', { headers: { 'If-None-Match': etag } });
+  assert.equal(again.status, 304);
+  assert.equal(await again.text(), '');
+});
+
+test('everything that the page needs is less than 300 KB gzipped', async () => {
+  const { app, paths } = await demoApp();
+  let bytes = 0;
+  for (const path of paths.filter((path) => path !== '/index.html')) {
+    const answer = await app.request(path, { headers: { 'Accept-Encoding': 'gzip, br' } });
+    assert.equal(answer.headers.get('Content-Encoding'), 'gzip');
+    bytes += (await answer.arrayBuffer()).byteLength;
+  }
+  assert.ok(bytes < 300_000, `${bytes} bytes`);
+});
+
+test('without a built page there is none, and the server starts all the same', async (t) => {
+  assert.equal(await loadDemo(tempFolder(t)), null);
+});

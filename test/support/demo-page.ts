@@ -1,0 +1,107 @@
+import type { BrowserContext, Page } from 'playwright-core';
+
+export type StatusState = 'connecting' | 'offline' | 'syncing' | 'saving' | 'saved' | 'refused';
+
+export interface DemoPageOptions {
+  /** `?view`, for instance. */
+  readonly query?: string;
+  /** Called before the page is loaded: to stand between it and the server. */
+  readonly prepare?: (page: Page) => Promise<unknown>;
+  /** What the status line comes to say; `saved` unless told. */
+  readonly until?: StatusState;
+}
+
+/** What Chromium itself prints when a server is away. */
+const expectedErrors = /ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_INTERNET_DISCONNECTED|WebSocket connection to/;
+
+/** The demo editor in a browser, as a person uses it. */
+export class DemoPage {
+  readonly page: Page;
+  /** Errors on the console and violations of the Content-Security-Policy. */
+  readonly problems: string[] = [];
+
+  /** Resolves when the status line says what is expected. `address` is that of the server, without a path. */
+  static async open(
+    context: BrowserContext,
+    address: string,
+    docName: string,
+    { query = '', prepare, until = 'saved' }: DemoPageOptions = {},
+  ): Promise<DemoPage> {
+    const demo = new DemoPage(await context.newPage());
+    await demo.page.addInitScript(recordStates);
+    await prepare?.(demo.page);
+    await demo.page.goto(`${address}/${query}#${encodeURIComponent(docName)}`);
+    await demo.status(until);
+    return demo;
+  }
+
+  private constructor(page: Page) {
+    this.page = page;
+    page.on('console', (message) => {
+      if (message.type() === 'error' && !expectedErrors.test(message.text())) this.problems.push(message.text());
+    });
+    page.on('pageerror', (error) => this.problems.push(String(error)));
+  }
+
+  /** Resolves when the status line says so. */
+  async status(state: StatusState): Promise<void> {
+    await this.page.locator(`#status[data-state="${state}"]`).waitFor();
+  }
+
+  /** Every state that the line has shown since the last call, in order. */
+  states(): Promise<StatusState[]> {
+    return this.page.evaluate('states.splice(0)');
+  }
+
+  /** Puts the caret at the end of a paragraph, counted from 0. */
+  async caretAfter(paragraph: number): Promise<void> {
+    await this.page.locator('.ProseMirror > *').nth(paragraph).click();
+    await this.page.keyboard.press('End');
+  }
+
+  async type(text: string, delayMs = 0): Promise<void> {
+    await this.page.keyboard.type(text, { delay: delayMs });
+  }
+
+  /** Resolves when the document shows this text somewhere. */
+  async sees(text: string): Promise<void> {
+    await this.page.locator('.ProseMirror', { hasText: text }).waitFor();
+  }
+
+  /** The blocks of the document as they are shown, without the names at the carets. */
+  blocks(): Promise<string[]> {
+    return this.page.evaluate(`[...document.querySelectorAll('.ProseMirror > *')].map((block) => {
+      const copy = block.cloneNode(true);
+      for (const caret of copy.querySelectorAll('.caret')) caret.remove();
+      return copy.textContent.replaceAll('\\u2060', '');
+    })`);
+  }
+
+  /** Opens the proof panel and resolves when it says that so many tabs have the same document. */
+  async converged(tabs: number): Promise<void> {
+    const toggle = this.page.getByRole('button', { name: 'Proof' });
+    if ((await toggle.getAttribute('aria-expanded')) === 'false') await toggle.click();
+    const verdict = this.page.locator('#proof-verdict', { hasText: `✓ All ${tabs} tabs have the same document` });
+    try {
+      await verdict.waitFor();
+    } catch (cause) {
+      throw new Error(`The panel says:\n${await this.page.locator('#proof').innerText()}`, { cause });
+    }
+  }
+
+  /** The hashes in the panel, one for each tab. */
+  hashes(): Promise<string[]> {
+    return this.page.locator('#proof-rows code').allTextContents();
+  }
+}
+
+const recordStates = `
+  globalThis.states = [];
+  document.addEventListener('DOMContentLoaded', () => {
+    const line = document.getElementById('status');
+    states.push(line.dataset.state);
+    new MutationObserver(() => {
+      if (states.at(-1) !== line.dataset.state) states.push(line.dataset.state);
+    }).observe(line, { attributeFilter: ['data-state'] });
+  });
+`;
