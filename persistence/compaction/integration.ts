@@ -17,9 +17,6 @@ export interface Integrated {
  */
 const updatesPerTransaction = 1000;
 
-/** What waits is tried again as long as that helps, up to this often: more is only reached by hostile contradictions. */
-const maxRetries = 8;
-
 /** Applies `base` (few updates, large ones) and then `tail` (many, small ones) to an empty document, with garbage collection. */
 export function integrate(base: readonly Uint8Array[], tail: readonly Uint8Array[]): Integrated {
   const doc = new Y.Doc();
@@ -57,17 +54,10 @@ function apply(doc: Y.Doc, updates: readonly Uint8Array[]): Uint8Array[] {
 
 /** Applies again what waited, now that everything is there, and returns what waits still. */
 function retry(doc: Y.Doc, waiting: readonly Uint8Array[]): Uint8Array | null {
-  let left = mergeInLevels(waiting);
-  let integrated = Y.encodeStateVector(doc);
-  for (let round = 0; round < maxRetries; round++) {
-    // Structs that are known by now must go: they would hold up those behind them for what they miss.
-    left = Y.diffUpdate(left, integrated);
-    apply(doc, [left]);
-    const before = integrated;
-    integrated = Y.encodeStateVector(doc);
-    if (Buffer.compare(before, integrated) === 0) break;
-  }
-  return beyond(left, integrated);
+  // Structs that are known by now must go: they would hold up those behind them for what they miss.
+  const left = Y.diffUpdate(mergeInLevels(waiting), Y.encodeStateVector(doc));
+  apply(doc, [left]);
+  return beyond(left, Y.encodeStateVector(doc));
 }
 
 /** What of an update lies beyond a state vector, deletions as well; null if nothing does. */

@@ -1,0 +1,19 @@
+import * as Y from 'yjs';
+import { deleteSetUpdate } from '../../persistence/update/merge.ts';
+import { RangeSet } from '../../persistence/update/ranges.ts';
+
+/** Types nested `depth` deep, by one client, and the deletion of the outermost, which takes all of them along. */
+export function nestedTypes(client: number, depth: number): { created: Uint8Array; deleted: Uint8Array } {
+  const doc = new Y.Doc();
+  doc.clientID = client;
+  doc.transact(() => {
+    let parent = doc.getMap<unknown>('map');
+    for (let i = 0; i < depth; i++) {
+      const child = new Y.Map<unknown>();
+      parent.set('k', child);
+      parent = child;
+    }
+  });
+  const deleted = deleteSetUpdate(RangeSet.from([client, 0, 1]).encodeDeleteSet());
+  return { created: Y.encodeStateAsUpdate(doc), deleted };
+}
