@@ -58,6 +58,7 @@ export class Compactor {
   readonly #queue = new Map<string, 'fold' | 'sweep'>();
   /** How large the tail was when folding failed. Whatever is forgotten is tried again early. */
   readonly #failedTailBytes = new BoundedMap<string, number>(1000);
+  #folding: string | null = null;
   /** Until `start` has found what an earlier run has left behind, nothing is begun. */
   #running = true;
   #stopped = false;
@@ -83,13 +84,16 @@ export class Compactor {
 
   /** The tail of an open document has grown. */
   grown(document: CompactedDocument): void {
-    if (document.tailBytes >= this.#limitBytes(document)) this.#enqueue(document.docId, 'fold');
+    // While it is being folded its tail says nothing; it is looked at again afterwards.
+    if (document.docId === this.#folding) return;
+    if (document.tailBytes >= this.#limitBytes(document.docId, document.head)) this.#enqueue(document.docId, 'fold');
   }
 
   /** A document is closed. */
   closed(document: CompactedDocument): void {
     if (this.#failedTailBytes.get(document.docId) !== undefined) return;
-    if (document.tailBytes >= this.#limitBytes(document) * closedShare) this.#enqueue(document.docId, 'fold');
+    if (document.tailBytes >= this.#limitBytes(document.docId, document.head) * closedShare)
+      this.#enqueue(document.docId, 'fold');
   }
 
   /** Deletes what is no longer needed, if there is any. */
@@ -97,7 +101,7 @@ export class Compactor {
     if (this.#deps.leftovers.has(docId) && !this.#queue.has(docId)) this.#enqueue(docId, 'sweep');
   }
 
-  #limitBytes({ docId, head }: CompactedDocument): number {
+  #limitBytes(docId: string, head: Head | null): number {
     const { minTailBytes, tailToSnapshotRatio } = this.#policy;
     const snapshotBytes = head === null ? 0 : bytesOf(head);
     const afterFailure = 2 * (this.#failedTailBytes.get(docId) ?? 0);
@@ -115,8 +119,10 @@ export class Compactor {
     // A map that grows while it is read gives the new ones too.
     for (const [docId, task] of this.#queue) {
       const keys = new DocumentKeys(docId);
-      if (task === 'fold') await this.#fold(keys);
       this.#queue.delete(docId);
+      this.#folding = docId;
+      if (task === 'fold') await this.#fold(keys);
+      this.#folding = null;
       if (this.#deps.leftovers.has(docId)) await this.#guard(() => this.#deps.leftovers.sweep(keys));
       // What was appended meanwhile may be worth folding already, and nothing more may follow.
       const document = this.#deps.openDocument(docId);
@@ -144,6 +150,8 @@ export class Compactor {
       const meta = base.meta;
       tailBytes = base.tailBytes;
       if (meta === null || base.tail.length === 0) return;
+      // It may have been folded since it was asked for.
+      if (tailBytes < this.#limitBytes(docId, base.head) * closedShare) return;
       const output = await this.#deps.compact({ snapshot: await this.#readSnapshot(keys, base), entries: base.tail });
       // An unfinished snapshot of an earlier run may lie where the new one goes.
       if (this.#deps.leftovers.has(docId)) await this.#deps.leftovers.sweep(keys);

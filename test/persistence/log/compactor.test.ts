@@ -66,6 +66,28 @@ suite('Compactor', () => {
     );
   });
 
+  test('folds what a document was closed with while it was being folded', async (t) => {
+    const fake = new FakeCompact();
+    const reports: CompactionReport[] = [];
+    const log = new MemoryLog(
+      { compaction: eager },
+      { compact: fake.compact, observer: { compacted: (report) => reports.push(report) } },
+    );
+    t.after(() => log.close());
+    fake.hold();
+    const document = await log.open('a', new RecordingFollower());
+    document.append(new Uint8Array(10), 'me');
+    await fake.called(1);
+    document.append(new Uint8Array(10), 'me');
+    await document.close();
+    fake.release();
+    await fake.called(2);
+    assert.deepEqual(
+      reports.map(({ seq }) => seq),
+      [1],
+    );
+  });
+
   test('leaves a small tail alone when a document is closed', async (t) => {
     const fake = new FakeCompact();
     const log = new MemoryLog({ compaction: eager }, { compact: fake.compact });
