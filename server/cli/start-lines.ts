@@ -13,10 +13,13 @@ export interface Started {
 export function startLines({ config, addresses, authorityPath }: Started): string[] {
   const kept = config.ephemeral ? 'in memory only, gone at the end' : `in ${resolve(config.dataDir)}`;
   const lines = [`Quire is ready. Documents are kept ${kept}.`, ''];
-  for (const address of addresses) lines.push(`  ${urlOf(address, config)}`);
+  for (const address of addresses) {
+    const { page, sync } = urlsOf(address, config);
+    lines.push(`  Open ${page.padEnd(28)}  for editors ${sync}`);
+  }
   const secure = addresses.find((address) => address.secure);
   if (authorityPath !== null && secure !== undefined) {
-    const page = `https://${hostOf(secure.host, config)}:${secure.port}`;
+    const { page } = urlsOf(secure, config);
     lines.push(
       '',
       'The certificate is signed by an authority that was made for this machine alone. To trust it:',
@@ -27,8 +30,11 @@ export function startLines({ config, addresses, authorityPath }: Started): strin
   return [...lines, ''];
 }
 
-function urlOf({ secure, host, port }: Address, config: Config): string {
-  return `${secure ? 'wss' : 'ws'}://${secure ? hostOf(host, config) : bracketed(host)}:${port}/sync`;
+/** The demo page, and what editors connect to. */
+function urlsOf({ secure, host, port }: Address, config: Config): { page: string; sync: string } {
+  const authority = `${secure ? hostOf(host, config) : bracketed(host)}:${port}`;
+  const s = secure ? 's' : '';
+  return { page: `http${s}://${authority}`, sync: `ws${s}://${authority}/sync` };
 }
 
 /** A name that the development certificate holds; else what was asked for. */

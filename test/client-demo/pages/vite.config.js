@@ -1,0 +1,8 @@
+import { defineConfig } from 'vite';
+
+export default defineConfig({
+  root: import.meta.dirname,
+  build: { target: 'es2022', chunkSizeWarningLimit: 10_000 },
+  // One Yjs for all: two copies on a page do not know each other's types.
+  resolve: { dedupe: ['yjs', 'y-protocols', 'lib0'] },
+});
