@@ -29,9 +29,10 @@ export function statusOf(facts: Facts): Status {
   const { refusal, saved } = facts;
   if (refusal) return { state: 'refused', headline: `Refused: ${refusal.reason}.`, ...whatToDo(refusal.code) };
   if (!facts.connected && (facts.offlineByChoice || facts.lost)) {
-    const cause = facts.offlineByChoice ? 'Offline.' : 'Offline, trying to connect.';
-    if (saved.saved) return status('offline', cause, `All is saved. What you type now ${keeping(facts)}.`);
-    return status('offline', cause, `What you type ${keeping(facts)}.`);
+    const cause = facts.offlineByChoice ? 'Offline.' : 'Offline, retrying.';
+    if (!facts.keptHere) return status('offline', cause, 'Edits are only in this tab: keep it open.');
+    if (saved.saved) return status('offline', cause, 'All is saved, new edits are kept here.');
+    return status('offline', cause, 'Your edits are kept in this browser.');
   }
   if (!facts.connected) return status('connecting', 'Connecting…', '');
   if (!facts.synced) return status('syncing', 'Syncing…', '');
@@ -41,10 +42,6 @@ export function statusOf(facts: Facts): Status {
 
 function status(state: StatusState, headline: string, detail: string): Status {
   return { state, headline, detail, action: null };
-}
-
-function keeping({ keptHere }: Facts): string {
-  return keptHere ? 'is kept in this browser until the server is back' : 'is only in this tab: do not close it';
 }
 
 /** By close code: see docs/protocol.md. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { EventEmitter, once } from 'node:events';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import type { Page, WebSocketRoute } from 'playwright-core';
@@ -39,7 +40,7 @@ test('the status line in Chromium', async (t) => {
       await reader.sees('word5');
       await quire.process.kill();
       await writer.status('offline');
-      await writer.page.locator('#status', { hasText: 'is kept in this browser' }).waitFor();
+      await writer.page.locator('#status', { hasText: 'edits are kept in this browser' }).waitFor();
       const whileDown = await writer.states();
       assert.deepEqual(whileDown.slice(whileDown.lastIndexOf('offline')), ['offline'], String(whileDown));
       await quire.restart();
@@ -64,15 +65,13 @@ test('the status line in Chromium', async (t) => {
     await two.sees('start');
     for (const person of [one, two]) {
       await person.page.getByLabel('Go offline').check();
-      await person.page
-        .locator('#status', { hasText: 'All is saved. What you type now is kept in this browser' })
-        .waitFor();
+      await person.page.locator('#status', { hasText: 'All is saved, new edits are kept here' }).waitFor();
     }
     await one.caretAfter(0);
     await one.type(' and one');
     await two.caretAfter(0);
     await two.type('\nand two');
-    await one.page.locator('#status', { hasText: 'Offline. What you type is kept in this browser' }).waitFor();
+    await one.page.locator('#status', { hasText: 'Your edits are kept in this browser' }).waitFor();
     assert.ok(!(await stored(t, quire, 'offline')).includes('and one'));
 
     // A reload: the browser's own copy has what the server lacks.
@@ -112,6 +111,7 @@ test('the status line in Chromium', async (t) => {
 
   await t.test('"saved" waits for the server, not for the connection (I1)', async (t) => {
     const held: (() => void)[] = [];
+    const answers = new EventEmitter();
     let holding = false;
     const writer = await open(t, 'slow disk', {
       prepare: (page: Page) =>
@@ -119,16 +119,19 @@ test('the status line in Chromium', async (t) => {
           const server = socket.connectToServer();
           server.onMessage((message) => {
             const isProbe = typeof message !== 'string' && message[0] === 102;
-            if (holding && isProbe) held.push(() => socket.send(message));
-            else socket.send(message);
+            if (!holding || !isProbe) return socket.send(message);
+            held.push(() => socket.send(message));
+            answers.emit('held');
           });
         }),
     });
     holding = true;
+    const answered = once(answers, 'held');
     await writer.caretAfter(0);
     await writer.states();
     await writer.type('first');
     await writer.status('saving');
+    await answered;
     assert.deepEqual(await writer.states(), ['saving']);
     assert.equal(held.length, 1, 'one probe at a time');
     holding = false;
