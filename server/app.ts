@@ -18,9 +18,8 @@ import type { ConnectionHandler } from './sync/connection.ts';
 import type { StorageStats } from './storage-stats.ts';
 import type { Storage } from './storage.ts';
 import { Rooms } from './sync/rooms.ts';
-import type { SessionLimits } from './sync/session.ts';
 import { SyncStats } from './sync/stats.ts';
-import { acceptYWebsocket } from './sync/y-websocket.ts';
+import { YWebsocket } from './sync/y-websocket.ts';
 
 export interface AppDeps {
   readonly config: Config;
@@ -55,9 +54,9 @@ export class App {
   readonly #net = new NetStats();
   readonly #sync = new SyncStats();
   readonly #rooms: Rooms;
+  readonly #yWebsocket: YWebsocket;
   readonly #connections: Connections;
   readonly #upgrade: Upgrade;
-  readonly #limits: SessionLimits;
   readonly #listeners: Listener[] = [];
   #closing: Promise<void> | null = null;
 
@@ -77,12 +76,6 @@ export class App {
     const { config, logger, storage } = deps;
     const { handshakeTimeoutMs, maxConnections, maxMessageBytes } = config;
     this.#deps = deps;
-    this.#limits = {
-      // What a slow reader may be behind before it is better off with a fresh sync.
-      maxOutboxBytes: maxMessageBytes,
-      // One message, and what one read from the socket may bring along after it.
-      maxQueuedBytes: maxMessageBytes + 64 * 1024,
-    };
     this.#rooms = new Rooms({
       log: storage.log,
       offload: storage.offload,
@@ -90,6 +83,22 @@ export class App {
       idleRoomTimeoutMs: config.idleRoomTimeoutMs,
       roomFailed: (docId, err) => logger.error({ docId, err }, 'room ended'),
       now: Date.now,
+    });
+    this.#yWebsocket = new YWebsocket({
+      rooms: this.#rooms,
+      offload: storage.offload,
+      stats: this.#sync,
+      limits: {
+        // What a slow reader may be behind before it is better off with a fresh sync.
+        maxOutboxBytes: maxMessageBytes,
+        // One message, and what one read from the socket may bring along after it.
+        maxQueuedBytes: maxMessageBytes + 64 * 1024,
+      },
+      refused: (connection, docId, refusal) => {
+        const fields = { connectionId: connection.id, docId, error: refusal.code, reason: refusal.message };
+        if (refusal.code === 'internal') logger.error({ ...fields, err: refusal.cause }, 'session failed');
+        else logger.info(fields, 'session ended');
+      },
     });
     this.#connections = new Connections({ logger, stats: this.#net, handshakeTimeoutMs });
     this.#upgrade = new Upgrade({
@@ -140,20 +149,10 @@ export class App {
   }
 
   #accept(connection: WsConnection, { docName }: SyncRequest): ConnectionHandler {
-    const { logger, storage } = this.#deps;
-    return acceptYWebsocket(connection, {
-      rooms: this.#rooms,
-      offload: storage.offload,
-      stats: this.#sync,
-      limits: this.#limits,
+    return this.#yWebsocket.accept(connection, {
+      docId: docName,
       authorize: () =>
         Promise.resolve({ userId: '', name: null, docId: docName, access: 'write', untilMs: null } as const),
-      live: () => connection.established(),
-      refused: (refusal) => {
-        const fields = { connectionId: connection.id, docId: docName, error: refusal.code, reason: refusal.message };
-        if (refusal.code === 'internal') logger.error({ ...fields, err: refusal.cause }, 'session failed');
-        else logger.info(fields, 'session ended');
-      },
     });
   }
 

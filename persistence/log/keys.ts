@@ -34,29 +34,34 @@ export const probeKey = bare('probe');
 /** The marks of all documents. */
 export const allLeftovers: KeyRange = { gte: bare('leftovers'), lt: after('leftovers') };
 
-/** The keys of one document. Those without a number are built once. */
+/** The keys of one document. Built when they are asked for: most documents that are open are idle. */
 export class DocumentKeys {
   readonly docId: string;
-  readonly meta: Buffer;
-  readonly head: Buffer;
-  readonly leftovers: Buffer;
-  readonly #id: Buffer;
+  readonly #idBytes: number;
   /** Written over by every `entryScratch`, so that an edit costs no key. */
-  readonly #entry: Buffer;
+  #entry: Buffer | null = null;
 
   /** Throws RangeError for an id that is empty, longer than 65,535 bytes or not well-formed. */
   constructor(docId: string) {
     this.docId = docId;
-    this.#id = Buffer.from(docId);
-    if (this.#id.length === 0 || this.#id.length > 0xffff) {
-      throw new RangeError(`A document id has 1 to 65535 bytes, this one has ${this.#id.length}`);
+    this.#idBytes = Buffer.byteLength(docId);
+    if (this.#idBytes === 0 || this.#idBytes > 0xffff) {
+      throw new RangeError(`A document id has 1 to 65535 bytes, this one has ${this.#idBytes}`);
     }
     // Lone surrogates all become U+FFFD: two documents would share their keys.
-    if (this.#id.toString() !== docId) throw new RangeError('A document id must be well-formed Unicode');
-    this.meta = this.#key('meta', 0);
-    this.head = this.#key('head', 0);
-    this.leftovers = this.#key('leftovers', 0);
-    this.#entry = this.#key('entry', seqBytes);
+    if (!docId.isWellFormed()) throw new RangeError('A document id must be well-formed Unicode');
+  }
+
+  get meta(): Buffer {
+    return this.#key('meta', 0);
+  }
+
+  get head(): Buffer {
+    return this.#key('head', 0);
+  }
+
+  get leftovers(): Buffer {
+    return this.#key('leftovers', 0);
   }
 
   entry(seq: number): Buffer {
@@ -65,8 +70,9 @@ export class DocumentKeys {
 
   /** Valid until the next call. */
   entryScratch(seq: number): Buffer {
-    this.#entry.writeUIntBE(seq, this.#entry.length - seqBytes, seqBytes);
-    return this.#entry;
+    const key = (this.#entry ??= this.#key('entry', seqBytes));
+    key.writeUIntBE(seq, key.length - seqBytes, seqBytes);
+    return key;
   }
 
   setAside(seq: number): Buffer {
@@ -97,10 +103,10 @@ export class DocumentKeys {
   }
 
   #key(kind: Kind, numberBytes: number): Buffer {
-    const key = Buffer.alloc(idStart + this.#id.length + numberBytes);
+    const key = Buffer.alloc(idStart + this.#idBytes + numberBytes);
     key[0] = kinds[kind].charCodeAt(0);
-    key.writeUInt16BE(this.#id.length, 1);
-    key.set(this.#id, idStart);
+    key.writeUInt16BE(this.#idBytes, 1);
+    key.write(this.docId, idStart);
     return key;
   }
 }

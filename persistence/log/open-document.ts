@@ -26,10 +26,10 @@ export interface OpenDocumentDeps {
 /** One open document: numbers its entries, hands them to the commit, tells its follower. */
 export class OpenDocument implements DocumentLog, CommitTarget {
   readonly keys: DocumentKeys;
-  readonly stored: StoredDocument;
   inFlight: Entry[] = [];
   readonly #deps: OpenDocumentDeps;
   readonly #follower: LogFollower;
+  #stored: StoredDocument | null;
   #lastSeq: number;
   #durableSeq: number;
   #tailBytes: number;
@@ -50,7 +50,7 @@ export class OpenDocument implements DocumentLog, CommitTarget {
     this.#tailBytes = tailBytes;
     this.#head = head;
     this.#hasMeta = meta !== null;
-    this.stored = {
+    this.#stored = {
       generation: meta?.generation ?? 1,
       createdMs: meta?.createdMs ?? deps.clock.wallMs(),
       snapshot: head === null ? null : head.snapshot,
@@ -60,6 +60,15 @@ export class OpenDocument implements DocumentLog, CommitTarget {
 
   get docId(): string {
     return this.keys.docId;
+  }
+
+  get stored(): StoredDocument {
+    if (this.#stored === null) throw new Error('What was stored has been let go');
+    return this.#stored;
+  }
+
+  forgetStored(): void {
+    this.#stored = null;
   }
 
   /** Bytes of the durable updates after the snapshot. */

@@ -69,8 +69,10 @@ export interface PinnedSnapshot {
 /** One open document. */
 export interface DocumentLog {
   readonly docId: string;
-  /** As it was when opened. */
+  /** As it was when opened. Throws after `forgetStored`. */
   readonly stored: StoredDocument;
+  /** Whoever has read `stored` lets go of it: a long tail would stay in memory for as long as the document is open. */
+  forgetStored(): void;
   /**
    * Hands an update to the next commit and returns its entry at once; the same object comes back in
    * `LogFollower.committed` when it is durable. Throws LogError LOG_READ_ONLY, LOG_REOPENING or LOG_CLOSED.

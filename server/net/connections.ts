@@ -45,7 +45,7 @@ export class Connections implements WsConnectionOwner {
   }
 
   add(webSocket: OwnedWebSocket, socket: Socket): WsConnection {
-    const connection = new WsConnection(`c${++this.#made}`, webSocket, socket, this);
+    const connection = new WsConnection(++this.#made, webSocket, socket, this);
     connection.dueTick = this.#tick + this.#handshakeTicks;
     this.#all.add(connection);
     this.#pending.add(connection);

@@ -29,7 +29,10 @@ export class ListenError extends Error {
 export class Listener {
   readonly #server: Server;
   readonly #deps: ListenerDeps;
-  /** Everything that was accepted: the server itself does not know sockets that are still in the TLS handshake. */
+  /**
+   * Everything that was accepted and is no WebSocket yet (over TLS: those too, for it is the socket below that is here).
+   * The server itself does not know sockets that are still in the TLS handshake.
+   */
   readonly #sockets = new Set<Socket>();
 
   /** With `credentials` it speaks TLS. */
@@ -62,7 +65,11 @@ export class Listener {
       sockets.add(socket);
       socket.on('close', forget);
     });
-    this.#server.on('upgrade', deps.upgrade.handle);
+    this.#server.on('upgrade', (request, socket, head) => {
+      // From now on the upgrade has a deadline for it, and after that its connection.
+      if (sockets.delete(socket as Socket)) socket.off('close', forget);
+      deps.upgrade.handle(request, socket, head);
+    });
     this.#server.on('tlsClientError', () => deps.stats.tlsHandshakesFailed++);
   }
 

@@ -19,7 +19,7 @@ export interface SyncRequest {
   readonly docName: string;
   readonly params: URLSearchParams;
   readonly headers: IncomingHttpHeaders;
-  /** The other end of the socket, which may be a proxy. */
+  /** The other end of the socket, which may be a proxy. Asked for only when read: the socket would keep the answer. */
   readonly remoteAddress: string;
   /** Came over TLS that ends here. */
   readonly secure: boolean;
@@ -68,6 +68,8 @@ export class Upgrade {
       clientTracking: false,
       // 286 KB a connection instead of 46.
       perMessageDeflate: false,
+      // The connection does it, without a closure of its own.
+      autoPong: false,
       maxPayload: deps.limits.maxMessageBytes,
       closeTimeout: deps.limits.closeTimeoutMs,
       WebSocket: OwnedWebSocket,
@@ -88,7 +90,6 @@ export class Upgrade {
 
   /** The listener of `upgrade`. Never throws. */
   readonly handle = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    socket.on('error', destroy);
     let syncRequest: SyncRequest;
     try {
       syncRequest = this.#read(request);
@@ -112,12 +113,15 @@ export class Upgrade {
       docName: decodeDocumentName(path.slice(syncPath.length)),
       params: new URLSearchParams(question === -1 ? '' : target.slice(question)),
       headers: request.headers,
-      remoteAddress: request.socket.remoteAddress ?? '',
+      get remoteAddress() {
+        return request.socket.remoteAddress ?? '';
+      },
       secure: 'encrypted' in request.socket,
     };
   }
 
   async #check(request: IncomingMessage, socket: Duplex, head: Buffer, syncRequest: SyncRequest): Promise<void> {
+    socket.on('error', destroy);
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new RefusedError('not-live')), this.#deps.limits.handshakeTimeoutMs);
@@ -132,12 +136,12 @@ export class Upgrade {
     } finally {
       clearTimeout(timer);
     }
+    socket.removeListener('error', destroy);
     this.#upgrade(request, socket, head, syncRequest);
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, syncRequest: SyncRequest): void {
     this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-      socket.removeListener('error', destroy);
       // The sockets of an HTTP server are net.Socket or TLSSocket, which is one too.
       const connection = this.#deps.connections.add(webSocket, socket as Socket);
       try {
@@ -149,6 +153,7 @@ export class Upgrade {
   }
 
   #refuse(socket: Duplex, refusal: RefusedError, headers: readonly string[] = []): void {
+    socket.on('error', destroy);
     increment(this.#deps.stats.upgradesRefused, refusal.code);
     if (refusal.code === 'internal') this.#deps.logger.error({ err: refusal.cause }, 'upgrade check failed');
     else this.#deps.logger.info({ error: refusal.code, reason: refusal.message }, 'upgrade refused');

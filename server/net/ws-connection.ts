@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import { closeReason, fitReason, RefusedError, toRefusal } from '../errors.ts';
+import { DRAIN_BYTES } from '../sync/connection.ts';
 import type { CloseReason, Connection, ConnectionHandler } from '../sync/connection.ts';
 
 /** Whoever keeps all connections. */
@@ -23,11 +24,10 @@ export class OwnedWebSocket extends WebSocket {
   }
 }
 
-const connectionOf = Symbol('connection');
-type OwnedSocket = Socket & { [connectionOf]?: WsConnection };
-
 /** FIN and opcode 9, no mask, no payload. */
 const pingFrame = Uint8Array.of(0x89, 0x00);
+/** FIN and opcode 10; the length follows. */
+const PONG_FIN = 0x8a;
 
 /**
  * A `Connection` over a WebSocket of `ws`. Frames go straight to the socket below: `ws` writes there directly too as
@@ -36,7 +36,6 @@ const pingFrame = Uint8Array.of(0x89, 0x00);
  * Has no timer and no closure of its own: of thousands of connections most are idle.
  */
 export class WsConnection implements Connection {
-  readonly id: string;
   /** Pings in a row that nothing followed. Kept by the owner. */
   silentPings = 0;
   /** When the owner looks at it next, in its ticks. */
@@ -44,22 +43,27 @@ export class WsConnection implements Connection {
   readonly #webSocket: OwnedWebSocket;
   readonly #socket: Socket;
   readonly #owner: WsConnectionOwner;
+  readonly #number: number;
   #handler: ConnectionHandler | null = null;
+  #awaitsDrain = false;
 
-  /** `socket` is the one below `webSocket`. */
-  constructor(id: string, webSocket: OwnedWebSocket, socket: Socket, owner: WsConnectionOwner) {
-    this.id = id;
+  /** `socket` is the one below `webSocket`, which must not answer pings by itself. */
+  constructor(number: number, webSocket: OwnedWebSocket, socket: Socket, owner: WsConnectionOwner) {
+    this.#number = number;
     this.#webSocket = webSocket;
     this.#socket = socket;
     this.#owner = owner;
     webSocket.binaryType = 'nodebuffer';
     webSocket.connection = this;
     webSocket.on('message', onMessage);
+    webSocket.on('ping', onPing);
     webSocket.on('pong', onPong);
     webSocket.on('error', onError);
     webSocket.on('close', onClose);
-    (socket as OwnedSocket)[connectionOf] = this;
-    socket.on('drain', onDrain);
+  }
+
+  get id(): string {
+    return `c${this.#number}`;
   }
 
   /** From now on everything goes to `handler`. To be called in the turn in which the connection was made. */
@@ -77,7 +81,14 @@ export class WsConnection implements Connection {
   }
 
   write(frames: Uint8Array): void {
-    if (this.#webSocket.readyState === WebSocket.OPEN) this.#socket.write(frames);
+    if (this.#webSocket.readyState !== WebSocket.OPEN) return;
+    if (this.#socket.write(frames) || this.#awaitsDrain) return;
+    // Only a socket that is behind has a listener: of thousands hardly any is.
+    this.#awaitsDrain = true;
+    this.#socket.once('drain', () => {
+      this.#awaitsDrain = false;
+      this.#drained();
+    });
   }
 
   close({ code, reason }: CloseReason): void {
@@ -126,13 +137,17 @@ export class WsConnection implements Connection {
     }
   }
 
-  /** @internal */
-  drained(): void {
+  #drained(): void {
     try {
       this.#handler?.drained();
     } catch (error) {
       this.refuse(toRefusal(error));
     }
+  }
+
+  /** @internal A peer that pings and does not read gets no pongs: they would pile up. */
+  pinged(data: Buffer): void {
+    if (this.bufferedBytes < DRAIN_BYTES) this.write(Buffer.concat([Uint8Array.of(PONG_FIN, data.length), data]));
   }
 
   /** @internal `ws` has begun to close already. */
@@ -158,6 +173,10 @@ function onMessage(this: WebSocket, data: unknown, isBinary: boolean): void {
   (this as OwnedWebSocket).connection?.received(data as Buffer, isBinary);
 }
 
+function onPing(this: WebSocket, data: Buffer): void {
+  (this as OwnedWebSocket).connection?.pinged(data);
+}
+
 function onPong(this: WebSocket): void {
   const { connection } = this as OwnedWebSocket;
   if (connection !== null) connection.silentPings = 0;
@@ -173,8 +192,4 @@ function onError(this: WebSocket, error: Error & { code?: string }): void {
 
 function onClose(this: WebSocket, code: number, reason: Buffer): void {
   (this as OwnedWebSocket).connection?.ended(code, reason);
-}
-
-function onDrain(this: Socket): void {
-  (this as OwnedSocket)[connectionOf]?.drained();
 }

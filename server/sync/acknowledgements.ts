@@ -27,12 +27,13 @@ type Gap = 'asked' | 'waiting';
 export class Acknowledgements {
   #lastSeq = 0;
   #answered = false;
-  readonly #gaps: Record<Gap, boolean> = { asked: false, waiting: false };
+  #gapAsked = false;
+  #gapWaiting = false;
   #refused = false;
-  #waiting: Waiting[] = [];
+  #waiting: Waiting[] | null = null;
 
   get isWaiting(): boolean {
-    return this.#waiting.length > 0;
+    return this.#waiting !== null;
   }
 
   /** Everything that the session has sent so far is durable once `seq` is. */
@@ -43,42 +44,51 @@ export class Acknowledgements {
   /** The client has answered SyncStep1; `sent` or `gap` for what the answer brought comes before. */
   answered(complete: boolean): void {
     this.#answered = true;
-    this.#gaps.asked = false;
-    if (complete) this.#gaps.waiting = false;
+    this.#gapAsked = false;
+    if (complete) this.#gapWaiting = false;
     // What a probe stands for may have come only now, with the answer.
-    for (const probe of this.#waiting) probe.seq = this.#lastSeq;
+    this.#postpone();
   }
 
   gap(gap: Gap): void {
-    this.#gaps[gap] = true;
+    if (gap === 'asked') this.#gapAsked = true;
+    else this.#gapWaiting = true;
   }
 
   /** Nothing in the room waits any more. What closed the gaps is durable once `seq` is. */
   gapsClosed(seq: number): void {
-    if (!this.#gaps.waiting) return;
-    this.#gaps.waiting = false;
+    if (!this.#gapWaiting) return;
+    this.#gapWaiting = false;
     this.#lastSeq = seq;
-    for (const probe of this.#waiting) probe.seq = seq;
+    this.#postpone();
   }
 
   /** Something of this session was dropped for good: nothing is ever called saved again. */
   refuse(): void {
     this.#refused = true;
-    this.#waiting = [];
+    this.#waiting = null;
   }
 
   /** Throws RefusedError if too many probes wait, or if this one is too large. */
   probe(payload: Uint8Array): void {
     if (payload.length > MAX_PAYLOAD_BYTES) throw new RefusedError('malformed', 'a probe is too large');
     if (this.#refused) return;
-    if (this.#waiting.length >= MAX_WAITING) throw new RefusedError('limit-reached', 'too many probes wait');
-    this.#waiting.push({ payload: payload.slice(), seq: this.#lastSeq });
+    const waiting = (this.#waiting ??= []);
+    if (waiting.length >= MAX_WAITING) throw new RefusedError('limit-reached', 'too many probes wait');
+    waiting.push({ payload: payload.slice(), seq: this.#lastSeq });
   }
 
   /** The payloads of the probes that may be answered now, in order. */
   take(durableSeq: number): Uint8Array[] {
-    if (!this.#answered || this.#gaps.asked || this.#gaps.waiting) return [];
-    const end = this.#waiting.findIndex((probe) => probe.seq > durableSeq);
-    return this.#waiting.splice(0, end === -1 ? this.#waiting.length : end).map((probe) => probe.payload);
+    const waiting = this.#waiting;
+    if (waiting === null || !this.#answered || this.#gapAsked || this.#gapWaiting) return [];
+    const end = waiting.findIndex((probe) => probe.seq > durableSeq);
+    const ready = end === -1 ? waiting : waiting.splice(0, end);
+    if (end === -1) this.#waiting = null;
+    return ready.map((probe) => probe.payload);
+  }
+
+  #postpone(): void {
+    for (const probe of this.#waiting ?? []) probe.seq = this.#lastSeq;
   }
 }

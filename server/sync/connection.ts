@@ -22,6 +22,8 @@ export interface Connection {
    */
   pause(): void;
   resume(): void;
+  /** The session on it is live: deadlines for becoming so end here. Twice is fine. */
+  established(): void;
 }
 
 /** What a connection tells its owner. After `closed` nothing else is called. */

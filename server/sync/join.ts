@@ -17,7 +17,7 @@ export interface JoinSink {
   readonly ended: boolean;
   write(frames: Uint8Array): void;
   /** Resolves when the socket has taken what was written, but for a little, or has ended. */
-  drained(): Promise<void>;
+  whenDrained(): Promise<void>;
 }
 
 /**
@@ -58,7 +58,7 @@ async function sendAll(room: Room, pinned: PinnedSnapshot | null, sink: JoinSink
   if (pinned !== null) {
     for (let part = 0; part < pinned.snapshot.parts.length; part++) {
       const frames = await room.snapshotFrames(codec, pinned, part);
-      await sink.drained();
+      await sink.whenDrained();
       if (sink.ended) return;
       sink.write(frames);
     }
@@ -76,7 +76,7 @@ async function sendAll(room: Room, pinned: PinnedSnapshot | null, sink: JoinSink
     }
     for (const block of blocks.slice(0, burst)) sink.write(codec.update(block.update));
     seq = blocks[burst - 1]!.lastSeq;
-    await sink.drained();
+    await sink.whenDrained();
     if (sink.ended) return;
   }
 }
@@ -111,7 +111,7 @@ async function sendSnapshotDiff(
   }
   if (pinned.snapshot.pending !== null) diffs.push(pinned.snapshot.pending);
   const merged = sumBytes(diffs) > OFFLOAD_BYTES ? await offload.merge(diffs) : mergeInLevels(diffs);
-  await sink.drained();
+  await sink.whenDrained();
   if (sink.ended) return;
   sink.write(sink.codec.update(merged));
 }
@@ -142,7 +142,7 @@ async function sendTailDiff(
     diffs = [];
     read = 0;
     await nextTurn();
-    await sink.drained();
+    await sink.whenDrained();
     if (sink.ended) return;
   }
   diffs.push(deleteSetUpdate(room.durable.encodeDeleteSet()));

@@ -17,26 +17,29 @@ import { WaitingRuns } from './waiting-runs.ts';
  */
 export type Verdict = 'duplicate' | 'gap' | 'new';
 
+/** The state vector of an empty document. */
+const nothing: StateVector = new Map();
+
 /**
  * What a room knows of its document, by clocks alone: what a Y.Doc that was given the same updates would have integrated,
  * what it would keep pending, and what is deleted. Eight bytes for each client and for each deleted range.
  */
 export class Knowledge {
   /** Per client how many clocks have integrated. */
-  readonly #clocks: Map<number, number>;
+  #clocks: Map<number, number> | null;
   readonly #deletes: RangeSet;
   /** Clients of which something is deleted that has not integrated. */
   #deletedAhead: Set<number> | null = null;
   #waiting: WaitingRuns | null = null;
 
-  private constructor(clocks: Map<number, number>, deletes: RangeSet) {
+  private constructor(clocks: Map<number, number> | null, deletes: RangeSet) {
     this.#clocks = clocks;
     this.#deletes = deletes;
     for (const client of deletes.clients()) this.#watchDeletes(client);
   }
 
   static empty(): Knowledge {
-    return new Knowledge(new Map(), new RangeSet());
+    return new Knowledge(null, new RangeSet());
   }
 
   /** From a state vector and a delete set in the encodings of Yjs (V1). @throws MalformedUpdateError */
@@ -60,7 +63,7 @@ export class Knowledge {
 
   /** What has integrated. */
   get stateVector(): StateVector {
-    return this.#clocks;
+    return this.#clocks ?? nothing;
   }
 
   judge(facts: UpdateFacts): Verdict {
@@ -105,12 +108,12 @@ export class Knowledge {
 
   /** Whether everything that the state vector names has integrated. */
   covers(stateVector: StateVector): boolean {
-    return covers(this.#clocks, stateVector);
+    return covers(this.stateVector, stateVector);
   }
 
   /** What has integrated, in the encoding of Yjs. */
   encodeStateVector(): Uint8Array {
-    return encodeStateVector(this.#clocks);
+    return encodeStateVector(this.stateVector);
   }
 
   /** All deletions, also of what has not integrated, in the encoding of Yjs (V1). */
@@ -119,7 +122,7 @@ export class Knowledge {
   }
 
   #clockOf(client: number): number {
-    return this.#clocks.get(client) ?? 0;
+    return this.#clocks?.get(client) ?? 0;
   }
 
   #knowsAll({ intervals, deletes }: UpdateFacts): boolean {
@@ -180,14 +183,14 @@ export class Knowledge {
 
   #advance(client: number, clock: number): void {
     if (clock <= this.#clockOf(client)) return;
-    this.#clocks.set(client, clock);
+    (this.#clocks ??= new Map()).set(client, clock);
     if (this.#deletedAhead !== null) this.#watchDeletes(client);
   }
 
   #settle(waiting: WaitingRuns, intervals: readonly number[]): void {
     const clients = new Set<number>();
     for (let i = 0; i < intervals.length; i += 3) clients.add(intervals[i] as number);
-    for (const client of waiting.settle(clients, this.#clocks)) this.#watchDeletes(client);
+    for (const client of waiting.settle(clients, (this.#clocks ??= new Map()))) this.#watchDeletes(client);
     if (waiting.isEmpty) this.#waiting = null;
   }
 

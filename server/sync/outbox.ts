@@ -14,11 +14,12 @@ export const SLOW_BYTES = 64 * 1024;
 const MAX_MERGE_BYTES = 256 * 1024;
 
 export interface OutboxDeps {
-  readonly connection: Connection;
   readonly codec: Codec;
   readonly stats: SyncStats;
-  /** What may be gathered for a slow reader before it is sent away. */
-  readonly maxOutboxBytes: number;
+  readonly limits: {
+    /** What may be gathered for a slow reader before it is sent away. */
+    readonly maxOutboxBytes: number;
+  };
 }
 
 /**
@@ -26,18 +27,21 @@ export interface OutboxDeps {
  * one updates are gathered, merged when it catches up, and bounded; presence is dropped and sent whole afterwards.
  */
 export class Outbox {
+  readonly #connection: Connection;
   readonly #deps: OutboxDeps;
   #updates: Uint8Array[] | null = null;
   #bytes = 0;
   #presenceDropped = false;
 
-  constructor(deps: OutboxDeps) {
+  constructor(connection: Connection, deps: OutboxDeps) {
+    this.#connection = connection;
     this.#deps = deps;
   }
 
   /** Throws RefusedError ('too-slow') if the bound is reached. */
   deliver(broadcast: Broadcast): void {
-    const { connection, codec, stats } = this.#deps;
+    const connection = this.#connection;
+    const { codec, stats, limits } = this.#deps;
     stats.deliveries++;
     if (this.#updates === null && connection.bufferedBytes < SLOW_BYTES) {
       connection.write(broadcast.frames(codec));
@@ -49,13 +53,13 @@ export class Outbox {
     }
     if (broadcast.update === null) return;
     this.#bytes += broadcast.update.length;
-    if (this.#bytes > this.#deps.maxOutboxBytes) throw new RefusedError('too-slow');
+    if (this.#bytes > limits.maxOutboxBytes) throw new RefusedError('too-slow');
     (this.#updates ??= []).push(broadcast.update);
   }
 
   /** The socket is empty: sends what was gathered. `presence` is asked for everybody who is here, if that is needed. */
   flush(presence: () => Uint8Array | null): void {
-    const { connection, codec } = this.#deps;
+    const { codec } = this.#deps;
     const frames: Buffer[] = [];
     if (this.#updates !== null) {
       const small = this.#bytes <= MAX_MERGE_BYTES && this.#updates.length > 1;
@@ -69,6 +73,6 @@ export class Outbox {
     this.#updates = null;
     this.#bytes = 0;
     this.#presenceDropped = false;
-    if (frames.length > 0) connection.write(frames.length === 1 ? frames[0]! : Buffer.concat(frames));
+    if (frames.length > 0) this.#connection.write(frames.length === 1 ? frames[0]! : Buffer.concat(frames));
   }
 }

@@ -53,11 +53,12 @@ export type Submission = 'appended' | 'appended-with-gap' | 'known' | 'known-wai
 export class Room implements LogFollower, Tickable {
   readonly docId: string;
   lastTickMs = -Infinity;
-  readonly presence = new Presence();
   readonly tail = new Tail();
   readonly peers = new Set<Peer>();
   readonly #deps: RoomDeps;
-  readonly #awaiting = new Set<Peer>();
+  /** Null until somebody has announced presence. */
+  #presence: Presence | null = null;
+  #awaiting: Set<Peer> | null = null;
   /** Handed to the log; judges duplicates and gaps. */
   #accepted = Knowledge.empty();
   /** Committed; what joining clients are told. */
@@ -73,7 +74,7 @@ export class Room implements LogFollower, Tickable {
   #snapshot: Snapshot | null = null;
   #snapshotCache: { readonly codec: Codec; readonly cache: SnapshotCache } | null = null;
   /** Sequence numbers after which joins that are under way still read the tail. */
-  #pinnedSeqs: number[] = [];
+  #pinnedSeqs: number[] | null = null;
 
   private constructor(docId: string, deps: RoomDeps) {
     this.docId = docId;
@@ -86,6 +87,7 @@ export class Room implements LogFollower, Tickable {
     room.#log = await deps.log.open(docId, room);
     try {
       await room.#load(room.#log.stored);
+      room.#log.forgetStored();
       return room;
     } catch (error) {
       await room.close();
@@ -153,7 +155,16 @@ export class Room implements LogFollower, Tickable {
 
   /** Nobody is here and nothing is on its way to the disk. */
   get isIdle(): boolean {
-    return this.peers.size === 0 && this.#inFlight.length === 0 && this.#pinnedSeqs.length === 0;
+    return this.peers.size === 0 && this.#inFlight.length === 0 && this.#pinnedSeqs === null;
+  }
+
+  get presence(): Presence {
+    return (this.#presence ??= new Presence());
+  }
+
+  /** Everybody who is here, as an awareness update; null if nobody is. */
+  encodePresence(): Uint8Array | null {
+    return this.#presence?.encodeAll() ?? null;
   }
 
   join(peer: Peer): void {
@@ -162,18 +173,18 @@ export class Room implements LogFollower, Tickable {
 
   leave(peer: Peer): void {
     if (!this.peers.delete(peer)) return;
-    this.#awaiting.delete(peer);
-    this.presence.release(peer);
+    this.#awaiting?.delete(peer);
+    this.#presence?.release(peer);
     this.presenceChanged();
   }
 
   /** `committed` of this peer is called after the next commit, once. */
   awaitCommit(peer: Peer): void {
-    this.#awaiting.add(peer);
+    (this.#awaiting ??= new Set()).add(peer);
   }
 
   presenceChanged(): void {
-    if (this.presence.dirty) this.#deps.ticker.schedule(this);
+    if (this.#presence?.dirty === true) this.#deps.ticker.schedule(this);
   }
 
   /** A session has announced its presence for the first time. */
@@ -232,10 +243,9 @@ export class Room implements LogFollower, Tickable {
       return;
     }
     this.#deps.ticker.schedule(this);
-    if (this.#awaiting.size === 0) return;
-    const awaiting = [...this.#awaiting];
-    this.#awaiting.clear();
-    for (const peer of awaiting) peer.committed();
+    const awaiting = this.#awaiting;
+    this.#awaiting = null;
+    for (const peer of awaiting ?? []) peer.committed();
   }
 
   #commit(entry: Entry): void {
@@ -258,7 +268,7 @@ export class Room implements LogFollower, Tickable {
 
   #deliver(): void {
     const update = this.#takeUndelivered();
-    const presence = this.presence.takeDirty();
+    const presence = this.#presence?.takeDirty() ?? null;
     if (update === null && presence === null) return;
     const broadcast = new Broadcast(update, presence);
     this.#deps.stats.broadcasts++;
@@ -278,13 +288,15 @@ export class Room implements LogFollower, Tickable {
   pin(): PinnedSnapshot | null {
     const pinned = this.#log!.pin();
     const seq = pinned?.snapshot.seq ?? 0;
-    this.#pinnedSeqs.push(seq);
+    (this.#pinnedSeqs ??= []).push(seq);
     return pinned;
   }
 
   unpin(pinned: PinnedSnapshot | null): void {
     pinned?.release();
-    this.#pinnedSeqs.splice(this.#pinnedSeqs.indexOf(pinned?.snapshot.seq ?? 0), 1);
+    const seqs = this.#pinnedSeqs ?? [];
+    seqs.splice(seqs.indexOf(pinned?.snapshot.seq ?? 0), 1);
+    if (seqs.length === 0) this.#pinnedSeqs = null;
     this.#trim();
   }
 
@@ -299,7 +311,7 @@ export class Room implements LogFollower, Tickable {
   /** Called about once a second with the time in milliseconds since 1970. */
   sweep(nowMs: number): void {
     if (this.#snapshotCache?.cache.sweep(nowMs) === false) this.#snapshotCache = null;
-    this.presence.expire(nowMs);
+    this.#presence?.expire(nowMs);
     this.presenceChanged();
     for (const peer of this.peers) peer.sweep(nowMs);
   }
@@ -318,7 +330,7 @@ export class Room implements LogFollower, Tickable {
   }
 
   #trim(): void {
-    this.tail.trim(Math.min(this.#snapshot?.seq ?? 0, ...this.#pinnedSeqs));
+    this.tail.trim(Math.min(this.#snapshot?.seq ?? 0, ...(this.#pinnedSeqs ?? [])));
   }
 
   failed(error: Error): void {

@@ -3,7 +3,7 @@ import { closeReason, RefusedError, toRefusal } from '../errors.ts';
 import { Acknowledgements } from './acknowledgements.ts';
 import type { Broadcast } from './broadcast.ts';
 import type { ClientMessage, Codec } from './codec.ts';
-import { DRAIN_BYTES, type Connection } from './connection.ts';
+import { DRAIN_BYTES, type Connection, type ConnectionHandler } from './connection.ts';
 import type { Grant } from './grant.ts';
 import { answerSyncStep1, type JoinSink } from './join.ts';
 import { MessageQueue } from './message-queue.ts';
@@ -21,19 +21,22 @@ const MAX_WAITING_JOINS = 8;
 /** An awareness update about nobody: the sign of life that a client without presence needs. */
 const NOBODY = Uint8Array.of(0);
 
+/** What all sessions of a dialect share. */
 export interface SessionDeps {
-  readonly connection: Connection;
   readonly codec: Codec;
   readonly rooms: Rooms;
   readonly offload: Offload;
   readonly stats: SyncStats;
   readonly limits: SessionLimits;
+  /** A session has ended by our decision. */
+  refused(connection: Connection, docId: string, refusal: RefusedError): void;
+}
+
+/** What a client asks for. */
+export interface SessionRequest {
+  readonly docId: string;
   /** Who this is and what is allowed. Rejects with RefusedError. */
   authorize(): Promise<Grant>;
-  /** The session is live: deadlines for becoming so end here. */
-  live(grant: Grant): void;
-  /** The session has ended by our decision. */
-  refused(refusal: RefusedError): void;
 }
 
 export interface SessionLimits {
@@ -50,10 +53,11 @@ type State =
 
 /** What only a live session has. */
 interface Live {
-  readonly outbox: Outbox;
+  /** Null until the room has sent something: of thousands of sessions most are idle. */
+  outbox: Outbox | null;
   readonly acknowledgements: Acknowledgements;
-  /** Answers to SyncStep1 run one after the other; resolves when the last one that was asked for is done. */
-  joins: Promise<void>;
+  /** Answers to SyncStep1 run one after the other; resolves when the last one that was asked for is done. Null: none runs. */
+  joins: Promise<void> | null;
   waitingJoins: number;
   /** The client has been sent everything up to some moment, and must be sent everything after it. */
   receiving: boolean;
@@ -62,7 +66,9 @@ interface Live {
 }
 
 /** One client's participation in one document. */
-export class Session implements Peer, JoinSink {
+export class Session implements Peer, JoinSink, ConnectionHandler {
+  readonly #connection: Connection;
+  readonly #docId: string;
   readonly #deps: SessionDeps;
   #state: State = { phase: 'authenticating' };
   /** What comes must wait: the session is not live yet, or a large update is being scanned. */
@@ -71,16 +77,18 @@ export class Session implements Peer, JoinSink {
   #lastWriteMs = 0;
   /** Written by `#reply` since the client last kept up. */
   #unreadBytes = 0;
-  #drainWaiters: (() => void)[] = [];
+  #drainWaiters: (() => void)[] | null = null;
 
-  constructor(deps: SessionDeps) {
+  constructor(connection: Connection, docId: string, deps: SessionDeps) {
+    this.#connection = connection;
+    this.#docId = docId;
     this.#deps = deps;
   }
 
   /** Resolves when the session is live or closed; never rejects. */
-  async start(): Promise<void> {
+  async start({ authorize }: SessionRequest): Promise<void> {
     try {
-      const grant = await this.#deps.authorize();
+      const grant = await authorize();
       if (this.ended) return;
       this.#state = { phase: 'loading', grant };
       const room = await this.#deps.rooms.get(grant.docId);
@@ -92,19 +100,17 @@ export class Session implements Peer, JoinSink {
   }
 
   #goLive(grant: Grant, room: Room): void {
-    const { connection, codec, stats, limits } = this.#deps;
-    const outbox = new Outbox({ connection, codec, stats, maxOutboxBytes: limits.maxOutboxBytes });
     const live: Live = {
-      outbox,
+      outbox: null,
       acknowledgements: new Acknowledgements(),
-      joins: Promise.resolve(),
+      joins: null,
       waitingJoins: 0,
       receiving: false,
       questionOpen: false,
     };
     this.#state = { phase: 'live', grant, room, live };
     room.join(this);
-    this.#deps.live(grant);
+    this.#connection.established();
     this.#ask(room, live);
     this.#sendPresence(room);
     this.#takeQueued();
@@ -126,7 +132,7 @@ export class Session implements Peer, JoinSink {
   message(data: Uint8Array): void {
     try {
       if (this.#busy) {
-        this.#queue ??= new MessageQueue(this.#deps.connection, this.#deps.limits.maxQueuedBytes);
+        this.#queue ??= new MessageQueue(this.#connection, this.#deps.limits.maxQueuedBytes);
         this.#queue.push(data);
       } else {
         this.#handle(data);
@@ -176,7 +182,7 @@ export class Session implements Peer, JoinSink {
         room.presenceChanged();
         return;
       case 'query-presence':
-        this.#reply(this.codec.presence(room.presence.encodeAll() ?? NOBODY));
+        this.#reply(this.codec.presence(room.encodePresence() ?? NOBODY));
         return;
       case 'probe':
         live.acknowledgements.probe(message.payload);
@@ -239,23 +245,29 @@ export class Session implements Peer, JoinSink {
     if (live.waitingJoins >= MAX_WAITING_JOINS) throw new RefusedError('limit-reached', 'too many sync requests');
     live.waitingJoins++;
     this.#deps.stats.joins++;
-    live.joins = live.joins.then(async () => {
-      try {
-        // Whoever asks again without reading the last answer gets no more of them.
-        await this.drained();
-        if (this.ended) return;
-        await answerSyncStep1(room, stateVector, this, this.#deps.offload, () => {
-          live.receiving = true;
-        });
-      } catch (error) {
-        this.end(toRefusal(error));
-      }
+    const answer = async (): Promise<void> => {
+      await this.#answer(stateVector, room, live);
       live.waitingJoins--;
-    });
+      if (live.waitingJoins === 0) live.joins = null;
+    };
+    live.joins = live.joins === null ? answer() : live.joins.then(answer);
+  }
+
+  async #answer(stateVector: Uint8Array, room: Room, live: Live): Promise<void> {
+    try {
+      // Whoever asks again without reading the last answer gets no more of them.
+      await this.whenDrained();
+      if (this.ended) return;
+      await answerSyncStep1(room, stateVector, this, this.#deps.offload, () => {
+        live.receiving = true;
+      });
+    } catch (error) {
+      this.end(toRefusal(error));
+    }
   }
 
   #sendPresence(room: Room): void {
-    const present = room.presence.encodeAll();
+    const present = room.encodePresence();
     if (present !== null) this.write(this.codec.presence(present));
   }
 
@@ -283,6 +295,7 @@ export class Session implements Peer, JoinSink {
     }
     this.#lastWriteMs = this.#deps.rooms.coarseNowMs;
     try {
+      live.outbox ??= new Outbox(this.#connection, this.#deps);
       live.outbox.deliver(broadcast);
     } catch (error) {
       this.end(toRefusal(error));
@@ -295,10 +308,9 @@ export class Session implements Peer, JoinSink {
 
   /** Writes past the outbox what is for this client alone, within the outbox's bound: it may ask and never read. */
   #reply(frames: Uint8Array): void {
-    const { connection, limits } = this.#deps;
-    if (connection.bufferedBytes < SLOW_BYTES) this.#unreadBytes = 0;
+    if (this.#connection.bufferedBytes < SLOW_BYTES) this.#unreadBytes = 0;
     this.#unreadBytes += frames.length;
-    if (this.#unreadBytes > limits.maxOutboxBytes) this.end(new RefusedError('too-slow'));
+    if (this.#unreadBytes > this.#deps.limits.maxOutboxBytes) this.end(new RefusedError('too-slow'));
     this.write(frames);
   }
 
@@ -306,28 +318,34 @@ export class Session implements Peer, JoinSink {
   write(frames: Uint8Array): void {
     if (this.ended) return;
     this.#lastWriteMs = this.#deps.rooms.coarseNowMs;
-    this.#deps.connection.write(frames);
+    this.#connection.write(frames);
   }
 
   sweep(nowMs: number): void {
     if (nowMs - this.#lastWriteMs >= KEEP_ALIVE_MS) this.write(this.codec.presence(NOBODY));
   }
 
-  drained(): Promise<void> {
-    if (this.ended || this.#deps.connection.bufferedBytes < DRAIN_BYTES) return Promise.resolve();
-    return new Promise((resolve) => this.#drainWaiters.push(resolve));
+  whenDrained(): Promise<void> {
+    if (this.ended || this.#connection.bufferedBytes < DRAIN_BYTES) return Promise.resolve();
+    return new Promise((resolve) => (this.#drainWaiters ??= []).push(resolve));
   }
 
   /** The socket has taken everything that was written. */
-  socketDrained(): void {
-    for (const resolve of this.#drainWaiters.splice(0)) resolve();
+  drained(): void {
+    this.#wakeWriters();
     if (this.#state.phase !== 'live') return;
     const { room, live } = this.#state;
-    live.outbox.flush(() => room.presence.encodeAll());
+    live.outbox?.flush(() => room.encodePresence());
+  }
+
+  #wakeWriters(): void {
+    const waiters = this.#drainWaiters ?? [];
+    this.#drainWaiters = null;
+    for (const resolve of waiters) resolve();
   }
 
   /** The socket is gone. */
-  socketClosed(): void {
+  closed(): void {
     this.#close();
   }
 
@@ -335,9 +353,9 @@ export class Session implements Peer, JoinSink {
     if (this.ended) return;
     const { sessionsEnded } = this.#deps.stats;
     sessionsEnded.set(refusal.code, (sessionsEnded.get(refusal.code) ?? 0) + 1);
-    this.#deps.refused(refusal);
+    this.#deps.refused(this.#connection, this.#docId, refusal);
     this.#close();
-    this.#deps.connection.close(closeReason(refusal.code, refusal.message));
+    this.#connection.close(closeReason(refusal.code, refusal.message));
   }
 
   #close(): void {
@@ -346,6 +364,6 @@ export class Session implements Peer, JoinSink {
     this.#state = { phase: 'closed' };
     this.#queue = null;
     if (state.phase === 'live') state.room.leave(this);
-    for (const resolve of this.#drainWaiters.splice(0)) resolve();
+    this.#wakeWriters();
   }
 }

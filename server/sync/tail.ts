@@ -15,8 +15,8 @@ const MAX_MERGE_BYTES = 256 * 1024;
 
 /** The entries after the snapshot, merged in levels as they come, so that a join sends few messages. */
 export class Tail {
-  /** Blocks of the highest level (oldest) first; the last array holds the newest. */
-  readonly #levels: Block[][] = Array.from({ length: LEVELS + 1 }, () => []);
+  /** Blocks of the highest level (oldest) first; the last array holds the newest. Null without any: most documents are idle. */
+  #levels: Block[][] | null = null;
   #bytes = 0;
 
   get bytes(): number {
@@ -24,52 +24,52 @@ export class Tail {
   }
 
   get lastSeq(): number {
-    return this.#levels.findLast((blocks) => blocks.length > 0)?.at(-1)?.lastSeq ?? 0;
+    return this.#levels?.findLast((blocks) => blocks.length > 0)?.at(-1)?.lastSeq ?? 0;
   }
 
   push(block: Block): void {
     this.#bytes += block.update.length;
-    this.#pushAt(LEVELS, block);
+    this.#levels ??= Array.from({ length: LEVELS + 1 }, () => []);
+    this.#pushAt(this.#levels, LEVELS, block);
   }
 
-  #pushAt(level: number, block: Block): void {
-    const blocks = this.#levels[level]!;
+  #pushAt(levels: Block[][], level: number, block: Block): void {
+    const blocks = levels[level]!;
     blocks.push(block);
     if (level === 0 || blocks.length < BLOCKS_PER_MERGE) return;
-    this.#levels[level] = [];
+    levels[level] = [];
     const bytes = sumBytes(blocks);
     if (bytes > MAX_MERGE_BYTES) {
-      this.#moveUp(level, blocks);
+      moveUp(levels, level, blocks);
       return;
     }
     const update = mergeInLevels(blocks.map((each) => each.update));
     this.#bytes += update.length - bytes;
-    this.#pushAt(level - 1, { lastSeq: block.lastSeq, update });
-  }
-
-  /** Blocks too large to merge go to the top as they are, behind what must come before them. */
-  #moveUp(level: number, blocks: readonly Block[]): void {
-    for (let above = 1; above < level; above++) {
-      this.#levels[0]!.push(...this.#levels[above]!);
-      this.#levels[above] = [];
-    }
-    this.#levels[0]!.push(...blocks);
+    this.#pushAt(levels, level - 1, { lastSeq: block.lastSeq, update });
   }
 
   /** The blocks that hold entries after `seq`, in order. The first may hold some before it too. */
   after(seq: number): Block[] {
-    return this.#levels.flat().filter((block) => block.lastSeq > seq);
+    return (this.#levels ?? []).flat().filter((block) => block.lastSeq > seq);
   }
 
   /** Forgets the blocks that hold nothing after `seq`. */
   trim(seq: number): void {
-    for (const [level, blocks] of this.#levels.entries()) {
-      this.#levels[level] = blocks.filter((block) => block.lastSeq > seq);
-    }
-    this.#bytes = sumBytes(this.#levels.flat());
+    const levels = (this.#levels ?? []).map((blocks) => blocks.filter((block) => block.lastSeq > seq));
+    this.#bytes = sumBytes(levels.flat());
+    this.#levels = this.#bytes === 0 ? null : levels;
   }
 }
 
 function sumBytes(blocks: readonly Block[]): number {
   return blocks.reduce((sum, block) => sum + block.update.length, 0);
+}
+
+/** Blocks too large to merge go to the top as they are, behind what must come before them. */
+function moveUp(levels: Block[][], level: number, blocks: readonly Block[]): void {
+  for (let above = 1; above < level; above++) {
+    levels[0]!.push(...levels[above]!);
+    levels[above] = [];
+  }
+  levels[0]!.push(...blocks);
 }

@@ -36,6 +36,7 @@ export class FakeConnection implements Connection {
   /** What the kernel has not taken yet. Set by the test. */
   bufferedBytes = 0;
   paused = false;
+  isEstablished = false;
   closedWith: CloseReason | null = null;
   /** Every buffer that was written, as it came: the same buffer for all peers is the same object here. */
   readonly writes: Uint8Array[] = [];
@@ -63,6 +64,10 @@ export class FakeConnection implements Connection {
 
   resume(): void {
     this.paused = false;
+  }
+
+  established(): void {
+    this.isEstablished = true;
   }
 
   /** All messages so far. */

@@ -119,6 +119,8 @@ class FakeDocumentLog implements DocumentLog {
     this.stored = { generation: 1, createdMs: 0, snapshot, tail };
   }
 
+  forgetStored(): void {}
+
   append(update: Uint8Array, userId: string): Entry {
     const error = this.dead ?? this.#log.appendError;
     if (error !== null) throw error;

@@ -7,7 +7,7 @@ import { Rooms } from '../../server/sync/rooms.ts';
 import type { SessionLimits } from '../../server/sync/session.ts';
 import { SyncStats } from '../../server/sync/stats.ts';
 import { GATHER_MS } from '../../server/sync/ticker.ts';
-import { acceptYWebsocket } from '../../server/sync/y-websocket.ts';
+import { YWebsocket } from '../../server/sync/y-websocket.ts';
 import { FakeConnection } from './fake-connection.ts';
 import { FakeLog } from './fake-log.ts';
 import { FakeOffload } from './fake-offload.ts';
@@ -97,7 +97,6 @@ export class FakeClient {
   readonly refusals: RefusedError[] = [];
   readonly authorizing = new Gate();
   authorizeError: Error | null = null;
-  live = false;
   readonly #handler: ConnectionHandler;
 
   constructor(harness: SyncHarness, options: ClientOptions) {
@@ -109,22 +108,26 @@ export class FakeClient {
       untilMs: null,
     };
     // Asked for in the constructor already: what it waits for must be there, but may be closed by the test before.
-    this.#handler = acceptYWebsocket(this.connection, {
+    const dialect = new YWebsocket({
       rooms: harness.rooms,
       offload: harness.offload,
       stats: harness.stats,
       limits: { maxOutboxBytes: 1024 * 1024, maxQueuedBytes: 1024 * 1024, ...options.limits },
+      refused: (_connection, _docId, refusal) => this.refusals.push(refusal),
+    });
+    this.#handler = dialect.accept(this.connection, {
+      docId: grant.docId,
       authorize: async () => {
         await Promise.resolve();
         await this.authorizing.passed();
         if (this.authorizeError !== null) throw this.authorizeError;
         return grant;
       },
-      live: () => {
-        this.live = true;
-      },
-      refused: (refusal) => this.refusals.push(refusal),
     });
+  }
+
+  get live(): boolean {
+    return this.connection.isEstablished;
   }
 
   send(frame: Frame): void {

@@ -195,6 +195,31 @@ test('a handler that throws loses its own connection, by the reason it gave, and
   assert.deepEqual(handler.messages, ['still here']);
 });
 
+test('a ping is answered with what it says, but not while the pongs would pile up (I7)', async (t) => {
+  const net = await NetHarness.start(t);
+  const client = await open(t, net);
+  const handler = await net.handler();
+  const { connection } = handler;
+  const answered = once(client, 'pong');
+  client.ping('are you there');
+  assert.equal(String((await answered)[0]), 'are you there');
+  client.pause();
+  for (let i = 0; i < 32; i++) connection.write(Buffer.alloc(1 << 20));
+  const heard = async (message: string): Promise<void> => {
+    const came = new Promise<void>((resolve) => {
+      handler.onMessage = () => resolve();
+    });
+    client.send(Buffer.from(message));
+    await within(5_000, message, came);
+  };
+  await heard('the kernel has taken what it takes');
+  const { bufferedBytes } = connection;
+  assert.ok(bufferedBytes > 16 << 20, `${bufferedBytes} bytes buffered`);
+  for (let i = 0; i < 10; i++) client.ping('flood');
+  await heard('after the pings');
+  assert.equal(connection.bufferedBytes, bufferedBytes);
+});
+
 test('a paused connection takes nothing more from its client until it is resumed', async (t) => {
   const net = await NetHarness.start(t);
   const client = await open(t, net);

@@ -14,7 +14,7 @@ const nobody = Uint8Array.of(0);
 function slowOutbox(maxOutboxBytes = 1024 * KIB) {
   const connection = new FakeConnection();
   const stats = new SyncStats();
-  return { connection, stats, outbox: new Outbox({ connection, codec, stats, maxOutboxBytes }) };
+  return { connection, stats, outbox: new Outbox(connection, { codec, stats, limits: { maxOutboxBytes } }) };
 }
 
 /** One client's edits, each an update of its own. */
