@@ -6,6 +6,7 @@ import { fold } from '../../../persistence/compaction/fold.ts';
 import { CompactionError } from '../../../persistence/errors.ts';
 import { RangeSet } from '../../../persistence/update/ranges.ts';
 import { noScanLimits, scanUpdate } from '../../../persistence/update/scan.ts';
+import { huntThroughCompaction } from '../../support/compaction-hunt.ts';
 import { contentOf, docOf, entriesOf, snapshotOf } from '../../support/folding.ts';
 import { nestedTypes } from '../../support/nested-types.ts';
 import { RandomEditors } from '../../support/random-edits.ts';
@@ -225,6 +226,12 @@ describe('Poison', () => {
     // The deletion of what is not there yet waits, and strikes when it comes.
     const output = foldOnce([deleted, honest, created]);
     assert.deepEqual(output.setAside, [1]);
+  });
+
+  test('in what the scan accepts of mutants never makes folding throw: it is folded or set aside (I6)', (t) => {
+    const { mutants, setAside } = huntThroughCompaction(randomOf(t), 200);
+    t.diagnostic(`${mutants} accepted mutants, ${setAside} entries set aside`);
+    assert.ok(mutants > 1_000);
   });
 
   test('that waits in the snapshot fails the compaction: no entry is to blame', () => {

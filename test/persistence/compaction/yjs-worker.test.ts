@@ -1,0 +1,215 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test, type TestContext } from 'node:test';
+import type { Worker } from 'node:worker_threads';
+import * as Y from 'yjs';
+import { maxSinglePartBytes } from '../../../persistence/compaction/verification.ts';
+import {
+  defaultYjsWorkerLimits,
+  systemYjsWorkerDeps,
+  YjsWorker,
+  type YjsWorkerLimits,
+} from '../../../persistence/compaction/yjs-worker.ts';
+import { CompactionError, MalformedUpdateError, WorkerJobError } from '../../../persistence/errors.ts';
+import { scanUpdate } from '../../../persistence/update/scan.ts';
+import { contentOf, docOf, entriesOf, snapshotOf } from '../../support/folding.ts';
+import { mainThreadCpuMs } from '../../support/main-thread-cpu.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
+import { nestedTypes } from '../../support/nested-types.ts';
+import { RandomEditors } from '../../support/random-edits.ts';
+import { randomOf } from '../../support/random.ts';
+import { TextWriter } from '../../support/text-writer.ts';
+
+/** A worker whose time the test makes pass, and whose threads it can get at. */
+function observedWorker(t: TestContext, limits: Partial<YjsWorkerLimits> = {}) {
+  const clock = new ManualClock();
+  const threads: Worker[] = [];
+  const all = { ...defaultYjsWorkerLimits, ...limits };
+  const worker = new YjsWorker(all, {
+    clock,
+    startThread: (given) => {
+      const thread = systemYjsWorkerDeps.startThread(given);
+      threads.push(thread);
+      return thread;
+    },
+  });
+  t.after(() => worker.close());
+  return { worker, clock, threads, limits: all };
+}
+
+const hello = new TextWriter(1).type('Hello');
+
+function ended(thread: Worker | undefined): Promise<unknown> {
+  assert.ok(thread);
+  return new Promise((resolve) => thread.once('exit', resolve));
+}
+
+function lostAs(code: WorkerJobError['code']): (error: unknown) => boolean {
+  return (error) => error instanceof WorkerJobError && error.code === code;
+}
+
+describe('YjsWorker', () => {
+  // Its threads do not keep a process alive, not even one that waits for them.
+  let alive: NodeJS.Timeout;
+  before(() => {
+    alive = setInterval(() => {}, 60_000);
+  });
+  after(() => clearInterval(alive));
+
+  test('folds like a Y.Doc, scans, diffs and merges', async (t) => {
+    const { worker } = observedWorker(t);
+    const editors = new RandomEditors(randomOf(t));
+    editors.edit(300);
+    const doc = docOf(editors.updates);
+    const output = await worker.compact({ snapshot: [], entries: entriesOf(editors.updates) });
+    assert.deepEqual(contentOf(docOf(snapshotOf(output))), contentOf(doc));
+    const state = output.parts[0]?.data as Uint8Array;
+    assert.deepEqual(await worker.scan(state), scanUpdate(state));
+    const known = Y.encodeStateVector(docOf(editors.updates.slice(0, 100)));
+    assert.deepEqual(await worker.diff(state, known), Y.diffUpdate(state, known));
+    const merged = await worker.merge(editors.updates);
+    assert.deepEqual(contentOf(docOf([merged])), contentOf(doc));
+  });
+
+  test('leaves its input whole, even where it lies in a pooled buffer', async (t) => {
+    const { worker } = observedWorker(t);
+    const pooled = Buffer.from(hello);
+    assert.notEqual(pooled.buffer.byteLength, pooled.byteLength);
+    await worker.compact({ snapshot: [pooled], entries: entriesOf([hello]) });
+    assert.deepEqual([...pooled], [...hello]);
+    assert.ok(hello.length > 0, 'not transferred');
+  });
+
+  test('keeps class and code of the errors that callers decide by', async (t) => {
+    const { worker } = observedWorker(t);
+    await assert.rejects(
+      worker.scan(Uint8Array.of(1, 1)),
+      (error) => error instanceof MalformedUpdateError && error.code === 'truncated',
+    );
+    await assert.rejects(
+      worker.compact({ snapshot: [Uint8Array.of(1, 1)], entries: [] }),
+      (error) => error instanceof CompactionError && error.code === 'COMPACTION_SNAPSHOT_BAD',
+    );
+    await assert.rejects(worker.diff(Uint8Array.of(1, 1, 1, 0, 11), Uint8Array.of(0)), lostAs('WORKER_JOB_THREW'));
+    assert.deepEqual(await worker.merge([hello]), hello, 'the thread goes on');
+  });
+
+  test('folds the deletion of types nested 20,000 deep (I6)', async (t) => {
+    const { worker } = observedWorker(t);
+    const { created, deleted } = nestedTypes(5, 20_000);
+    const output = await worker.compact({ snapshot: [], entries: entriesOf([created, deleted]) });
+    assert.deepEqual(output.setAside, []);
+    assert.ok((output.parts[0]?.bytes ?? 0) < 100, 'nothing of them is left');
+  });
+
+  test('does one job at a time, in the order of the calls, in one thread', async (t) => {
+    const { worker, threads } = observedWorker(t);
+    const done: number[] = [];
+    const words = [1, 2, 3, 4].map((client) => new TextWriter(client).type('word'));
+    await Promise.all(words.map((word, index) => worker.merge([word]).then(() => done.push(index))));
+    assert.deepEqual(done, [0, 1, 2, 3]);
+    assert.equal(threads.length, 1);
+  });
+
+  test('starts its thread with the first job, and ends it when it has been idle', async (t) => {
+    const { worker, clock, threads, limits } = observedWorker(t);
+    assert.equal(threads.length, 0);
+    await worker.merge([hello]);
+    clock.advance(limits.idleTimeoutMs - 1);
+    await worker.merge([hello]);
+    clock.advance(limits.idleTimeoutMs - 1);
+    assert.equal(threads.length, 1, 'kept warm by work');
+    const exit = ended(threads[0]);
+    clock.advance(1);
+    await exit;
+    await worker.merge([hello]);
+    assert.equal(threads.length, 2);
+  });
+
+  test('rejects the job whose thread is killed, and that one alone', async (t) => {
+    const { worker, threads } = observedWorker(t);
+    await worker.merge([hello]);
+    const killed = worker.compact({ snapshot: [], entries: entriesOf(Object.values(nestedTypes(5, 20_000))) });
+    const next = worker.merge([hello]);
+    const rejected = assert.rejects(
+      killed,
+      (error) =>
+        error instanceof CompactionError &&
+        error.code === 'COMPACTION_WORKER_LOST' &&
+        lostAs('WORKER_DIED')(error.cause),
+    );
+    await threads[0]?.terminate();
+    await rejected;
+    assert.deepEqual(await next, hello);
+    assert.equal(threads.length, 2);
+  });
+
+  test('rejects the job that takes longer than it may, and ends its thread', async (t) => {
+    const { worker, clock, threads, limits } = observedWorker(t);
+    await worker.merge([hello]);
+    const slow = worker.compact({ snapshot: [], entries: entriesOf(Object.values(nestedTypes(5, 20_000))) });
+    const next = worker.merge([hello]);
+    const exit = ended(threads[0]);
+    clock.advance(limits.jobTimeoutMs);
+    await assert.rejects(slow, (error) => lostAs('WORKER_TIMEOUT')((error as Error).cause));
+    await exit;
+    assert.deepEqual(await next, hello);
+  });
+
+  test('rejects the job that needs more memory than it may, and that one alone (I6, I7)', async (t) => {
+    const { worker } = observedWorker(t, { maxOldGenerationSizeMb: 24 });
+    const words = Array.from({ length: 200 }, (_, client) =>
+      new TextWriter(client + 1).typeItems(Array.from({ length: 2_000 }, () => 'ab')),
+    );
+    await assert.rejects(worker.compact({ snapshot: [], entries: entriesOf(words) }), (error) =>
+      lostAs('WORKER_DIED')((error as Error).cause),
+    );
+    assert.deepEqual(await worker.merge([hello]), hello);
+  });
+
+  test('closes: what runs and what is queued is rejected, and so is what comes later', async (t) => {
+    const { worker, threads } = observedWorker(t);
+    const running = assert.rejects(worker.merge([hello]), lostAs('WORKER_CLOSED'));
+    const queued = assert.rejects(worker.merge([hello]), lostAs('WORKER_CLOSED'));
+    const exit = ended(threads[0]);
+    await Promise.all([worker.close(), worker.close(), exit, running, queued]);
+    await assert.rejects(worker.merge([hello]), lostAs('WORKER_CLOSED'));
+    assert.equal(threads.length, 1);
+  });
+
+  test('folds 20 MB without blocking the event loop, into parts of which none integrates before the last (I6)', async (t) => {
+    const large = largeDocument(20);
+    const { worker } = observedWorker(t);
+    await worker.merge([hello]);
+    const before = mainThreadCpuMs();
+    const output = await worker.compact({ snapshot: [large], entries: entriesOf([hello]) });
+    const cpuMs = (mainThreadCpuMs() ?? 0) - (before ?? 0);
+    t.diagnostic(`the main thread worked for ${cpuMs} ms in all`);
+    assert.ok(cpuMs < 50, `${cpuMs} ms, be it in one turn or in many`);
+
+    assert.ok(output.parts.length > 3 && output.parts.every(({ bytes }) => bytes < maxSinglePartBytes));
+    const doc = new Y.Doc();
+    const text = doc.getText('text');
+    let integratedEarly = 0;
+    for (const part of output.parts) {
+      integratedEarly = text.length;
+      Y.applyUpdate(doc, part.data);
+    }
+    assert.equal(integratedEarly, 0);
+    assert.deepEqual(Y.encodeStateVector(doc), output.stateVector);
+    assert.equal(text.length, docOf([large, hello]).getText('text').length);
+  });
+});
+
+/** A text of many pieces: 200 characters each, written here and there. */
+function largeDocument(megabytes: number): Uint8Array {
+  const doc = new Y.Doc();
+  doc.clientID = 5;
+  const text = doc.getText('text');
+  const piece = 'abcdefghi '.repeat(20);
+  doc.transact(() => {
+    for (let i = 0; i < (megabytes * 1024 * 1024) / 200; i++) {
+      text.insert(Math.max(0, text.length - ((i * 7919) % 2_000)), piece);
+    }
+  });
+  return Y.encodeStateAsUpdate(doc);
+}
