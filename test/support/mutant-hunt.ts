@@ -32,9 +32,9 @@ export function huntMutants(random: Random, count: number): { accepted: number; 
         if (!isAccepted(mutant)) continue;
         accepted++;
         for (const { name, use, withState } of uses(mutant, state)) {
-          // What throws may have complained too: the next use must not be taken for the one that did.
-          const failure = failureOf(use) ?? complaints[0];
+          // What came before this use, `contradicts` for one, is not to blame on it.
           complaints.length = 0;
+          const failure = failureOf(use) ?? complaints[0];
           if (failure === undefined) continue;
           const report = `${name}: ${failure}\nmutant: ${hex(mutant)}\nstate: ${hex(state)}`;
           assert.ok(withState && contradicts(mutant, state), report);
