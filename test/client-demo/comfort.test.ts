@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
+import type { BrowserContextOptions } from 'playwright-core';
+import { startChromium } from '../support/chromium.ts';
+import { DemoPage } from '../support/demo-page.ts';
+import { Quire } from '../support/quire.ts';
+
+test('the demo editor for everybody', async (t) => {
+  const [browser, quire] = await Promise.all([startChromium(t), Quire.start(t)]);
+  const open = async (t: TestContext, docName: string, options: BrowserContextOptions = {}): Promise<DemoPage> => {
+    const context = await browser.newContext(options);
+    t.after(() => context.close());
+    return DemoPage.open(context, quire.httpUrl, docName);
+  };
+
+  await t.test(
+    'without a mouse: the toolbar is one stop of the tab key, arrows move in it, every control has a name',
+    async (t) => {
+      const { page } = await open(t, 'keyboard');
+      await page.locator('.ProseMirror').focus();
+      await page.keyboard.type('words');
+      await page.keyboard.press('Control+a');
+      await page.keyboard.press('Shift+Tab');
+      assert.equal(await page.evaluate('document.activeElement.ariaLabel'), 'Undo my last edit');
+      for (const name of ['Redo', 'Heading 1', 'Heading 2', 'Heading 3', 'Bold']) {
+        await page.keyboard.press('ArrowRight');
+        assert.equal(await page.evaluate('document.activeElement.ariaLabel'), name);
+      }
+      await page.keyboard.press('Enter');
+      await page.locator('.ProseMirror strong', { hasText: 'words' }).waitFor();
+      assert.equal(await page.getByRole('button', { name: 'Bold' }).getAttribute('aria-pressed'), 'true');
+      assert.equal(await page.evaluate(`document.activeElement.ariaLabel`), 'Document');
+
+      const nameless = await page.evaluate(`[...document.querySelectorAll('button, a, input, [role=textbox]')]
+      .filter((control) => control.checkVisibility())
+      .filter((control) => !(control.ariaLabel || control.textContent.trim() || control.labels?.[0]?.textContent.trim()))
+      .map((control) => control.outerHTML)`);
+      assert.deepEqual(nameless, []);
+    },
+  );
+
+  await t.test('on a phone nothing is wider than the screen, and the status stays in sight', async (t) => {
+    const { page } = await open(t, 'phone', { viewport: { width: 360, height: 640 }, isMobile: true, hasTouch: true });
+    await page.locator('.ProseMirror').tap();
+    await page.keyboard.type('a line\n'.repeat(40));
+    await page.keyboard.type('verylongword'.repeat(20));
+    assert.equal(await page.evaluate('document.documentElement.scrollWidth'), 360);
+    assert.ok((await page.evaluate<number>('scrollY')) > 0);
+    const status = await page.locator('#status').boundingBox();
+    assert.ok(status && status.y >= 0 && status.y < 100);
+  });
+
+  await t.test('nothing jumps while the page loads and while one types', async (t) => {
+    const { page } = await open(t, 'calm');
+    await page.locator('.ProseMirror').click();
+    await page.keyboard.type('one line of text');
+    const shifted = await page.evaluate(`new Promise((resolve) => {
+      new PerformanceObserver((list) => resolve(list.getEntries().reduce((sum, { value }) => sum + value, 0)))
+        .observe({ type: 'layout-shift', buffered: true });
+      requestAnimationFrame(() => requestAnimationFrame(() => resolve(0)));
+    })`);
+    // What Google's web vitals call good is below 0.1.
+    assert.ok(Number(shifted) < 0.02, String(shifted));
+  });
+});
