@@ -1,6 +1,12 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
 import { Registry } from 'prom-client';
 import type { LogState } from '../persistence/log/update-log.ts';
+import { Gate } from './auth/gate.ts';
+import type { Auth } from './auth/open-auth.ts';
+import { checkOrigin } from './auth/origin-check.ts';
+import { RefusalDelay } from './auth/refusal-delay.ts';
+import { tokenOf } from './auth/token-source.ts';
 import type { Config } from './config.ts';
 import { closeReason } from './errors.ts';
 import { loadDemo } from './http/demo.ts';
@@ -24,6 +30,7 @@ import { YWebsocket } from './sync/y-websocket.ts';
 export interface AppDeps {
   readonly config: Config;
   readonly logger: Logger;
+  readonly auth: Auth;
   /** Open; the app closes it in the end. */
   readonly storage: Storage;
   /** What that storage counts. */
@@ -47,6 +54,15 @@ export class ShutdownError extends Error {
 /** A client that answers at all does so within a round trip or two. */
 const closeTimeoutMs = 3_000;
 
+/** How often grants are looked at: how late one may end, and how long a revocation may take. */
+const gateSweepMs = 1_000;
+
+/**
+ * What people wait for a restart so that their documents open quickly after it: what was edited last is folded meanwhile,
+ * which takes some 0.1 s a document and a quarter second for the thread. What is left opens from its tail.
+ */
+const foldBudgetMs = 1_500;
+
 /** The whole server: puts the parts together, and takes them apart in order. */
 export class App {
   readonly addresses: Address[] = [];
@@ -54,6 +70,8 @@ export class App {
   readonly #net = new NetStats();
   readonly #sync = new SyncStats();
   readonly #rooms: Rooms;
+  readonly #gate: Gate;
+  readonly #gateSweeper: NodeJS.Timeout;
   readonly #yWebsocket: YWebsocket;
   readonly #connections: Connections;
   readonly #upgrade: Upgrade;
@@ -84,6 +102,15 @@ export class App {
       roomFailed: (docId, err) => logger.error({ docId, err }, 'room ended'),
       now: Date.now,
     });
+    this.#gate = new Gate({
+      ...deps.auth,
+      delay: new RefusalDelay(),
+      logger,
+      now: Date.now,
+      wait: (delayMs) => pause(delayMs, undefined, { ref: false }),
+      grantees: () => this.#rooms.sessions(),
+    });
+    this.#gateSweeper = setInterval(() => this.#gate.sweep(), gateSweepMs).unref();
     this.#yWebsocket = new YWebsocket({
       rooms: this.#rooms,
       offload: storage.offload,
@@ -105,7 +132,7 @@ export class App {
       connections: this.#connections,
       logger,
       stats: this.#net,
-      checks: [],
+      checks: [({ headers }) => checkOrigin(config.origins, headers.origin, headers.host)],
       accept: (connection, request) => this.#accept(connection, request),
       limits: { maxConnections, maxMessageBytes, handshakeTimeoutMs, closeTimeoutMs },
     });
@@ -116,6 +143,7 @@ export class App {
     const registry = new Registry();
     const logState = (): LogState => this.#deps.storage.log.state;
     registerMetrics(registry, {
+      auth: this.#deps.auth.stats,
       net: this.#net,
       sync: this.#sync,
       storage: this.#deps.storageStats,
@@ -148,16 +176,14 @@ export class App {
     await listen(config.port, credentials);
   }
 
-  #accept(connection: WsConnection, { docName }: SyncRequest): ConnectionHandler {
-    return this.#yWebsocket.accept(connection, {
-      docId: docName,
-      authorize: () =>
-        Promise.resolve({ userId: '', name: null, docId: docName, access: 'write', untilMs: null } as const),
-    });
+  #accept(connection: WsConnection, request: SyncRequest): ConnectionHandler {
+    const { docName: docId, headers, params, remoteAddress: address } = request;
+    const attempt = { docId, token: tokenOf(headers, params), origin: headers.origin ?? null, address };
+    return this.#yWebsocket.accept(connection, { docId, authorize: () => this.#gate.admit(attempt) });
   }
 
   /**
-   * Stops accepting, ends sessions (1012: come back), drains rooms, closes the log. Concurrent calls share one promise.
+   * Stops accepting, ends sessions (1012: come back), drains rooms, folds what it can, closes the log. Concurrent calls share one promise.
    * Rejects with ShutdownError if that is not done within the deadline.
    */
   close(): Promise<void> {
@@ -172,14 +198,26 @@ export class App {
       before(endMs, done, `${name} took too long; --shutdown-timeout is ${config.shutdownTimeoutMs} ms`);
 
     this.#upgrade.stop();
+    clearInterval(this.#gateSweeper);
     // Half for people on slow lines, half for the disk.
     const netMs = config.shutdownTimeoutMs / 2;
     const closed = Promise.all(this.#listeners.map((listener) => listener.close(netMs)));
     await this.#connections.end(closeReason('shutting-down'), netMs);
     await step('Draining the rooms', this.#rooms.close());
+    await atMost(foldBudgetMs, storage.log.settled());
     await step('Closing the log', storage.close());
     await step('Closing the ports', closed);
   }
+}
+
+/** Resolves like `done`, or when this much time has passed. */
+async function atMost(budgetMs: number, done: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, budgetMs);
+  });
+  await Promise.race([done, late]);
+  clearTimeout(timer);
 }
 
 async function before(endMs: number, done: Promise<unknown>, sentence: string): Promise<void> {

@@ -1,4 +1,4 @@
-import { count, duration, flag, oneOf, port, portOrOff, size, text } from './config-values.ts';
+import { count, duration, flag, httpUrl, list, oneOf, origins, port, portOrOff, size, text } from './config-values.ts';
 import { logLevels } from './logger.ts';
 
 /** One thing that can be set, by a flag or by an environment variable. */
@@ -54,6 +54,51 @@ export const options = {
     '8080',
     'port|off',
     'A second port without TLS, so that a first try meets no certificate warning. Only in development: with --tls dev on a loopback address.',
+  ),
+  auth: option(
+    oneOf('none'),
+    null,
+    'none',
+    'none: everybody who reaches the server may read and write every document. Needed to listen on other addresses than loopback if nothing below says who may come in.',
+  ),
+  'auth-secret': option(
+    list,
+    null,
+    'secrets',
+    'Secret that tokens (JWT, HS256) are signed with, 32 bytes or more. Several, with commas between them, are all accepted. As a flag it can be seen in the list of processes: better set the variable, or --auth-secret-file.',
+  ),
+  'auth-secret-file': option(text, null, 'file', 'File with such secrets, one a line.'),
+  'auth-public-key': option(
+    list,
+    null,
+    'files',
+    'Public keys or certificates (PEM) of whoever signs the tokens: RSA, EC or Ed25519. Files with commas between them.',
+  ),
+  'auth-jwks-url': option(
+    httpUrl,
+    null,
+    'url',
+    'Where the keys of whoever signs the tokens are published (JWKS). Fetched again every 10 minutes and for unknown keys; kept for a day while the URL is down.',
+  ),
+  'auth-issuer': option(text, null, 'text', "What 'iss' of a token must be."),
+  'auth-audience': option(text, null, 'text', "What 'aud' of a token must be or contain."),
+  'auth-url': option(
+    httpUrl,
+    null,
+    'url',
+    'Ask this application instead: one POST per join, which answers who it is and what they may do.',
+  ),
+  'auth-revocations': option(
+    text,
+    null,
+    'file',
+    'JSON file of tokens and users whose access was taken away, {"tokens": [jti], "users": [id]}. Read again within a second when it changes.',
+  ),
+  'allowed-origins': option(
+    origins,
+    null,
+    'origins',
+    'Pages that may connect: origins with commas between them, or * for all. Without it: pages of the same host, and on a loopback address those of this machine.',
   ),
   commit: option(
     oneOf('fsync', 'write'),

@@ -10,6 +10,29 @@ export function text(value: string): string {
   return value;
 }
 
+/** Several texts, separated by commas. */
+export function list(value: string): readonly string[] {
+  const texts = value.split(',').map((part) => part.trim());
+  if (texts.includes('')) throw new ValueError('must be one or more texts with commas between them');
+  return texts;
+}
+
+/** Not repeated in the sentence: there may be a password in it. */
+export function httpUrl(value: string): URL {
+  const url = URL.canParse(value) ? new URL(value) : null;
+  if (url?.protocol === 'https:' || url?.protocol === 'http:') return url;
+  throw new ValueError('must be a URL that begins with https:// or http://');
+}
+
+/** Origins as browsers send them, or `*`. */
+export function origins(value: string): readonly string[] {
+  return list(value).map((text) => {
+    const origin = text.toLowerCase();
+    if (origin === '*' || (URL.canParse(origin) && new URL(origin).origin === origin)) return origin;
+    throw new ValueError(`must be origins such as https://example.com, or *; '${text}' is none`);
+  });
+}
+
 export function flag(value: string): boolean {
   if (['true', '1', 'yes', 'on'].includes(value)) return true;
   if (['false', '0', 'no', 'off'].includes(value)) return false;

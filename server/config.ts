@@ -1,5 +1,8 @@
 import { isIP } from 'node:net';
 import { parseArgs } from 'node:util';
+import type { OriginRule } from './auth/origin-check.ts';
+import { AuthOptionError, authOf, authWarnings, originsOf } from './config-auth.ts';
+import type { AuthConfig } from './config-auth.ts';
 import { optionNames, options, variableOf } from './config-options.ts';
 import type { OptionName, OptionValues } from './config-options.ts';
 import { ValueError } from './config-values.ts';
@@ -20,6 +23,10 @@ export interface Config {
   readonly tls: TlsConfig;
   /** The second port, without TLS; null if there is none. */
   readonly plainPort: number | null;
+  readonly auth: AuthConfig;
+  /** The list of what was taken back; null if there is none. */
+  readonly revocationsPath: string | null;
+  readonly origins: OriginRule;
   readonly commit: 'fsync' | 'write';
   readonly ephemeral: boolean;
   readonly logLevel: LogLevel;
@@ -29,7 +36,7 @@ export interface Config {
   readonly handshakeTimeoutMs: number;
   readonly idleRoomTimeoutMs: number;
   readonly shutdownTimeoutMs: number;
-  /** Things set that have no effect, in sentences. They do not stop the start: others set variables for us too. */
+  /** Things set that have no effect or are dangerous, in sentences. They do not stop the start: others set variables too. */
   readonly warnings: readonly string[];
 }
 
@@ -49,17 +56,18 @@ interface Given {
 
 /** Reads flags, then `QUIRE_*` variables, then defaults. Throws ConfigError. */
 export function parseConfig(args: readonly string[], environment: Environment): Config {
-  const given = readVariables(environment);
-  for (const [name, flag] of readFlags(args)) given.set(name, flag);
-
-  const values = Object.fromEntries(optionNames.map((name) => [name, valueOf(name, given.get(name))])) as OptionValues;
+  const { values, given } = readOptions(args, environment);
   const tls = tlsOf(values, given);
+  const auth = explained(() => authOf(values, isLoopback(values.host)));
   return Object.freeze({
     host: values.host,
     port: values.port,
     dataDir: values.data,
     tls: Object.freeze(tls),
     plainPort: plainPortOf(values, tls, given),
+    auth: Object.freeze(auth),
+    revocationsPath: values['auth-revocations'],
+    origins: Object.freeze(originsOf(values, auth, isLoopback(values.host))),
     commit: values.commit,
     ephemeral: values.ephemeral,
     logLevel: values['log-level'],
@@ -69,8 +77,30 @@ export function parseConfig(args: readonly string[], environment: Environment): 
     handshakeTimeoutMs: values['handshake-timeout'],
     idleRoomTimeoutMs: values['idle-room-timeout'],
     shutdownTimeoutMs: values['shutdown-timeout'],
-    warnings: Object.freeze(unknownVariables(environment)),
+    warnings: Object.freeze([...unknownVariables(environment), ...authWarnings(values, auth)]),
   });
+}
+
+interface Options {
+  readonly values: OptionValues;
+  readonly given: ReadonlyMap<OptionName, Given>;
+}
+
+/** The values of all options, whether or not they go together. Throws ConfigError. */
+export function readOptions(args: readonly string[], environment: Environment): Options {
+  const given = readVariables(environment);
+  for (const [name, flag] of readFlags(args)) given.set(name, flag);
+  const values = Object.fromEntries(optionNames.map((name) => [name, valueOf(name, given.get(name))])) as OptionValues;
+  return { values, given };
+}
+
+function explained<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof AuthOptionError) throw new ConfigError(error.message);
+    throw error;
+  }
 }
 
 function readFlags(args: readonly string[]): Map<OptionName, Given> {

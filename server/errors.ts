@@ -35,6 +35,7 @@ const meanings = {
   'storage-unavailable': { status: 503, closeCode: 4503, reason: 'storage unavailable' },
   'storage-full': { status: 507, closeCode: 4503, reason: 'storage is full, read only' },
   'document-corrupt': { status: 500, closeCode: 4503, reason: 'stored document is damaged' },
+  'auth-unavailable': { status: 503, closeCode: 4503, reason: 'access cannot be checked now, try again later' },
   'limit-reached': { status: 429, closeCode: 4529, reason: 'limit reached' },
   'too-slow': { status: 429, closeCode: 4529, reason: 'client reads too slowly' },
   'not-live': { status: 408, closeCode: 4529, reason: 'session not established in time' },

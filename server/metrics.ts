@@ -2,12 +2,14 @@ import { performance } from 'node:perf_hooks';
 import { Counter, Gauge } from 'prom-client';
 import type { Registry } from 'prom-client';
 import type { LogState } from '../persistence/log/update-log.ts';
+import type { AuthStats } from './auth/auth-stats.ts';
 import type { NetStats } from './net/stats.ts';
 import type { StorageStats } from './storage-stats.ts';
 import type { SyncStats } from './sync/stats.ts';
 
 /** What the numbers are read from, when somebody asks: counting costs nothing but the additions. */
 export interface MetricSources {
+  readonly auth: AuthStats;
   readonly net: NetStats;
   readonly sync: SyncStats;
   readonly storage: StorageStats;
@@ -21,7 +23,7 @@ const logStates: readonly LogState[] = ['open', 'read-only', 'reopening', 'close
 
 /** Registers everything that Quire measures. No label names a document or a person. */
 export function registerMetrics(registry: Registry, sources: MetricSources): void {
-  const { net, sync, storage } = sources;
+  const { auth, net, sync, storage } = sources;
   const registers = [registry];
 
   const counter = (name: string, help: string, read: () => number): void => {
@@ -76,6 +78,12 @@ export function registerMetrics(registry: Registry, sources: MetricSources): voi
   );
   counter('tls_handshakes_failed_total', 'TLS handshakes that came to nothing.', () => net.tlsHandshakesFailed);
   counter('accepts_failed_total', 'Connections that the system would not hand over.', () => net.acceptsFailed);
+
+  counter('access_granted_total', 'Attempts to join a document that were let in.', () => auth.granted);
+  counter('access_refused_total', 'Attempts to join a document that were refused.', () => auth.refused);
+  counter('access_unavailable_total', 'Times the application or the keys could not be had.', () => auth.unavailable);
+  counter('access_revoked_total', 'Live sessions whose access was taken away.', () => auth.revoked);
+  counter('access_renewed_total', 'Live sessions whose grant the application renewed.', () => auth.renewed);
 
   gauge('rooms', 'Documents in memory.', sources.rooms);
   gauge('sessions', 'Clients in documents.', sources.sessions);

@@ -1,11 +1,14 @@
 #!/usr/bin/env node
 import { CorruptDocumentError, LogError } from '../../persistence/errors.ts';
+import { AuthSetupError } from '../auth/open-auth.ts';
+import { RevocationListError } from '../auth/revocation-list.ts';
 import { ConfigError, parseConfig } from '../config.ts';
 import { CertificateError } from '../net/certificate.ts';
 import { ListenError } from '../net/listener.ts';
 import { nearest } from '../nearest.ts';
 import { readVersion } from '../version.ts';
 import { serve } from './serve.ts';
+import { makeToken } from './token.ts';
 import { usage } from './usage.ts';
 
 /** What was asked for makes no sense; running it again will not help. */
@@ -19,9 +22,10 @@ if (asks('--help', '-h') || command === 'help') {
   console.log(usage());
 } else if (asks('--version')) {
   console.log(readVersion());
-} else if (command === 'serve') {
+} else if (command === 'serve' || command === 'token') {
   try {
-    await serve(parseConfig(rest, process.env));
+    if (command === 'serve') await serve(parseConfig(rest, process.env));
+    else console.log(await makeToken(rest, process.env, Date.now()));
   } catch (error) {
     fail(error);
   }
@@ -29,7 +33,7 @@ if (asks('--help', '-h') || command === 'help') {
   console.error(`quire needs a command. To serve: quire serve\n\n${usage()}`);
   process.exitCode = exitUsage;
 } else {
-  const close = nearest(command, ['serve', 'help']);
+  const close = nearest(command, ['serve', 'token', 'help']);
   console.error(
     `There is no command '${command}'. ${close === null ? 'To serve: quire serve' : `Did you mean: quire ${close}`}`,
   );
@@ -38,7 +42,15 @@ if (asks('--help', '-h') || command === 'help') {
 
 /** A sentence for what people can mend; everything else is a fault of ours, and comes with its stack. */
 function fail(error: unknown): never {
-  const known = [ConfigError, LogError, CorruptDocumentError, CertificateError, ListenError];
+  const known = [
+    ConfigError,
+    LogError,
+    CorruptDocumentError,
+    CertificateError,
+    ListenError,
+    AuthSetupError,
+    RevocationListError,
+  ];
   if (known.some((type) => error instanceof type)) console.error(`quire: ${(error as Error).message}`);
   else console.error(error);
   process.exit(error instanceof ConfigError ? exitUsage : exitFailure);

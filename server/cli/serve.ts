@@ -2,6 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { App } from '../app.ts';
+import { AuthStats } from '../auth/auth-stats.ts';
+import { openAuth } from '../auth/open-auth.ts';
 import type { Config } from '../config.ts';
 import { createLogger } from '../logger.ts';
 import type { Logger } from '../logger.ts';
@@ -22,6 +24,7 @@ export async function serve(config: Config): Promise<void> {
     process.exit(1);
   });
 
+  const auth = openAuth(config, { logger, stats: new AuthStats(), now: Date.now });
   // First of all, because it is what a second process on the same folder must stumble over.
   const storageStats = new StorageStats();
   const storage = await openStorage(config, { logger, stats: storageStats });
@@ -32,7 +35,7 @@ export async function serve(config: Config): Promise<void> {
     await storage.close();
     throw error;
   }
-  const app = await App.start({ config, logger, storage, storageStats, credentials: tls.credentials });
+  const app = await App.start({ config, logger, auth, storage, storageStats, credentials: tls.credentials });
   endOnSignals(app, logger);
 
   logger.info({ addresses: app.addresses }, 'listening');

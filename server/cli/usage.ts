@@ -1,3 +1,4 @@
+import { tokenUsage } from './token.ts';
 import { optionNames, options, variableOf } from '../config-options.ts';
 
 const widthColumns = 100;
@@ -19,6 +20,7 @@ export function usage(): string {
     const defaultNote = defaultText === null || value === null ? '' : ` Default: ${defaultText}.`;
     lines.push(...wrap(help + defaultNote), '');
   }
+  lines.push(...tokenUsage, '');
   lines.push('quire --help      this text', 'quire --version   the version');
   return lines.join('\n');
 }

@@ -1,9 +1,14 @@
 import type { RefusedError } from '../errors.ts';
 import type { Broadcast } from './broadcast.ts';
+import type { Grant } from './grant.ts';
 import type { PresenceOwner } from './presence.ts';
 
 /** A room's view of a session. None of these may throw. */
 export interface Peer extends PresenceOwner {
+  /** Null once it has ended. */
+  readonly grant: Grant | null;
+  /** The same person may do the same, for longer. */
+  renew(grant: Grant): void;
   deliver(broadcast: Broadcast): void;
   /** Presence for this peer alone: a nudge. */
   deliverPresence(states: Uint8Array): void;

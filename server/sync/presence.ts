@@ -1,4 +1,6 @@
 import { RefusedError } from '../errors.ts';
+import type { Person } from './grant.ts';
+import { identified } from './identified.ts';
 import { MessageReader } from './message-reader.ts';
 import { encodeVarUint } from './var-uint.ts';
 
@@ -15,6 +17,8 @@ const NULL_STATE = Buffer.from('null');
 /** Whoever announces states: a session. */
 export interface PresenceOwner {
   readonly userId: string;
+  /** Who this really is; null where the client is believed. */
+  readonly person: Person | null;
 }
 
 interface State {
@@ -96,9 +100,7 @@ export class Presence {
   #set(clientId: number, owner: PresenceOwner, clock: number, json: Uint8Array, nowMs: number): void {
     checkClock(clock);
     if (json.length > MAX_STATE_BYTES) throw new RefusedError('malformed', 'a presence state is too large');
-    const copy = Buffer.from(json);
-    if (!isJson(copy)) throw new RefusedError('malformed', 'a presence state is not JSON');
-    this.#states.set(clientId, { clock, json: copy, owner, renewedMs: nowMs });
+    this.#states.set(clientId, { clock, json: read(json, owner), owner, renewedMs: nowMs });
     this.#ownIds.set(owner, clientId);
     this.#dirty.add(clientId);
   }
@@ -189,11 +191,14 @@ function isNull(json: Uint8Array): boolean {
   return json.length === 4 && NULL_STATE.equals(json);
 }
 
-function isJson(text: Buffer): boolean {
+/** A copy of the state, to which the owner's identity is added where it is known. */
+function read(json: Uint8Array, owner: PresenceOwner): Uint8Array {
+  const copy = Buffer.from(json);
   try {
-    JSON.parse(text.toString());
-    return true;
-  } catch {
-    return false;
+    const state: unknown = JSON.parse(copy.toString());
+    return owner.person === null ? copy : Buffer.from(JSON.stringify(identified(state, owner)));
+  } catch (cause) {
+    // Not JSON, or nested so deep that it cannot be written again.
+    throw new RefusedError('malformed', 'a presence state is not JSON', { cause });
   }
 }

@@ -2,6 +2,7 @@ import { RefusedError } from '../errors.ts';
 import type { UpdateLog } from '../../persistence/log/update-log.ts';
 import { Nudger } from './nudger.ts';
 import type { Offload } from './offload.ts';
+import type { Peer } from './peer.ts';
 import { Room, type RoomDeps } from './room.ts';
 import type { SyncStats } from './stats.ts';
 import { Ticker } from './ticker.ts';
@@ -62,6 +63,11 @@ export class Rooms {
 
   get size(): number {
     return this.#slots.size;
+  }
+
+  /** Whoever is in any room. */
+  *sessions(): Iterable<Peer> {
+    for (const slot of this.#slots.values()) if (slot.phase === 'live') yield* slot.room.peers;
   }
 
   /** Sessions in all rooms. */

@@ -4,7 +4,7 @@ import { Acknowledgements } from './acknowledgements.ts';
 import type { Broadcast } from './broadcast.ts';
 import type { ClientMessage, Codec } from './codec.ts';
 import { DRAIN_BYTES, type Connection, type ConnectionHandler } from './connection.ts';
-import type { Grant } from './grant.ts';
+import type { Grant, Person } from './grant.ts';
 import { answerSyncStep1, type JoinSink } from './join.ts';
 import { MessageQueue } from './message-queue.ts';
 import { OFFLOAD_BYTES, type Offload } from './offload.ts';
@@ -116,8 +116,20 @@ export class Session implements Peer, JoinSink, ConnectionHandler {
     this.#takeQueued();
   }
 
+  get grant(): Grant | null {
+    return this.#state.phase === 'loading' || this.#state.phase === 'live' ? this.#state.grant : null;
+  }
+
   get userId(): string {
-    return this.#state.phase === 'loading' || this.#state.phase === 'live' ? this.#state.grant.userId : '';
+    return this.grant?.userId ?? '';
+  }
+
+  get person(): Person | null {
+    return this.grant?.person ?? null;
+  }
+
+  renew(grant: Grant): void {
+    if (this.#state.phase === 'live') this.#state = { ...this.#state, grant };
   }
 
   get codec(): Codec {

@@ -6,6 +6,8 @@ import { test } from 'node:test';
 import { pino } from 'pino';
 import type { DocumentLog, UpdateLog } from '../../persistence/log/update-log.ts';
 import { App, ShutdownError } from '../../server/app.ts';
+import { AuthStats } from '../../server/auth/auth-stats.ts';
+import { openAuth } from '../../server/auth/open-auth.ts';
 import { parseConfig } from '../../server/config.ts';
 import { ListenError } from '../../server/net/listener.ts';
 import { StorageStats } from '../../server/storage-stats.ts';
@@ -25,8 +27,9 @@ async function start(owner: Owner, { args = [], wrap = (storage) => storage }: O
   const config = parseConfig(['--ephemeral', '--tls', 'off', '--port', '0', ...args], {});
   const logger = pino({ level: 'silent' });
   const storageStats = new StorageStats();
+  const auth = openAuth(config, { logger, stats: new AuthStats(), now: Date.now });
   const storage = await openStorage(config, { logger, stats: storageStats });
-  const app = await App.start({ config, logger, storage: wrap(storage), storageStats, credentials: null });
+  const app = await App.start({ config, logger, auth, storage: wrap(storage), storageStats, credentials: null });
   owner.after(async () => {
     await app.close().catch(() => {});
     await storage.close();

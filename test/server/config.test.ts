@@ -23,6 +23,9 @@ test('without flags and variables every default holds, and the value cannot be c
     dataDir: './data',
     tls: { mode: 'dev' },
     plainPort: 8080,
+    auth: { mode: 'unset' },
+    revocationsPath: null,
+    origins: { origins: [], sameHost: false, loopback: true },
     commit: 'fsync',
     ephemeral: false,
     logLevel: 'info',
@@ -100,7 +103,7 @@ test('what is written wrong is answered with what to write instead', () => {
     [['--tls-cert', 'a'], /give --tls-key <file> too/],
     [['--tls-key', 'a'], /give --tls-cert <file> too/],
     [['--tls', 'off', '--tls-cert', 'a', '--tls-key', 'b'], /exclude each other/],
-    [['--plain-port', '80', '--host', '0.0.0.0'], /--plain-port is for development/],
+    [['--plain-port', '80', '--host', '0.0.0.0', '--auth', 'none'], /--plain-port is for development/],
     [['--plain-port', '80', '--tls', 'off'], /with --tls off, --port is plain already/],
     [['--plain-port', '80', '--tls-cert', 'a', '--tls-key', 'b'], /--plain-port is for development/],
     [['--plain-port', '8443'], /--port and --plain-port are both 8443/],
@@ -117,8 +120,8 @@ test('the plain port is there in development alone', () => {
   assert.equal(parseConfig(['--host', 'localhost'], {}).plainPort, 8080);
   assert.equal(parseConfig(['--plain-port', 'off'], {}).plainPort, null);
   assert.equal(parseConfig(['--plain-port', '0', '--port', '0'], {}).plainPort, 0);
-  assert.equal(parseConfig(['--host', '0.0.0.0'], {}).plainPort, null);
-  assert.equal(parseConfig(['--host', '127.evil.example'], {}).plainPort, null);
+  assert.equal(parseConfig(['--host', '0.0.0.0', '--auth', 'none'], {}).plainPort, null);
+  assert.equal(parseConfig(['--host', '127.evil.example', '--auth', 'none'], {}).plainPort, null);
   assert.equal(parseConfig(['--tls', 'off'], {}).plainPort, null);
   assert.equal(parseConfig(['--tls-cert', 'a', '--tls-key', 'b'], {}).plainPort, null);
 });

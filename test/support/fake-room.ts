@@ -13,6 +13,8 @@ import { FakeOffload } from './fake-offload.ts';
 /** A session as its room sees it: writes down what it is told. */
 export class FakePeer implements Peer {
   readonly userId: string;
+  readonly person = null;
+  readonly grant = null;
   readonly broadcasts: Broadcast[] = [];
   readonly presence: Uint8Array[] = [];
   /** What it was told, in order: `deliver`, `committed`, `end`. */
@@ -41,6 +43,8 @@ export class FakePeer implements Peer {
   }
 
   sweep(): void {}
+
+  renew(): void {}
 
   end(refusal: RefusedError): void {
     this.calls.push('end');

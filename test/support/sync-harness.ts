@@ -102,10 +102,11 @@ export class FakeClient {
   constructor(harness: SyncHarness, options: ClientOptions) {
     const grant: Grant = {
       userId: options.userId ?? 'ada',
-      name: null,
+      person: null,
       docId: options.docId ?? 'doc',
       access: options.access ?? 'write',
       untilMs: null,
+      tokenId: null,
     };
     // Asked for in the constructor already: what it waits for must be there, but may be closed by the test before.
     const dialect = new YWebsocket({

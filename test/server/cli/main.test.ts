@@ -143,7 +143,7 @@ test('a start that cannot be is explained in one line, with exit 1', async (t) =
     '--plain-port',
     '0',
   );
-  await failsWith(/192\.0\.2\.1 is not an address of this machine/, ...sure, '--host', '192.0.2.1');
+  await failsWith(/192\.0\.2\.1 is not an address of this machine/, ...sure, '--host', '192.0.2.1', '--auth', 'none');
   await failsWith(/Cannot use the folder .*not a directory/, '--data', join(file, 'data'), ...anyPorts);
   await failsWith(/foreign/, '--data', foreign, ...anyPorts);
   await failsWith(/there is no such file/, ...sure, '--tls-cert', join(folder, 'none'), '--tls-key', own.keyPath);

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import type { LogState } from '../../../persistence/log/update-log.ts';
+import { AuthStats } from '../../../server/auth/auth-stats.ts';
 import { createHttp } from '../../../server/http/http.ts';
 import { registerMetrics } from '../../../server/metrics.ts';
 import { NetStats } from '../../../server/net/stats.ts';
@@ -15,6 +16,7 @@ function setUp() {
   const sync = new SyncStats();
   const registry = new Registry();
   registerMetrics(registry, {
+    auth: new AuthStats(),
     net,
     sync,
     storage: new StorageStats(),

@@ -6,7 +6,7 @@ import { Presence, PRESENCE_TIMEOUT_MS, type PresenceOwner } from '../../../serv
 import { encodeEntries, readEntries, type AwarenessEntry } from '../../support/frames.ts';
 import { malformed } from '../../support/refused.ts';
 
-const someone = (userId: string): PresenceOwner => ({ userId });
+const someone = (userId: string): PresenceOwner => ({ userId, person: null });
 
 const states = (...entries: AwarenessEntry[]): Uint8Array => encodeEntries(entries);
 

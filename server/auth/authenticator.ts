@@ -1,0 +1,23 @@
+import type { Grant } from '../sync/grant.ts';
+
+/** Somebody who wants to join a document, and what they show for it. */
+export interface Attempt {
+  readonly docId: string;
+  /** Never to be logged. */
+  readonly token: string | null;
+  /** The page that the client runs in; null if it is no browser. */
+  readonly origin: string | null;
+  /** The other end of the socket. */
+  readonly address: string;
+}
+
+/** Decides who somebody is and what they may do. */
+export interface Authenticator {
+  /** Rejects with AccessError. */
+  authenticate(attempt: Attempt): Promise<Grant>;
+  /**
+   * Decides anew, whatever was decided before; null where the answer could not differ. Grants of an authenticator that
+   * has it are renewed before they end.
+   */
+  readonly recheck: ((attempt: Attempt) => Promise<Grant>) | null;
+}

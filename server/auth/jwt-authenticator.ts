@@ -1,0 +1,105 @@
+import { decodeProtectedHeader, errors, jwtVerify } from 'jose';
+import type { JWTPayload, JWTVerifyOptions } from 'jose';
+import type { Grant } from '../sync/grant.ts';
+import { AccessError } from './access-error.ts';
+import type { Attempt, Authenticator } from './authenticator.ts';
+import { accessTo, readClaims } from './claims.ts';
+import type { KeyHint, KeySource } from './key-source.ts';
+import type { VerifyKey } from './verify-key.ts';
+
+export interface JwtOptions {
+  readonly sources: readonly KeySource[];
+  /** What `iss` must be; null if it does not matter. */
+  readonly issuer: string | null;
+  /** What `aud` must be or contain; null if it does not matter. */
+  readonly audience: string | null;
+  /** In milliseconds since 1970. */
+  now(): number;
+}
+
+/** A header may have 16 KB in all, and a token that large is no token. */
+const maxTokenLength = 8_192;
+/** How far the clock of whoever signs may be ahead of ours. An end is an end: no tolerance there. */
+const clockSkewSeconds = 5;
+/** Keys that one token is tried against: those of one algorithm, of which rotation has two or three. */
+const maxTries = 8;
+
+/** Takes JSON Web Tokens that somebody else has signed. */
+export class JwtAuthenticator implements Authenticator {
+  /** What a token says does not change. */
+  readonly recheck = null;
+  readonly #options: JwtOptions;
+
+  constructor(options: JwtOptions) {
+    this.#options = options;
+  }
+
+  async authenticate({ token, docId }: Attempt): Promise<Grant> {
+    if (token === null) throw new AccessError('unauthorized', 'no token');
+    if (token.length > maxTokenLength) throw new AccessError('unauthorized', 'the token is too long');
+    const claims = readClaims(await this.#verify(token));
+    if (claims.expiresMs <= this.#options.now()) throw new AccessError('unauthorized', 'the token has expired');
+    const access = accessTo(claims.documents, docId);
+    if (access === null) throw new AccessError('forbidden', 'the token does not name this document');
+    return {
+      userId: claims.userId,
+      person: { name: claims.name, color: claims.color },
+      docId,
+      access,
+      untilMs: claims.expiresMs,
+      tokenId: claims.tokenId,
+    };
+  }
+
+  async #verify(token: string): Promise<JWTPayload> {
+    const keys = await this.#keysFor(readHeader(token));
+    if (keys.length === 0) throw new AccessError('unauthorized', 'no key for the algorithm and key id of the token');
+    for (const { key, algorithms } of keys.slice(0, maxTries)) {
+      try {
+        const { payload } = await jwtVerify(token, key, { ...this.#verifyOptions(), algorithms: [...algorithms] });
+        return payload;
+      } catch (error) {
+        if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw explain(error);
+      }
+    }
+    throw new AccessError('unauthorized', 'the signature is wrong');
+  }
+
+  async #keysFor(hint: KeyHint): Promise<VerifyKey[]> {
+    const found = await Promise.all(this.#options.sources.map((source) => source.find(hint)));
+    return found.flat();
+  }
+
+  #verifyOptions(): JWTVerifyOptions {
+    const { issuer, audience, now } = this.#options;
+    return {
+      currentDate: new Date(now()),
+      clockTolerance: clockSkewSeconds,
+      requiredClaims: ['exp', 'sub'],
+      ...(issuer === null ? {} : { issuer }),
+      ...(audience === null ? {} : { audience }),
+    };
+  }
+}
+
+function readHeader(token: string): KeyHint {
+  try {
+    const { alg, kid } = decodeProtectedHeader(token);
+    if (typeof alg === 'string') return { algorithm: alg, id: typeof kid === 'string' ? kid : null };
+  } catch {
+    // Says the same as a header without an algorithm: whatever this is, it is no token.
+  }
+  throw new AccessError('unauthorized', 'not a JSON Web Token');
+}
+
+/** The reason for the log, in words of ours: what the token holds stays out of it. */
+function explain(error: unknown): unknown {
+  if (error instanceof errors.JWTExpired) return new AccessError('unauthorized', 'the token has expired');
+  if (error instanceof errors.JWTClaimValidationFailed) {
+    const why =
+      error.reason === 'missing' ? `the token has no '${error.claim}'` : `the token's '${error.claim}' is wrong`;
+    return new AccessError('unauthorized', error.claim === 'nbf' ? 'the token is not valid yet' : why);
+  }
+  if (error instanceof errors.JOSEError) return new AccessError('unauthorized', `not a usable token: ${error.code}`);
+  return error;
+}

@@ -1,0 +1,42 @@
+import { isIP } from 'node:net';
+import { RefusedError } from '../errors.ts';
+
+/** Which pages may connect: those that any of these allows. */
+export interface OriginRule {
+  /** Lower case; `*` allows every page. */
+  readonly origins: readonly string[];
+  /** Pages that came from the host and port that they connect to. */
+  readonly sameHost: boolean;
+  /** Pages of this machine, whatever their port: the dev server of a frontend. */
+  readonly loopback: boolean;
+}
+
+/**
+ * Throws RefusedError 'forbidden' for a page that may not connect. What sends no origin is no browser: there is no page
+ * that could borrow its user's network, and where auth is on it needs a token like everybody.
+ */
+export function checkOrigin(rule: OriginRule, origin: string | undefined, host: string | undefined): void {
+  if (origin === undefined) return;
+  if (rule.origins.includes('*') || rule.origins.includes(origin.toLowerCase())) return;
+  const url = URL.canParse(origin) ? new URL(origin) : null;
+  if (rule.loopback && url !== null && isLoopback(url.hostname)) return;
+  if (rule.sameHost && url !== null && isHost(url, host?.toLowerCase())) return;
+  throw new RefusedError('forbidden', 'pages of this origin may not connect; see --allowed-origins');
+}
+
+/** URL leaves a default port out; a Host header may have it. */
+function isHost(url: URL, host: string | undefined): boolean {
+  if (url.host === host) return true;
+  return url.port === '' && `${url.host}:${url.protocol === 'https:' ? 443 : 80}` === host;
+}
+
+/** Takes an address, or the host of a URL, where IPv6 stands in brackets. */
+export function isLoopback(host: string): boolean {
+  const bare = host.replace(/^\[(.*)\]$/, '$1');
+  return (
+    bare === 'localhost' ||
+    bare.endsWith('.localhost') ||
+    bare === '::1' ||
+    (isIP(bare) === 4 && bare.startsWith('127.'))
+  );
+}

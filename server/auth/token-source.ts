@@ -1,0 +1,31 @@
+import type { IncomingHttpHeaders } from 'node:http';
+
+/** Offered beside the token, and selected in the answer instead of it. */
+const marker = 'quire';
+
+/** What a request to join shows; in the order of preference:
+ * - `Sec-WebSocket-Protocol: quire, <token>`, the only way for a browser that keeps it out of access logs
+ * - `Authorization: Bearer <token>`, for programs
+ * - `?token=<token>`, `params` of the y-websocket provider
+ *
+ * Null if there is none.
+ */
+export function tokenOf(headers: IncomingHttpHeaders, params: URLSearchParams): string | null {
+  return (
+    fromProtocols(headers['sec-websocket-protocol']) ?? fromAuthorization(headers.authorization) ?? fromParams(params)
+  );
+}
+
+function fromProtocols(header: string | undefined): string | null {
+  const offered = header?.split(',').map((protocol) => protocol.trim()) ?? [];
+  if (!offered.includes(marker)) return null;
+  return offered.find((protocol) => protocol !== marker && protocol !== '') ?? null;
+}
+
+function fromAuthorization(header: string | undefined): string | null {
+  return /^Bearer +(\S+)$/i.exec(header ?? '')?.[1] ?? null;
+}
+
+function fromParams(params: URLSearchParams): string | null {
+  return params.get('token') || null;
+}

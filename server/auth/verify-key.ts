@@ -1,0 +1,95 @@
+import { createPublicKey, createSecretKey } from 'node:crypto';
+import type { JsonWebKey, KeyObject } from 'node:crypto';
+
+/** A key that signatures are verified with. */
+export interface VerifyKey {
+  /** The `kid` that a token names it by; null if it has none. */
+  readonly id: string | null;
+  /** What it may be used for, which follows from the key alone: a token must not choose. */
+  readonly algorithms: readonly string[];
+  readonly key: KeyObject;
+}
+
+/** This cannot serve as a key; the message completes "<where> ...". */
+export class KeyError extends Error {
+  override readonly name = 'KeyError';
+}
+
+/** RFC 7518, 3.2: a key for HS256 has at least as many bits as the hash. */
+const minSecretBytes = 32;
+/** RFC 7518, 3.3. */
+const minRsaBits = 2_048;
+
+const rsaAlgorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'];
+const curveAlgorithms: Readonly<Record<string, string>> = {
+  prime256v1: 'ES256',
+  secp384r1: 'ES384',
+  secp521r1: 'ES512',
+};
+
+/** A shared secret, used as it is written: its UTF-8 bytes. Throws KeyError. */
+export function secretKey(secret: string): VerifyKey {
+  const bytes = Buffer.from(secret);
+  if (secret.includes('-----BEGIN')) throw new KeyError('holds a PEM key, not a secret');
+  if (bytes.length < minSecretBytes) {
+    throw new KeyError(`has ${bytes.length} bytes; HS256 takes ${minSecretBytes} or more (openssl rand -base64 32)`);
+  }
+  return { id: null, algorithms: ['HS256'], key: createSecretKey(bytes) };
+}
+
+/** All public keys and certificates of a PEM text, in order. Throws KeyError. */
+export function publicKeys(pem: string): VerifyKey[] {
+  if (/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(pem)) throw new KeyError('holds a private key: give the public one');
+  const blocks = pem.match(/-----BEGIN ([A-Z ]+)-----[^]*?-----END \1-----/g) ?? [];
+  if (blocks.length === 0) throw new KeyError('holds no PEM public key');
+  return blocks.map((block) =>
+    verifyKey(
+      null,
+      createKey(() => createPublicKey(block)),
+    ),
+  );
+}
+
+/** The usable keys of a JSON Web Key Set; others (for encryption, of unknown kinds) are left out. Throws KeyError. */
+export function jwksKeys(set: unknown): VerifyKey[] {
+  const { keys } = (set ?? {}) as Readonly<Record<string, unknown>>;
+  if (!Array.isArray(keys)) throw new KeyError('is not a JSON Web Key Set');
+  const usable = keys.flatMap((jwk: unknown) => {
+    const { kid, use, alg, kty } = (jwk ?? {}) as Readonly<Record<string, unknown>>;
+    // A secret in a public set is no secret.
+    if (kty === 'oct' || (use !== undefined && use !== 'sig')) return [];
+    try {
+      const key = createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' });
+      const { id, algorithms, ...rest } = verifyKey(typeof kid === 'string' ? kid : null, key);
+      return [{ ...rest, id, algorithms: typeof alg === 'string' ? algorithms.filter((a) => a === alg) : algorithms }];
+    } catch {
+      return [];
+    }
+  });
+  if (usable.length === 0) throw new KeyError('holds no key that signatures can be verified with');
+  return usable;
+}
+
+function createKey(create: () => KeyObject): KeyObject {
+  try {
+    return create();
+  } catch (error) {
+    throw new KeyError(`holds a key that cannot be read: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+function verifyKey(id: string | null, key: KeyObject): VerifyKey {
+  return { id, algorithms: algorithmsOf(key), key };
+}
+
+function algorithmsOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): readonly string[] {
+  if (asymmetricKeyType === 'ed25519') return ['EdDSA', 'Ed25519'];
+  if (asymmetricKeyType === 'rsa') {
+    const bits = asymmetricKeyDetails?.modulusLength ?? 0;
+    if (bits < minRsaBits) throw new KeyError(`holds an RSA key of ${bits} bits; ${minRsaBits} is the least`);
+    return rsaAlgorithms;
+  }
+  const curve = curveAlgorithms[asymmetricKeyDetails?.namedCurve ?? ''];
+  if (asymmetricKeyType === 'ec' && curve !== undefined) return [curve];
+  throw new KeyError(`holds a key of a kind that is not supported: ${asymmetricKeyType}`);
+}

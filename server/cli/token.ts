@@ -1,0 +1,94 @@
+import { randomUUID } from 'node:crypto';
+import { parseArgs } from 'node:util';
+import { SignJWT } from 'jose';
+import { secretsOf } from '../auth/open-auth.ts';
+import { secretKey } from '../auth/verify-key.ts';
+import { jwtOf } from '../config-auth.ts';
+import { ConfigError, readOptions } from '../config.ts';
+import { duration, oneOf } from '../config-values.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+export const tokenUsage = [
+  'quire token --document <name> [options]',
+  'Prints a token, for trying things out. Signed with the first secret of QUIRE_AUTH_SECRET,',
+  '--auth-secret or --auth-secret-file; --auth-issuer and --auth-audience go into it.',
+  '',
+  '  --document <name>    exact, or a prefix that ends in *; may be repeated',
+  '  --access <access>    read or write. Default: write.',
+  '  --user <id>          Default: tester.',
+  '  --name <name>        what others see',
+  '  --color <color>      of the cursor, such as #30bced',
+  '  --lifetime <time>    Default: 1h.',
+  '  --admin              for the HTTP API',
+] as const;
+
+const own = {
+  document: { type: 'string', multiple: true, default: [] as string[] },
+  access: { type: 'string', default: 'write' },
+  user: { type: 'string', default: 'tester' },
+  name: { type: 'string' },
+  color: { type: 'string' },
+  lifetime: { type: 'string', default: '1h' },
+  admin: { type: 'boolean', default: false },
+} as const;
+
+const shared = {
+  'auth-secret': { type: 'string' },
+  'auth-secret-file': { type: 'string' },
+  'auth-issuer': { type: 'string' },
+  'auth-audience': { type: 'string' },
+} as const;
+
+/** The token that `quire token` prints. Rejects with ConfigError or AuthSetupError. */
+export async function makeToken(args: readonly string[], environment: Environment, nowMs: number): Promise<string> {
+  const values = read(args);
+  const access = checked('access', () => oneOf('read', 'write')(values.access));
+  const lifetimeMs = checked('lifetime', () => duration(values.lifetime));
+  if (values.document.length === 0 && !values.admin) {
+    throw new ConfigError('A token for which documents? Give --document <name>, or --document "*" for all.');
+  }
+  // Read as `serve` reads them, so that the token fits the server that is started in the same environment.
+  const flags = Object.keys(shared).flatMap((name) => {
+    const value = values[name as keyof typeof shared];
+    return value === undefined ? [] : [`--${name}=${value}`];
+  });
+  const jwt = jwtOf(readOptions(flags, environment).values);
+  const [secret] = secretsOf(jwt);
+  if (secret === undefined) {
+    throw new ConfigError('There is no secret to sign with: set QUIRE_AUTH_SECRET, or give --auth-secret-file <file>.');
+  }
+  const { key } = checked('auth-secret', () => secretKey(secret));
+
+  const token = new SignJWT({
+    ...(values.name === undefined ? {} : { name: values.name }),
+    ...(values.color === undefined ? {} : { color: values.color }),
+    ...(values.admin ? { admin: true } : {}),
+    documents: values.document.map((name) => ({ name, access })),
+  })
+    .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
+    .setSubject(values.user)
+    .setJti(randomUUID())
+    .setIssuedAt(new Date(nowMs))
+    .setExpirationTime(new Date(nowMs + lifetimeMs));
+  if (jwt.issuer !== null) token.setIssuer(jwt.issuer);
+  if (jwt.audience !== null) token.setAudience(jwt.audience);
+  return token.sign(key);
+}
+
+function read(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options: { ...own, ...shared } }).values;
+  } catch (error) {
+    throw new ConfigError(`${(error as Error).message.split('. ')[0]}. See quire --help.`);
+  }
+}
+
+/** Errors of values complete "--<option> ...". */
+function checked<T>(option: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    throw new ConfigError(`--${option} ${(error as Error).message}.`);
+  }
+}

@@ -1,0 +1,228 @@
+/** Who comes in, who is sent away again, and when. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { pino } from 'pino';
+import { AccessError } from '../../../server/auth/access-error.ts';
+import { AuthStats } from '../../../server/auth/auth-stats.ts';
+import type { Attempt, Authenticator } from '../../../server/auth/authenticator.ts';
+import { Gate } from '../../../server/auth/gate.ts';
+import type { Grantee } from '../../../server/auth/live-grants.ts';
+import { openToAll } from '../../../server/auth/open-to-all.ts';
+import { RefusalDelay } from '../../../server/auth/refusal-delay.ts';
+import type { RevocationList } from '../../../server/auth/revocation-list.ts';
+import type { RefusalCode, RefusedError } from '../../../server/errors.ts';
+import type { Grant } from '../../../server/sync/grant.ts';
+import { refused } from '../../support/refused.ts';
+
+const attempt: Attempt = { docId: 'doc', token: 'secret-token', origin: null, address: '192.0.2.1' };
+
+class FakeSession implements Grantee {
+  grant: Grant | null;
+  endedBy: RefusalCode | null = null;
+
+  constructor(grant: Grant) {
+    this.grant = grant;
+  }
+
+  renew(grant: Grant): void {
+    this.grant = grant;
+  }
+
+  end(refusal: RefusedError): void {
+    this.endedBy = refusal.code;
+    this.grant = null;
+  }
+}
+
+class Bench {
+  nowMs = 1_700_000_000_000;
+  readonly stats = new AuthStats();
+  readonly waits: number[] = [];
+  readonly lines: string[] = [];
+  readonly sessions: FakeSession[] = [];
+  readonly revoked = new Set<string>();
+  checks = 0;
+  /** What the authenticator decides. */
+  decide: () => Grant = () => this.grant();
+  readonly gate: Gate;
+
+  constructor(options: { readonly rechecks?: boolean; readonly authenticator?: Authenticator } = {}) {
+    const decide = async (): Promise<Grant> => {
+      this.checks++;
+      await Promise.resolve();
+      return this.decide();
+    };
+    const revoked = this.revoked;
+    const revocations: Pick<RevocationList, 'isEmpty' | 'has' | 'reload'> = {
+      get isEmpty() {
+        return revoked.size === 0;
+      },
+      has: ({ userId }) => revoked.has(userId),
+      reload: () => {},
+    };
+    this.gate = new Gate({
+      authenticator: options.authenticator ?? { authenticate: decide, recheck: options.rechecks ? decide : null },
+      revocations: revocations as RevocationList,
+      delay: new RefusalDelay(),
+      logger: pino({ level: 'trace' }, { write: (line) => this.lines.push(line) }),
+      stats: this.stats,
+      now: () => this.nowMs,
+      wait: (delayMs) => {
+        this.waits.push(delayMs);
+        return Promise.resolve();
+      },
+      grantees: () => this.sessions,
+    });
+  }
+
+  grant(changes: Partial<Grant> = {}): Grant {
+    const untilMs = this.nowMs + 60_000;
+    return { userId: 'u1', person: null, docId: 'doc', access: 'write', untilMs, tokenId: null, ...changes };
+  }
+
+  refuse(code: 'unauthorized' | 'forbidden' | 'auth-unavailable'): void {
+    this.decide = () => {
+      throw new AccessError(code, 'exact reason');
+    };
+  }
+
+  /** Somebody comes in and is live. */
+  async enter(): Promise<FakeSession> {
+    const session = new FakeSession(await this.gate.admit(attempt));
+    this.sessions.push(session);
+    return session;
+  }
+
+  async sweepAfter(ms: number): Promise<void> {
+    this.nowMs += ms;
+    this.gate.sweep();
+    await new Promise(setImmediate);
+  }
+}
+
+test('a refusal tells the client nothing but its kind, the log the reason, and neither the token (I8)', async () => {
+  const bench = new Bench();
+  bench.refuse('unauthorized');
+  await assert.rejects(bench.gate.admit(attempt), { code: 'unauthorized', message: 'unauthorized' });
+  assert.match(bench.lines.join(''), /"why":"exact reason"/);
+  assert.doesNotMatch(bench.lines.join(''), /secret-token/);
+  assert.equal(bench.stats.refused, 1);
+});
+
+test('a refusal that repeats is held back; one who is let in never waits', async () => {
+  const bench = new Bench();
+  bench.refuse('forbidden');
+  for (let i = 0; i < 4; i++) await assert.rejects(bench.gate.admit(attempt), refused('forbidden'));
+  assert.deepEqual(bench.waits, [250, 500, 1_000]);
+  bench.decide = () => bench.grant();
+  await bench.gate.admit(attempt);
+  assert.equal(bench.waits.length, 3);
+});
+
+test('who could not be asked for is refused, at once and for now', async () => {
+  const bench = new Bench();
+  bench.refuse('auth-unavailable');
+  for (let i = 0; i < 4; i++) await assert.rejects(bench.gate.admit(attempt), refused('auth-unavailable'));
+  assert.deepEqual(bench.waits, []);
+  assert.match(bench.lines[0] ?? '', /"level":50/);
+});
+
+test('a fault of ours lets nobody in, and says nothing about itself', async () => {
+  const bench = new Bench();
+  bench.decide = () => {
+    throw new Error('secret');
+  };
+  await assert.rejects(bench.gate.admit(attempt), { code: 'internal', message: 'internal error' });
+});
+
+test('a grant ends when it ends: not before, and within the sweep after', async () => {
+  const bench = new Bench();
+  const session = await bench.enter();
+  await bench.sweepAfter(59_999);
+  assert.equal(session.endedBy, null);
+  await bench.sweepAfter(1);
+  assert.equal(session.endedBy, 'grant-ended');
+});
+
+test('whoever is revoked is ended with the next sweep, and refused at the door', async () => {
+  const bench = new Bench();
+  const session = await bench.enter();
+  bench.revoked.add('u1');
+  await bench.sweepAfter(1_000);
+  assert.equal(session.endedBy, 'forbidden');
+  assert.equal(bench.stats.revoked, 1);
+  await assert.rejects(bench.gate.admit(attempt), refused('forbidden'));
+});
+
+test('the application is asked again shortly before a grant ends, once, and the session goes on', async () => {
+  const bench = new Bench({ rechecks: true });
+  const session = await bench.enter();
+  await bench.sweepAfter(49_999);
+  assert.equal(bench.checks, 1);
+  await bench.sweepAfter(1);
+  assert.equal(bench.checks, 2);
+  assert.equal(session.grant?.untilMs, bench.nowMs + 60_000);
+  await bench.sweepAfter(49_999);
+  assert.equal(bench.checks, 2);
+  await bench.sweepAfter(1);
+  assert.equal(bench.checks, 3);
+  assert.equal(bench.stats.renewed, 2);
+  assert.equal(session.endedBy, null);
+});
+
+test('a grant of two seconds is renewed every second, not all the time', async () => {
+  const bench = new Bench({ rechecks: true });
+  bench.decide = () => bench.grant({ untilMs: bench.nowMs + 2_000 });
+  const session = await bench.enter();
+  for (let i = 0; i < 10; i++) await bench.sweepAfter(1_000);
+  assert.equal(bench.checks, 11);
+  assert.equal(session.endedBy, null);
+});
+
+test('a changed answer: 403 ends the session, 401 and less access send it back for something better', async () => {
+  const answers: [(bench: Bench) => void, RefusalCode][] = [
+    [(bench) => bench.refuse('forbidden'), 'forbidden'],
+    [(bench) => bench.refuse('unauthorized'), 'grant-ended'],
+    [(bench) => (bench.decide = () => bench.grant({ access: 'read' })), 'grant-ended'],
+    [(bench) => (bench.decide = () => bench.grant({ userId: 'u2' })), 'grant-ended'],
+  ];
+  for (const [change, endedBy] of answers) {
+    const bench = new Bench({ rechecks: true });
+    const session = await bench.enter();
+    change(bench);
+    await bench.sweepAfter(50_000);
+    assert.equal(session.endedBy, endedBy);
+  }
+});
+
+test('without an answer the session stays until its grant ends, and not longer', async () => {
+  const bench = new Bench({ rechecks: true });
+  const session = await bench.enter();
+  bench.refuse('auth-unavailable');
+  await bench.sweepAfter(59_000);
+  assert.equal(session.endedBy, null);
+  await bench.sweepAfter(1_000);
+  assert.equal(session.endedBy, 'grant-ended');
+});
+
+test('an answer for a session that has ended meanwhile changes nothing', async () => {
+  const bench = new Bench({ rechecks: true });
+  const session = await bench.enter();
+  bench.nowMs += 50_000;
+  bench.gate.sweep();
+  session.grant = null;
+  await new Promise(setImmediate);
+  assert.equal(session.grant, null);
+  assert.equal(bench.stats.renewed, 0);
+});
+
+test('without auth nobody is looked at', async () => {
+  const bench = new Bench({ authenticator: openToAll });
+  bench.sessions.push({
+    get grant(): never {
+      throw new Error('looked at');
+    },
+  } as unknown as FakeSession);
+  await bench.sweepAfter(1_000);
+  assert.equal((await bench.gate.admit(attempt)).access, 'write');
+});

@@ -1,0 +1,129 @@
+/** I5 and I8: who is nobody comes nowhere, and the log says why. */
+import assert from 'node:assert/strict';
+import { createHmac, generateKeyPairSync } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
+import { test } from 'node:test';
+import type { JWTPayload } from 'jose';
+import { JwtAuthenticator } from '../../../server/auth/jwt-authenticator.ts';
+import { FixedKeys } from '../../../server/auth/key-source.ts';
+import { publicKeys, secretKey } from '../../../server/auth/verify-key.ts';
+import type { VerifyKey } from '../../../server/auth/verify-key.ts';
+import type { Grant } from '../../../server/sync/grant.ts';
+import { accessRefused } from '../../support/access-refused.ts';
+import { otherSecret, secret, sign, tokenFor } from '../../support/tokens.ts';
+
+const nowMs = 1_700_000_000_000;
+
+interface Options {
+  readonly keys?: readonly VerifyKey[];
+  readonly issuer?: string;
+  readonly audience?: string;
+}
+
+function ask(token: string | null, { keys = [secretKey(secret)], issuer, audience }: Options = {}): Promise<Grant> {
+  const authenticator = new JwtAuthenticator({
+    sources: [new FixedKeys(keys)],
+    issuer: issuer ?? null,
+    audience: audience ?? null,
+    now: () => nowMs,
+  });
+  return authenticator.authenticate({ docId: 'doc', token, origin: null, address: '127.0.0.1' });
+}
+
+const good = (claims: JWTPayload = {}): Promise<string> => tokenFor({ nowMs, claims });
+
+function pem(key: KeyObject): string {
+  return key.export({ type: 'spki', format: 'pem' }) as string;
+}
+
+test('a good token grants what it says, until it expires', async () => {
+  assert.deepEqual(await ask(await good({ jti: 't1', color: 'red' })), {
+    userId: 'ada',
+    person: { name: 'Ada', color: 'red' },
+    docId: 'doc',
+    access: 'write',
+    untilMs: nowMs + 3_600_000,
+    tokenId: 't1',
+  });
+});
+
+test('every other token is refused, with the reason for the log and a general one for the client', async () => {
+  const [header, payload, signature] = (await good()).split('.') as [string, string, string];
+  const forged = Buffer.from(JSON.stringify({ sub: 'eve', exp: 2e9 })).toString('base64url');
+  const none = Buffer.from('{"alg":"none"}').toString('base64url');
+  const cases: [string, string | null, RegExp, Options?][] = [
+    ['none at all', null, /^no token$/],
+    ['nonsense', 'nonsense', /not a JSON Web Token/],
+    ['dots', '..', /not a JSON Web Token/],
+    ['too long', 'x'.repeat(8_193), /too long/],
+    ['without a signature', `${header}.${payload}.`, /signature is wrong/],
+    ['with another payload', `${header}.${forged}.${signature}`, /signature is wrong/],
+    ['of another secret', await tokenFor({ nowMs, key: otherSecret }), /signature is wrong/],
+    ['algorithm none', `${none}.${payload}.`, /no key for the algorithm/],
+    ['another hash', await tokenFor({ nowMs, algorithm: 'HS512', key: secret.repeat(2) }), /no key for the algorithm/],
+    ['no end', await sign({ sub: 'ada', documents: [] }), /no 'exp'/],
+    ['expired', await good({ exp: nowMs / 1_000 }), /expired/],
+    ['expired a second ago, within the tolerance', await good({ exp: nowMs / 1_000 - 1 }), /expired/],
+    ['expired long ago', await good({ exp: 1 }), /expired/],
+    ['not yet valid', await good({ nbf: nowMs / 1_000 + 60 }), /not valid yet/],
+    ['nobody', await sign({ exp: nowMs / 1_000 + 60 }), /no 'sub'/],
+    ['another issuer', await good({ iss: 'them' }), /'iss' is wrong/, { issuer: 'us' }],
+    ['no issuer', await good(), /no 'iss'/, { issuer: 'us' }],
+    ['another audience', await good({ aud: 'them' }), /'aud' is wrong/, { audience: 'us' }],
+  ];
+  for (const [name, token, why, options] of cases) {
+    await assert.rejects(ask(token, options), accessRefused('unauthorized', why), name);
+    const error = await ask(token, options).catch((error: unknown) => error);
+    assert.equal((error as Error).message, 'unauthorized', name);
+  }
+});
+
+test('a clock that is a little ahead is forgiven, an end is not', async () => {
+  assert.equal((await ask(await good({ nbf: nowMs / 1_000 + 3 }))).userId, 'ada');
+});
+
+test('issuer and audience, where they matter, may be right', async () => {
+  const options = { issuer: 'us', audience: 'quire' };
+  assert.equal((await ask(await good({ iss: 'us', aud: ['quire', 'other'] }), options)).userId, 'ada');
+});
+
+test('a document that the token does not name is forbidden, which is not the same as unknown', async () => {
+  await assert.rejects(ask(await tokenFor({ nowMs, document: 'other' })), accessRefused('forbidden', /does not name/));
+});
+
+test('several secrets at once: the old one goes when nobody uses it any more', async () => {
+  const [old, next] = [secretKey(secret), secretKey(otherSecret)];
+  const tokens = [await tokenFor({ nowMs }), await tokenFor({ nowMs, key: otherSecret })] as const;
+  for (const token of tokens) assert.equal((await ask(token, { keys: [old, next] })).userId, 'ada');
+  await assert.rejects(ask(tokens[0], { keys: [next] }), accessRefused('unauthorized', /signature/));
+});
+
+const kinds = {
+  RS256: () => generateKeyPairSync('rsa', { modulusLength: 2_048 }),
+  ES256: () => generateKeyPairSync('ec', { namedCurve: 'P-256' }),
+  ES384: () => generateKeyPairSync('ec', { namedCurve: 'P-384' }),
+  EdDSA: () => generateKeyPairSync('ed25519'),
+};
+
+for (const [algorithm, make] of Object.entries(kinds)) {
+  test(`${algorithm}: the right key is found among several, and another is not enough`, async () => {
+    const [right, wrong] = [make(), make()];
+    const keys = publicKeys(pem(wrong.publicKey) + pem(right.publicKey));
+    const token = await tokenFor({ nowMs, algorithm, key: right.privateKey });
+    assert.equal((await ask(token, { keys })).userId, 'ada');
+    await assert.rejects(ask(token, { keys: keys.slice(0, 1) }), accessRefused('unauthorized', /signature/));
+  });
+}
+
+test('a public key is never a secret: signing HS256 with its text gains nothing', async () => {
+  const { publicKey } = kinds.RS256();
+  const text = pem(publicKey);
+  const keys = [...publicKeys(text), secretKey(secret)];
+  const [, payload] = (await good()).split('.');
+  for (const key of [text, text.trim(), publicKey.export({ type: 'spki', format: 'der' })]) {
+    const head = `${Buffer.from('{"alg":"HS256"}').toString('base64url')}.${payload}`;
+    const token = `${head}.${createHmac('sha256', key).update(head).digest('base64url')}`;
+    await assert.rejects(ask(token, { keys }), accessRefused('unauthorized', /signature/));
+    await assert.rejects(ask(token, { keys: publicKeys(text) }), accessRefused('unauthorized', /no key/));
+  }
+});

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { checkOrigin } from '../../../server/auth/origin-check.ts';
+import type { OriginRule } from '../../../server/auth/origin-check.ts';
+import { refused } from '../../support/refused.ts';
+
+const nothing: OriginRule = { origins: [], sameHost: false, loopback: false };
+
+function may(rule: Partial<OriginRule>, origin: string | undefined, host = 'docs.example:8443'): boolean {
+  try {
+    checkOrigin({ ...nothing, ...rule }, origin, host);
+    return true;
+  } catch (error) {
+    assert.ok(refused('forbidden')(error));
+    return false;
+  }
+}
+
+test('what is no browser sends no origin, and is not asked for one', () => {
+  assert.equal(may({}, undefined), true);
+});
+
+test('a list is a list: scheme, host and port, nothing more and nothing less', () => {
+  const rule = { origins: ['https://app.example', 'http://localhost:5173'] };
+  assert.equal(may(rule, 'https://app.example'), true);
+  assert.equal(may(rule, 'https://APP.example'), true);
+  assert.equal(may(rule, 'http://localhost:5173'), true);
+  const others = ['http://app.example', 'https://app.example:8443', 'https://app.example.evil.example', 'null', ''];
+  for (const origin of [...others, 'https://evil.example/https://app.example', 'https://docs.example:8443']) {
+    assert.equal(may(rule, origin), false, origin);
+  }
+  assert.equal(may({ origins: ['*'] }, 'null'), true);
+});
+
+test('the same host is the same name and port; default ports may be left out', () => {
+  const rule = { sameHost: true };
+  assert.equal(may(rule, 'https://docs.example:8443'), true);
+  assert.equal(may(rule, 'https://docs.example:8443', 'DOCS.example:8443'), true);
+  assert.equal(may(rule, 'https://docs.example', 'docs.example:443'), true);
+  assert.equal(may(rule, 'https://docs.example', 'docs.example'), true);
+  assert.equal(may(rule, 'http://docs.example', 'docs.example:80'), true);
+  for (const origin of ['https://docs.example', 'https://evil.example:8443', 'null', 'docs.example:8443']) {
+    assert.equal(may(rule, origin), false, origin);
+  }
+  assert.throws(
+    () => checkOrigin({ ...nothing, sameHost: true }, 'https://docs.example', undefined),
+    refused('forbidden'),
+  );
+});
+
+test('on loopback, pages of this machine come in from any port; a rebound name does not', () => {
+  const rule = { loopback: true };
+  for (const host of ['localhost:5173', '127.0.0.1:3000', '[::1]:3000', 'app.localhost', '127.9.9.9']) {
+    assert.equal(may(rule, `http://${host}`), true, host);
+  }
+  for (const origin of ['http://evil.example', 'http://localhost.evil.example', 'http://127.evil.example', 'null']) {
+    // The name of the page has come to mean 127.0.0.1, so the host is its own as well.
+    assert.equal(may(rule, origin, origin.slice('http://'.length)), false, origin);
+  }
+});

@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { identified } from '../../../server/sync/identified.ts';
+import { Presence } from '../../../server/sync/presence.ts';
+import { decodeFrame, encodeFrame } from '../../support/frames.ts';
+import { malformed } from '../../support/refused.ts';
+
+const ada = { userId: 'u1', person: { name: 'Ada', color: null } };
+
+test('presence says who somebody really is, whatever the client claims', () => {
+  const claims = { user: { id: 'u2', name: 'Eve', color: 'red', avatar: 'a.png' }, cursor: { anchor: 1 } };
+  assert.deepEqual(identified(claims, ada), {
+    user: { id: 'u1', name: 'Ada', color: 'red', avatar: 'a.png' },
+    cursor: { anchor: 1 },
+  });
+  assert.deepEqual(identified({}, ada), { user: { id: 'u1', name: 'Ada' } });
+  assert.deepEqual(identified({ user: 'Eve' }, ada), { user: { id: 'u1', name: 'Ada' } });
+  assert.deepEqual(identified({ name: 'Eve', color: 'red', focusing: true }, ada), {
+    name: 'Ada',
+    color: 'red',
+    focusing: true,
+    user: { id: 'u1', name: 'Ada' },
+  });
+});
+
+test("a grant without a name leaves the name to the client; the id is never the client's", () => {
+  const guest = { userId: 'g1', person: { name: null, color: '#00f' } };
+  assert.deepEqual(identified({ user: { id: 'u1', name: 'Guest' } }, guest), {
+    user: { id: 'g1', name: 'Guest', color: '#00f' },
+  });
+});
+
+test('where nobody has to say who they are, states are not touched', () => {
+  const state = { user: { name: 'Eve' } };
+  assert.equal(identified(state, { userId: '', person: null }), state);
+  for (const other of [null, 7, 'text', [1]]) assert.equal(identified(other, ada), other);
+});
+
+test('a state is changed on its way in, so that everybody sees the same; odd keys and deep ones do no harm (I6)', () => {
+  const presence = new Presence();
+  const announce = (json: string, clock: number): void => {
+    const frame = encodeFrame({ type: 'awareness', entries: [{ client: 7, clock, state: json }] });
+    // Past the message type and the length of what follows.
+    presence.apply(ada, frame.subarray(json.length > 100 ? 4 : 2), 0);
+  };
+  announce('{"__proto__":{"id":"u2"},"user":{"__proto__":{"id":"u2"},"name":"Eve"}}', 1);
+  const frame = decodeFrame(Buffer.concat([Uint8Array.of(1, presence.encodeAll()!.length), presence.encodeAll()!]));
+  assert.deepEqual(frame.type === 'awareness' && JSON.parse(frame.entries[0]?.state ?? ''), {
+    ['__proto__']: { id: 'u2' },
+    user: { ['__proto__']: { id: 'u2' }, name: 'Ada', id: 'u1' },
+  });
+  assert.throws(() => announce(`{"user":${'['.repeat(8_000)}${']'.repeat(8_000)}}`.slice(0, 16_000), 2), malformed);
+});
