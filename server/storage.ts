@@ -19,7 +19,7 @@ export interface Storage {
   readonly log: UpdateLog;
   /** Work that somebody waits for. Not the thread that compacts: nobody should wait behind that. */
   readonly offload: Offload;
-  /** Commits what is in flight and ends the threads. */
+  /** Folds what it can in a moment, commits what is in flight and ends the threads. */
   close(): Promise<void>;
 }
 
@@ -28,7 +28,15 @@ const compaction = {
   minTailBytes: 64 * 1024,
   /** At 0.5 folding costs 26 us an edit, at 2 it costs 11; a tail of that size still loads faster than its snapshot. */
   tailToSnapshotRatio: 2,
+  /** A keystroke of 20 bytes takes as long to read, check and learn as 100 bytes more of a merged update (measured: 3 us). */
+  entryCostBytes: 100,
 };
+
+/**
+ * How long a restart may be delayed so that documents open quickly after it: what was edited last is folded meanwhile, at
+ * some 0.1 s a document and 0.3 s for the thread. What is left opens from its tail.
+ */
+const foldBudgetMs = 1_500;
 
 /** Opens the log that the configuration asks for. Rejects with LogError; its message is for people. */
 export async function openStorage(config: Config, { logger, stats }: StorageDeps): Promise<Storage> {
@@ -55,6 +63,7 @@ export async function openStorage(config: Config, { logger, stats }: StorageDeps
     log,
     offload,
     async close() {
+      await atMost(Math.min(foldBudgetMs, config.shutdownTimeoutMs / 4), log.settled());
       // The log first: it drops a compaction that runs, and does not take the end of its thread for a failure.
       await log.close();
       await Promise.all([compactor.close(), offload.close()]);
@@ -86,4 +95,14 @@ function observe(logger: Logger, stats: StorageStats): LogObserver {
       logger.error({ during, err: error }, 'storage failed');
     },
   };
+}
+
+/** Resolves like `done`, or when this much time has passed. */
+async function atMost(budgetMs: number, done: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, budgetMs);
+  });
+  await Promise.race([done, late]);
+  clearTimeout(timer);
 }

@@ -16,6 +16,8 @@ export interface CompactionPolicy {
   readonly minTailBytes: number;
   /** How large the tail may grow, as a multiple of the snapshot. */
   readonly tailToSnapshotRatio: number;
+  /** What each entry counts beside the bytes of its update: many small ones take long to open. */
+  readonly entryCostBytes: number;
 }
 
 /** What the compactor sees of an open document. */
@@ -23,6 +25,7 @@ export interface CompactedDocument {
   readonly docId: string;
   /** Bytes of the durable updates after the snapshot. */
   readonly tailBytes: number;
+  readonly tailEntries: number;
   readonly head: Head | null;
   compacted(head: Head, foldedBytes: number, setAside: readonly number[]): void;
 }
@@ -56,9 +59,10 @@ export class Compactor {
   readonly #deps: CompactorDeps;
   readonly #sealer = new EntrySealer();
   readonly #queue = new Map<string, 'fold' | 'sweep'>();
-  /** How large the tail was when folding failed. Whatever is forgotten is tried again early. */
-  readonly #failedTailBytes = new BoundedMap<string, number>(1000);
+  /** What the tail cost when folding failed. Whatever is forgotten is tried again early. */
+  readonly #failedCosts = new BoundedMap<string, number>(1000);
   #folding: string | null = null;
+  readonly #waiters: (() => void)[] = [];
   /** Until `start` has found what an earlier run has left behind, nothing is begun. */
   #running = true;
   #stopped = false;
@@ -80,19 +84,21 @@ export class Compactor {
   stop(): void {
     this.#stopped = true;
     this.#queue.clear();
+    this.#end();
   }
 
   /** The tail of an open document has grown. */
   grown(document: CompactedDocument): void {
     // While it is being folded its tail says nothing; it is looked at again afterwards.
     if (document.docId === this.#folding) return;
-    if (document.tailBytes >= this.#limitBytes(document.docId, document.head)) this.#enqueue(document.docId, 'fold');
+    if (this.#costOf(document) >= this.#limitBytes(document.docId, document.head))
+      this.#enqueue(document.docId, 'fold');
   }
 
   /** A document is closed. */
   closed(document: CompactedDocument): void {
-    if (this.#failedTailBytes.get(document.docId) !== undefined) return;
-    if (document.tailBytes >= this.#limitBytes(document.docId, document.head) * closedShare)
+    if (this.#failedCosts.get(document.docId) !== undefined) return;
+    if (this.#costOf(document) >= this.#limitBytes(document.docId, document.head) * closedShare)
       this.#enqueue(document.docId, 'fold');
   }
 
@@ -101,10 +107,14 @@ export class Compactor {
     if (this.#deps.leftovers.has(docId) && !this.#queue.has(docId)) this.#enqueue(docId, 'sweep');
   }
 
+  #costOf({ tailBytes, tailEntries }: { readonly tailBytes: number; readonly tailEntries: number }): number {
+    return tailBytes + tailEntries * this.#policy.entryCostBytes;
+  }
+
   #limitBytes(docId: string, head: Head | null): number {
     const { minTailBytes, tailToSnapshotRatio } = this.#policy;
     const snapshotBytes = head === null ? 0 : bytesOf(head);
-    const afterFailure = 2 * (this.#failedTailBytes.get(docId) ?? 0);
+    const afterFailure = 2 * (this.#failedCosts.get(docId) ?? 0);
     return Math.max(minTailBytes, tailToSnapshotRatio * snapshotBytes, afterFailure);
   }
 
@@ -129,6 +139,16 @@ export class Compactor {
       if (document !== null) this.grown(document);
     }
     this.#running = false;
+    this.#end();
+  }
+
+  /** Resolves when nothing is being folded or waits for it, or after `stop`. */
+  settled(): Promise<void> {
+    return this.#running && !this.#stopped ? new Promise((resolve) => this.#waiters.push(resolve)) : Promise.resolve();
+  }
+
+  #end(): void {
+    for (const resolve of this.#waiters.splice(0)) resolve();
   }
 
   /** What cannot be cleaned up only takes space. */
@@ -145,13 +165,15 @@ export class Compactor {
     const { docId } = keys;
     const startMs = this.#deps.clock.monotonicMs();
     let tailBytes = 0;
+    let cost = 0;
     try {
       const base = await readRecords(this.#deps.store, keys);
       const meta = base.meta;
       tailBytes = base.tailBytes;
       if (meta === null || base.tail.length === 0) return;
       // It may have been folded since it was asked for.
-      if (tailBytes < this.#limitBytes(docId, base.head) * closedShare) return;
+      cost = this.#costOf({ tailBytes, tailEntries: base.tail.length });
+      if (cost < this.#limitBytes(docId, base.head) * closedShare) return;
       const output = await this.#deps.compact({ snapshot: await this.#readSnapshot(keys, base), entries: base.tail });
       // An unfinished snapshot of an earlier run may lie where the new one goes.
       if (this.#deps.leftovers.has(docId)) await this.#deps.leftovers.sweep(keys);
@@ -159,7 +181,7 @@ export class Compactor {
       const head = headOf(base, output);
       await this.#writePieces(keys, head, output);
       if (!(await this.#replace(keys, head, { ...base, meta }, output.setAside))) return;
-      this.#failedTailBytes.delete(docId);
+      this.#failedCosts.delete(docId);
       this.#deps.leftovers.add(docId, tailBytes + (base.head === null ? 0 : bytesOf(base.head)));
       this.#deps.observer.compacted?.({
         docId,
@@ -172,7 +194,7 @@ export class Compactor {
       });
     } catch (error) {
       if (this.#stopped) return;
-      this.#failedTailBytes.set(docId, tailBytes);
+      this.#failedCosts.set(docId, cost);
       this.#deps.observer.compactionFailed?.({ docId, tailBytes, error });
     }
   }

@@ -91,7 +91,6 @@ export class LiveStore {
         if (this.#end !== null) throw this.#end;
         const document = new OpenDocument(keys, records, follower, this.#documentDeps);
         this.#documents.set(docId, document);
-        this.#compactor.grown(document);
         return document;
       });
     } catch (error) {
@@ -99,6 +98,11 @@ export class LiveStore {
       // The database was closed under the read.
       throw this.#end ?? error;
     }
+  }
+
+  /** Resolves when nothing is being folded or waits for it. */
+  settled(): Promise<void> {
+    return this.#compactor.settled();
   }
 
   /** Commits what waits, drops compaction, closes the store. Every handle is dead afterwards. */

@@ -69,11 +69,17 @@ export class OpenDocument implements DocumentLog, CommitTarget {
 
   forgetStored(): void {
     this.#stored = null;
+    if (this.#state === 'open') this.#deps.grown(this);
   }
 
   /** Bytes of the durable updates after the snapshot. */
   get tailBytes(): number {
     return this.#tailBytes;
+  }
+
+  /** Durable entries after the snapshot. */
+  get tailEntries(): number {
+    return this.#durableSeq - seqOf(this.#head);
   }
 
   get head(): Head | null {

@@ -52,6 +52,10 @@ export class RecordLog implements UpdateLog {
     return this.#live.open(docId, follower);
   }
 
+  settled(): Promise<void> {
+    return this.#live.settled();
+  }
+
   close(): Promise<void> {
     this.#closed = true;
     this.#updateState();

@@ -71,7 +71,10 @@ export interface DocumentLog {
   readonly docId: string;
   /** As it was when opened. Throws after `forgetStored`. */
   readonly stored: StoredDocument;
-  /** Whoever has read `stored` lets go of it: a long tail would stay in memory for as long as the document is open. */
+  /**
+   * Whoever has read `stored` lets go of it: a long tail would stay in memory for as long as the document is open. Nor is it
+   * folded before: that would only keep who waits for the document waiting.
+   */
   forgetStored(): void;
   /**
    * Hands an update to the next commit and returns its entry at once; the same object comes back in
@@ -102,6 +105,11 @@ export interface UpdateLog {
    * two writers of one document would both number its entries.
    */
   open(docId: string, follower: LogFollower): Promise<DocumentLog>;
+  /**
+   * Resolves when no document is being folded or waits for it: whoever closes the log then opens documents quickly the next
+   * time. Never rejects; may take as long as people go on writing.
+   */
+  settled(): Promise<void>;
   /** Commits what is in flight, ends compaction, closes the database. Concurrent calls share one promise. */
   close(): Promise<void>;
 }

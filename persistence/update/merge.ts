@@ -1,4 +1,5 @@
 import { mergeUpdates } from 'yjs';
+import { concatenateUpdates } from './concatenate.ts';
 import { encodeDeleteRanges } from './delete-set.ts';
 import type { UpdateFacts } from './scan.ts';
 
@@ -10,6 +11,9 @@ const mergeWidth = 50;
 
 /** Merges scanned updates into one that brings the same structs and deletions. May return one of those given. */
 export function mergeInLevels(updates: readonly Uint8Array[]): Uint8Array {
+  if (updates.length === 1) return updates[0] as Uint8Array;
+  const concatenated = concatenateUpdates(updates);
+  if (concatenated !== null) return concatenated;
   let level: readonly Uint8Array[] = updates;
   while (level.length > mergeWidth) {
     const next: Uint8Array[] = [];

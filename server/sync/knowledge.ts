@@ -47,6 +47,14 @@ export class Knowledge {
     return new Knowledge(decodeStateVector(stateVector), RangeSet.decodeDeleteSet(deleteSet));
   }
 
+  /** Another that knows the same. */
+  clone(): Knowledge {
+    const clocks = this.#clocks === null ? null : new Map(this.#clocks);
+    const copy = new Knowledge(clocks, this.#deletes.clone());
+    copy.#waiting = this.#waiting?.clone(this.stateVector) ?? null;
+    return copy;
+  }
+
   /** Whether anything waits for something that is missing: structs, or deletions of structs. */
   get hasGap(): boolean {
     return this.#waiting !== null || this.#deletedAhead !== null;

@@ -29,6 +29,10 @@ const MAX_WAITING_BYTES = 1024 * 1024;
 /** What a struct that waits may take in memory, beside its bytes (WaitingRuns). */
 const WAITING_STRUCT_BYTES = 128;
 
+/** While a long tail is read, others come in between after this much of it: some 5 ms, 20 in a process that is not warm yet. */
+const ENTRIES_PER_TURN = 500;
+const BYTES_PER_TURN = 512 * 1024;
+
 export interface RoomDeps {
   readonly log: UpdateLog;
   readonly ticker: Ticker;
@@ -99,22 +103,21 @@ export class Room implements LogFollower, Tickable {
   async #load({ snapshot, tail }: StoredDocument): Promise<void> {
     if (snapshot !== null) {
       this.#accepted = Knowledge.from(snapshot.stateVector, snapshot.deleteSet);
-      this.#durable = Knowledge.from(snapshot.stateVector, snapshot.deleteSet);
       if (snapshot.pending !== null) await this.#learn(snapshot.pending);
       this.#snapshot = snapshot;
       this.#durableSeq = snapshot.seq;
     }
-    let unpausedBytes = 0;
-    for (const { update, seq } of tail) {
+    for (let next = 0; next < tail.length;) {
+      if (next > 0) await nextTurn();
+      const end = turnEnd(tail, next);
+      // Merged first, so that hundreds of keystrokes are learned in one go.
+      const update = mergeInLevels(tail.slice(next, end).map((entry) => entry.update));
       await this.#learn(update);
-      this.tail.push({ lastSeq: seq, update });
-      this.#durableSeq = seq;
-      unpausedBytes += update.length;
-      if (unpausedBytes < OFFLOAD_BYTES) continue;
-      // More than one turn of the event loop may hold: others come in between.
-      unpausedBytes = 0;
-      await nextTurn();
+      this.#durableSeq = tail[end - 1]!.seq;
+      this.tail.push({ lastSeq: this.#durableSeq, update });
+      next = end;
     }
+    this.#durable = this.#accepted.clone();
     this.#acceptedSeq = this.#durableSeq;
   }
 
@@ -122,7 +125,6 @@ export class Room implements LogFollower, Tickable {
     const facts =
       update.length > OFFLOAD_BYTES ? await this.#deps.offload.scan(update) : scanUpdate(update, noScanLimits);
     this.#accepted.add(facts, update);
-    this.#durable.add(facts, update);
   }
 
   /** The last sequence number handed to the log. */
@@ -354,4 +356,14 @@ export class Room implements LogFollower, Tickable {
   async close(): Promise<void> {
     await this.#log!.close();
   }
+}
+
+/** Where the part of a tail ends that is read in one turn: one entry at least. */
+function turnEnd(tail: readonly Entry[], start: number): number {
+  let bytes = 0;
+  for (let end = start; end < tail.length; end++) {
+    bytes += tail[end]!.update.length;
+    if (end > start && (bytes > BYTES_PER_TURN || end - start === ENTRIES_PER_TURN)) return end;
+  }
+  return tail.length;
 }

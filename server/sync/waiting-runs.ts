@@ -1,5 +1,6 @@
 import { RangeSet } from '../../persistence/update/ranges.ts';
 import type { Run } from '../../persistence/update/runs.ts';
+import type { StateVector } from '../../persistence/update/state-vector.ts';
 
 /** What a waiting run takes in memory, beside its bytes. */
 const runOverheadBytes = 128;
@@ -66,6 +67,14 @@ export class WaitingRuns {
       }
       this.#enqueue(client, added);
     }
+  }
+
+  /** Another in which the same waits, at these clocks. */
+  clone(clocks: StateVector): WaitingRuns {
+    const copy = new WaitingRuns();
+    for (const { runs, head } of this.#queues.values()) copy.add(runs.slice(head));
+    copy.settle(this.#queues.keys(), new Map(clocks));
+    return copy;
   }
 
   /**

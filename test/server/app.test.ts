@@ -118,6 +118,7 @@ function stuckOn(stuckId: string, log: UpdateLog): UpdateLog {
     },
     onState: (listener) => log.onState(listener),
     open: (docId, follower) => (docId === stuckId ? new Promise<DocumentLog>(() => {}) : log.open(docId, follower)),
+    settled: () => log.settled(),
     close: () => log.close(),
   };
 }

@@ -97,6 +97,8 @@ export class FakeLog implements UpdateLog {
     document.handle?.follower.compacted(stored.snapshot, setAside);
   }
 
+  async settled(): Promise<void> {}
+
   async close(): Promise<void> {}
 }
 

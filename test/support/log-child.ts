@@ -22,7 +22,7 @@ try {
       folder,
       commit: commit === 'write' ? 'write' : 'fsync',
       diskReserveBytes: 0,
-      compaction: { minTailBytes: 20_000, tailToSnapshotRatio: 0.5 },
+      compaction: { minTailBytes: 20_000, tailToSnapshotRatio: 0.5, entryCostBytes: 0 },
     },
     { compact: new FakeCompact().compact },
   );

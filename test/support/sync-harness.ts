@@ -15,7 +15,7 @@ import { Gate } from './gate.ts';
 import { emptyStateVector, emptyUpdate, encodeFrame, type Frame, type FrameOf, type FrameType } from './frames.ts';
 
 /** Turns of the event loop after which nothing that a test began is still under way: no real I/O is involved. */
-const TURNS_TO_SETTLE = 8;
+const TURNS_TO_SETTLE = 16;
 
 export interface ClientOptions {
   readonly docId?: string;

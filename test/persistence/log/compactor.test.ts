@@ -9,7 +9,7 @@ import { FaultStore } from '../../support/fault-store.ts';
 import { RecordingFollower } from '../../support/recording-follower.ts';
 import { Signal } from '../../support/signal.ts';
 
-const eager = { minTailBytes: 10, tailToSnapshotRatio: 1 };
+const eager = { minTailBytes: 10, tailToSnapshotRatio: 1, entryCostBytes: 0 };
 
 suite('Compactor', () => {
   test('does not replace a head under a document that is being opened', async (t) => {
@@ -86,6 +86,55 @@ suite('Compactor', () => {
       reports.map(({ seq }) => seq),
       [1],
     );
+  });
+
+  test('counts what many small entries cost an opening', async (t) => {
+    const fake = new FakeCompact();
+    const policy = { minTailBytes: 100, tailToSnapshotRatio: 1, entryCostBytes: 30 };
+    const log = new MemoryLog({ compaction: policy }, { compact: fake.compact });
+    t.after(() => log.close());
+    const document = await log.open('a', new RecordingFollower());
+    for (let i = 0; i < 4; i++) document.append(new Uint8Array(1), 'me');
+    await fake.called(1);
+    assert.equal(fake.inputs[0]?.entries.length, 4);
+  });
+
+  test('folds a long tail only when whoever has opened its document has read it', async (t) => {
+    const store = new MemoryStore();
+    const never = { minTailBytes: Infinity, tailToSnapshotRatio: 1, entryCostBytes: 0 };
+    const before = new MemoryLog({ compaction: never }, { compact: new FakeCompact().compact, store });
+    (await before.open('a', new RecordingFollower())).append(new Uint8Array(10), 'me');
+    await before.close();
+    const fake = new FakeCompact();
+    const log = new MemoryLog({ compaction: eager }, { compact: fake.compact, store });
+    t.after(() => log.close());
+    const document = await log.open('a', new RecordingFollower());
+    await log.settled();
+    assert.equal(document.stored.tail.length, 1);
+    assert.equal(fake.inputs.length, 0);
+    document.forgetStored();
+    await fake.called(1);
+  });
+
+  test('is settled when all that was worth folding is folded', async (t) => {
+    const fake = new FakeCompact();
+    const seqs: number[] = [];
+    const log = new MemoryLog(
+      { compaction: eager },
+      { compact: fake.compact, observer: { compacted: ({ seq }) => seqs.push(seq) } },
+    );
+    t.after(() => log.close());
+    fake.hold();
+    for (const docId of ['a', 'b']) {
+      const document = await log.open(docId, new RecordingFollower());
+      document.append(new Uint8Array(10), 'me');
+      await document.close();
+    }
+    const settled = log.settled();
+    fake.release();
+    await settled;
+    assert.deepEqual(seqs, [1, 1]);
+    await log.settled();
   });
 
   test('leaves a small tail alone when a document is closed', async (t) => {

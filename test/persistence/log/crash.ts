@@ -30,7 +30,7 @@ export async function killAgainAndAgain(
         folder,
         commit,
         diskReserveBytes: 0,
-        compaction: { minTailBytes: Number.MAX_SAFE_INTEGER, tailToSnapshotRatio: 1 },
+        compaction: { minTailBytes: Number.MAX_SAFE_INTEGER, tailToSnapshotRatio: 1, entryCostBytes: 0 },
       },
       { compact: new FakeCompact().compact },
     );

@@ -18,7 +18,7 @@ suite('DiskReserve', () => {
         folder: tempFolder(t),
         commit: 'fsync',
         diskReserveBytes: 1000,
-        compaction: { minTailBytes: 10, tailToSnapshotRatio: 1 },
+        compaction: { minTailBytes: 10, tailToSnapshotRatio: 1, entryCostBytes: 0 },
       },
       { compact: fake.compact, clock, freeBytes: () => Promise.resolve(freeBytes) },
     );
@@ -62,7 +62,7 @@ suite('DiskReserve', () => {
         folder: tempFolder(t),
         commit: 'fsync',
         diskReserveBytes: Number.MAX_SAFE_INTEGER,
-        compaction: { minTailBytes: 10, tailToSnapshotRatio: 1 },
+        compaction: { minTailBytes: 10, tailToSnapshotRatio: 1, entryCostBytes: 0 },
       },
       { compact: new FakeCompact().compact },
     );
@@ -78,7 +78,7 @@ suite('DiskReserve', () => {
         folder: tempFolder(t),
         commit: 'fsync',
         diskReserveBytes: 1000,
-        compaction: { minTailBytes: 10, tailToSnapshotRatio: 1 },
+        compaction: { minTailBytes: 10, tailToSnapshotRatio: 1, entryCostBytes: 0 },
       },
       {
         compact: new FakeCompact().compact,

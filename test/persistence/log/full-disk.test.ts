@@ -98,7 +98,7 @@ function openIn(disk: string, diskReserveBytes: number): Promise<LevelLog> {
       folder: join(disk, 'log'),
       commit: 'fsync',
       diskReserveBytes,
-      compaction: { minTailBytes: Number.MAX_SAFE_INTEGER, tailToSnapshotRatio: 1 },
+      compaction: { minTailBytes: Number.MAX_SAFE_INTEGER, tailToSnapshotRatio: 1, entryCostBytes: 0 },
     },
     { compact: new FakeCompact().compact },
   );

@@ -8,8 +8,8 @@ import { FaultStore } from '../../support/fault-store.ts';
 import { RecordingFollower } from '../../support/recording-follower.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
-const never = { minTailBytes: Number.MAX_SAFE_INTEGER, tailToSnapshotRatio: 1 };
-const eager = { minTailBytes: 10, tailToSnapshotRatio: 1 };
+const never = { minTailBytes: Number.MAX_SAFE_INTEGER, tailToSnapshotRatio: 1, entryCostBytes: 0 };
+const eager = { minTailBytes: 10, tailToSnapshotRatio: 1, entryCostBytes: 0 };
 
 suite('GroupCommit', () => {
   test('nothing is committed before its batch is written (I1, I2)', async (t) => {

@@ -74,6 +74,7 @@ suite('A document on disk', () => {
         observer: { compactionFailed: ({ error }) => failures.push(error) },
       });
       const document = await log.open('victim', new RecordingFollower());
+      document.forgetStored();
       const pinned = document.pin();
       assert.equal((await pinned?.read(0))?.length, 6);
       await assert.rejects(async () => pinned?.read(1), CorruptDocumentError);
@@ -118,7 +119,7 @@ function optionsFor(folder: string, minTailBytes: number) {
     folder,
     commit: 'fsync',
     diskReserveBytes: 0,
-    compaction: { minTailBytes, tailToSnapshotRatio: 0.1 },
+    compaction: { minTailBytes, tailToSnapshotRatio: 0.1, entryCostBytes: 0 },
   } as const;
 }
 

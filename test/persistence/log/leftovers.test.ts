@@ -9,8 +9,8 @@ import { FaultStore } from '../../support/fault-store.ts';
 import { RecordingFollower } from '../../support/recording-follower.ts';
 
 const keys = new DocumentKeys('a');
-const never = { minTailBytes: Number.MAX_SAFE_INTEGER, tailToSnapshotRatio: 1 };
-const eager = { minTailBytes: 10, tailToSnapshotRatio: 0.1 };
+const never = { minTailBytes: Number.MAX_SAFE_INTEGER, tailToSnapshotRatio: 1, entryCostBytes: 0 };
+const eager = { minTailBytes: 10, tailToSnapshotRatio: 0.1, entryCostBytes: 0 };
 /** Three pieces. */
 const large = 600_000;
 const small = 100_000;
@@ -30,8 +30,8 @@ suite('Leftovers', () => {
       );
       const cut = stateOf(log, 'reopening');
       const follower = new RecordingFollower();
-      // Opening it is enough: its tail has outgrown the snapshot.
-      await log.open('a', follower);
+      // Opening and reading it is enough: its tail has outgrown the snapshot.
+      (await log.open('a', follower)).forgetStored();
       await Promise.race([cut, follower.compactedTo(2).then(() => cleanIn(store, faults))]);
       if (log.state === 'reopening') cutOff += 1;
       await log.close();

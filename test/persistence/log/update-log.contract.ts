@@ -17,9 +17,9 @@ export interface LogWorld {
   heal(): void;
 }
 
-const never: CompactionPolicy = { minTailBytes: Number.MAX_SAFE_INTEGER, tailToSnapshotRatio: 1 };
+const never: CompactionPolicy = { minTailBytes: Number.MAX_SAFE_INTEGER, tailToSnapshotRatio: 1, entryCostBytes: 0 };
 /** Folds a tail of ten bytes. */
-const eager: CompactionPolicy = { minTailBytes: 10, tailToSnapshotRatio: 1 };
+const eager: CompactionPolicy = { minTailBytes: 10, tailToSnapshotRatio: 1, entryCostBytes: 0 };
 
 /** What every UpdateLog must do, whatever it stores in. */
 export function updateLogContract(name: string, worldOf: (t: TestContext) => LogWorld): void {
@@ -365,7 +365,7 @@ export function updateLogContract(name: string, worldOf: (t: TestContext) => Log
 
     test('whatever happens in whatever order, a document is what was acknowledged (I1, I3)', async (t) => {
       const random = randomOf(t);
-      const bench = await setUp(t, { minTailBytes: 40, tailToSnapshotRatio: 0.5 });
+      const bench = await setUp(t, { minTailBytes: 40, tailToSnapshotRatio: 0.5, entryCostBytes: 0 });
       bench.fake.partBytes = 50;
       const docIds = ['a', 'b', 'c'];
       const acknowledged = new Map<string, Uint8Array[]>(docIds.map((docId) => [docId, []]));

@@ -41,6 +41,28 @@ suite('Knowledge', () => {
     }
   });
 
+  test('has clones that know the same, what waits too, and learn by themselves', (t) => {
+    const random = randomOf(t);
+    for (let i = 0; i < 20; i++) {
+      const editors = new RandomEditors(random);
+      editors.edit(60);
+      const updates = deliveries(random, editors.updates);
+      const half = random.below(updates.length);
+      const original = Knowledge.empty();
+      for (const update of updates.slice(0, half)) original.add(scanUpdate(update), update);
+      const before = [original.encodeStateVector(), original.encodeDeleteSet(), original.waitingCount];
+      const copy = original.clone();
+      assert.deepEqual([copy.encodeStateVector(), copy.encodeDeleteSet(), copy.waitingCount], before);
+      for (const update of updates.slice(half)) copy.add(scanUpdate(update), update);
+      assert.deepEqual([original.encodeStateVector(), original.encodeDeleteSet(), original.waitingCount], before);
+      for (const update of updates.slice(half)) original.add(scanUpdate(update), update);
+      assert.deepEqual(copy.encodeStateVector(), original.encodeStateVector());
+      assert.equal(copy.waitingCount, original.waitingCount);
+      assert.equal(copy.waitingBytes, original.waitingBytes);
+      assert.equal(copy.hasGap, original.hasGap);
+    }
+  });
+
   test('counts what waits as known, though not as integrated', () => {
     const knowledge = Knowledge.empty();
     const [facts, update] = updateBy({ client: 1, clock: 2, structs: [struct.text('cd')] });

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import * as Y from 'yjs';
+import { concatenateUpdates } from '../../../persistence/update/concatenate.ts';
+import { scanUpdate } from '../../../persistence/update/scan.ts';
+import { RandomEditors } from '../../support/random-edits.ts';
+import { randomOf } from '../../support/random.ts';
+import { struct, updateOf } from '../../support/update-bytes.ts';
+
+function textAt(client: number, clock: number, text: string): Uint8Array {
+  return updateOf([{ client, clock, structs: [struct.text(text)] }]);
+}
+
+suite('concatenating', () => {
+  test('gives the structs that Yjs gives, and a document that has the same', (t) => {
+    const random = randomOf(t);
+    const editors = new RandomEditors(random);
+    editors.edit(300);
+    let concatenated = 0;
+    for (let from = 0; from < editors.updates.length;) {
+      const some = editors.updates.slice(from, from + 1 + random.below(40));
+      const bytes = concatenateUpdates(some);
+      if (bytes !== null) {
+        concatenated++;
+        assert.deepEqual(scanUpdate(bytes), scanUpdate(Y.mergeUpdates(some)));
+      }
+      from += some.length;
+    }
+    assert.ok(concatenated > 0);
+    // In the order in which a server could have got them nothing is missing before anything.
+    const doc = new Y.Doc();
+    Y.applyUpdate(doc, concatenateUpdates(editors.updates) as Uint8Array);
+    const expected = new Y.Doc();
+    for (const update of editors.updates) Y.applyUpdate(expected, update);
+    assert.deepEqual(Y.encodeStateAsUpdate(doc), Y.encodeStateAsUpdate(expected));
+  });
+
+  test('keeps the clients in the order that Yjs needs, and begins where the first update begins', () => {
+    const updates = [textAt(1, 5, 'ab'), textAt(9, 0, 'x'), textAt(1, 7, 'c')];
+    assert.deepEqual(concatenateUpdates(updates), Y.mergeUpdates(updates));
+  });
+
+  test('leaves what overlaps, has gaps or holds a Skip to Yjs', () => {
+    assert.equal(concatenateUpdates([textAt(1, 0, 'ab'), textAt(1, 1, 'bc')]), null);
+    assert.equal(concatenateUpdates([textAt(1, 0, 'ab'), textAt(1, 3, 'd')]), null);
+    assert.equal(concatenateUpdates([textAt(1, 2, 'c'), textAt(1, 0, 'ab')]), null);
+    assert.equal(concatenateUpdates([Y.mergeUpdates([textAt(1, 0, 'ab'), textAt(1, 3, 'd')])]), null);
+  });
+
+  test('of nothing, or of nothing but deletions, is an update too', () => {
+    assert.deepEqual(concatenateUpdates([]), Uint8Array.of(0, 0));
+    const deletions = [updateOf([], [7, 0, 2]), updateOf([], [7, 1, 4])];
+    assert.deepEqual(concatenateUpdates(deletions), Y.mergeUpdates(deletions));
+  });
+});
