@@ -7,6 +7,7 @@ import type { Auth } from './auth/open-auth.ts';
 import { checkOrigin } from './auth/origin-check.ts';
 import { RefusalDelay } from './auth/refusal-delay.ts';
 import { tokenOf } from './auth/token-source.ts';
+import { registerCertificateMetrics } from './certificate-metrics.ts';
 import type { Config } from './config.ts';
 import { closeReason } from './errors.ts';
 import { loadDemo } from './http/demo.ts';
@@ -15,7 +16,7 @@ import type { Logger } from './logger.ts';
 import { registerMetrics } from './metrics.ts';
 import { Connections } from './net/connections.ts';
 import { Listener } from './net/listener.ts';
-import type { Credentials } from './net/listener.ts';
+import type { ServedCertificates } from './net/served-certificates.ts';
 import { NetStats } from './net/stats.ts';
 import { Upgrade } from './net/upgrade.ts';
 import type { SyncRequest } from './net/upgrade.ts';
@@ -36,7 +37,7 @@ export interface AppDeps {
   /** What that storage counts. */
   readonly storageStats: StorageStats;
   /** Null for a server without TLS. */
-  readonly credentials: Credentials | null;
+  readonly certificates: ServedCertificates | null;
 }
 
 /** Where a listener is to be found. */
@@ -139,7 +140,7 @@ export class App {
   }
 
   async #listen(): Promise<void> {
-    const { config, logger, credentials } = this.#deps;
+    const { config, logger, certificates } = this.#deps;
     const registry = new Registry();
     const logState = (): LogState => this.#deps.storage.log.state;
     registerMetrics(registry, {
@@ -152,9 +153,11 @@ export class App {
       sessions: () => this.#rooms.peers,
       logState,
     });
+    if (certificates !== null) registerCertificateMetrics(registry, certificates);
     const http = createHttp({
       logger,
       registry,
+      certificates: () => certificates?.reports ?? [],
       logState,
       demo: await loadDemo(),
       isStopping: () => this.#closing !== null,
@@ -166,14 +169,16 @@ export class App {
       stats: this.#net,
       handshakeTimeoutMs: config.handshakeTimeoutMs,
     };
-    const listen = async (port: number, secure: Credentials | null): Promise<void> => {
-      const listener = new Listener(listenerDeps, secure);
+    const listen = async (port: number, secure: ServedCertificates | null): Promise<void> => {
+      const listener = new Listener(listenerDeps, secure?.current ?? null);
+      secure?.onChange((current) => listener.useCertificates(current));
       const address = { secure: secure !== null, host: config.host, port: await listener.listen(config.host, port) };
       this.#listeners.push(listener);
       this.addresses.push(address);
     };
     if (config.plainPort !== null) await listen(config.plainPort, null);
-    await listen(config.port, credentials);
+    await listen(config.port, certificates);
+    certificates?.start();
   }
 
   #accept(connection: WsConnection, request: SyncRequest): ConnectionHandler {
@@ -198,6 +203,7 @@ export class App {
       before(endMs, done, `${name} took too long; --shutdown-timeout is ${config.shutdownTimeoutMs} ms`);
 
     this.#upgrade.stop();
+    this.#deps.certificates?.close();
     clearInterval(this.#gateSweeper);
     // Half for people on slow lines, half for the disk.
     const netMs = config.shutdownTimeoutMs / 2;

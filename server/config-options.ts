@@ -47,8 +47,18 @@ export const options = {
     'dev|off',
     'dev: a certificate of our own, for this machine. off: plain, for use behind a proxy that ends TLS.',
   ),
-  'tls-cert': option(text, null, 'file', 'Certificate with its chain (PEM), instead of --tls.'),
-  'tls-key': option(text, null, 'file', 'Private key of that certificate (PEM).'),
+  'tls-cert': option(
+    list,
+    null,
+    'file',
+    'Certificate with its chain (PEM), instead of --tls. Read again when it changes. Several, separated by commas: clients get the one for the name they ask for, or else the first.',
+  ),
+  'tls-key': option(
+    list,
+    null,
+    'file',
+    'Private key of that certificate (PEM); of several, in the order of the certificates.',
+  ),
   'plain-port': option(
     portOrOff,
     '8080',

@@ -9,10 +9,16 @@ import { ValueError } from './config-values.ts';
 import type { LogLevel } from './logger.ts';
 import { nearest } from './nearest.ts';
 
+/** Files with a certificate and its key. */
+export interface CertificatePaths {
+  readonly certPath: string;
+  readonly keyPath: string;
+}
+
 /** Where the certificate comes from. */
 export type TlsConfig =
   | { readonly mode: 'dev' }
-  | { readonly mode: 'files'; readonly certPath: string; readonly keyPath: string }
+  | { readonly mode: 'files'; readonly pairs: readonly CertificatePaths[] }
   | { readonly mode: 'off' };
 
 /** Everything that can be set. Frozen: it does not change after the start. */
@@ -166,16 +172,21 @@ function valueOf(name: OptionName, given: Given | undefined): unknown {
 }
 
 function tlsOf(values: OptionValues, given: ReadonlyMap<OptionName, Given>): TlsConfig {
-  const certPath = values['tls-cert'];
-  const keyPath = values['tls-key'];
-  if (certPath === null && keyPath === null) return { mode: values.tls };
+  const certPaths = values['tls-cert'];
+  const keyPaths = values['tls-key'];
+  if (certPaths === null && keyPaths === null) return { mode: values.tls };
   const tls = given.get('tls');
   if (tls !== undefined) {
     throw new ConfigError(`${tls.source} and a certificate of your own exclude each other: leave one of them out.`);
   }
-  if (certPath === null) throw new ConfigError('A key without its certificate: give --tls-cert <file> too.');
-  if (keyPath === null) throw new ConfigError('A certificate without its key: give --tls-key <file> too.');
-  return { mode: 'files', certPath, keyPath };
+  if (certPaths === null) throw new ConfigError('A key without its certificate: give --tls-cert <file> too.');
+  if (keyPaths === null) throw new ConfigError('A certificate without its key: give --tls-key <file> too.');
+  if (certPaths.length !== keyPaths.length) {
+    throw new ConfigError(
+      `There are ${certPaths.length} certificates and ${keyPaths.length} keys: give one key for each, in the same order.`,
+    );
+  }
+  return { mode: 'files', pairs: certPaths.map((certPath, index) => ({ certPath, keyPath: keyPaths[index]! })) };
 }
 
 function plainPortOf(values: OptionValues, tls: TlsConfig, given: ReadonlyMap<OptionName, Given>): number | null {

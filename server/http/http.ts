@@ -2,6 +2,7 @@ import { Hono } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Registry } from 'prom-client';
 import type { LogState } from '../../persistence/log/update-log.ts';
+import type { CertificateReport } from '../certificate-health.ts';
 import { httpStatus, RefusedError, toRefusal } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { serveDemo } from './demo.ts';
@@ -13,6 +14,8 @@ export interface HttpDeps {
   /** The demo page; null if it was not built. */
   readonly demo: Demo | null;
   logState(): LogState;
+  /** What TLS is served with; empty without TLS. */
+  certificates(): readonly CertificateReport[];
   /** True from the moment at which the server has been told to end. */
   isStopping(): boolean;
 }
@@ -44,8 +47,23 @@ export function createHttp(deps: HttpDeps): Hono {
   // Ready: new clients should come here. A read-only server still serves every document.
   app.get('/readyz', (c) => {
     const storage = deps.logState();
-    const ready = !deps.isStopping() && (storage === 'open' || storage === 'read-only');
-    return c.json({ status: ready ? 'ready' : 'not ready', storage, stopping: deps.isStopping() }, ready ? 200 : 503);
+    const certificates = deps.certificates();
+    // One that is late is told, but nobody is sent away for it; nor while another name can still be reached.
+    const expired = certificates.length > 0 && certificates.every(({ health }) => health === 'expired');
+    const ready = !deps.isStopping() && !expired && (storage === 'open' || storage === 'read-only');
+    return c.json(
+      {
+        status: ready ? 'ready' : 'not ready',
+        storage,
+        stopping: deps.isStopping(),
+        certificates: certificates.map(({ names, notAfterMs, health }) => ({
+          names,
+          notAfter: new Date(notAfterMs).toISOString(),
+          health,
+        })),
+      },
+      ready ? 200 : 503,
+    );
   });
 
   app.get('/metrics', async (c) =>

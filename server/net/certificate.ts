@@ -1,33 +1,73 @@
-import { X509Certificate, createPrivateKey } from 'node:crypto';
-import type { KeyObject } from 'node:crypto';
+import { createPrivateKey } from 'node:crypto';
+import type { KeyObject, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { Credentials } from './listener.ts';
+import { createSecureContext } from 'node:tls';
+import type { ValidityPeriod } from '../certificate-health.ts';
+import { ChainError, checkChain, nameOf, namesOf, parseChain } from './certificate-chain.ts';
+
+/** A certificate with its chain and its key, PEM. */
+export interface Credentials {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** Credentials that clients can accept, and what they say. */
+export interface Certificate extends Credentials, ValidityPeriod {
+  /** DNS names and addresses, as in the certificate: `example.org`, `*.example.org`. */
+  readonly names: readonly string[];
+  /** SHA-256 of the leaf. */
+  readonly fingerprint: string;
+  /** The leaf first. */
+  readonly chain: readonly X509Certificate[];
+}
 
 /** The certificate cannot be used. The message is for people, and says what to do. */
 export class CertificateError extends Error {
   override readonly name = 'CertificateError';
 }
 
-/** Reads a certificate and its key, and checks that clients could accept them now. Throws CertificateError. */
-export function readCertificate(certPath: string, keyPath: string, nowMs: number): Credentials {
+/**
+ * Reads a certificate and its key, and checks that clients could accept them now: the key fits, the chain is complete,
+ * there are names, and some of those of `before` (what is served until now), the dates. Throws CertificateError.
+ */
+export function readCertificate(
+  certPath: string,
+  keyPath: string,
+  nowMs: number,
+  before: Certificate | null = null,
+): Certificate {
   const cert = read(certPath, 'certificate');
   const key = read(keyPath, 'key');
-  const parsed = parseCertificate(cert, certPath);
-  if (!parsed.checkPrivateKey(parseKey(key, keyPath))) {
+  const chain = chainOf(cert, certPath, before);
+  const leaf = chain[0]!;
+  if (!leaf.checkPrivateKey(parseKey(key, keyPath))) {
     throw new CertificateError(
-      `The key ${keyPath} does not belong to the certificate ${certPath}, whose subject is ${oneLine(parsed.subject)}. ` +
+      `The key ${keyPath} does not belong to the certificate ${certPath}, whose subject is ${nameOf(leaf)}. ` +
         'The certificate of the server must be the first in its file, before those that signed it.',
     );
   }
-  if (Date.parse(parsed.validTo) <= nowMs) {
-    throw new CertificateError(`The certificate ${certPath} expired on ${parsed.validTo}: renew it.`);
-  }
-  if (Date.parse(parsed.validFrom) > nowMs) {
-    throw new CertificateError(
-      `The certificate ${certPath} is not valid before ${parsed.validFrom}: check the clock of this machine.`,
-    );
-  }
-  return { cert, key };
+  checkDates(chain, certPath, nowMs);
+  const certificate = describe({ cert, key }, chain);
+  checkNames(certificate, certPath, before);
+  checkUsable(certificate, certPath);
+  return certificate;
+}
+
+/** What credentials say that are known to be good: those that we have made ourselves. */
+export function parseCertificate(credentials: Credentials): Certificate {
+  return describe(credentials, parseChain(credentials.cert));
+}
+
+function describe(credentials: Credentials, chain: readonly X509Certificate[]): Certificate {
+  const leaf = chain[0]!;
+  return {
+    ...credentials,
+    names: namesOf(leaf),
+    notBeforeMs: Date.parse(leaf.validFrom),
+    notAfterMs: Date.parse(leaf.validTo),
+    fingerprint: leaf.fingerprint256,
+    chain,
+  };
 }
 
 function read(path: string, what: string): string {
@@ -44,14 +84,22 @@ function read(path: string, what: string): string {
   }
 }
 
-function parseCertificate(pem: string, path: string): X509Certificate {
+function chainOf(pem: string, path: string, before: Certificate | null): X509Certificate[] {
   try {
-    return new X509Certificate(pem);
+    const chain = parseChain(pem);
+    if (chain.length === 0) {
+      const hint = pem.includes('PRIVATE KEY')
+        ? ' It holds a key: --tls-cert and --tls-key may be the wrong way round.'
+        : '';
+      throw new CertificateError(`The file ${path} holds no certificate in PEM format.${hint}`);
+    }
+    checkChain(chain, before?.chain ?? null);
+    return chain;
   } catch (error) {
-    const hint = pem.includes('PRIVATE KEY')
-      ? ' It holds a key: --tls-cert and --tls-key may be the wrong way round.'
-      : '';
-    throw new CertificateError(`The file ${path} holds no certificate in PEM format.${hint}`, { cause: error });
+    if (error instanceof ChainError) {
+      throw new CertificateError(`The certificate ${path} ${error.message}.`, { cause: error });
+    }
+    throw error;
   }
 }
 
@@ -68,6 +116,42 @@ function parseKey(pem: string, path: string): KeyObject {
   }
 }
 
-function oneLine(subject: string): string {
-  return subject.replaceAll('\n', ', ');
+function checkDates(chain: readonly X509Certificate[], path: string, nowMs: number): void {
+  for (const certificate of chain) {
+    const which = certificate === chain[0] ? `The certificate ${path}` : `${nameOf(certificate)}, in ${path},`;
+    if (Date.parse(certificate.validTo) <= nowMs) {
+      throw new CertificateError(`${which} expired on ${certificate.validTo}: renew it.`);
+    }
+    if (Date.parse(certificate.validFrom) > nowMs) {
+      throw new CertificateError(
+        `${which} is not valid before ${certificate.validFrom}: check the clock of this machine.`,
+      );
+    }
+  }
+}
+
+function checkNames({ names }: Certificate, path: string, before: Certificate | null): void {
+  if (names.length === 0) {
+    throw new CertificateError(
+      `The certificate ${path} names no host as a subject alternative name, and browsers look nowhere else: have it issued with one.`,
+    );
+  }
+  // Of a name more or less the operator will know; but what shares none is somebody else's.
+  if (before !== null && !names.some((name) => before.names.includes(name))) {
+    throw new CertificateError(
+      `The certificate ${path} is for ${names.join(', ')}, the one in use for ${before.names.join(', ')}: ` +
+        'it has no name in common with it. Restart the server if that is meant.',
+    );
+  }
+}
+
+/** OpenSSL has demands of its own, such as the length of a key. */
+function checkUsable(credentials: Credentials, path: string): void {
+  try {
+    createSecureContext({ cert: credentials.cert, key: credentials.key });
+  } catch (error) {
+    throw new CertificateError(`The certificate ${path} cannot be served: ${(error as Error).message}.`, {
+      cause: error,
+    });
+  }
 }

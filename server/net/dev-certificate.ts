@@ -3,9 +3,9 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { CertificateError } from './certificate.ts';
+import type { Credentials } from './certificate.ts';
 import { issueAuthority, issueLeaf } from './issue-certificate.ts';
 import type { DistinguishedName, Issued, Validity } from './issue-certificate.ts';
-import type { Credentials } from './listener.ts';
 
 const dayMs = 24 * 3_600_000;
 /** People add it to their browsers by hand: not again for ten years. */

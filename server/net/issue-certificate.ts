@@ -82,7 +82,8 @@ export function issueLeaf(
   ]);
 }
 
-function issue(
+/** Any certificate: what it is for is in its extensions. */
+export function issue(
   subject: DistinguishedName,
   key: KeyObject,
   issuer: DistinguishedName,
@@ -118,7 +119,7 @@ function issue(
   };
 }
 
-function generateKey(): KeyObject {
+export function generateKey(): KeyObject {
   return generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
 }
 
@@ -138,13 +139,13 @@ function attribute(id: string, value: string): Uint8Array {
   return set(sequence(objectId(id), utf8String(value)));
 }
 
-function extension(id: string, critical: boolean, value: Uint8Array): Uint8Array {
+export function extension(id: string, critical: boolean, value: Uint8Array): Uint8Array {
   return critical
     ? sequence(objectId(id), boolean(true), octetString(value))
     : sequence(objectId(id), octetString(value));
 }
 
-function generalName(name: string): Uint8Array {
+export function generalName(name: string): Uint8Array {
   return isIP(name) === 0 ? tagged(2, false, Buffer.from(name, 'ascii')) : tagged(7, false, addressBytes(name));
 }
 

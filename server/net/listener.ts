@@ -2,14 +2,11 @@ import { createServer as createHttpServer } from 'node:http';
 import type { RequestListener, Server, ServerOptions } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import { Server as TlsServer } from 'node:tls';
+import type { Credentials } from './certificate.ts';
 import type { NetStats } from './stats.ts';
+import { TlsContexts } from './tls-contexts.ts';
 import type { Upgrade } from './upgrade.ts';
-
-/** A certificate with its chain and its key, PEM. */
-export interface Credentials {
-  readonly cert: string;
-  readonly key: string;
-}
 
 export interface ListenerDeps {
   /** Answers everything that is no upgrade. */
@@ -29,15 +26,17 @@ export class ListenError extends Error {
 export class Listener {
   readonly #server: Server;
   readonly #deps: ListenerDeps;
+  readonly #contexts: TlsContexts | null;
   /**
    * Everything that was accepted and is no WebSocket yet (over TLS: those too, for it is the socket below that is here).
    * The server itself does not know sockets that are still in the TLS handshake.
    */
   readonly #sockets = new Set<Socket>();
 
-  /** With `credentials` it speaks TLS. */
-  constructor(deps: ListenerDeps, credentials: Credentials | null) {
+  /** With `certificates` it speaks TLS; the first is for clients that ask for no name, or for an unknown one. */
+  constructor(deps: ListenerDeps, certificates: readonly Credentials[] | null) {
     this.#deps = deps;
+    this.#contexts = certificates === null ? null : new TlsContexts(certificates);
     const options: ServerOptions = {
       headersTimeout: deps.handshakeTimeoutMs,
       // A body may take longer than a header.
@@ -45,13 +44,13 @@ export class Listener {
       connectionsCheckingInterval: Math.min(1_000, deps.handshakeTimeoutMs),
     };
     this.#server =
-      credentials === null
+      this.#contexts === null
         ? createHttpServer(options, deps.requests)
         : createHttpsServer(
             {
               ...options,
-              ...credentials,
-              minVersion: 'TLSv1.2',
+              ...this.#contexts.defaultOptions,
+              SNICallback: this.#contexts.select,
               ALPNProtocols: ['http/1.1'],
               handshakeTimeout: deps.handshakeTimeoutMs,
             },
@@ -84,6 +83,16 @@ export class Listener {
         resolve((this.#server.address() as AddressInfo).port);
       });
     });
+  }
+
+  /**
+   * New handshakes get these; connections stay as they are, and sessions can be resumed all the same. Throws if one
+   * cannot be used; then nothing has changed.
+   */
+  useCertificates(certificates: readonly Credentials[]): void {
+    if (this.#contexts === null || !(this.#server instanceof TlsServer)) return;
+    this.#contexts.replace(certificates);
+    this.#server.setSecureContext(this.#contexts.defaultOptions);
   }
 
   /** Takes no new connections. Resolves when the last one is gone; those that are left after `deadlineMs` are cut off. */

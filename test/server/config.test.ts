@@ -115,6 +115,17 @@ test('what is written wrong is answered with what to write instead', () => {
   assert.match(sentence(['--tls-cert', 'a', '--tls-key', 'b'], { QUIRE_TLS: 'dev' }), /^QUIRE_TLS and a certificate/);
 });
 
+test('several certificates and their keys are separated by commas, in the same order', () => {
+  assert.deepEqual(parseConfig(['--tls-cert', 'a, b', '--tls-key', 'c,d'], {}).tls, {
+    mode: 'files',
+    pairs: [
+      { certPath: 'a', keyPath: 'c' },
+      { certPath: 'b', keyPath: 'd' },
+    ],
+  });
+  assert.match(sentence(['--tls-cert', 'a,b', '--tls-key', 'c']), /2 certificates and 1 keys: give one key for each/);
+});
+
 test('the plain port is there in development alone', () => {
   assert.equal(parseConfig(['--host', '::1'], {}).plainPort, 8080);
   assert.equal(parseConfig(['--host', 'localhost'], {}).plainPort, 8080);

@@ -119,7 +119,7 @@ export class NetHarness {
       stats: this.stats,
       handshakeTimeoutMs,
     };
-    this.listener = new Listener(deps, tls ? certificate.credentials : null);
+    this.listener = new Listener(deps, tls ? [certificate.credentials] : null);
   }
 
   get url(): string {

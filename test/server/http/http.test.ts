@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import type { LogState } from '../../../persistence/log/update-log.ts';
 import { AuthStats } from '../../../server/auth/auth-stats.ts';
+import type { CertificateReport } from '../../../server/certificate-health.ts';
 import { createHttp } from '../../../server/http/http.ts';
 import { registerMetrics } from '../../../server/metrics.ts';
 import { NetStats } from '../../../server/net/stats.ts';
@@ -11,7 +12,7 @@ import { StorageStats } from '../../../server/storage-stats.ts';
 import { SyncStats } from '../../../server/sync/stats.ts';
 
 function setUp() {
-  const state = { log: 'open' as LogState, stopping: false };
+  const state = { log: 'open' as LogState, stopping: false, certificates: [] as CertificateReport[] };
   const net = new NetStats();
   const sync = new SyncStats();
   const registry = new Registry();
@@ -29,6 +30,7 @@ function setUp() {
     logger: pino({ level: 'silent' }),
     registry,
     demo: null,
+    certificates: () => state.certificates,
     logState: () => state.log,
     isStopping: () => state.stopping,
   });
@@ -51,7 +53,25 @@ test('healthz answers as long as the process does; readyz says whether clients s
     status: 'not ready',
     storage: 'closed',
     stopping: false,
+    certificates: [],
   });
+});
+
+test('readyz tells of certificates that are late, and fails only when all have expired', async () => {
+  const { app, state } = setUp();
+  const readyz = async (...healths: CertificateReport['health'][]) => {
+    state.certificates = healths.map((health) => ({ names: [health], notAfterMs: 0, health }));
+    const answer = await app.request('/readyz');
+    return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
+  };
+  assert.equal((await readyz('good')).status, 200);
+  const late = await readyz('renew-now');
+  assert.equal(late.status, 200);
+  assert.deepEqual(late.body['certificates'], [
+    { names: ['renew-now'], notAfter: '1970-01-01T00:00:00.000Z', health: 'renew-now' },
+  ]);
+  assert.equal((await readyz('expired', 'good')).status, 200);
+  assert.equal((await readyz('expired')).status, 503);
 });
 
 test('what is not there is answered in JSON, with a reason (I8)', async () => {

@@ -1,0 +1,28 @@
+/** How much of a certificate's life is left, in words that do not depend on how long that life is (200 days, or 6). */
+export type CertificateHealth = 'good' | 'renew-soon' | 'renew-now' | 'expired';
+
+/** In milliseconds since 1970. */
+export interface ValidityPeriod {
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+}
+
+/** One certificate that is served, and how it is with it. */
+export interface CertificateReport {
+  readonly names: readonly string[];
+  readonly notAfterMs: number;
+  readonly health: CertificateHealth;
+}
+
+/** Certificates are renewed with a third of their life left: from then on something is late. */
+const soonFraction = 1 / 3;
+/** Half of the time in which somebody could have seen the warning has passed. */
+const nowFraction = 1 / 6;
+
+export function certificateHealth({ notBeforeMs, notAfterMs }: ValidityPeriod, nowMs: number): CertificateHealth {
+  const leftMs = notAfterMs - nowMs;
+  if (leftMs <= 0) return 'expired';
+  const left = leftMs / (notAfterMs - notBeforeMs);
+  if (left < nowFraction) return 'renew-now';
+  return left < soonFraction ? 'renew-soon' : 'good';
+}

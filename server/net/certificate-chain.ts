@@ -1,0 +1,80 @@
+import { X509Certificate } from 'node:crypto';
+import { rootCertificates } from 'node:tls';
+
+/** A file of certificates cannot be used as a chain. The message completes "The certificate <path> ...". */
+export class ChainError extends Error {
+  override readonly name = 'ChainError';
+}
+
+const beginning = '-----BEGIN CERTIFICATE-----';
+const block = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+
+/** The certificates of a PEM file, in its order. Throws ChainError if one of them is cut off or broken. */
+export function parseChain(pem: string): X509Certificate[] {
+  const blocks = pem.match(block) ?? [];
+  if (blocks.length < pem.split(beginning).length - 1) throw new ChainError('ends in the middle: it is half written');
+  try {
+    return blocks.map((text) => new X509Certificate(text));
+  } catch (error) {
+    throw new ChainError(`is broken (${(error as Error).message})`, { cause: error });
+  }
+}
+
+/**
+ * Throws ChainError if the certificates do not sign each other in order, or if one is missing that clients do not have.
+ * They have the roots of public authorities; an authority of one's own they have been given, so whoever signs for it need
+ * not be in the file. That one is missing is known if `before`, the chain in use until now, had it, or if the leaf says
+ * where it can be fetched, which is what public authorities write into theirs.
+ */
+export function checkChain(chain: readonly X509Certificate[], before: readonly X509Certificate[] | null): void {
+  for (const [index, certificate] of chain.entries()) {
+    const issuer = chain[index + 1];
+    if (issuer !== undefined && !signedBy(certificate, issuer)) {
+      throw new ChainError(
+        `is followed by one that did not sign it: ${nameOf(certificate)} needs ${issuerOf(certificate)} next, ` +
+          `and there is ${nameOf(issuer)}`,
+      );
+    }
+  }
+  const last = chain.at(-1);
+  if (last === undefined || isSelfSigned(last) || isPublicRoot(last.issuer)) return;
+  const had = before?.some((certificate) => certificate.subject === last.issuer) ?? false;
+  const fetchable = last.infoAccess?.includes('CA Issuers') ?? false;
+  if (had || fetchable) {
+    throw new ChainError(`lacks the intermediate certificate ${issuerOf(last)}: use the full chain (fullchain.pem)`);
+  }
+}
+
+function signedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
+  return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
+}
+
+export function isSelfSigned(certificate: X509Certificate): boolean {
+  return certificate.subject === certificate.issuer;
+}
+
+/** Whether Node, and so about every client, knows a root of this name. */
+export function isPublicRoot(subject: string): boolean {
+  return rootCertificates.some((pem) => new X509Certificate(pem).subject === subject);
+}
+
+export function nameOf(certificate: X509Certificate): string {
+  return oneLine(certificate.subject);
+}
+
+function issuerOf(certificate: X509Certificate): string {
+  return oneLine(certificate.issuer);
+}
+
+function oneLine(name: string): string {
+  return `'${name.replaceAll('\n', ', ')}'`;
+}
+
+/** DNS names and addresses that a certificate is for; browsers look nowhere else. */
+export function namesOf(certificate: X509Certificate): string[] {
+  const text = certificate.subjectAltName ?? '';
+  return text
+    .split(', ')
+    .map((entry) => /^(?:DNS|IP Address):(.*)$/.exec(entry)?.[1])
+    .filter((name) => name !== undefined);
+}

@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { CertificateError, parseCertificate } from '../../../server/net/certificate.ts';
+import type { Certificate } from '../../../server/net/certificate.ts';
+import { ServedCertificates } from '../../../server/net/served-certificates.ts';
+import type { Logger } from '../../../server/logger.ts';
+import { Authority } from '../../support/authority.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
+
+const dayMs = 86_400_000;
+const pollMs = 60_000;
+const settleMs = 200;
+const root = Authority.root();
+
+interface Line {
+  readonly level: 'info' | 'warn' | 'error';
+  readonly message: string;
+}
+
+/** One source whose content a test exchanges, a clock, and file events on command. */
+function setUp(first: Certificate, nowMs = first.notBeforeMs + dayMs) {
+  const clock = new ManualClock();
+  const startMs = clock.wallMs();
+  const lines: Line[] = [];
+  const log =
+    (level: Line['level']) =>
+    (_fields: object, message: string): void => {
+      lines.push({ level, message });
+    };
+  const state = { found: first as Certificate | string, events: () => {}, watches: 0 };
+  const source = {
+    paths: ['cert', 'key'],
+    read() {
+      if (typeof state.found === 'string') throw new CertificateError(state.found);
+      return state.found;
+    },
+  };
+  const certificates = new ServedCertificates([source], {
+    logger: { info: log('info'), warn: log('warn'), error: log('error') } as unknown as Logger,
+    now: () => nowMs + clock.wallMs() - startMs,
+    after(delayMs, callback) {
+      const timer = clock.after(delayMs, callback);
+      return () => timer.cancel();
+    },
+    watch(_paths, changed) {
+      state.events = changed;
+      state.watches++;
+      return { close: () => state.watches-- };
+    },
+  });
+  const changes: string[] = [];
+  certificates.onChange((current) => changes.push(current[0]!.fingerprint));
+  certificates.start();
+  const poll = (times = 1): void => {
+    for (let done = 0; done < times; done++) clock.advance(pollMs);
+  };
+  return { certificates, clock, state, lines, changes, poll };
+}
+
+function make(options: Parameters<Authority['leaf']>[0] = {}): Certificate {
+  return parseCertificate(root.leaf(options));
+}
+
+test('a file event is followed by a look a moment later, and a change is passed on once', () => {
+  const [first, second] = [make(), make()];
+  const { certificates, clock, state, changes, lines } = setUp(first);
+  state.found = second;
+  state.events();
+  state.events();
+  assert.deepEqual(changes, []);
+  clock.advance(settleMs);
+  assert.deepEqual(changes, [second.fingerprint]);
+  assert.equal(certificates.current[0], second);
+  state.events();
+  clock.advance(settleMs);
+  assert.equal(changes.length, 1, 'nothing has changed');
+  assert.deepEqual([certificates.reloads, certificates.failures], [1, 0]);
+  assert.deepEqual(lines, [{ level: 'info', message: 'certificate reloaded' }]);
+});
+
+test('without any file event a change is found within a minute', () => {
+  const second = make();
+  const { state, changes, poll } = setUp(make());
+  state.found = second;
+  poll();
+  assert.deepEqual(changes, [second.fingerprint]);
+});
+
+test('events that never cease do not put the look off', () => {
+  const { clock, state, changes } = setUp(make());
+  state.found = make();
+  for (let atMs = 0; atMs < settleMs; atMs += 50) {
+    state.events();
+    clock.advance(50);
+  }
+  assert.equal(changes.length, 1);
+});
+
+test('what is half written for a moment is waited for; what stays bad is reported once, and the old one serves on', () => {
+  const [first, second] = [make(), make()];
+  const { certificates, clock, state, lines, changes, poll } = setUp(first);
+  state.found = 'half';
+  state.events();
+  clock.advance(settleMs);
+  clock.advance(settleMs);
+  state.found = second;
+  clock.advance(settleMs);
+  assert.deepEqual(changes, [second.fingerprint]);
+  assert.equal(certificates.failures, 0);
+
+  state.found = 'bad';
+  state.events();
+  for (let atMs = 0; atMs < 4_000; atMs += settleMs) clock.advance(settleMs);
+  assert.equal(certificates.failures, 1, 'reported within 4 s');
+  poll(3);
+  assert.equal(certificates.failures, 1, 'and not again while it is the same');
+  assert.equal(certificates.current[0], second);
+  assert.deepEqual(lines.at(-1), { level: 'error', message: 'certificate not reloaded' });
+
+  state.found = first;
+  poll();
+  state.found = 'bad';
+  poll();
+  assert.equal(certificates.failures, 2, 'bad again after it was good');
+});
+
+test('what a listener cannot take is taken back', () => {
+  const [first, second] = [make(), make()];
+  const { certificates, state, poll } = setUp(first);
+  const taken: Certificate[] = [];
+  certificates.onChange(([certificate]) => {
+    if (certificate === second) throw new Error('OpenSSL says no');
+    taken.push(certificate!);
+  });
+  state.found = second;
+  poll();
+  assert.equal(certificates.current[0], first);
+  assert.deepEqual(taken, [first]);
+  assert.deepEqual([certificates.reloads, certificates.failures], [0, 1]);
+});
+
+test('a certificate that is late is warned about once a day, from a sixth of its life on as an error, until it is renewed', () => {
+  const startMs = Date.now();
+  const first = make({ fromMs: startMs, toMs: startMs + 60 * dayMs });
+  const { certificates, state, lines, poll } = setUp(first, startMs + 39.5 * dayMs);
+  const pollsADay = dayMs / pollMs;
+  assert.deepEqual(lines, []);
+  poll(pollsADay);
+  poll(pollsADay);
+  const late = 'certificate should have been renewed';
+  assert.deepEqual(lines, [
+    { level: 'warn', message: late },
+    { level: 'warn', message: late },
+  ]);
+  assert.equal(certificates.reports[0]?.health, 'renew-soon');
+  poll(9 * pollsADay);
+  assert.deepEqual(lines.at(-1), { level: 'error', message: 'certificate expires soon' });
+  poll(11 * pollsADay);
+  assert.deepEqual(lines.at(-1), { level: 'error', message: 'certificate has expired' });
+  assert.equal(certificates.reports[0]?.health, 'expired');
+  assert.ok(lines.length <= 23, `${lines.length} lines in 22 days`);
+  state.found = make({ toMs: startMs + 900 * dayMs });
+  poll();
+  const before = lines.length;
+  poll(2 * pollsADay);
+  assert.equal(lines.length, before);
+});
+
+test('after the end nothing is watched and no timer is left', () => {
+  const { certificates, clock, state } = setUp(make());
+  state.events();
+  certificates.close();
+  assert.deepEqual(clock.pending, []);
+  assert.equal(state.watches, 0);
+});
