@@ -71,7 +71,7 @@ export function secretsOf({ secrets, secretPath }: JwtConfig): readonly string[]
 }
 
 function secret(text: string): VerifyKey {
-  return explained('The secret for tokens', () => secretKey(text));
+  return explained('A secret for tokens (commas separate several)', () => secretKey(text));
 }
 
 function publicKeysIn(path: string): VerifyKey[] {

@@ -1,4 +1,5 @@
 import { WebSocket } from 'ws';
+import type { ClientOptions } from 'ws';
 import { within } from './deadline.ts';
 import { decodeFrame, emptyStateVector, emptyUpdate, encodeFrame } from './frames.ts';
 import type { Frame, FrameOf, FrameType } from './frames.ts';
@@ -7,6 +8,8 @@ export interface RawClientOptions {
   /** Certificate authority to trust, PEM. */
   readonly ca?: string;
   readonly protocols?: readonly string[];
+  /** Headers, and the address it comes from, which may be any of 127.0.0.0/8. */
+  readonly socket?: Pick<ClientOptions, 'headers' | 'localAddress' | 'origin'>;
   /** Hears every frame instead of the queue that `next` and `until` read: for load, and for recording. */
   readonly onFrame?: (frame: Frame, client: RawClient) => void;
   /** What to answer to a SyncStep1 of the server. By default an empty update: this client has nothing more. */
@@ -52,6 +55,7 @@ export class RawClient {
   private constructor(url: string, options: RawClientOptions) {
     this.#options = options;
     this.#socket = new WebSocket(url, [...(options.protocols ?? [])], {
+      ...options.socket,
       perMessageDeflate: false,
       ...(options.ca === undefined ? {} : { ca: options.ca }),
     });

@@ -13,6 +13,8 @@ export interface StockClientOptions {
   /** In milliseconds; smaller than the provider's 2.5 s where a test restarts the server often. */
   readonly maxBackoffTime?: number;
   readonly connect?: boolean;
+  readonly params?: Record<string, string>;
+  readonly protocols?: string[];
 }
 
 const defaultTimeoutMs = 20_000;
@@ -32,6 +34,8 @@ export class StockClient {
       WebSocketPolyfill: socketTrusting(options.ca) as typeof globalThis.WebSocket,
       disableBc: true,
       connect: options.connect ?? true,
+      params: options.params ?? {},
+      protocols: options.protocols ?? [],
       ...(options.maxBackoffTime === undefined ? {} : { maxBackoffTime: options.maxBackoffTime }),
     });
     this.provider.messageHandlers[probeType] = (_encoder, decoder) => {
@@ -81,6 +85,14 @@ export class StockClient {
     const answered = new Promise<void>((resolve) => this.#probes.set(mark, resolve));
     ws.send(frame);
     await within(timeoutMs, `the answer to the saved probe of ${this.provider.url}`, answered);
+  }
+
+  /** Resolves with the code and reason for which the provider has stopped for good. */
+  stopped(timeoutMs = defaultTimeoutMs): Promise<{ code: number; reason: string }> {
+    const stopped = new Promise<{ code: number; reason: string }>((resolve) => {
+      this.provider.once('closed', resolve);
+    });
+    return within(timeoutMs, `the end of ${this.provider.roomname}`, stopped);
   }
 
   /** Resolves as soon as `holds` is true; looked at after every update of the document. */

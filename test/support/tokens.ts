@@ -2,8 +2,8 @@ import { SignJWT } from 'jose';
 import type { JWTPayload } from 'jose';
 import type { KeyObject } from 'node:crypto';
 
-export const secret = 'a secret for tests, 32 bytes or more';
-export const otherSecret = 'another one, as long as the first one';
+export const secret = 'a secret for tests: 32 bytes or more';
+export const otherSecret = 'another one: as long as the first one';
 
 export interface Signing {
   readonly key?: string | KeyObject;

@@ -1,0 +1,115 @@
+/** No edit is lost over the end of a token: stock providers against a real server. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { keepAuthorized } from 'quire/client';
+import type { WebsocketProvider } from 'y-websocket';
+import { guardedBySecret } from '../../support/guarded-quire.ts';
+import type { Quire } from '../../support/quire.ts';
+import { StockClient } from '../../support/stock-client.ts';
+import { tokenFor } from '../../support/tokens.ts';
+
+function clientOf(t: TestContext, quire: Quire): StockClient {
+  const client = new StockClient(quire.url, 'doc', { connect: false });
+  t.after(() => client.destroy());
+  return client;
+}
+
+for (const inTime of [true, false]) {
+  const how = inTime ? 'when the next token is there in time' : 'when it is fetched only after the end';
+  test(`typing goes on over the ends of tokens, and no edit is lost, ${how}`, async (t) => {
+    const quire = await guardedBySecret(t);
+    let fetched = 0;
+    const writer = clientOf(t, quire);
+    const ends: number[] = [];
+    writer.provider.on('connection-close', (event) => ends.push(event?.code ?? 0));
+    const stop = keepAuthorized(writer.provider, () => {
+      fetched++;
+      // To the client, a token that was signed long ago looks as if it lived for as long: it is not renewed in time.
+      return tokenFor({ lifetimeMs: 1_500, claims: { iat: inTime ? Date.now() / 1_000 : 1 } });
+    });
+    t.after(stop);
+    const watcher = clientOf(t, quire);
+    t.after(keepAuthorized(watcher.provider, () => tokenFor({ user: 'watcher' })));
+    await Promise.all([writer.synced(), watcher.synced()]);
+    let typed = 0;
+    const typing = setInterval(() => writer.text.insert(writer.text.length, `${typed++} `), 20);
+    t.after(() => clearInterval(typing));
+    await new Promise<void>((resolve) => {
+      writer.provider.on('sync', (synced: boolean) => {
+        if (synced && ends.length >= 2) resolve();
+      });
+    });
+    clearInterval(typing);
+    const whole = Array.from({ length: typed }, (_, i) => `${i} `).join('');
+    await watcher.until(() => watcher.content === whole, 'all that was typed');
+    t.diagnostic(`${typed} edits, ${fetched} tokens, ends ${ends.join(' ')}`);
+    assert.deepEqual(ends, [4501, 4501]);
+    assert.equal(writer.content, whole);
+  });
+}
+
+test('an expired token is replaced once at the door; a bad one stops the provider', async (t) => {
+  const quire = await guardedBySecret(t);
+  const tokens = [await tokenFor({ lifetimeMs: -1 }), await tokenFor()];
+  const client = clientOf(t, quire);
+  t.after(keepAuthorized(client.provider, () => Promise.resolve(tokens.shift() ?? '')));
+  await client.synced();
+
+  let asked = 0;
+  const refused = clientOf(t, quire);
+  const stopped = refused.stopped();
+  t.after(
+    keepAuthorized(refused.provider, () => {
+      asked++;
+      return Promise.resolve('nonsense');
+    }),
+  );
+  assert.equal((await stopped).code, 4401);
+  assert.equal(asked, 2);
+});
+
+test('while there is no token the provider waits, and the application is asked every 5 s', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const provider = new FakeProvider();
+  let asked = 0;
+  const stop = keepAuthorized(provider as unknown as WebsocketProvider, async () => {
+    await Promise.resolve();
+    if (++asked < 3) throw new Error('offline');
+    return 'opaque token + more';
+  });
+  await settled();
+  for (let i = 1; i < 3; i++) {
+    assert.deepEqual([asked, provider.connects], [i, 0]);
+    t.mock.timers.tick(5_000);
+    await settled();
+  }
+  assert.deepEqual([asked, provider.connects], [3, 1]);
+  assert.deepEqual(provider.params, { theme: 'dark', token: 'opaque token + more' });
+  t.mock.timers.tick(3_600_000);
+  await settled();
+  assert.equal(asked, 3);
+  stop();
+  assert.equal(provider.shouldReconnect({ code: 4501 }), 'as before');
+});
+
+/** What of a provider is used, without its sockets. */
+class FakeProvider {
+  params = { theme: 'dark' };
+  protocols: string[] = [];
+  shouldConnect = false;
+  connects = 0;
+  shouldReconnect: (event: { code: number }) => unknown = () => 'as before';
+  on(): void {}
+  off(): void {}
+
+  connect(): void {
+    this.connects++;
+  }
+}
+
+function settled(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}

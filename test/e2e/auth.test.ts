@@ -1,0 +1,266 @@
+/** Who may come in, against a real server process: I5, I8. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { promisify } from 'node:util';
+import { fileURLToPath } from 'node:url';
+import * as Y from 'yjs';
+import { emptyUpdate } from '../support/frames.ts';
+import { JsonServer } from '../support/json-server.ts';
+import { guarded, guardedBySecret, joinWith } from '../support/guarded-quire.ts';
+import type { Quire } from '../support/quire.ts';
+import { RawClient } from '../support/raw-client.ts';
+import { ServerProcess } from '../support/server-process.ts';
+import { Typist } from '../support/shared-text.ts';
+import { StockClient } from '../support/stock-client.ts';
+import { sharedTextName } from '../support/text-writer.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+import { otherSecret, secret, sign, tokenFor } from '../support/tokens.ts';
+
+const script = fileURLToPath(new URL('../../server/cli/main.js', import.meta.url));
+
+/** From an address of its own, so that nobody is held back for what somebody else did. */
+let addresses = 1;
+const open = (quire: Quire, token: string | null): Promise<RawClient> =>
+  joinWith(quire, token, `127.0.0.${++addresses}`);
+
+function stock(t: TestContext, quire: Quire, token: string): StockClient {
+  const client = new StockClient(quire.url, 'doc', { params: { token } });
+  t.after(() => client.destroy());
+  return client;
+}
+
+test('every refusal has its close code, a general reason for the client and the exact one in the log', async (t) => {
+  const folder = tempFolder(t);
+  const list = join(folder, 'revoked.json');
+  writeFileSync(list, '{"tokens": ["t1"], "users": ["mallory"]}');
+  const quire = await guardedBySecret(t, '--auth-audience', 'quire', '--auth-revocations', list);
+  const aud = 'quire';
+  const cases: [string | null, number, string, RegExp][] = [
+    [null, 4401, 'unauthorized', /"why":"no token"/],
+    ['nonsense', 4401, 'unauthorized', /not a JSON Web Token/],
+    [await tokenFor({ claims: { aud }, key: otherSecret }), 4401, 'unauthorized', /signature is wrong/],
+    [await tokenFor({ claims: { aud }, lifetimeMs: -1 }), 4401, 'unauthorized', /has expired/],
+    [await tokenFor({ claims: { aud: 'other' } }), 4401, 'unauthorized', /'aud' is wrong/],
+    [await sign({ sub: 'ada', aud, documents: [] }), 4401, 'unauthorized', /no 'exp'/],
+    [await tokenFor({ claims: { aud }, document: 'other' }), 4403, 'forbidden', /does not name this document/],
+    [await tokenFor({ claims: { aud, jti: 't1' } }), 4403, 'forbidden', /"why":"revoked"/],
+    [await tokenFor({ claims: { aud }, user: 'mallory' }), 4403, 'forbidden', /"why":"revoked"/],
+  ];
+  for (const [token, code, reason, why] of cases) {
+    const client = await open(quire, token);
+    assert.deepEqual(await client.closed, { code, reason });
+    await quire.process.find((line) => (why.test(line) ? true : undefined), String(why));
+  }
+  const metrics = await (await fetch(`${quire.httpUrl}/metrics`)).text();
+  assert.match(metrics, new RegExp(`^quire_access_refused_total ${cases.length}$`, 'm'));
+  assert.match(metrics, /^quire_sessions_ended_total\{error="forbidden"\} 3$/m);
+});
+
+test('a stock provider with a bad token stops and says why; with a good one it works, wherever the token stands', async (t) => {
+  const quire = await guardedBySecret(t);
+  const refused = stock(t, quire, await tokenFor({ key: otherSecret }));
+  assert.deepEqual(await refused.stopped(), { code: 4401, reason: 'unauthorized' });
+
+  const token = await tokenFor();
+  const inAddress = stock(t, quire, token);
+  const asProtocol = new StockClient(quire.url, 'doc', { protocols: ['quire', token] });
+  t.after(() => asProtocol.destroy());
+  await Promise.all([inAddress.synced(), asProtocol.synced()]);
+  assert.equal(asProtocol.provider.ws?.protocol, 'quire');
+  inAddress.text.insert(0, 'hello');
+  await asProtocol.until(() => asProtocol.content === 'hello', 'the edit');
+  const program = await RawClient.open(`${quire.url}/doc`, {
+    socket: { headers: { Authorization: `Bearer ${token}` } },
+  });
+  await program.sync();
+  await program.close();
+});
+
+test('a refusal that repeats is held back longer each time', async (t) => {
+  const quire = await guardedBySecret(t);
+  const waits: number[] = [];
+  for (let i = 0; i < 4; i++) {
+    const startMs = performance.now();
+    const client = await joinWith(quire, null);
+    await client.closed;
+    waits.push(performance.now() - startMs);
+  }
+  t.diagnostic(waits.map((ms) => ms.toFixed(0)).join(' '));
+  assert.ok(waits[1]! >= 245 && waits[2]! >= 495 && waits[3]! >= 995, waits.join(' '));
+});
+
+test('I5: no path of a reader changes the document, over a real socket; presence works', async (t) => {
+  const quire = await guardedBySecret(t);
+  const writer = stock(t, quire, await tokenFor());
+  await writer.synced();
+  writer.text.insert(0, 'stored');
+  await writer.saved();
+
+  const doc = new Y.Doc();
+  Y.applyUpdate(doc, Y.encodeStateAsUpdate(writer.doc));
+  const text = doc.getText(sharedTextName);
+  const edit = (change: () => void): Uint8Array => {
+    const before = Y.encodeStateVector(doc);
+    change();
+    return Y.encodeStateAsUpdate(doc, before);
+  };
+  const insert = (words: string): Uint8Array => edit(() => text.insert(0, words));
+  const token = await tokenFor({ access: 'read', user: 'reader', claims: { name: 'Rita' } });
+  const answers = [insert('answer'), emptyUpdate];
+  const reader = await RawClient.open(`${quire.url}/doc`, {
+    protocols: ['quire', token],
+    answer: () => answers.shift() ?? emptyUpdate,
+  });
+  await reader.next('denied');
+  const denied = async (): Promise<void> => {
+    assert.equal((await reader.next('denied')).reason, 'read only');
+  };
+  reader.edit(insert('x'));
+  await denied();
+  reader.edit(edit(() => text.delete(text.length - 3, 3)));
+  await denied();
+  reader.send({ type: 'sync-step-2', update: insert('y') });
+  await denied();
+  insert('kept back');
+  reader.edit(insert('z'));
+  await denied();
+  reader.edit(insert('x'.repeat(1_100 * 1024)));
+  await denied();
+  for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']) {
+    const body = method === 'GET' ? null : new Uint8Array(insert('h'));
+    const headers = { Authorization: `Bearer ${token}` };
+    assert.equal((await fetch(`${quire.httpUrl}/sync/doc`, { method, headers, body })).status, 400, method);
+  }
+  reader.send({ type: 'awareness', entries: [{ client: 7, clock: 1, state: '{"user":{"name":"Ada","id":"ada"}}' }] });
+  await writer.untilAware(() => writer.provider.awareness.getStates().has(7), 'the reader');
+  assert.deepEqual(writer.provider.awareness.getStates().get(7), { user: { name: 'Rita', id: 'reader' } });
+  const [update] = await reader.sync();
+  const seen = new Y.Doc();
+  Y.applyUpdate(seen, update!);
+  assert.equal(seen.getText(sharedTextName).toJSON(), 'stored');
+  assert.equal(writer.content, 'stored');
+  await reader.close();
+});
+
+test('a grant ends when its token does: 4501, not before and not long after', async (t) => {
+  const quire = await guardedBySecret(t);
+  const startMs = Date.now();
+  const client = await open(quire, await tokenFor({ lifetimeMs: 1_500 }));
+  await client.sync();
+  assert.equal((await client.closed).code, 4501);
+  const afterMs = Date.now() - startMs;
+  assert.ok(afterMs >= 1_499 && afterMs < 6_000, `${afterMs} ms`);
+});
+
+test('who is revoked is sent away within seconds, and others stay', async (t) => {
+  const list = join(tempFolder(t), 'revoked.json');
+  writeFileSync(list, '{}');
+  const quire = await guardedBySecret(t, '--auth-revocations', list);
+  const [eve, ada] = await Promise.all([open(quire, await tokenFor({ user: 'eve' })), open(quire, await tokenFor())]);
+  await Promise.all([eve.sync(), ada.sync()]);
+  writeFileSync(list, '{"users": ["eve"]}');
+  assert.deepEqual(await eve.closed, { code: 4403, reason: 'forbidden' });
+  await ada.sync();
+  assert.equal((await (await open(quire, await tokenFor({ user: 'eve' }))).closed).code, 4403);
+});
+
+const answer = (): object => ({ userId: 'u1', name: 'Ada', access: 'write', until: Date.now() / 1_000 + 1.5 });
+
+test('the application decides: it is asked, it can take access away, and while it is down nobody comes in', async (t) => {
+  const app = await JsonServer.start(t);
+  app.reply = (body) => {
+    const { token } = body as { token: string | null };
+    return token === 'opaque-1' ? { body: answer() } : { status: 401 };
+  };
+  const quire = await guarded(t, ['--auth-url', app.url.href]);
+  const client = await joinWith(quire, 'opaque-1');
+  await client.sync();
+  assert.deepEqual(app.requests, [{ document: 'doc', token: 'opaque-1', origin: null, address: '127.0.0.1' }]);
+  assert.equal((await (await open(quire, 'opaque-2')).closed).code, 4401);
+
+  let rechecks = 0;
+  const renewed = new Promise<void>((resolve) => {
+    app.reply = () => {
+      if (++rechecks === 2) resolve();
+      return { body: answer() };
+    };
+  });
+  await renewed;
+  await client.sync();
+  app.reply = () => ({ status: 403 });
+  assert.deepEqual(await client.closed, { code: 4403, reason: 'forbidden' });
+  app.isDown = true;
+  const { code, reason } = await (await open(quire, 'opaque-1')).closed;
+  assert.equal(code, 4503);
+  assert.match(reason, /try again later/);
+});
+
+test('keys of a JWKS URL that is not there yet when the server starts', async (t) => {
+  const issuer = await JsonServer.start(t);
+  issuer.isDown = true;
+  const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 });
+  issuer.reply = () => ({ body: { keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'k1' }] } });
+  const quire = await guarded(t, ['--auth-jwks-url', issuer.url.href, '--auth-audience', 'quire']);
+  await quire.process.find((line) => (line.includes('keys could not be fetched') ? true : undefined), 'the failure');
+  const token = await tokenFor({ algorithm: 'RS256', key: privateKey, keyId: 'k1', claims: { aud: 'quire' } });
+  const codes = new Set<number>();
+  const client = new StockClient(quire.url, 'doc', { params: { token } });
+  t.after(() => client.destroy());
+  client.provider.on('connection-close', (event) => {
+    codes.add(event?.code ?? 0);
+    issuer.isDown = false;
+  });
+  await client.synced();
+  assert.ok([...codes].every((code) => code === 4503));
+});
+
+test('pages of other origins are refused by status 403, before the upgrade', async (t) => {
+  const quire = await guardedBySecret(t);
+  const from = (origin: string, server = quire): Promise<RawClient> =>
+    RawClient.open(`${server.url}/doc`, { socket: { origin } });
+  await assert.rejects(from('https://evil.example'), /403/);
+  await assert.rejects(from('null'), /403/);
+  for (const origin of [new URL(quire.httpUrl).origin, 'http://localhost:5173']) {
+    assert.equal((await (await from(origin)).closed).code, 4401);
+  }
+  const listed = await guardedBySecret(t, '--allowed-origins', 'https://app.example');
+  await assert.rejects(from('http://localhost:5173', listed), /403/);
+  assert.equal((await (await from('https://app.example', listed)).closed).code, 4401);
+});
+
+test('without auth the server listens on loopback alone; told to let everybody in, it warns', async (t) => {
+  const run = new ServerProcess({ script, args: ['serve', '--ephemeral', '--host', '0.0.0.0', '--port', '0'] });
+  assert.deepEqual(await run.exited, { code: 2, signal: null });
+  assert.match(run.output, /^quire: On 0\.0\.0\.0 others than this machine can reach every document: say who may/);
+  const quire = await guarded(t, ['--host', '0.0.0.0', '--auth', 'none']);
+  assert.match(quire.process.output, /"level":40.*everybody who reaches this server/);
+});
+
+test('quire token makes a token for trying things out', async (t) => {
+  const quire = await guardedBySecret(t, '--auth-issuer', 'us');
+  const env = { ...process.env, QUIRE_AUTH_SECRET: secret, QUIRE_AUTH_ISSUER: 'us' };
+  const args = [
+    'token',
+    '--document',
+    'd*',
+    '--access',
+    'read',
+    '--user',
+    'u7',
+    '--name',
+    'Grace',
+    '--lifetime',
+    '10m',
+  ];
+  const { stdout } = await promisify(execFile)(process.execPath, [script, ...args], { env });
+  const client = await open(quire, stdout.trim());
+  await client.sync();
+  client.edit(new Typist().type('x'));
+  assert.equal((await client.next('denied')).reason, 'read only');
+  await client.close();
+});

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { decodeJwt } from 'jose';
+import { makeToken, tokenUsage } from '../../../server/cli/token.ts';
+import { usage } from '../../../server/cli/usage.ts';
+import { ConfigError } from '../../../server/config.ts';
+import { otherSecret, secret } from '../../support/tokens.ts';
+
+const nowMs = 1_700_000_000_000;
+const environment = { QUIRE_AUTH_SECRET: `${secret},${otherSecret}`, QUIRE_AUTH_ISSUER: 'us' };
+
+test('a token says what was asked for, and what the server of the same environment wants to hear', async () => {
+  const args = ['--document', 'a', '--document', 'b*', '--access', 'read', '--user', 'u1', '--name', 'Ada'];
+  const { jti, ...claims } = decodeJwt(
+    await makeToken(
+      [...args, '--color', 'red', '--lifetime', '10m', '--admin', '--auth-audience', 'q'],
+      environment,
+      nowMs,
+    ),
+  );
+  assert.equal(typeof jti, 'string');
+  assert.deepEqual(claims, {
+    sub: 'u1',
+    name: 'Ada',
+    color: 'red',
+    admin: true,
+    documents: [
+      { name: 'a', access: 'read' },
+      { name: 'b*', access: 'read' },
+    ],
+    iss: 'us',
+    aud: 'q',
+    iat: nowMs / 1_000,
+    exp: nowMs / 1_000 + 600,
+  });
+});
+
+test('what is missing or wrong is a sentence', async () => {
+  const cases: [string[], Record<string, string>, RegExp][] = [
+    [[], environment, /for which documents/],
+    [['--document', 'a'], {}, /no secret to sign with/],
+    [['--document', 'a', '--access', 'all'], environment, /--access must be one of read, write/],
+    [['--document', 'a', '--lifetime', '1'], environment, /--lifetime must be a time with a unit/],
+    [['--documnt', 'a'], environment, /Unknown option '--documnt'/],
+    [['--document', 'a'], { QUIRE_AUTH_SECRET: 'short' }, /--auth-secret has 5 bytes/],
+  ];
+  for (const [args, env, expected] of cases) {
+    await assert.rejects(makeToken(args, env, nowMs), (error) => {
+      return error instanceof ConfigError && expected.test(error.message) && !error.message.includes('\n');
+    });
+  }
+});
+
+test('the help tells of it', () => {
+  for (const line of tokenUsage) assert.ok(usage().includes(line));
+});
