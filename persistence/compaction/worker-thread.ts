@@ -1,7 +1,7 @@
 /** The other end of `YjsWorker`: runs in a thread of its own, one job after the other. Knows Yjs, and no storage. */
 import { parentPort } from 'node:worker_threads';
-import * as Y from 'yjs';
 import { mergeInLevels } from '../update/merge.ts';
+import { diffUpdate } from '../update/parts.ts';
 import { scanUpdate } from '../update/scan.ts';
 import type { CompactionOutput } from './compaction.ts';
 import { fold } from './fold.ts';
@@ -34,7 +34,7 @@ function perform(job: YjsJob): Done {
   if (job.name === 'merge') return ofBytes(mergeInLevels(updates));
   const update = argument(updates, 0);
   return job.name === 'diff'
-    ? ofBytes(Y.diffUpdate(update, argument(updates, 1)))
+    ? ofBytes(diffUpdate(update, argument(updates, 1)))
     : { result: scanUpdate(update), bytes: [] };
 }
 

@@ -1,6 +1,7 @@
+import * as Y from 'yjs';
 import { encodeSections, pushInterval, sectionAt, type Section } from './sections.ts';
 import { noScanLimits, StructReader, structKind } from './struct-reader.ts';
-import type { StateVector } from './state-vector.ts';
+import { decodeStateVector, type StateVector } from './state-vector.ts';
 
 /** A piece of a cut update: itself a valid update. */
 export interface UpdatePart {
@@ -58,6 +59,14 @@ export function cutIntoParts(update: Uint8Array, partBytes: number): UpdatePart[
   close();
   parts.push(toPart(encodeSections(update, firsts, update.subarray(reader.pos)), firstIntervals));
   return parts;
+}
+
+/**
+ * What of a scanned update somebody with this state vector lacks, with the whole delete set: what `Y.diffUpdate` gives, which
+ * decodes every struct, known ones too.
+ */
+export function diffUpdate(update: Uint8Array, stateVector: Uint8Array): Uint8Array {
+  return Y.diffUpdate(selectStructs(update, decodeStateVector(stateVector)), stateVector);
 }
 
 /**

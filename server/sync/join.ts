@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import * as Y from 'yjs';
 import type { PinnedSnapshot, SnapshotPart } from '../../persistence/log/update-log.ts';
 import { deleteSetUpdate, mergeInLevels } from '../../persistence/update/merge.ts';
+import { diffUpdate } from '../../persistence/update/parts.ts';
 import { covers, decodeStateVector } from '../../persistence/update/state-vector.ts';
 import type { Codec } from './codec.ts';
 import { OFFLOAD_BYTES, type Offload } from './offload.ts';
@@ -132,7 +132,7 @@ async function sendTailDiff(
   for (let blocks = room.tail.after(seq); blocks.length > 0; blocks = room.tail.after(seq)) {
     const { update, lastSeq } = blocks[0]!;
     diffs.push(
-      update.length > OFFLOAD_BYTES ? await offload.diff(update, stateVector) : Y.diffUpdate(update, stateVector),
+      update.length > OFFLOAD_BYTES ? await offload.diff(update, stateVector) : diffUpdate(update, stateVector),
     );
     seq = lastSeq;
     read += update.length;
@@ -151,7 +151,7 @@ async function sendTailDiff(
 }
 
 function diff(update: Uint8Array, stateVector: Uint8Array, offload: Offload): Promise<Uint8Array> | Uint8Array {
-  return update.length > OFFLOAD_BYTES ? offload.diff(update, stateVector) : Y.diffUpdate(update, stateVector);
+  return update.length > OFFLOAD_BYTES ? offload.diff(update, stateVector) : diffUpdate(update, stateVector);
 }
 
 function sumBytes(updates: readonly Uint8Array[]): number {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import * as Y from 'yjs';
-import { cutIntoParts, selectStructs } from '../../../persistence/update/parts.ts';
+import { cutIntoParts, diffUpdate, selectStructs } from '../../../persistence/update/parts.ts';
 import { scanUpdate } from '../../../persistence/update/scan.ts';
 import { RandomEditors } from '../../support/random-edits.ts';
 import { randomOf, type Random } from '../../support/random.ts';
@@ -85,6 +85,7 @@ suite('selectStructs', () => {
       assert.ok(selected.length <= update.length);
       const encoded = Y.encodeStateVector(vector);
       assert.deepEqual(Y.diffUpdate(selected, encoded), Y.diffUpdate(update, encoded));
+      assert.deepEqual(diffUpdate(update, encoded), Y.diffUpdate(update, encoded));
     }
   });
 
