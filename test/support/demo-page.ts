@@ -55,8 +55,21 @@ export class DemoPage {
 
   /** Puts the caret at the end of a paragraph, counted from 0. */
   async caretAfter(paragraph: number): Promise<void> {
+    await this.#focus();
     await this.page.locator('.ProseMirror > *').nth(paragraph).click();
     await this.page.keyboard.press('End');
+    await this.page.waitForFunction(
+      `document.querySelectorAll('.ProseMirror > *')[${paragraph}]?.contains(getSelection()?.focusNode)`,
+    );
+  }
+
+  /**
+   * 20 ms after it got the focus ProseMirror puts the caret where it last was, wherever a click has put it meanwhile:
+   * on a slow machine that is after the click. A timer set later than its own is the only thing that tells.
+   */
+  async #focus(): Promise<void> {
+    await this.page.locator('.ProseMirror').focus();
+    await this.page.evaluate('new Promise((done) => setTimeout(done, 25))');
   }
 
   async type(text: string, delayMs = 0): Promise<void> {
