@@ -55,14 +55,14 @@ export function jwksKeys(set: unknown): VerifyKey[] {
   const { keys } = (set ?? {}) as Readonly<Record<string, unknown>>;
   if (!Array.isArray(keys)) throw new KeyError('is not a JSON Web Key Set');
   const usable = keys.flatMap((jwk: unknown) => {
-    const { kid, use, alg, kty } = (jwk ?? {}) as Readonly<Record<string, unknown>>;
-    // A secret in a public set is no secret.
-    if (kty === 'oct' || (use !== undefined && use !== 'sig')) return [];
+    const { kid, use, alg } = (jwk ?? {}) as Readonly<Record<string, unknown>>;
+    if (use !== undefined && use !== 'sig') return [];
     try {
       const key = createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' });
       const { id, algorithms, ...rest } = verifyKey(typeof kid === 'string' ? kid : null, key);
       return [{ ...rest, id, algorithms: typeof alg === 'string' ? algorithms.filter((a) => a === alg) : algorithms }];
     } catch {
+      // Of another kind. A secret is none of these keys either: in a public set it is no secret.
       return [];
     }
   });

@@ -40,6 +40,7 @@ test('an answer holds until its end, for the same attempt alone; everybody has a
   const second = await authenticator.authenticate(attempt);
   assert.deepEqual(second, first);
   assert.notEqual(second, first);
+  assert.notEqual(await authenticator.authenticate(attempt), second);
   assert.equal(app.requests.length, 1);
   for (const other of [{ docId: 'd2' }, { token: null }, { origin: null }, { address: '192.0.2.8' }]) {
     await authenticator.authenticate({ ...attempt, ...other });

@@ -1,0 +1,79 @@
+/** The programs of docs/auth.md, run as they stand there. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { keepAuthorized } from 'quire/client';
+import { guarded, guardedBySecret, joinWith } from '../support/guarded-quire.ts';
+import type { RawClient } from '../support/raw-client.ts';
+import { StockClient } from '../support/stock-client.ts';
+import { secret } from '../support/tokens.ts';
+
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+const page = readFileSync(`${root}docs/auth.md`, 'utf8');
+
+/** Runs the program whose first line is its name; resolves with the address at which it listens. */
+async function runProgram(t: TestContext, name: string): Promise<string> {
+  const program = page
+    .split('```js\n')
+    .find((block) => block.startsWith(`// ${name}\n`))
+    ?.split('```')[0];
+  assert.ok(program !== undefined, name);
+  const port = await freePort();
+  const env = { ...process.env, PORT: String(port), QUIRE_AUTH_SECRET: secret };
+  const child = spawn(process.execPath, ['--input-type=module'], {
+    cwd: root,
+    env,
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  t.after(() => child.kill('SIGKILL'));
+  // Says when it has run to its end, and so listens.
+  child.stdin.end(`${program}\nconsole.log('ready');`);
+  await once(child.stdout, 'data');
+  return `http://127.0.0.1:${port}`;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+async function codeOf(joining: Promise<RawClient>): Promise<number> {
+  const client = await joining;
+  return (await client.closed).code;
+}
+
+test('the token server and keepAuthorized bring a stock provider in', async (t) => {
+  const [quire, tokens] = await Promise.all([guardedBySecret(t), runProgram(t, 'token-server.js')]);
+  const client = new StockClient(quire.url, 'notes/u1/todo', { connect: false });
+  t.after(() => client.destroy());
+  const stop = keepAuthorized(client.provider, async () => {
+    const response = await fetch(`${tokens}/token`);
+    if (!response.ok) throw new Error(`no token: ${response.status}`);
+    return response.text();
+  });
+  t.after(stop);
+  await client.synced();
+  client.text.insert(0, 'x');
+  await client.saved();
+});
+
+test('the application that is asked lets in whom it knows, and into its documents alone', async (t) => {
+  const application = await runProgram(t, 'may-server.js');
+  const quire = await guarded(t, ['--auth-url', `${application}/may`]);
+  const params = { token: 'opaque-session-1' };
+  const client = new StockClient(quire.url, 'notes/todo', { params });
+  t.after(() => client.destroy());
+  await client.synced();
+  assert.equal(await codeOf(joinWith(quire, 'opaque-session-1')), 4403);
+  assert.equal(await codeOf(joinWith(quire, 'opaque-session-2', '127.0.0.2')), 4401);
+});
