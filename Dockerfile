@@ -9,6 +9,8 @@ COPY package.json package-lock.json .npmrc ./
 RUN npm ci --ignore-scripts
 COPY . .
 RUN npm run build && npm prune --omit=dev --ignore-scripts
+# A command of its own, for `docker exec`.
+RUN mkdir bin && ln -s ../dist/server/cli/main.js bin/quire && chmod +x dist/server/cli/main.js
 # What classic-level has for other systems, its C++ sources, and the source maps of packages: 8 of 25 MB.
 RUN cd node_modules && rm -rf classic-level/deps classic-level/prebuilds/[adw]* && find . -name '*.map' -delete && mkdir /data
 
@@ -21,12 +23,14 @@ LABEL org.opencontainers.image.title="Quire" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 ENV NODE_ENV=production \
+    PATH=/app/bin:$PATH \
     QUIRE_HOST=0.0.0.0 \
     QUIRE_DATA=/data
 WORKDIR /app
 # Only copies from here on: an image for another processor needs no emulation. The program belongs to root; it cannot change itself.
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/package.json /app/LICENSE /app/CHANGELOG.md ./
+COPY --from=build /app/bin ./bin
 COPY --from=build /app/dist/persistence ./dist/persistence
 COPY --from=build /app/dist/server ./dist/server
 COPY --from=build /app/dist/client-demo ./dist/client-demo

@@ -45,9 +45,20 @@ export async function openDatabase(folder: string, options: { readonly mayCreate
 }
 
 async function filesIn(folder: string, create: boolean): Promise<readonly string[]> {
-  // Nobody else on this machine needs to read what people write.
-  if (create) await guard(folder, () => mkdir(folder, { recursive: true, mode: 0o700 }));
+  if (create) await guard(folder, () => makeFolder(folder));
   return guard(folder, () => readdir(folder));
+}
+
+async function makeFolder(folder: string): Promise<void> {
+  // Nobody else on this machine needs to read what people write.
+  const mode = 0o700;
+  try {
+    await mkdir(folder, { recursive: true, mode });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    // Node says so of a read-only file system, if it is asked for parents too; without, it names the cause.
+    await mkdir(folder, { mode });
+  }
 }
 
 /** Whether a first start that was killed may have left this file behind. */

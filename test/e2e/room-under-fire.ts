@@ -2,6 +2,7 @@ import { within } from '../support/deadline.ts';
 import type { Frame } from '../support/frames.ts';
 import { emptyStateVector } from '../support/frames.ts';
 import { RawClient } from '../support/raw-client.ts';
+import type { RawClientOptions } from '../support/raw-client.ts';
 import { textRanges } from '../support/text-ranges.ts';
 import { TextWriter } from '../support/text-writer.ts';
 import type { Promised } from './promised.ts';
@@ -26,12 +27,14 @@ interface Writer {
 export class RoomUnderFire {
   readonly begun: Promise<void>;
   readonly #promised: Promised;
+  readonly #trust: Pick<RawClientOptions, 'ca'>;
   readonly #clients: RawClient[] = [];
   readonly #writers: Writer[] = [];
   #begin: () => void = () => {};
 
-  static async open(url: string, promised: Promised, firstClient: number): Promise<RoomUnderFire> {
-    const room = new RoomUnderFire(promised);
+  /** `ca` is the certificate authority to trust over wss, PEM. */
+  static async open(url: string, promised: Promised, firstClient: number, ca?: string): Promise<RoomUnderFire> {
+    const room = new RoomUnderFire(promised, ca);
     for (let peer = 0; peer < writersPerRoom + observersPerRoom; peer++) {
       const synced = room.#add(url, peer < writersPerRoom ? firstClient + peer : null);
       await within(10_000, `SyncStep2 for peer ${peer} of ${url}`, synced);
@@ -39,8 +42,9 @@ export class RoomUnderFire {
     return room;
   }
 
-  private constructor(promised: Promised) {
+  private constructor(promised: Promised, ca: string | undefined) {
     this.#promised = promised;
+    this.#trust = ca === undefined ? {} : { ca };
     this.begun = new Promise((resolve) => {
       this.#begin = resolve;
     });
@@ -67,7 +71,7 @@ export class RoomUnderFire {
           this.#promised.inserted({ client: writer.text.client, start: 0, end });
         }
       };
-      RawClient.open(url, { onFrame: hear }).then((client) => {
+      RawClient.open(url, { ...this.#trust, onFrame: hear }).then((client) => {
         this.#clients.push(client);
         if (writerId !== null) {
           writer = { text: new TextWriter(writerId), client, seen: 0, probed: [] };
