@@ -6,7 +6,7 @@ import type { AuthStats } from './auth-stats.ts';
 import { matching } from './key-source.ts';
 import type { KeyHint, KeySource } from './key-source.ts';
 import { requestJson } from './request-json.ts';
-import { jwksKeys } from './verify-key.ts';
+import { jwksKeys, publicAlgorithms } from './verify-key.ts';
 import type { VerifyKey } from './verify-key.ts';
 
 /** How old keys may be before they are fetched again, while the old ones serve on. */
@@ -45,6 +45,8 @@ export class JwksUrl implements KeySource {
   }
 
   async find(hint: KeyHint): Promise<readonly VerifyKey[]> {
+    // Nothing here can fit, so nobody waits for it: secrets work while the URL is down.
+    if (!publicAlgorithms.has(hint.algorithm)) return [];
     const { now } = this.#deps;
     if (now() - this.#fetchedMs >= staleMs) {
       if (this.#fetching !== null || now() - this.#triedMs >= retryMs) await this.refresh();

@@ -65,9 +65,16 @@ export class JwtAuthenticator implements Authenticator {
     throw new AccessError('unauthorized', 'the signature is wrong');
   }
 
+  /** A source that fails matters only if no other has a key. */
   async #keysFor(hint: KeyHint): Promise<VerifyKey[]> {
-    const found = await Promise.all(this.#options.sources.map((source) => source.find(hint)));
-    return found.flat();
+    const found: VerifyKey[] = [];
+    let failure: unknown = null;
+    for (const answer of await Promise.allSettled(this.#options.sources.map((source) => source.find(hint)))) {
+      if (answer.status === 'fulfilled') found.push(...answer.value);
+      else failure = answer.reason;
+    }
+    if (found.length === 0 && failure !== null) throw failure;
+    return found;
   }
 
   #verifyOptions(): JWTVerifyOptions {

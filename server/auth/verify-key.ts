@@ -21,11 +21,19 @@ const minSecretBytes = 32;
 const minRsaBits = 2_048;
 
 const rsaAlgorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'];
+const edAlgorithms = ['EdDSA', 'Ed25519'];
 const curveAlgorithms: Readonly<Record<string, string>> = {
   prime256v1: 'ES256',
   secp384r1: 'ES384',
   secp521r1: 'ES512',
 };
+
+/** All that public keys are good for. */
+export const publicAlgorithms: ReadonlySet<string> = new Set([
+  ...rsaAlgorithms,
+  ...Object.values(curveAlgorithms),
+  ...edAlgorithms,
+]);
 
 /** A shared secret, used as it is written: its UTF-8 bytes. Throws KeyError. */
 export function secretKey(secret: string): VerifyKey {
@@ -83,7 +91,7 @@ function verifyKey(id: string | null, key: KeyObject): VerifyKey {
 }
 
 function algorithmsOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): readonly string[] {
-  if (asymmetricKeyType === 'ed25519') return ['EdDSA', 'Ed25519'];
+  if (asymmetricKeyType === 'ed25519') return edAlgorithms;
   if (asymmetricKeyType === 'rsa') {
     const bits = asymmetricKeyDetails?.modulusLength ?? 0;
     if (bits < minRsaBits) throw new KeyError(`holds an RSA key of ${bits} bits; ${minRsaBits} is the least`);

@@ -91,6 +91,12 @@ test('while the URL is down the keys serve on, for a day; after that nobody come
   assert.equal(await find('k1'), 1);
 });
 
+test('for tokens of secrets the URL is not even asked', async (t) => {
+  const { server, url } = await setUp(t, 'k1');
+  for (const algorithm of ['HS256', 'none', 'made up']) assert.deepEqual(await url.find({ algorithm, id: 'k1' }), []);
+  assert.equal(server.requests.length, 0);
+});
+
 test('before the first keys are there nobody comes in, and the URL is not stormed', async (t) => {
   const { server, find } = await setUp(t, 'k1');
   server.reply = () => ({ status: 503 });

@@ -4,8 +4,10 @@ import { createHmac, generateKeyPairSync } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { test } from 'node:test';
 import type { JWTPayload } from 'jose';
+import { AccessError } from '../../../server/auth/access-error.ts';
 import { JwtAuthenticator } from '../../../server/auth/jwt-authenticator.ts';
 import { FixedKeys } from '../../../server/auth/key-source.ts';
+import type { KeySource } from '../../../server/auth/key-source.ts';
 import { publicKeys, secretKey } from '../../../server/auth/verify-key.ts';
 import type { VerifyKey } from '../../../server/auth/verify-key.ts';
 import type { Grant } from '../../../server/sync/grant.ts';
@@ -96,6 +98,17 @@ test('several secrets at once: the old one goes when nobody uses it any more', a
   const tokens = [await tokenFor({ nowMs }), await tokenFor({ nowMs, key: otherSecret })] as const;
   for (const token of tokens) assert.equal((await ask(token, { keys: [old, next] })).userId, 'ada');
   await assert.rejects(ask(tokens[0], { keys: [next] }), accessRefused('unauthorized', /signature/));
+});
+
+test('a source of keys that is down matters only where no other has a key', async () => {
+  const down: KeySource = { find: () => Promise.reject(new AccessError('auth-unavailable', 'down')) };
+  const ask = (keys: readonly VerifyKey[], token: string): Promise<Grant> => {
+    const sources = [down, new FixedKeys(keys)];
+    const authenticator = new JwtAuthenticator({ sources, issuer: null, audience: null, now: () => nowMs });
+    return authenticator.authenticate({ docId: 'doc', token, origin: null, address: '127.0.0.1' });
+  };
+  assert.equal((await ask([secretKey(secret)], await good())).userId, 'ada');
+  await assert.rejects(ask([], await good()), accessRefused('auth-unavailable', /down/));
 });
 
 const kinds = {
