@@ -75,6 +75,7 @@ test('the status line in Chromium', async (t) => {
     assert.ok(!(await stored(t, quire, 'offline')).includes('and one'));
 
     // A reload: the browser's own copy has what the server lacks.
+    await two.kept('offline');
     await two.page.reload();
     await two.sees('and two');
     await one.page.getByLabel('Go offline').uncheck();

@@ -90,6 +90,22 @@ export class DemoPage {
     })`);
   }
 
+  /** Resolves when the browser's own copy of a document has what was typed: a transaction waits for those before it. */
+  async kept(name: string): Promise<void> {
+    await this.page.evaluate(`new Promise((resolve, reject) => {
+      const opening = indexedDB.open('quire/${name}');
+      opening.onerror = () => reject(opening.error);
+      opening.onsuccess = () => {
+        const reading = opening.result.transaction('updates', 'readonly');
+        reading.objectStore('updates').count();
+        reading.oncomplete = () => {
+          opening.result.close();
+          resolve();
+        };
+      };
+    })`);
+  }
+
   /** Opens the proof panel and resolves when it says that so many tabs have the same document. */
   async converged(tabs: number): Promise<void> {
     const toggle = this.page.getByRole('button', { name: 'Proof' });
