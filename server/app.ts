@@ -58,12 +58,6 @@ const closeTimeoutMs = 3_000;
 /** How often grants are looked at: how late one may end, and how long a revocation may take. */
 const gateSweepMs = 1_000;
 
-/**
- * What people wait for a restart so that their documents open quickly after it: what was edited last is folded meanwhile,
- * which takes some 0.1 s a document and a quarter second for the thread. What is left opens from its tail.
- */
-const foldBudgetMs = 1_500;
-
 /** The whole server: puts the parts together, and takes them apart in order. */
 export class App {
   readonly addresses: Address[] = [];
@@ -188,7 +182,7 @@ export class App {
   }
 
   /**
-   * Stops accepting, ends sessions (1012: come back), drains rooms, folds what it can, closes the log. Concurrent calls share one promise.
+   * Stops accepting, ends sessions (1012: come back), drains rooms, closes the log. Concurrent calls share one promise.
    * Rejects with ShutdownError if that is not done within the deadline.
    */
   close(): Promise<void> {
@@ -210,20 +204,9 @@ export class App {
     const closed = Promise.all(this.#listeners.map((listener) => listener.close(netMs)));
     await this.#connections.end(closeReason('shutting-down'), netMs);
     await step('Draining the rooms', this.#rooms.close());
-    await atMost(foldBudgetMs, storage.log.settled());
     await step('Closing the log', storage.close());
     await step('Closing the ports', closed);
   }
-}
-
-/** Resolves like `done`, or when this much time has passed. */
-async function atMost(budgetMs: number, done: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, budgetMs);
-  });
-  await Promise.race([done, late]);
-  clearTimeout(timer);
 }
 
 async function before(endMs: number, done: Promise<unknown>, sentence: string): Promise<void> {
