@@ -91,15 +91,27 @@ export class Upgrade {
   /** The listener of `upgrade`. Never throws. */
   readonly handle = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     let syncRequest: SyncRequest;
+    let waiting: Promise<void> | null;
     try {
       syncRequest = this.#read(request);
+      waiting = this.#check(syncRequest);
     } catch (error) {
       this.#refuse(socket, toRefusal(error));
       return;
     }
-    if (this.#deps.checks.length === 0) this.#upgrade(request, socket, head, syncRequest);
-    else void this.#check(request, socket, head, syncRequest);
+    if (waiting === null) this.#upgrade(request, socket, head, syncRequest);
+    else void this.#upgradeAfter(waiting, request, socket, head, syncRequest);
   };
+
+  /** Null if no check has to wait: most do not, and need neither deadline nor listener. Throws or rejects with RefusedError. */
+  #check(syncRequest: SyncRequest): Promise<void> | null {
+    const { checks } = this.#deps;
+    for (const [index, check] of checks.entries()) {
+      const checked = check(syncRequest);
+      if (checked !== undefined) return all(checked, checks.slice(index + 1), syncRequest);
+    }
+    return null;
+  }
 
   #read(request: IncomingMessage): SyncRequest {
     if (this.#stopped) throw new RefusedError('shutting-down');
@@ -120,14 +132,20 @@ export class Upgrade {
     };
   }
 
-  async #check(request: IncomingMessage, socket: Duplex, head: Buffer, syncRequest: SyncRequest): Promise<void> {
+  async #upgradeAfter(
+    checked: Promise<void>,
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    syncRequest: SyncRequest,
+  ): Promise<void> {
     socket.on('error', destroy);
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new RefusedError('not-live')), this.#deps.limits.handshakeTimeoutMs);
     });
     try {
-      for (const check of this.#deps.checks) await Promise.race([check(syncRequest), late]);
+      await Promise.race([checked, late]);
       // While the checks ran, we may have begun to stop, or the last place may have been taken.
       this.#read(request);
     } catch (error) {
@@ -159,6 +177,11 @@ export class Upgrade {
     else this.#deps.logger.info({ error: refusal.code, reason: refusal.message }, 'upgrade refused');
     refuseUpgrade(socket, refusal, headers);
   }
+}
+
+async function all(first: Promise<void>, rest: readonly UpgradeCheck[], request: SyncRequest): Promise<void> {
+  await first;
+  for (const check of rest) await check(request);
 }
 
 function destroy(this: Duplex): void {
