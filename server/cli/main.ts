@@ -7,6 +7,7 @@ import { CertificateError } from '../net/certificate.ts';
 import { ListenError } from '../net/listener.ts';
 import { nearest } from '../nearest.ts';
 import { readVersion } from '../version.ts';
+import { doctor } from './doctor.ts';
 import { serve } from './serve.ts';
 import { makeToken } from './token.ts';
 import { usage } from './usage.ts';
@@ -22,9 +23,10 @@ if (asks('--help', '-h') || command === 'help') {
   console.log(usage());
 } else if (asks('--version')) {
   console.log(readVersion());
-} else if (command === 'serve' || command === 'token') {
+} else if (command === 'serve' || command === 'token' || command === 'doctor') {
   try {
     if (command === 'serve') await serve(parseConfig(rest, process.env));
+    else if (command === 'doctor') process.exitCode = await doctor(rest, process.env);
     else console.log(await makeToken(rest, process.env, Date.now()));
   } catch (error) {
     fail(error);
@@ -33,7 +35,7 @@ if (asks('--help', '-h') || command === 'help') {
   console.error(`quire needs a command. To serve: quire serve\n\n${usage()}`);
   process.exitCode = exitUsage;
 } else {
-  const close = nearest(command, ['serve', 'token', 'help']);
+  const close = nearest(command, ['serve', 'token', 'doctor', 'help']);
   console.error(
     `There is no command '${command}'. ${close === null ? 'To serve: quire serve' : `Did you mean: quire ${close}`}`,
   );

@@ -1,3 +1,4 @@
+import { doctorUsage } from './doctor.ts';
 import { tokenUsage } from './token.ts';
 import { optionNames, options, variableOf } from '../config-options.ts';
 
@@ -20,7 +21,7 @@ export function usage(): string {
     const defaultNote = defaultText === null || value === null ? '' : ` Default: ${defaultText}.`;
     lines.push(...wrap(help + defaultNote), '');
   }
-  lines.push(...tokenUsage, '');
+  lines.push(...tokenUsage, '', ...doctorUsage, '');
   lines.push('quire --help      this text', 'quire --version   the version');
   return lines.join('\n');
 }

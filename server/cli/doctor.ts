@@ -1,0 +1,137 @@
+import { lookup } from 'node:dns/promises';
+import { readFileSync } from 'node:fs';
+import { ConfigError, parseConfig } from '../config.ts';
+import { duration, ValueError } from '../config-values.ts';
+import { examine } from '../doctor/doctor.ts';
+import type { Diagnosed } from '../doctor/doctor.ts';
+import { examineLocal } from '../doctor/examine-local.ts';
+import type { DoctorDeps } from '../doctor/examination.ts';
+import { finding } from '../doctor/finding.ts';
+import { machine } from '../doctor/local-checks.ts';
+import { jsonReport, statusOf, textReport } from '../doctor/report.ts';
+import { parseTarget, TargetError } from '../doctor/target.ts';
+
+/** The longest idle timeout among the usual proxies is that of Cloudflare, 100 s. */
+const defaultIdle = '105s';
+const stepTimeoutMs = 3_000;
+
+/** A part of the text of `quire --help`. */
+export const doctorUsage: readonly string[] = [
+  'quire doctor <wss://host/sync/document> [options]',
+  'Goes through a connection as an editor would, and names what is wrong with it and what to do.',
+  '',
+  '  --token <token>',
+  '      As the editor has one.',
+  '  --origin <https://page>',
+  '      The page that a browser would connect from.',
+  '  --ca <file>',
+  '      An authority to trust (PEM), such as <data>/tls/ca.pem of a development certificate.',
+  '  --idle, --idle=<time>',
+  '      Also wait in silence, 105s unless told, to see whether a proxy ends the connection.',
+  '  --json',
+  '      For machines.',
+  '',
+  'quire doctor [options of serve]',
+  'On the machine of the server: looks at configuration, disk, clock, database and certificate too.',
+  '',
+  'Exit status: 0 nothing wrong, or warnings only; 10 name, 11 TCP, 12 TLS, 13 upgrade, 14 sync,',
+  '16 message size, 17 idle, 20 this machine; 2 a wrong call.',
+];
+
+/** What was written for `quire doctor`. */
+interface Call {
+  readonly url: string | null;
+  readonly token: string | null;
+  readonly origin: string | null;
+  readonly ca: string | null;
+  readonly idleMs: number | null;
+  readonly json: boolean;
+  /** Flags of `quire serve`. */
+  readonly rest: readonly string[];
+}
+
+/** Prints what is wrong. Resolves with the exit status. Rejects with ConfigError if the call makes no sense. */
+export async function doctor(args: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
+  const call = readCall(args);
+  const deps: DoctorDeps = {
+    lookup: async (host) =>
+      (await lookup(host, { all: true })).map(({ address, family }) => ({ address, family: family === 6 ? 6 : 4 })),
+    now: Date.now,
+    monotonicMs: () => performance.now(),
+    stepTimeoutMs,
+    idleMs: call.idleMs,
+  };
+  const diagnosed = call.url === null ? await local(call, environment, deps) : await remote(call, call.url, deps);
+  const subject = call.url === null ? 'this machine' : call.url.replace(/([?&]token=)[^&]*/, '$1...');
+  console.log(call.json ? jsonReport(subject, diagnosed) : textReport(`Examined ${subject}`, diagnosed));
+  return statusOf(diagnosed);
+}
+
+async function remote({ token, origin, ca, rest }: Call, url: string, deps: DoctorDeps): Promise<Diagnosed> {
+  if (rest.length > 0) throw new ConfigError(`${rest[0]} is not expected beside a URL.`);
+  try {
+    return await examine(parseTarget(url, { token, origin, ca: ca === null ? null : readAuthority(ca) }), deps);
+  } catch (error) {
+    if (error instanceof TargetError) throw new ConfigError(error.message, { cause: error });
+    throw error;
+  }
+}
+
+async function local({ rest, token }: Call, environment: NodeJS.ProcessEnv, deps: DoctorDeps): Promise<Diagnosed> {
+  try {
+    return await examineLocal(parseConfig(rest, environment), token, deps, machine);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return { findings: [finding('local-config', { reason: error.message })], measurements: [] };
+  }
+}
+
+function readCall(args: readonly string[]): Call {
+  const values = new Map<string, string>();
+  const rest: string[] = [];
+  let url: string | null = null;
+  for (let index = 0; index < args.length; index++) {
+    const arg = args[index]!;
+    const [flag, inline] = arg.split(/=(.*)/s, 2) as [string, string | undefined];
+    if (flag === '--json') values.set(flag, 'true');
+    else if (flag === '--idle') values.set(flag, inline ?? defaultIdle);
+    else if (['--token', '--origin', '--ca'].includes(flag)) {
+      const value = inline ?? args[++index];
+      if (value === undefined) throw new ConfigError(`${flag} needs a value.`);
+      values.set(flag, value);
+    } else if (url === null && isUrl(arg, args[index - 1])) url = arg;
+    else rest.push(arg);
+  }
+  const idle = values.get('--idle');
+  return {
+    url,
+    token: values.get('--token') ?? null,
+    origin: values.get('--origin') ?? null,
+    ca: values.get('--ca') ?? null,
+    idleMs: idle === undefined ? null : readIdle(idle),
+    json: values.has('--json'),
+    rest,
+  };
+}
+
+/** A flag of `quire serve` may have a URL as its value. */
+function isUrl(arg: string, before = ''): boolean {
+  return /^[a-z]+:\/\//i.test(arg) && (!before.startsWith('--') || /^--(json$|idle)|=/.test(before));
+}
+
+function readIdle(value: string): number {
+  try {
+    return duration(value);
+  } catch (error) {
+    if (error instanceof ValueError) throw new ConfigError(`--idle ${error.message}.`, { cause: error });
+    throw error;
+  }
+}
+
+function readAuthority(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new ConfigError(`--ca ${path} cannot be read: ${(error as Error).message}.`, { cause: error });
+  }
+}

@@ -1,0 +1,42 @@
+import { measured } from './examination.ts';
+import type { Stage } from './examination.ts';
+import { finding } from './finding.ts';
+import { ClosedError, SyncClient } from './sync-client.ts';
+import { syncFailure } from './sync-failure.ts';
+import { scratchName } from './target.ts';
+
+/** Stays silent for as long as was asked for, as somebody does who reads, and looks what is left of the connection. */
+export const idleStage: Stage = async (examination) => {
+  const { deps, target } = examination;
+  if (deps.idleMs === null) return [];
+  const document = examination.scratch ?? target.document ?? scratchName();
+  let client: SyncClient | null = null;
+  const startMs = deps.monotonicMs();
+  const seconds = (): number => Math.round((deps.monotonicMs() - startMs) / 1000);
+  try {
+    client = await SyncClient.open(examination, document);
+    client.syncStep1();
+    await client.next(({ type }) => type === 'sync-step-2');
+    client.heard = false;
+    await client.silence(deps.idleMs);
+    const { failure, heard } = client;
+    if (failure instanceof ClosedError) {
+      return [finding('idle-cut', { after: seconds(), closeCode: failure.closeCode })];
+    }
+    const after = seconds();
+    client.syncStep1();
+    const alive = await client
+      .next(({ type }) => type === 'sync-step-2')
+      .then(
+        () => true,
+        () => false,
+      );
+    if (!alive) return [finding('idle-dead', { after })];
+    measured(examination, 'silence', `${after} s`);
+    return heard ? [] : [finding('idle-no-ping', { after })];
+  } catch (error) {
+    return [syncFailure(error, examination, document, client?.heard ?? false)];
+  } finally {
+    client?.close();
+  }
+};

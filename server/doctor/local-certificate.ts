@@ -1,0 +1,55 @@
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { certificateHealth } from '../certificate-health.ts';
+import type { CertificatePaths, Config } from '../config.ts';
+import { CertificateError, readCertificate } from '../net/certificate.ts';
+import type { Certificate } from '../net/certificate.ts';
+import { dialTls } from './dial.ts';
+import { finding } from './finding.ts';
+import type { Finding } from './finding.ts';
+import type { Target } from './target.ts';
+
+/** The certificate files that a server with this configuration serves; none without TLS, or before the first start. */
+export function certificatePaths({ tls, dataDir, ephemeral }: Config): readonly CertificatePaths[] {
+  if (tls.mode === 'files') return tls.pairs;
+  if (tls.mode === 'off' || ephemeral) return [];
+  const folder = join(resolve(dataDir), 'tls');
+  return [{ certPath: join(folder, 'server.pem'), keyPath: join(folder, 'server-key.pem') }];
+}
+
+/** The authority of the development certificate; null if it is none. */
+export function developmentAuthority({ tls, dataDir, ephemeral }: Config): string | null {
+  if (tls.mode !== 'dev' || ephemeral) return null;
+  try {
+    return readFileSync(join(resolve(dataDir), 'tls', 'ca.pem'), 'utf8');
+  } catch {
+    // The server has not been started yet.
+    return null;
+  }
+}
+
+/** Looks at a certificate on disk. */
+export function checkStored(
+  paths: CertificatePaths,
+  nowMs: number,
+): { certificate: Certificate | null; findings: Finding[] } {
+  try {
+    const certificate = readCertificate(paths.certPath, paths.keyPath, nowMs);
+    const date = new Date(certificate.notAfterMs).toISOString().slice(0, 10);
+    const late = certificateHealth(certificate, nowMs) !== 'good';
+    return { certificate, findings: late ? [finding('local-certificate-late', { date })] : [] };
+  } catch (error) {
+    if (!(error instanceof CertificateError)) throw error;
+    return { certificate: null, findings: [finding('local-certificate', { reason: error.message })] };
+  }
+}
+
+/** Whether the server serves what is on disk. */
+export async function checkServed(stored: Certificate, target: Target, timeoutMs: number): Promise<Finding[]> {
+  const socket = await dialTls(target, target.address ?? target.host, timeoutMs);
+  const served = socket.getPeerX509Certificate();
+  socket.destroy();
+  if (served === undefined || served.fingerprint256 === stored.fingerprint) return [];
+  const facts = { served: served.validTo, stored: new Date(stored.notAfterMs).toUTCString(), port: target.port };
+  return [finding('local-certificate-stale', facts)];
+}

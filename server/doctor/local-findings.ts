@@ -1,0 +1,102 @@
+import type { Diagnosis } from './diagnosis.ts';
+
+/** What is wrong on the server's own machine. */
+export const localFindings = {
+  'local-config': {
+    stage: 'local',
+    severity: 'error',
+    sentence: 'The configuration is wrong: {reason}',
+    advice: 'Correct it; quire --help lists all options.',
+  },
+  'local-folder-missing': {
+    stage: 'local',
+    severity: 'error',
+    sentence: 'The data folder {folder} does not exist.',
+    advice: 'Give the right one (--data). The server makes it on its first start, if the folder above may be written.',
+  },
+  'local-folder-denied': {
+    stage: 'local',
+    severity: 'error',
+    sentence: 'This user may not write into the data folder {folder}.',
+    advice: 'Run as the user of the server; else chown the folder to that user.',
+  },
+  'local-disk-full': {
+    stage: 'local',
+    severity: 'error',
+    sentence: 'The disk of {folder} has {free} left, less than the reserve ({reserve}): documents are read-only.',
+    advice: 'Make room, or lower --disk-reserve. Writing resumes by itself.',
+  },
+  'local-disk-low': {
+    stage: 'local',
+    severity: 'warning',
+    sentence: 'The disk of {folder} has only {free} left; below {reserve} documents become read-only.',
+    advice: 'Make room before that.',
+  },
+  'local-fsync-slow': {
+    stage: 'local',
+    severity: 'warning',
+    sentence: 'The disk takes {p50} ms for an fsync (p99 {p99} ms): that is how long every edit waits.',
+    advice: 'Use a local SSD instead of a network disk; --commit write trades safety in a power cut for speed.',
+  },
+  'local-file-limit': {
+    stage: 'local',
+    severity: 'warning',
+    sentence: 'The process may open {limit} files, and --max-connections is {connections}.',
+    advice: 'Raise the limit (systemd: LimitNOFILE; Docker: --ulimit nofile), or lower --max-connections.',
+  },
+  'local-clock': {
+    stage: 'local',
+    severity: 'error',
+    sentence: 'Files of the database are dated {ahead} in the future: the clock of this machine is behind.',
+    advice: 'Set the clock (NTP): certificates and tokens depend on it.',
+  },
+  'local-database-damaged': {
+    stage: 'local',
+    severity: 'error',
+    sentence: 'The database cannot be opened: {reason}',
+    advice: 'Restore a backup; keep the damaged folder.',
+  },
+  'local-database-foreign': {
+    stage: 'local',
+    severity: 'error',
+    sentence: 'There is no database of Quire: {reason}',
+    advice: 'Give the folder of the data (--data).',
+  },
+  'local-database-newer': {
+    stage: 'local',
+    severity: 'error',
+    sentence: 'The database is of a newer version: {reason}',
+    advice: 'Install that version again.',
+  },
+  'local-certificate': {
+    stage: 'local',
+    severity: 'error',
+    sentence: 'The certificate cannot be used: {reason}',
+    advice: 'Correct it: the server would not start with it; one that runs goes on with the old one.',
+  },
+  'local-certificate-late': {
+    stage: 'local',
+    severity: 'warning',
+    sentence: 'The certificate on disk expires on {date}: less than a third of its life is left.',
+    advice: 'Look into the log of whatever renews it.',
+  },
+  'local-certificate-stale': {
+    stage: 'local',
+    severity: 'error',
+    sentence: 'The server serves another certificate than the one on disk (expires {served} instead of {stored}).',
+    advice: 'The server has refused the new one, its log says why; or another program listens on port {port}.',
+  },
+  'local-not-running': {
+    stage: 'local',
+    severity: 'warning',
+    sentence: 'Nothing listens on {host}, port {port}: the server does not run.',
+    advice: 'Start it: quire serve. Then run quire doctor again.',
+  },
+  'local-not-ready': {
+    stage: 'local',
+    severity: 'error',
+    sentence: 'The server runs, but is not ready: {reason}.',
+    advice:
+      'Its log says why: storage that failed is reopened by itself, an expired certificate is not renewed by itself.',
+  },
+} as const satisfies Readonly<Record<string, Diagnosis>>;

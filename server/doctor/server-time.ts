@@ -1,0 +1,38 @@
+import { request } from 'node:http';
+import type { Socket } from 'node:net';
+import { inTime } from './deadline.ts';
+import { dial, dialTls } from './dial.ts';
+import type { Examination } from './examination.ts';
+import { hostHeader } from './target.ts';
+
+/** The clock of the server, by the Date of a plain HTTP answer, in milliseconds since 1970; null if it does not say. */
+export async function serverTimeMs(examination: Examination): Promise<number | null> {
+  const { target, deps } = examination;
+  let socket: Socket | null = null;
+  try {
+    const address = examination.address!.address;
+    socket = target.secure
+      ? await dialTls(target, address, deps.stepTimeoutMs / 2)
+      : await dial(address, target.port, deps.stepTimeoutMs / 2);
+    const date = await inTime(deps.stepTimeoutMs / 2, dateOf(socket, hostHeader(target)));
+    const timeMs = Date.parse(date ?? '');
+    return Number.isNaN(timeMs) ? null : timeMs;
+  } catch {
+    // Whoever does not answer has said nothing of the time.
+    return null;
+  } finally {
+    socket?.destroy();
+  }
+}
+
+function dateOf(socket: Socket, host: string): Promise<string | undefined> {
+  return new Promise((resolve, reject) => {
+    request({ createConnection: () => socket, method: 'HEAD', path: '/healthz', headers: { Host: host } })
+      .on('response', (response) => {
+        response.resume();
+        resolve(response.headers.date);
+      })
+      .on('error', reject)
+      .end();
+  });
+}

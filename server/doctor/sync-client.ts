@@ -1,0 +1,214 @@
+import * as decoding from 'lib0/decoding';
+import * as encoding from 'lib0/encoding';
+import { WebSocket } from 'ws';
+import { inTime } from './deadline.ts';
+import { withPublic } from './dial.ts';
+import type { Examination } from './examination.ts';
+import { hostHeader, pathOf } from './target.ts';
+
+/** A message of the y-websocket protocol (docs/protocol.md). */
+export type Message =
+  | { readonly type: 'sync-step-1' | 'sync-step-2' | 'update' | 'probe'; readonly payload: Uint8Array }
+  | { readonly type: 'denied'; readonly reason: string }
+  | { readonly type: 'awareness' };
+
+/** The WebSocket is gone. `reason` is what its close frame said. */
+export class ClosedError extends Error {
+  override readonly name = 'ClosedError';
+  readonly closeCode: number;
+  readonly reason: string;
+
+  constructor(closeCode: number, reason: string) {
+    super(`closed with ${closeCode}`);
+    this.closeCode = closeCode;
+    this.reason = reason;
+  }
+}
+
+/** What came cannot be a message of a sync server. */
+export class StrangeMessageError extends Error {
+  override readonly name = 'StrangeMessageError';
+  readonly kind: 'text' | 'echo' | 'unreadable' | 'frame';
+
+  constructor(kind: 'text' | 'echo' | 'unreadable' | 'frame', detail = '') {
+    super(detail);
+    this.kind = kind;
+  }
+}
+
+const syncTypes = ['sync-step-1', 'sync-step-2', 'update'] as const;
+const probeType = 102;
+const nothing = Uint8Array.of(0, 0);
+
+/** A client of one document that is nothing but messages. Answers each SyncStep1 by saying that it has nothing more. */
+export class SyncClient {
+  /** Whether anything at all has come, a ping included. */
+  heard = false;
+  /** Rejects when the connection has failed, with ClosedError or StrangeMessageError. */
+  readonly failed: Promise<never>;
+  #rejectFailed: (error: Error) => void = () => {};
+  readonly #webSocket: WebSocket;
+  readonly #timeoutMs: number;
+  #queue: Message[] = [];
+  #failure: Error | null = null;
+  #wake: () => void = () => {};
+  /** A state vector that names a client who does not exist: nobody but an echo sends it back. */
+  readonly #mark = Uint8Array.of(1, ...varUint(Math.floor(Math.random() * 2 ** 32)), 1);
+
+  /** Rejects with ClosedError if it does not open. */
+  static async open(examination: Examination, document: string): Promise<SyncClient> {
+    const client = new SyncClient(examination, document);
+    try {
+      await inTime(
+        client.#timeoutMs,
+        new Promise<void>((resolve, reject) => {
+          client.#webSocket.once('open', resolve);
+          client.#webSocket.once('close', (code, reason) => reject(new ClosedError(code, reason.toString())));
+        }),
+      );
+      return client;
+    } catch (error) {
+      client.close();
+      throw error;
+    }
+  }
+
+  private constructor({ target, deps, address }: Examination, document: string) {
+    this.#timeoutMs = deps.stepTimeoutMs;
+    this.failed = new Promise<never>((_, reject) => {
+      this.#rejectFailed = reject;
+    });
+    // Not everybody waits for it.
+    this.failed.catch(() => {});
+    const path = document === target.document ? target.path : pathOf(target, document);
+    const webSocket = new WebSocket(`${target.secure ? 'wss' : 'ws'}://${hostHeader(target)}${path}`, {
+      perMessageDeflate: false,
+      ...(target.origin === null ? {} : { origin: target.origin }),
+      ...(target.ca === null ? {} : { ca: withPublic(target.ca) }),
+      lookup: (_host, options, done) => {
+        const { address: found, family } = address!;
+        if (options.all === true) done(null, [{ address: found, family }]);
+        else done(null, found, family);
+      },
+    });
+    this.#webSocket = webSocket;
+    webSocket.binaryType = 'nodebuffer';
+    webSocket.on('ping', () => (this.heard = true));
+    webSocket.on('message', (data: Buffer, isBinary) => {
+      this.heard = true;
+      if (isBinary) this.#receive(data);
+      else this.#fail(new StrangeMessageError('text'));
+    });
+    webSocket.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code?.startsWith('WS_ERR_')) this.#fail(new StrangeMessageError('frame', error.message));
+    });
+    webSocket.on('close', (code, reason) => this.#fail(new ClosedError(code, reason.toString())));
+  }
+
+  /** Whether the connection is still there, as far as can be seen. */
+  get failure(): Error | null {
+    return this.#failure;
+  }
+
+  /** Asks for the whole document. */
+  syncStep1(): void {
+    this.#send(0, 0, this.#mark);
+  }
+
+  update(update: Uint8Array): void {
+    this.#send(0, 2, update);
+  }
+
+  probe(payload: Uint8Array): void {
+    this.#send(probeType, null, payload);
+  }
+
+  /** The first message for which it holds; those before are dropped. Rejects with ClosedError, StrangeMessageError or SilenceError. */
+  next(holds: (message: Message) => boolean, timeoutMs: number = this.#timeoutMs): Promise<Message> {
+    return inTime(timeoutMs, this.#take(holds));
+  }
+
+  /** Resolves when the connection is gone, or after `timeoutMs`. */
+  async silence(timeoutMs: number): Promise<void> {
+    await inTime(timeoutMs, this.failed).catch(() => {});
+  }
+
+  close(): void {
+    this.#webSocket.terminate();
+  }
+
+  async #take(holds: (message: Message) => boolean): Promise<Message> {
+    for (;;) {
+      for (let message = this.#queue.shift(); message !== undefined; message = this.#queue.shift()) {
+        if (holds(message)) return message;
+      }
+      if (this.#failure !== null) throw this.#failure;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  #send(type: number, subtype: number | null, payload: Uint8Array): void {
+    const encoder = encoding.createEncoder();
+    encoding.writeVarUint(encoder, type);
+    if (subtype !== null) encoding.writeVarUint(encoder, subtype);
+    encoding.writeVarUint8Array(encoder, payload);
+    if (this.#webSocket.readyState === WebSocket.OPEN) this.#webSocket.send(encoding.toUint8Array(encoder));
+  }
+
+  #receive(data: Buffer): void {
+    const message = decode(data);
+    if (message === null) {
+      this.#fail(new StrangeMessageError('unreadable'));
+      return;
+    }
+    if (message.type === 'sync-step-1') {
+      if (Buffer.compare(message.payload, this.#mark) === 0) {
+        this.#fail(new StrangeMessageError('echo'));
+        return;
+      }
+      this.#send(0, 1, nothing);
+    }
+    this.#queue.push(message);
+    this.#wake();
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    this.#rejectFailed(error);
+    this.#wake();
+  }
+}
+
+function varUint(value: number): Uint8Array {
+  const encoder = encoding.createEncoder();
+  encoding.writeVarUint(encoder, value);
+  return encoding.toUint8Array(encoder);
+}
+
+/** Null if it is none. */
+function decode(data: Uint8Array): Message | null {
+  try {
+    const decoder = decoding.createDecoder(data);
+    const type = decoding.readVarUint(decoder);
+    switch (type) {
+      case 0: {
+        const name = syncTypes[decoding.readVarUint(decoder)];
+        return name === undefined ? null : { type: name, payload: decoding.readVarUint8Array(decoder) };
+      }
+      case 1:
+      case 3:
+        return { type: 'awareness' };
+      case 2:
+        decoding.readVarUint(decoder);
+        return { type: 'denied', reason: decoding.readVarString(decoder) };
+      case probeType:
+        return { type: 'probe', payload: decoding.readVarUint8Array(decoder) };
+      default:
+        return null;
+    }
+  } catch {
+    return null;
+  }
+}

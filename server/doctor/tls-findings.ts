@@ -1,0 +1,150 @@
+import type { Diagnosis } from './diagnosis.ts';
+
+/** What is wrong with TLS, or with the certificate. */
+export const tlsFindings = {
+  'tls-plain-http': {
+    stage: 'tls',
+    severity: 'error',
+    sentence: 'Port {port} speaks plain HTTP, not TLS.',
+    advice:
+      'Use ws:// for this port, or the port that speaks TLS (8443, or 443 of the proxy). Behind a proxy that ends TLS, connect to the proxy.',
+  },
+  'tls-not-tls': {
+    stage: 'tls',
+    severity: 'error',
+    sentence: "Port {port} speaks another protocol; it begins with '{beginning}'.",
+    advice: 'Another program listens there: use the port of the sync server.',
+  },
+  'tls-too-old': {
+    stage: 'tls',
+    severity: 'error',
+    sentence: 'The server speaks only TLS versions older than 1.2, which browsers refuse.',
+    advice: 'Enable TLS 1.2 and 1.3 where TLS ends (nginx: ssl_protocols TLSv1.2 TLSv1.3).',
+  },
+  'tls-no-cipher': {
+    stage: 'tls',
+    severity: 'error',
+    sentence: 'Client and server have no cipher in common.',
+    advice:
+      'Remove the restriction of ciphers where TLS ends, and check that certificate and ciphers fit (ECDSA or RSA).',
+  },
+  'tls-alpn': {
+    stage: 'tls',
+    severity: 'error',
+    sentence: 'The server does not offer HTTP/1.1 (ALPN), which a WebSocket needs.',
+    advice: 'Offer http/1.1 beside h2 where TLS ends; a load balancer for gRPC or HTTP/2 only does not do.',
+  },
+  'tls-name-refused': {
+    stage: 'tls',
+    severity: 'error',
+    sentence: 'The server has no certificate for the name {host}, and says so.',
+    advice: 'Add the name to the site in the proxy (Caddy: the site address; SNI), or use the name that it serves.',
+  },
+  'tls-silent': {
+    stage: 'tls',
+    severity: 'error',
+    sentence: 'The port is open, but the TLS handshake gets no answer within {seconds} s.',
+    advice:
+      'Something in between takes the connection and passes nothing on (a firewall that inspects TLS, a load balancer without a live target), or the server hangs.',
+  },
+  'tls-cut': {
+    stage: 'tls',
+    severity: 'error',
+    sentence: 'The connection is cut in the middle of the TLS handshake.',
+    advice:
+      'A firewall that filters by name, or a load balancer whose target refuses: try from another network, and look into the log of what ends TLS.',
+  },
+  'tls-client-certificate': {
+    stage: 'tls',
+    severity: 'error',
+    sentence: 'The server asks for a client certificate.',
+    advice:
+      'Turn off client certificates for this address, or use a client that has one; browsers cannot choose one for a WebSocket.',
+  },
+  'tls-expired': {
+    stage: 'tls',
+    severity: 'error',
+    sentence: 'The certificate expired on {date}.',
+    advice:
+      'Renew it (certbot renew) and check that the server or proxy has loaded the new one. Quire reloads by itself; nginx needs a reload.',
+  },
+  'tls-chain-expired': {
+    stage: 'tls',
+    severity: 'error',
+    sentence: "The certificate of the server is valid, but that of '{subject}', which signed it, expired on {date}.",
+    advice: 'Replace the chain: use the current fullchain.pem of the authority.',
+  },
+  'tls-not-yet-valid': {
+    stage: 'tls',
+    severity: 'error',
+    sentence: 'The certificate is not valid before {date}.',
+    advice: 'Check the clock of the machine that issued it, or wait.',
+  },
+  'tls-clock': {
+    stage: 'tls',
+    severity: 'error',
+    sentence:
+      "The clock of this machine is off by {offset} from that of the server; by the server's clock the certificate is valid.",
+    advice: 'Set the clock of this machine (NTP): certificates and tokens depend on it.',
+  },
+  'tls-self-signed': {
+    stage: 'tls',
+    severity: 'error',
+    sentence: 'The certificate is signed by nobody but itself.',
+    advice:
+      'Use one of a public authority (ACME), or for development the one that Quire makes, with its authority (--ca).',
+  },
+  'tls-development': {
+    stage: 'tls',
+    severity: 'error',
+    sentence: 'This is a development certificate of Quire, and this client does not trust its authority.',
+    advice:
+      'Trust it: NODE_EXTRA_CA_CERTS=<data>/tls/ca.pem for Node, or add that file to the browser; here: --ca <data>/tls/ca.pem. For other people use a real certificate.',
+  },
+  'tls-private-authority': {
+    stage: 'tls',
+    severity: 'error',
+    sentence: "The certificate is signed by '{issuer}', an authority that is not public.",
+    advice:
+      'Give clients its certificate (NODE_EXTRA_CA_CERTS; here --ca), or use a public authority. If you do not know the name, a proxy between reads your traffic.',
+  },
+  'tls-missing-intermediate': {
+    stage: 'tls',
+    severity: 'error',
+    sentence: "The server sends its certificate without that of '{issuer}', which signed it.",
+    advice:
+      'Serve the full chain (fullchain.pem instead of cert.pem). Browsers sometimes find it by themselves, programs and phones do not.',
+  },
+  'tls-wrong-name': {
+    stage: 'tls',
+    severity: 'error',
+    sentence: 'The certificate is for {names}, not for {host}.',
+    advice: 'Use one of these names, or have the certificate issued for {host} too.',
+  },
+  'tls-address': {
+    stage: 'tls',
+    severity: 'error',
+    sentence: 'The URL has an address, {host}; the certificate is for {names}.',
+    advice: 'Use the name: certificates are rarely issued for addresses.',
+  },
+  'tls-default-certificate': {
+    stage: 'tls',
+    severity: 'error',
+    sentence:
+      "What answers is the placeholder certificate of a proxy ('{subject}'): it knows no certificate for {host}.",
+    advice:
+      'Add {host} to the TLS configuration of the proxy (Ingress: spec.tls; Traefik: a router with that host and a resolver).',
+  },
+  'tls-untrusted': {
+    stage: 'tls',
+    severity: 'error',
+    sentence: 'The certificate cannot be verified: {reason}.',
+    advice: 'Check the chain with openssl s_client -connect {host}:{port} -showcerts.',
+  },
+  'tls-expires-soon': {
+    stage: 'tls',
+    severity: 'warning',
+    sentence: 'The certificate expires on {date}, in {days} days: less than a third of its life is left.',
+    advice: 'Renewal should have happened by now: look into the log of whatever renews it.',
+  },
+} as const satisfies Readonly<Record<string, Diagnosis>>;
