@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { projectFolder, shippedPackages } from '../support/lock-file.ts';
+
+const page = readFileSync(join(projectFolder, 'docs/dependencies.md'), 'utf8');
+const manifest = JSON.parse(readFileSync(join(projectFolder, 'package.json'), 'utf8')) as {
+  dependencies: Record<string, string>;
+};
+/** They ask for nothing but their notice, which every package brings along. */
+const permissive = ['0BSD', 'Apache-2.0', 'BSD-2-Clause', 'BSD-3-Clause', 'BlueOak-1.0.0', 'ISC', 'MIT'];
+
+test('every dependency is explained in docs/dependencies.md, in the version that is used', () => {
+  for (const [name, version] of Object.entries(manifest.dependencies)) {
+    assert.ok(page.includes(`| \`${name}\` ${version} `), `${name} ${version}`);
+  }
+});
+
+test('every package that is shipped, and its licence, is listed, and the licence is a permissive one', () => {
+  for (const { path, license } of shippedPackages()) {
+    const name = path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);
+    assert.ok(license !== undefined && permissive.includes(license), `${name}: ${license}`);
+    const line = page.split('\n').find((text) => text.startsWith(`- ${license}: `));
+    assert.ok(line?.includes(`\`${name}\``), `${name} under ${license}`);
+  }
+});
