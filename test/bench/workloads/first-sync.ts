@@ -1,6 +1,5 @@
 import * as Y from 'yjs';
 import { Disposer } from '../../support/owner.ts';
-import { emptyStateVector } from '../../support/frames.ts';
 import { RawClient } from '../../support/raw-client.ts';
 import { sharedTextName } from '../../support/text-writer.ts';
 import { applyPatches, loadAutomergePaper } from '../../support/traces.ts';
@@ -60,26 +59,15 @@ export const firstSync: Workload = {
 
 /** Opens a document and syncs from nothing; with `content`, rejects if it is not what was stored. */
 async function open(url: string, content?: string): Promise<FirstSync> {
-  const received: Uint8Array[] = [];
-  let client: RawClient | undefined;
+  const client = await RawClient.open(url);
   const startMs = performance.now();
-  const synced = new Promise<number>((resolve, reject) => {
-    RawClient.open(url, {
-      onFrame: (frame) => {
-        if (frame.type === 'update' || frame.type === 'sync-step-2') received.push(frame.update);
-        if (frame.type === 'sync-step-2') resolve(performance.now() - startMs);
-      },
-    }).then((opened) => {
-      client = opened;
-      opened.send({ type: 'sync-step-1', stateVector: emptyStateVector });
-    }, reject);
-  });
-  const durationMs = await synced;
-  const bytes = client?.bytesReceived ?? 0;
-  client?.terminate();
+  const updates = await client.sync();
+  const durationMs = performance.now() - startMs;
+  const bytes = client.bytesReceived;
+  client.terminate();
   if (content !== undefined) {
     const doc = new Y.Doc();
-    for (const update of received) Y.applyUpdate(doc, update);
+    for (const update of updates) Y.applyUpdate(doc, update);
     if (doc.getText(sharedTextName).toJSON() !== content) throw new Error('The document is not what was written');
   }
   return { durationMs, bytes };
