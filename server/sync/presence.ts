@@ -2,16 +2,20 @@ import { RefusedError } from '../errors.ts';
 import type { Person } from './grant.ts';
 import { identified } from './identified.ts';
 import { MessageReader } from './message-reader.ts';
+import { parsePresenceState } from './presence-state.ts';
 import { encodeVarUint } from './var-uint.ts';
 
 /** States expire after this much silence; y-protocols' clients renew theirs after half of it. */
 export const PRESENCE_TIMEOUT_MS = 30_000;
 /** Entries in one message. A client sends back what it receives, at most everybody in the room. */
 const MAX_ENTRIES = 5_000;
-/** One state, in bytes of JSON: name, colour and selection take a few hundred. */
-const MAX_STATE_BYTES = 16_384;
 /** A clock counts a client's changes one by one; 2^53 - 1 would be a ghost that nobody can overwrite. */
 const MAX_CLOCK = 2 ** 31;
+/**
+ * How far beyond that a clock may lie above the highest one so far. Somebody else may have lifted a client up to the limit
+ * by speaking in its name: it goes on from there.
+ */
+const MAX_CLOCK_STEP = 2 ** 16;
 const NULL_STATE = Buffer.from('null');
 
 /** Whoever announces states: a session. */
@@ -38,6 +42,8 @@ interface State {
 export class Presence {
   readonly #states = new Map<number, State>();
   readonly #dirty = new Set<number>();
+  /** Kept when its owner leaves, who may come back with it. */
+  #highestClock = 0;
   /** Everybody who has said anything, and the client id that it owns. */
   readonly #ownIds = new Map<PresenceOwner, number | null>();
 
@@ -80,8 +86,8 @@ export class Presence {
     if (isNull(json)) return false;
     const known = this.#states.get(clientId);
     // An older clock from a new session is the same client all the same: the nudge makes it raise it.
-    if (known !== undefined && this.#ownIds.get(known.owner) === clientId) this.#ownIds.set(known.owner, null);
     this.#set(clientId, owner, Math.max(clock, known?.clock ?? 0), json, nowMs);
+    if (known !== undefined && this.#ownIds.get(known.owner) === clientId) this.#ownIds.set(known.owner, null);
     return true;
   }
 
@@ -89,7 +95,7 @@ export class Presence {
     const gone = isNull(json);
     const isNew = clock > known.clock || (clock === known.clock && gone && known.json !== null);
     if (!isNew) return;
-    checkClock(clock);
+    this.#checkClock(clock);
     if (gone) {
       this.#remove(clientId, known, clock);
     } else {
@@ -98,11 +104,16 @@ export class Presence {
   }
 
   #set(clientId: number, owner: PresenceOwner, clock: number, json: Uint8Array, nowMs: number): void {
-    checkClock(clock);
-    if (json.length > MAX_STATE_BYTES) throw new RefusedError('malformed', 'a presence state is too large');
+    this.#checkClock(clock);
     this.#states.set(clientId, { clock, json: read(json, owner), owner, renewedMs: nowMs });
     this.#ownIds.set(owner, clientId);
     this.#dirty.add(clientId);
+  }
+
+  #checkClock(clock: number): void {
+    const limit = Math.max(MAX_CLOCK, this.#highestClock + MAX_CLOCK_STEP);
+    if (clock > limit) throw new RefusedError('malformed', 'a presence clock is too large');
+    this.#highestClock = Math.max(this.#highestClock, clock);
   }
 
   #remove(clientId: number, state: State, clock: number): void {
@@ -183,22 +194,13 @@ function mayClaim(known: State | undefined, owner: PresenceOwner, clock: number,
   return known.owner.userId === owner.userId && (isFirstWord || clock > known.clock);
 }
 
-function checkClock(clock: number): void {
-  if (clock > MAX_CLOCK) throw new RefusedError('malformed', 'a presence clock is too large');
-}
-
 function isNull(json: Uint8Array): boolean {
   return json.length === 4 && NULL_STATE.equals(json);
 }
 
-/** A copy of the state, to which the owner's identity is added where it is known. */
+/** A copy of the state, to which the owner's identity is added where it is known. Throws RefusedError ('malformed'). */
 function read(json: Uint8Array, owner: PresenceOwner): Uint8Array {
   const copy = Buffer.from(json);
-  try {
-    const state: unknown = JSON.parse(copy.toString());
-    return owner.person === null ? copy : Buffer.from(JSON.stringify(identified(state, owner)));
-  } catch (cause) {
-    // Not JSON, or nested so deep that it cannot be written again.
-    throw new RefusedError('malformed', 'a presence state is not JSON', { cause });
-  }
+  const state = parsePresenceState(copy);
+  return owner.person === null ? copy : Buffer.from(JSON.stringify(identified(state, owner)));
 }

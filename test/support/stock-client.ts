@@ -25,11 +25,13 @@ export class StockClient {
   readonly doc: Y.Doc;
   readonly provider: WebsocketProvider;
   readonly #probes = new Map<number, () => void>();
+  readonly #clientId: number;
   #lastProbe = 0;
 
   /** `serverUrl` is the address up to and including `/sync`. */
   constructor(serverUrl: string, docName: string, options: StockClientOptions = {}) {
     this.doc = options.doc ?? new Y.Doc();
+    this.#clientId = this.doc.clientID;
     this.provider = new WebsocketProvider(serverUrl, docName, this.doc, {
       WebSocketPolyfill: socketTrusting(options.ca) as typeof globalThis.WebSocket,
       disableBc: true,
@@ -132,6 +134,8 @@ export class StockClient {
   }
 
   destroy(): void {
+    // Yjs gives a document another client id if somebody else writes under its own; the provider then throws at the end.
+    this.doc.clientID = this.#clientId;
     this.provider.destroy();
     this.provider.awareness.destroy();
     this.doc.destroy();

@@ -259,6 +259,33 @@ test('I6, I7: 50,000 clients, a clock of 2^53 - 1 and a huge state are refused, 
   assert.equal(presence.dirty, false);
 });
 
+test('I6: what stock clients cannot read, compare or send on is refused, and a name full of brackets is not', () => {
+  const presence = new Presence();
+  const deep = `{"user":${'['.repeat(100)}${']'.repeat(100)}}`;
+  for (const json of [deep, ' null', '{"user":"\ud800']) {
+    assert.throws(() => presence.apply(someone('eve'), states(state(1, 1, json)), 0), malformed);
+  }
+  const notUtf8 = Uint8Array.of(1, 1, 1, 3, 0x22, 0xff, 0x22);
+  assert.throws(() => presence.apply(someone('eve'), notUtf8, 0), malformed);
+  assert.equal(presence.size, 0);
+  presence.apply(someone('ada'), states(state(1, 1, JSON.stringify({ user: `"\\${'['.repeat(100)}` }))), 0);
+  assert.equal(presence.size, 1);
+});
+
+test('I6: somebody whose clock another has raised to the limit goes on from there, also after coming back', () => {
+  const presence = new Presence();
+  const [ada, eve] = [someone('same'), someone('same')];
+  presence.apply(ada, states(state(1, 5)), 0);
+  presence.apply(eve, states(state(1, 2 ** 31)), 0);
+  presence.apply(ada, states(state(1, 2 ** 31 + 1)), 0);
+  assert.deepEqual(entriesOf(presence.takeDirty()), [state(1, 2 ** 31 + 1)]);
+  presence.release(ada);
+  presence.takeDirty();
+  presence.apply(someone('same'), states(state(1, 2 ** 31 + 2)), 0);
+  assert.deepEqual(entriesOf(presence.takeDirty()), [state(1, 2 ** 31 + 2)]);
+  assert.throws(() => presence.apply(someone('same'), states(state(2, 2 ** 32)), 0), malformed);
+});
+
 test('a null state cannot raise a clock beyond what anybody can overwrite', () => {
   const presence = new Presence();
   const ada = someone('ada');

@@ -1,0 +1,12 @@
+import type { Quire } from './quire.ts';
+
+/** What the server has counted, by name and labels as they stand there: `quire_rooms`, `quire_sessions_ended_total{error="malformed"}`. */
+export async function metricsOf(quire: Quire): Promise<ReadonlyMap<string, number>> {
+  const answer = await fetch(`${quire.httpUrl}/metrics`, { headers: { connection: 'close' } });
+  const metrics = new Map<string, number>();
+  for (const line of (await answer.text()).split('\n')) {
+    const found = /^(quire_\S+) (\S+)$/.exec(line);
+    if (found?.[1] !== undefined) metrics.set(found[1], Number(found[2]));
+  }
+  return metrics;
+}

@@ -1,0 +1,215 @@
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import * as Y from 'yjs';
+import { paced, within } from './deadline.ts';
+import { EventLoopWatch } from './event-loop-watch.ts';
+import type { Frame } from './frames.ts';
+import { emptyStateVector } from './frames.ts';
+import { Inspector, inspectorArgs } from './inspector.ts';
+import { metricsOf } from './metrics.ts';
+import type { Owner } from './owner.ts';
+import { Quire } from './quire.ts';
+import { RawClient } from './raw-client.ts';
+import type { Closed, RawClientOptions } from './raw-client.ts';
+import { sharedTextName, TextWriter } from './text-writer.ts';
+
+/** I6: the longest that any input may block the event loop. */
+export const maxStallMs = 50;
+/** A bystander's edit goes to the disk and comes back; half of them must have done so after this, in milliseconds. */
+const maxMedianMs = 50;
+/** Fewer edits than this say nothing about the half of them. */
+const minWaits = 20;
+/** Between two edits of the bystander: it is a person who types, not another flood. */
+const bystanderPauseMs = 5;
+
+/** What an attack did to the server and to somebody in another document. */
+export interface Effect {
+  /** All threads, in milliseconds; the kernel counts in steps of 10 ms. */
+  readonly cpuMs: number;
+  /** After all garbage was collected, in bytes. */
+  readonly grownBytes: number;
+  readonly stallMs: number;
+  /** What the main thread computed during the longest stall, in milliseconds. */
+  readonly stallCpuMs: number;
+  /** From an edit in another document to "saved", in milliseconds. */
+  readonly medianMs: number;
+  readonly slowestMs: number;
+  /** How often that was measured. */
+  readonly waits: number;
+}
+
+/** A server that is attacked, while somebody in another document types and must not notice. */
+export class Siege {
+  readonly quire: Quire;
+  readonly #inspector: Inspector;
+  #bystanders = 0;
+
+  static async start(owner: Owner): Promise<Siege> {
+    const quire = await Quire.start(owner, { tls: 'off', nodeArgs: inspectorArgs, args: ['--log-level', 'warn'] });
+    const inspector = await Inspector.attach(quire.process);
+    owner.after(() => inspector.close());
+    const siege = new Siege(quire, inspector);
+    // What is compiled and allocated once is no attack's fault.
+    await siege.#besiege('warm-up', async () => {
+      const client = await siege.attacker('warm-up');
+      for (let i = 0; i < 50; i++) await client.saved();
+      client.terminate();
+    });
+    return siege;
+  }
+
+  private constructor(quire: Quire, inspector: Inspector) {
+    this.quire = quire;
+    this.#inspector = inspector;
+  }
+
+  /** A client that can send anything. */
+  async attacker(docName: string, options: RawClientOptions = {}): Promise<RawClient> {
+    return RawClient.open(`${this.quire.url}/${docName}`, options);
+  }
+
+  /** Resolves when the server has handled what this client has sent; it may still be on its way to the disk. */
+  async handled(attacker: RawClient): Promise<void> {
+    attacker.send({ type: 'query-awareness' });
+    await attacker.next('awareness', 20_000);
+  }
+
+  /** Opens an attacker, sends these messages one after the other, and resolves with how the server closes it. */
+  async closing(docName: string, ...messages: readonly (Frame | Uint8Array)[]): Promise<Closed> {
+    const attacker = await this.attacker(docName);
+    for (const message of messages) {
+      if (message instanceof Uint8Array) attacker.sendBytes(message);
+      else attacker.send(message);
+    }
+    return within(10_000, 'the attacker is closed', attacker.closed);
+  }
+
+  /** The document as a fresh client finds it, with the number of updates it came in. Rejects if Yjs cannot apply it. */
+  async read(docName: string): Promise<Y.Doc> {
+    const doc = new Y.Doc();
+    const reader = await RawClient.open(`${this.quire.url}/${docName}`);
+    for (const update of await reader.sync(emptyStateVector, 20_000)) Y.applyUpdate(doc, update);
+    reader.terminate();
+    return doc;
+  }
+
+  /** Ends the server in order and starts it on the same data. No attack can be measured after that. */
+  async restart(): Promise<void> {
+    // A process that is looked into does not end.
+    this.#inspector.close();
+    assert.deepEqual(await this.quire.process.stop(), { code: 0, signal: null });
+    await this.quire.restart();
+  }
+
+  /** Resolves when the server has ended a session for this reason. */
+  async ended(error: string): Promise<void> {
+    const done = async (): Promise<void> => {
+      while (!(await this.metrics()).has(`quire_sessions_ended_total{error="${error}"}`)) await paced(20);
+    };
+    await within(10_000, `the end of a session: ${error}`, done());
+  }
+
+  /** Resolves when no more compaction is under way: so many have succeeded since the start. Rejects if one fails. */
+  async folded(count: number): Promise<void> {
+    const done = async (): Promise<void> => {
+      for (;;) {
+        const metrics = await this.metrics();
+        assert.equal(metrics.get('quire_compactions_failed_total'), 0);
+        if ((metrics.get('quire_compactions_total') ?? 0) >= count) return;
+        await paced(50);
+      }
+    };
+    await within(20_000, 'compaction', done());
+  }
+
+  async metrics(): Promise<ReadonlyMap<string, number>> {
+    return metricsOf(this.quire);
+  }
+
+  /**
+   * Runs an attack, says what it did, and holds I6: the server is the same process, its event loop was not blocked, and
+   * somebody in another document has all that was typed, without having waited for it.
+   */
+  async attack(t: TestContext, attack: () => Promise<void>): Promise<Effect> {
+    const effect = await this.#besiege(`bystander-${++this.#bystanders}`, attack);
+    const { cpuMs, grownBytes, stallMs, stallCpuMs, medianMs, slowestMs, waits } = effect;
+    t.diagnostic(
+      `${cpuMs.toFixed(0)} ms CPU, ${(grownBytes / 1e6).toFixed(1)} MB, stall ${stallMs.toFixed(1)} ms (${stallCpuMs.toFixed(1)} of CPU); ` +
+        `others waited ${medianMs.toFixed(1)} ms, ${slowestMs.toFixed(1)} ms at most`,
+    );
+    assert.ok(this.quire.process.isRunning, this.quire.process.output);
+    assert.ok(stallMs <= maxStallMs, `the event loop stood still for ${stallMs} ms`);
+    assert.ok(!(medianMs > maxMedianMs && waits >= minWaits), `others waited ${medianMs} ms`);
+    return effect;
+  }
+
+  async #besiege(docName: string, attack: () => Promise<void>): Promise<Effect> {
+    const bystander = await Bystander.open(`${this.quire.url}/${docName}`);
+    const before = await this.#inspector.heap();
+    const watch = new EventLoopWatch(this.#inspector);
+    await watch.begin();
+    const { cpuMicros } = this.quire.process.usage();
+    const typing = bystander.type();
+    try {
+      await attack();
+    } finally {
+      await bystander.stop(typing);
+    }
+    const cpuMs = (this.quire.process.usage().cpuMicros - cpuMicros) / 1000;
+    const stall = await watch.end();
+    const after = await this.#inspector.heap();
+    const doc = await this.read(docName);
+    assert.equal(doc.getText(sharedTextName).length, bystander.typed, 'the bystander lost something');
+    return {
+      cpuMs,
+      grownBytes: after.heapUsed + after.external - before.heapUsed - before.external,
+      stallMs: stall.ownMs,
+      stallCpuMs: stall.cpuMs,
+      ...bystander.waits(),
+    };
+  }
+}
+
+/** Somebody who types in a document, and waits for "saved" after each character. */
+class Bystander {
+  readonly #client: RawClient;
+  readonly #writer = new TextWriter(1);
+  readonly #waitsMs: number[] = [];
+  #stopped = false;
+
+  static async open(url: string): Promise<Bystander> {
+    const client = await RawClient.open(url);
+    await client.sync();
+    return new Bystander(client);
+  }
+
+  private constructor(client: RawClient) {
+    this.#client = client;
+  }
+
+  get typed(): number {
+    return this.#writer.clock;
+  }
+
+  /** Resolves after `stop`; rejects when an edit is not saved in time. */
+  async type(): Promise<void> {
+    while (!this.#stopped) {
+      const sinceMs = performance.now();
+      this.#client.edit(this.#writer.type('x'));
+      await this.#client.saved();
+      this.#waitsMs.push(performance.now() - sinceMs);
+      await paced(bystanderPauseMs);
+    }
+  }
+
+  async stop(typing: Promise<void>): Promise<void> {
+    this.#stopped = true;
+    await typing;
+    this.#client.terminate();
+  }
+
+  waits(): Pick<Effect, 'medianMs' | 'slowestMs' | 'waits'> {
+    const sorted = this.#waitsMs.sort((a, b) => a - b);
+    return { medianMs: sorted[sorted.length >>> 1] ?? NaN, slowestMs: sorted.at(-1) ?? NaN, waits: sorted.length };
+  }
+}
