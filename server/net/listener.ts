@@ -28,8 +28,8 @@ export class Listener {
   readonly #deps: ListenerDeps;
   readonly #contexts: TlsContexts | null;
   /**
-   * Everything that was accepted and is no WebSocket yet (over TLS: those too, for it is the socket below that is here).
-   * The server itself does not know sockets that are still in the TLS handshake.
+   * What TLS runs over: the server itself does not know sockets that are still in the handshake. Plain sockets need nobody
+   * here: the server knows those that speak HTTP, and the upgrade those that have left it.
    */
   readonly #sockets = new Set<Socket>();
 
@@ -56,6 +56,12 @@ export class Listener {
             },
             deps.requests,
           );
+    if (this.#contexts !== null) this.#trackSockets();
+    this.#server.on('upgrade', deps.upgrade.handle);
+    this.#server.on('tlsClientError', () => deps.stats.tlsHandshakesFailed++);
+  }
+
+  #trackSockets(): void {
     const sockets = this.#sockets;
     const forget = function (this: Socket): void {
       sockets.delete(this);
@@ -64,12 +70,6 @@ export class Listener {
       sockets.add(socket);
       socket.on('close', forget);
     });
-    this.#server.on('upgrade', (request, socket, head) => {
-      // From now on the upgrade has a deadline for it, and after that its connection.
-      if (sockets.delete(socket as Socket)) socket.off('close', forget);
-      deps.upgrade.handle(request, socket, head);
-    });
-    this.#server.on('tlsClientError', () => deps.stats.tlsHandshakesFailed++);
   }
 
   /** Resolves with the port, which matters if `port` was 0. Rejects with ListenError. */
@@ -101,6 +101,7 @@ export class Listener {
       this.#server.close(() => resolve());
     });
     const deadline = setTimeout(() => {
+      this.#server.closeAllConnections();
       for (const socket of this.#sockets) socket.destroy();
     }, deadlineMs);
     await closed;

@@ -14,13 +14,42 @@ export interface WsConnectionOwner {
   closed(connection: WsConnection, code: number): void;
 }
 
-/** The `ws` socket of a connection. It knows its connection, so that all connections share their listeners. */
+/**
+ * The `ws` socket of a connection. Tells its connection what happens without going through listeners: five of them take 280
+ * bytes a socket.
+ */
 export class OwnedWebSocket extends WebSocket {
   connection: WsConnection | null = null;
 
   /** `ws` calls this too, without a reason, when it cannot read a frame. */
   override close(code?: number, reason?: string | Buffer): void {
     super.close(code, reason ?? (code === 1009 ? closeReason('message-too-large').reason : undefined));
+  }
+
+  /** What `ws` calls for every event; of those that a server gets the rest ('open') matters to nobody. */
+  override emit(event: string | symbol, ...args: unknown[]): boolean {
+    const { connection } = this;
+    if (connection === null) return false;
+    switch (event) {
+      case 'message':
+        // With binaryType 'nodebuffer' every message is one Buffer.
+        connection.received(args[0] as Buffer, args[1] as boolean);
+        return true;
+      case 'ping':
+        connection.pinged(args[0] as Buffer);
+        return true;
+      case 'pong':
+        connection.silentPings = 0;
+        return true;
+      case 'error':
+        connection.failed(args[0] as Error & { code?: string });
+        return true;
+      case 'close':
+        connection.ended(args[0] as number, args[1] as Buffer);
+        return true;
+      default:
+        return false;
+    }
   }
 }
 
@@ -55,11 +84,6 @@ export class WsConnection implements Connection {
     this.#owner = owner;
     webSocket.binaryType = 'nodebuffer';
     webSocket.connection = this;
-    webSocket.on('message', onMessage);
-    webSocket.on('ping', onPing);
-    webSocket.on('pong', onPong);
-    webSocket.on('error', onError);
-    webSocket.on('close', onClose);
   }
 
   get id(): string {
@@ -122,7 +146,7 @@ export class WsConnection implements Connection {
     this.write(pingFrame);
   }
 
-  /** @internal For the listeners below, as everything that follows. */
+  /** @internal For `OwnedWebSocket`, as everything that follows. */
   received(data: Buffer, isBinary: boolean): void {
     this.silentPings = 0;
     if (this.#handler === null || this.#webSocket.readyState !== WebSocket.OPEN) return;
@@ -151,8 +175,14 @@ export class WsConnection implements Connection {
   }
 
   /** @internal `ws` has begun to close already. */
-  unreadable(refusal: RefusedError): void {
-    this.#owner.refused(this, refusal);
+  failed(error: Error & { code?: string }): void {
+    // An error of the socket (a reset, say) is no refusal; 'close' follows and says what there is to say.
+    if (error.code === undefined || !error.code.startsWith('WS_ERR_')) return;
+    const tooLarge = error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH';
+    this.#owner.refused(
+      this,
+      new RefusedError(tooLarge ? 'message-too-large' : 'bad-frame', undefined, { cause: error }),
+    );
   }
 
   /** @internal */
@@ -166,30 +196,4 @@ export class WsConnection implements Connection {
     }
     this.#owner.closed(this, code);
   }
-}
-
-function onMessage(this: WebSocket, data: unknown, isBinary: boolean): void {
-  // With binaryType 'nodebuffer' every message is one Buffer.
-  (this as OwnedWebSocket).connection?.received(data as Buffer, isBinary);
-}
-
-function onPing(this: WebSocket, data: Buffer): void {
-  (this as OwnedWebSocket).connection?.pinged(data);
-}
-
-function onPong(this: WebSocket): void {
-  const { connection } = this as OwnedWebSocket;
-  if (connection !== null) connection.silentPings = 0;
-}
-
-function onError(this: WebSocket, error: Error & { code?: string }): void {
-  // An error of the socket (a reset, say) is no refusal; 'close' follows and says what there is to say.
-  if (error.code === undefined || !error.code.startsWith('WS_ERR_')) return;
-  const tooLarge = error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH';
-  const refusal = new RefusedError(tooLarge ? 'message-too-large' : 'bad-frame', undefined, { cause: error });
-  (this as OwnedWebSocket).connection?.unreadable(refusal);
-}
-
-function onClose(this: WebSocket, code: number, reason: Buffer): void {
-  (this as OwnedWebSocket).connection?.ended(code, reason);
 }

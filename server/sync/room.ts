@@ -65,8 +65,8 @@ export class Room implements LogFollower, Tickable {
   #awaiting: Set<Peer> | null = null;
   /** Handed to the log; judges duplicates and gaps. */
   #accepted = Knowledge.empty();
-  /** Committed; what joining clients are told. */
-  #durable = Knowledge.empty();
+  /** Committed; what joining clients are told. The same as `#accepted` until the first edit: most open documents are read. */
+  #durable = this.#accepted;
   /** Facts of the entries that are on their way to the disk, in order. */
   #inFlight: { readonly entry: Entry; readonly facts: UpdateFacts }[] = [];
   /** Durable, but not yet sent to the peers and not yet in the tail. */
@@ -117,7 +117,7 @@ export class Room implements LogFollower, Tickable {
       this.tail.push({ lastSeq: this.#durableSeq, update });
       next = end;
     }
-    this.#durable = this.#accepted.clone();
+    this.#durable = this.#accepted;
     this.#acceptedSeq = this.#durableSeq;
   }
 
@@ -232,6 +232,7 @@ export class Room implements LogFollower, Tickable {
     const stored =
       facts.deletes.length === 0 ? update.slice() : trimDeletes(update, facts, this.#accepted.newDeletes(facts));
     const entry = this.#log!.append(stored, userId);
+    if (this.#durable === this.#accepted) this.#durable = this.#accepted.clone();
     this.#accepted.add(facts, stored);
     this.#inFlight.push({ entry, facts });
     this.#acceptedSeq = entry.seq;
@@ -327,7 +328,7 @@ export class Room implements LogFollower, Tickable {
     }
     // Garbage collection deletes more than the log said.
     this.#accepted.adoptDeletes(snapshot.deleteSet);
-    this.#durable.adoptDeletes(snapshot.deleteSet);
+    if (this.#durable !== this.#accepted) this.#durable.adoptDeletes(snapshot.deleteSet);
     this.#trim();
   }
 

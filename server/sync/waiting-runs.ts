@@ -72,7 +72,13 @@ export class WaitingRuns {
   /** Another in which the same waits, at these clocks. */
   clone(clocks: StateVector): WaitingRuns {
     const copy = new WaitingRuns();
-    for (const { runs, head } of this.#queues.values()) copy.add(runs.slice(head));
+    for (const [client, { runs, head }] of this.#queues) {
+      copy.#queues.set(client, { client, runs: runs.slice(head), head: 0, waiter: null });
+    }
+    copy.#ranges.addAll(this.#ranges.toFlat());
+    copy.#bytes = this.#bytes;
+    copy.#count = this.#count;
+    // Finds again what each of them waits for.
     copy.settle(this.#queues.keys(), new Map(clocks));
     return copy;
   }
