@@ -8,8 +8,8 @@ import { engineEnvironment, image } from './images.ts';
 
 export interface ContainerOptions {
   readonly env?: Readonly<Record<string, string>>;
-  /** As after `-v`: a volume's name or a folder, `:/data`, options. */
-  readonly volume: string;
+  /** As after `-v`: a folder, `:/data`, options. Without it a volume of its own. */
+  readonly volume?: string;
 }
 
 const execute = promisify(execFile);
@@ -25,13 +25,14 @@ export class Container {
   readonly #name: string;
 
   /** Resolves when the engine has started it. It and its volume are gone when the owner ends. */
-  static async run(owner: Owner, options: ContainerOptions): Promise<Container> {
+  static async run(owner: Owner, options: ContainerOptions = {}): Promise<Container> {
     const container = new Container(`quire-${randomUUID()}`, await freePort());
     owner.after(async () => {
       await podman('rm', '--force', '--volumes', '--time', '0', container.#name);
     });
     const environment = Object.entries(options.env ?? {}).flatMap(([name, value]) => ['--env', `${name}=${value}`]);
-    const where = ['--publish', `127.0.0.1:${container.port}:8443`, '--volume', options.volume];
+    const where = ['--publish', `127.0.0.1:${container.port}:8443`];
+    if (options.volume !== undefined) where.push('--volume', options.volume);
     await podman('run', '--detach', '--name', container.#name, ...where, ...environment, ...hardened, ...limits, image);
     return container;
   }
