@@ -1,5 +1,6 @@
 import type { Clock } from './clock.ts';
 import type { LogObserver } from './log-observer.ts';
+import type { CommitPacing } from './pacing.ts';
 import type { RecordBatch, RecordStore } from './record-store.ts';
 import type { Entry } from './update-log.ts';
 
@@ -11,17 +12,6 @@ export interface CommitTarget {
   write(entry: Entry, batch: RecordBatch): void;
   committed(entries: Entry[]): void;
 }
-
-/**
- * Decides when the next batch starts. Called when something waits and no batch is in flight; must call `start` once,
- * now or later. What arrives until then goes into the same batch.
- */
-export type CommitPacing = (start: () => void, waitingEntries: number) => void;
-
-/** At the end of this turn of the event loop: everything that the sockets had ready shares the batch. */
-export const atOnce: CommitPacing = (start) => {
-  setImmediate(start);
-};
 
 export interface GroupCommitDeps {
   readonly store: RecordStore;
@@ -111,7 +101,7 @@ export class GroupCommit {
 
   #schedule(): void {
     this.#state = 'scheduled';
-    this.#deps.pacing(this.#start, this.#entries.length);
+    this.#deps.pacing(this.#start);
   }
 
   readonly #start = (): void => {

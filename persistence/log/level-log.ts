@@ -2,7 +2,7 @@ import { statfs } from 'node:fs/promises';
 import { type Clock, systemClock } from './clock.ts';
 import { openDatabase } from './database.ts';
 import { DiskReserve } from './disk-reserve.ts';
-import { atOnce } from './group-commit.ts';
+import { adaptivePacing } from './pacing.ts';
 import type { LogObserver } from './log-observer.ts';
 import { RecordLog, type RecordLogDeps, type RecordLogOptions } from './record-log.ts';
 import type { RecordStore } from './record-store.ts';
@@ -47,7 +47,7 @@ export class LevelLog extends RecordLog {
     super(wrap(first), options, {
       compact: deps.compact,
       clock,
-      pacing: deps.pacing ?? atOnce,
+      pacing: deps.pacing ?? adaptivePacing(),
       observer,
       reopen: async () => wrap(await openDatabase(folder, { mayCreate: false })),
     });

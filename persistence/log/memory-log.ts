@@ -1,5 +1,5 @@
 import { systemClock } from './clock.ts';
-import { atOnce } from './group-commit.ts';
+import { atOnce } from './pacing.ts';
 import { MemoryStore } from './memory-store.ts';
 import { RecordLog, type RecordLogDeps, type RecordLogOptions } from './record-log.ts';
 import type { RecordStore } from './record-store.ts';
