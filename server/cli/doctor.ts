@@ -14,6 +14,8 @@ import { parseTarget, TargetError } from '../doctor/target.ts';
 /** The longest idle timeout among the usual proxies is that of Cloudflare, 100 s. */
 const defaultIdle = '105s';
 const stepTimeoutMs = 3_000;
+/** nginx and AWS; others wait longer. */
+const proxyIdleMs = 60_000;
 
 /** A part of the text of `quire --help`. */
 export const doctorUsage: readonly string[] = [
@@ -59,6 +61,7 @@ export async function doctor(args: readonly string[], environment: NodeJS.Proces
     now: Date.now,
     monotonicMs: () => performance.now(),
     stepTimeoutMs,
+    proxyIdleMs,
     idleMs: call.idleMs,
   };
   const diagnosed = call.url === null ? await local(call, environment, deps) : await remote(call, call.url, deps);

@@ -18,6 +18,8 @@ export interface DoctorDeps {
   readonly stepTimeoutMs: number;
   /** How long the connection stays silent, in milliseconds, if that is asked for. */
   readonly idleMs: number | null;
+  /** In how much silence something must come from the server, or proxies end the connection, in milliseconds. */
+  readonly proxyIdleMs: number;
 }
 
 /** A fact for the report, finding or not. */

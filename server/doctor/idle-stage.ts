@@ -33,7 +33,7 @@ export const idleStage: Stage = async (examination) => {
       );
     if (!alive) return [finding('idle-dead', { after })];
     measured(examination, 'silence', `${after} s`);
-    return heard ? [] : [finding('idle-no-ping', { after })];
+    return heard || deps.idleMs < deps.proxyIdleMs ? [] : [finding('idle-no-ping', { after })];
   } catch (error) {
     return [syncFailure(error, examination, document, client?.heard ?? false)];
   } finally {

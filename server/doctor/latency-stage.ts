@@ -8,7 +8,7 @@ import { scratchName } from './target.ts';
 
 const roundTrips = 20;
 /** On a slow line fewer have to do. */
-const budgetMs = 3_000;
+const budgetMs = 1_500;
 /** Above this the caret of somebody else is felt to lag behind what they say. */
 const slowMs = 300;
 const unevenMs = 1_000;

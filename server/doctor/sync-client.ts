@@ -25,6 +25,11 @@ export class ClosedError extends Error {
   }
 }
 
+/** The server has said in words that this document is not for us. */
+export class DeniedError extends Error {
+  override readonly name = 'DeniedError';
+}
+
 /** What came cannot be a message of a sync server. */
 export class StrangeMessageError extends Error {
   override readonly name = 'StrangeMessageError';

@@ -2,7 +2,7 @@ import { SilenceError } from './deadline.ts';
 import type { Examination } from './examination.ts';
 import { finding } from './finding.ts';
 import type { Finding, FindingCode } from './finding.ts';
-import { ClosedError, StrangeMessageError } from './sync-client.ts';
+import { ClosedError, DeniedError, StrangeMessageError } from './sync-client.ts';
 
 const closings: Readonly<Record<number, FindingCode>> = {
   4400: 'sync-refused',
@@ -31,6 +31,7 @@ export function syncFailure(error: unknown, { target, deps }: Examination, docum
     return finding(heard ? 'sync-no-answer' : 'sync-silent', { seconds: deps.stepTimeoutMs / 1000 });
   }
   if (error instanceof StrangeMessageError) return finding(strange[error.kind], { reason: error.message });
+  if (error instanceof DeniedError) return finding('sync-denied', { reason: error.message });
   if (!(error instanceof ClosedError)) throw error;
   const { closeCode, reason } = error;
   const facts = { document, closeCode, reason: reason || 'no reason is given' };

@@ -4,7 +4,7 @@ import { measured } from './examination.ts';
 import type { Examination, Stage } from './examination.ts';
 import { finding } from './finding.ts';
 import type { Finding } from './finding.ts';
-import { ClosedError, SyncClient } from './sync-client.ts';
+import { ClosedError, DeniedError, SyncClient } from './sync-client.ts';
 import type { Message } from './sync-client.ts';
 import { syncFailure } from './sync-failure.ts';
 import { scratchName } from './target.ts';
@@ -31,16 +31,23 @@ async function open(examination: Examination, document: string): Promise<Finding
     client = await SyncClient.open(examination, document);
     const bytes = await synced(client);
     measured(examination, 'document', `${bytes} bytes`);
-    client.probe(mark);
-    examination.probes = await client.next(isProbe).then(
-      () => true,
-      () => false,
-    );
     return null;
   } catch (error) {
     return syncFailure(error, examination, document, client?.heard ?? false);
   } finally {
     client?.close();
+  }
+}
+
+/** Whether the server says that all is saved, of a document in which nothing was written. */
+async function probes(examination: Examination, document: string): Promise<boolean> {
+  const client = await SyncClient.open(examination, document);
+  try {
+    await synced(client);
+    client.probe(mark);
+    return await client.next(isProbe).then(() => true, silent);
+  } finally {
+    client.close();
   }
 }
 
@@ -55,15 +62,18 @@ async function editScratch(examination: Examination): Promise<readonly Finding[]
     return client;
   };
   try {
-    const reader = await join();
-    const writer = await join();
-    examination.scratch = scratch;
-    return await edit(examination, writer, reader, join);
+    // Both settle, or one would be left open.
+    const [reader, writer] = (await Promise.allSettled([join(), join()])).map(valueOf) as [SyncClient, SyncClient];
+    const findings = await edit(examination, writer, reader, join);
+    if (!findings.some(({ code }) => code === 'sync-read-only')) examination.scratch = scratch;
+    return findings;
   } catch (error) {
     // The token is for the document of the URL only.
-    const denied = error instanceof ClosedError && [4401, 4403].includes(error.closeCode);
+    const denied =
+      error instanceof DeniedError || (error instanceof ClosedError && [4401, 4403].includes(error.closeCode));
     if (denied && target.document !== null) {
       measured(examination, 'writing', 'not tried: the token is for this document only');
+      examination.probes = await probes(examination, target.document);
       return examination.probes ? [] : [finding('sync-not-saved')];
     }
     return [syncFailure(error, examination, scratch, clients.at(-1)?.heard ?? false)];
@@ -89,16 +99,15 @@ async function edit(
       () => true,
       (error: unknown) => silent(error),
     );
+  // Who may not write does not wait for it.
+  relayed.catch(() => {});
   const reply = await writer
     .next((message) => message.type === 'denied' || isProbe(message))
     .catch((error: unknown) => {
       silent(error);
       return null;
     });
-  if (reply?.type === 'denied') {
-    examination.probes = true;
-    return [finding('sync-read-only')];
-  }
+  if (reply?.type === 'denied') return [finding('sync-read-only')];
   examination.probes = reply !== null;
   if (reply !== null) measured(examination, 'saved', `${Math.round(examination.deps.monotonicMs() - startMs)} ms`);
   const findings: Finding[] = [];
@@ -125,11 +134,17 @@ async function isStored(join: () => Promise<SyncClient>): Promise<boolean> {
   return payload.length > 2;
 }
 
-/** Resolves when the server has answered with the document; the bytes of it. */
+/** Resolves when the server has answered with the document; the bytes of it. Rejects with DeniedError too. */
 async function synced(client: SyncClient): Promise<number> {
   client.syncStep1();
-  const answer = (await client.next((message) => message.type === 'sync-step-2')) as { payload: Uint8Array };
-  return answer.payload.length;
+  const answer = await client.next(({ type }) => type === 'sync-step-2' || type === 'denied');
+  if (answer.type === 'denied') throw new DeniedError(answer.reason);
+  return 'payload' in answer ? answer.payload.length : 0;
+}
+
+function valueOf<T>(settled: PromiseSettledResult<T>): T {
+  if (settled.status === 'fulfilled') return settled.value;
+  throw settled.reason;
 }
 
 function isProbe(message: Message): boolean {

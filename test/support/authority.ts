@@ -43,11 +43,14 @@ export class Authority {
     return this.#issued.cert;
   }
 
-  intermediate(name = 'Test intermediate'): Authority {
+  intermediate(name = 'Test intermediate', dates: { fromMs?: number; toMs?: number } = {}): Authority {
     const subject = { commonName: name, unit: 'test' };
     const issuerKey = createPrivateKey(this.#issued.key);
     const extensions = authorityExtensions();
-    return new Authority(subject, issue(subject, generateKey(), this.#subject, issuerKey, period(), extensions));
+    return new Authority(
+      subject,
+      issue(subject, generateKey(), this.#subject, issuerKey, period(dates.fromMs, dates.toMs), extensions),
+    );
   }
 
   /** The leaf alone; its chain is for whoever serves it to add. */

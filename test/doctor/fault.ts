@@ -1,0 +1,18 @@
+import type { FindingCode } from '../../server/doctor/finding.ts';
+import type { DoctorDeps } from '../../server/doctor/examination.ts';
+import type { TargetOptions } from '../../server/doctor/target.ts';
+import type { Owner } from '../support/owner.ts';
+import type { Quire } from '../support/quire.ts';
+
+/** Where the doctor is sent, and with what. */
+export interface Planted extends TargetOptions {
+  readonly url: string;
+  readonly deps?: Partial<DoctorDeps>;
+}
+
+/** A fault that a test plants in a real peer, and what the doctor must say of it. */
+export interface Fault {
+  readonly name: string;
+  readonly expected: FindingCode;
+  plant(owner: Owner, quire: Quire): Promise<Planted>;
+}

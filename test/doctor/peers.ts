@@ -1,0 +1,108 @@
+import { createHash } from 'node:crypto';
+import { createServer as createHttpServer, request } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import { connect, createServer } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
+import { once } from 'node:events';
+import { createServer as createTlsServer } from 'node:tls';
+import type { TlsOptions } from 'node:tls';
+import type { Owner } from '../support/owner.ts';
+
+/** Listens on a free port of 127.0.0.1; ended, with all connections, when the owner ends. */
+export async function listen(owner: Owner, server: Server): Promise<number> {
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {});
+    socket.on('close', () => sockets.delete(socket));
+  });
+  server.on('tlsClientError', () => {});
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  owner.after(() => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+/** A peer that does something with every connection. */
+export function tcpPeer(owner: Owner, handle: (socket: Socket) => void): Promise<number> {
+  return listen(owner, createServer(handle));
+}
+
+/** A peer that waits for a request and sends these bytes. */
+export function answering(owner: Owner, ...bytes: readonly (string | Uint8Array)[]): Promise<number> {
+  return tcpPeer(owner, (socket) => {
+    socket.once('data', () => {
+      for (const part of bytes) socket.write(part);
+      socket.end();
+    });
+  });
+}
+
+/** An HTTP answer. */
+export function httpAnswer(status: string, headers: readonly string[] = [], body = ''): string {
+  const lines = [`HTTP/1.1 ${status}`, ...headers, `Content-Length: ${body.length}`, 'Connection: close'];
+  return `${lines.join('\r\n')}\r\n\r\n${body}`;
+}
+
+/** A peer that answers each upgrade with 101 and these headers, `ACCEPT` in them standing for the right key. */
+export function switching(owner: Owner, ...headers: readonly string[]): Promise<number> {
+  return tcpPeer(owner, (socket) => {
+    socket.once('data', (data) => {
+      const key = /^sec-websocket-key: (.*)$/im.exec(data.toString())?.[1] ?? '';
+      const accept = createHash('sha1').update(`${key.trim()}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
+      socket.write(`HTTP/1.1 101 Switching Protocols\r\n${headers.join('\r\n')}\r\n\r\n`.replace('ACCEPT', accept));
+    });
+  });
+}
+
+export function tlsPeer(
+  owner: Owner,
+  options: TlsOptions,
+  handle: (socket: Socket) => void = () => {},
+): Promise<number> {
+  const server = createTlsServer(options, (socket) => {
+    socket.on('error', () => {});
+    handle(socket);
+  });
+  return listen(owner, server);
+}
+
+/** Ends TLS in front of a plain server, as a proxy does. */
+export function tlsFront(owner: Owner, options: TlsOptions, port: number): Promise<number> {
+  return tlsPeer(owner, options, (socket) => {
+    const behind = connect(port, '127.0.0.1');
+    behind.on('error', () => socket.destroy());
+    behind.on('close', () => socket.destroy());
+    socket.on('close', () => behind.destroy());
+    socket.pipe(behind).pipe(socket);
+  });
+}
+
+/** A proxy that passes requests on with other headers, and knows nothing of WebSockets unless it keeps `upgrade`. */
+export function headerProxy(
+  owner: Owner,
+  port: number,
+  change: (headers: IncomingMessage['headers']) => void,
+): Promise<number> {
+  const server = createHttpServer((incoming, outgoing) => pass(incoming, outgoing));
+  const pass = (incoming: IncomingMessage, outgoing: { writeHead: unknown; end: unknown } | Socket): void => {
+    const headers = { ...incoming.headers };
+    change(headers);
+    const passed = request(
+      { host: '127.0.0.1', port, path: incoming.url, method: incoming.method, headers },
+      (answer) => {
+        const socket = incoming.socket;
+        let body = '';
+        answer.setEncoding('utf8').on('data', (text: string) => (body += text));
+        answer.on('end', () => socket.end(httpAnswer(`${answer.statusCode} x`, [], body)));
+      },
+    );
+    passed.on('error', () => (outgoing as Socket).destroy());
+    passed.end();
+  };
+  server.on('upgrade', (incoming, socket) => pass(incoming, socket as Socket));
+  return listen(owner, server);
+}

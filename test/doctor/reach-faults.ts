@@ -1,0 +1,89 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import type { Owner } from '../support/owner.ts';
+import type { Fault } from './fault.ts';
+import { faultyNameServer } from './name-server.ts';
+import { tcpPeer } from './peers.ts';
+
+const named = async (owner: Owner, fault: Parameters<typeof faultyNameServer>[1]) => ({
+  url: 'wss://sync.test/sync/doc',
+  deps: { lookup: await faultyNameServer(owner, fault) },
+});
+
+export const reachFaults: readonly Fault[] = [
+  { name: 'a name that does not exist', expected: 'name-unknown', plant: (t) => named(t, 'no such name') },
+  { name: 'a name without address', expected: 'name-without-address', plant: (t) => named(t, 'no address') },
+  { name: 'a zone that fails', expected: 'name-server-failed', plant: (t) => named(t, 'failure') },
+  { name: 'a name server that is silent', expected: 'name-server-silent', plant: (t) => named(t, 'silence') },
+  {
+    name: 'a port on which nothing listens',
+    expected: 'tcp-refused',
+    async plant(t) {
+      const ended: (() => void | Promise<void>)[] = [];
+      const port = await tcpPeer({ after: (cleanUp) => ended.push(cleanUp) }, () => {});
+      for (const cleanUp of ended) await cleanUp();
+      t.after(() => {});
+      return { url: `ws://127.0.0.1:${port}/sync/doc` };
+    },
+  },
+  {
+    name: 'a port whose packets vanish',
+    expected: 'tcp-timeout',
+    plant: async (t) => ({ url: `ws://127.0.0.1:${await fullPort(t)}/sync/doc` }),
+  },
+  {
+    name: 'an address to which there is no way',
+    expected: 'tcp-unreachable',
+    // Linux has no TCP to the broadcast address.
+    plant: async () => ({ url: 'ws://255.255.255.255:8443/sync/doc' }),
+  },
+  {
+    name: 'an IPv6 address on which nothing listens',
+    expected: 'tcp-one-family',
+    plant: async (_t, quire) => ({
+      url: quire.url.replace('127.0.0.1', 'sync.test') + '/doc',
+      deps: {
+        lookup: async () => [
+          { address: '::1', family: 6 },
+          { address: '127.0.0.1', family: 4 },
+        ],
+      },
+    }),
+  },
+  {
+    name: 'one of two addresses on which nothing listens',
+    expected: 'tcp-one-address',
+    plant: async (_t, quire) => ({
+      url: quire.url.replace('127.0.0.1', 'sync.test') + '/doc',
+      deps: {
+        lookup: async () => [
+          { address: '127.0.0.2', family: 4 },
+          { address: '127.0.0.1', family: 4 },
+        ],
+      },
+    }),
+  },
+];
+
+/** A process that accepts no more, with a full queue: the kernel drops whatever else comes. */
+async function fullPort(owner: Owner): Promise<number> {
+  const script = `const server = require('net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () =>
+    console.log(server.address().port));`;
+  const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'ignore'] });
+  owner.after(() => void child.kill('SIGKILL'));
+  const [line] = (await once(child.stdout, 'data')) as [Buffer];
+  child.kill('SIGSTOP');
+  const port = Number(line.toString());
+  const fillers = Array.from({ length: 4 }, () => {
+    const socket = connect(port, '127.0.0.1');
+    socket.on('error', () => {});
+    return socket;
+  });
+  owner.after(() => {
+    for (const socket of fillers) socket.destroy();
+  });
+  // The queue holds two; the others never connect.
+  await Promise.all(fillers.slice(0, 2).map((socket) => once(socket, 'connect')));
+  return port;
+}

@@ -1,0 +1,95 @@
+import { connect } from 'node:net';
+import type { WebSocket } from 'ws';
+import { encodeFrame } from '../support/frames.ts';
+import type { Fault, Planted } from './fault.ts';
+import { switching, tcpPeer } from './peers.ts';
+import { syncPeer, webSocketPeer } from './sync-peer.ts';
+import type { SyncPeerOptions } from './sync-peer.ts';
+
+const at = (port: number, more: Partial<Planted> = {}): Planted => ({
+  url: `ws://127.0.0.1:${port}/sync/doc`,
+  ...more,
+});
+
+/** A peer that opens the WebSocket and closes it with this code. */
+function closes(name: string, expected: Fault['expected'], code: number, more: Partial<Planted> = {}): Fault {
+  return web(name, expected, (webSocket) => webSocket.close(code, 'reason'), more);
+}
+
+function web(
+  name: string,
+  expected: Fault['expected'],
+  handle: (webSocket: WebSocket) => void,
+  more: Partial<Planted> = {},
+): Fault {
+  return { name, expected, plant: async (t) => at(await webSocketPeer(t, handle), more) };
+}
+
+/** A sync server with a fault. */
+function syncs(name: string, expected: Fault['expected'], options: SyncPeerOptions, deps: Planted['deps'] = {}): Fault {
+  return { name, expected, plant: async (t) => at(await syncPeer(t, options), { deps }) };
+}
+
+export const syncFaults: readonly Fault[] = [
+  closes('a token that is missing after the upgrade', 'sync-token-missing', 4401),
+  closes('a token that is refused after the upgrade', 'sync-token-refused', 4401, { token: 'x' }),
+  closes('a token for other documents', 'sync-forbidden', 4403, { token: 'x' }),
+  closes('a token that has run out', 'sync-grant-ended', 4501, { token: 'x' }),
+  closes('messages that the server cannot read', 'sync-refused', 4400),
+  closes('a deleted document', 'sync-deleted', 4404),
+  closes('storage that fails', 'sync-storage', 4503),
+  closes('a limit', 'sync-limit', 4529),
+  closes('a restart', 'sync-restarting', 1012),
+  closes('a busy server', 'sync-busy', 1013),
+  closes('a server that has failed', 'sync-internal', 1011),
+  closes('a close code of somebody else', 'sync-closed', 4999),
+  web('a proxy that cuts WebSockets', 'sync-cut', (webSocket) => webSocket.terminate()),
+  {
+    name: 'a filter that changes bytes',
+    expected: 'sync-bad-frame',
+    plant: async (t) => {
+      const open = await switching(t, 'Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Accept: ACCEPT');
+      // Passes the handshake on, and after it what no frame begins with.
+      return at(
+        await tcpPeer(t, (socket) => {
+          const behind = connect(open, '127.0.0.1');
+          behind.on('error', () => {});
+          socket.pipe(behind).pipe(socket);
+          behind.once('data', () => setImmediate(() => socket.write(Buffer.alloc(16, 0xff))));
+        }),
+      );
+    },
+  },
+  web('a WebSocket that says nothing', 'sync-silent', () => {}),
+  web('an echo service', 'sync-echo', (webSocket) => webSocket.on('message', (data) => webSocket.send(data))),
+  web('a service that speaks in text', 'sync-text', (webSocket) => webSocket.send('{"type":"hello"}')),
+  web('a binary service of another kind', 'sync-not-yjs', (webSocket) => webSocket.send(Uint8Array.of(99, 1, 2))),
+  web('a document that does not load', 'sync-no-answer', (webSocket) =>
+    webSocket.send(encodeFrame({ type: 'sync-step-1', stateVector: Uint8Array.of(0) })),
+  ),
+  web('a document that is denied', 'sync-denied', (webSocket) =>
+    webSocket.send(encodeFrame({ type: 'denied', reason: 'not yours' })),
+  ),
+  syncs('a token that may only read', 'sync-read-only', { writable: false }),
+  syncs('a server that never says saved', 'sync-not-saved', { probe: false }),
+  syncs('two servers that do not know of each other', 'sync-not-shared', { share: false }),
+  syncs('a server that passes nothing on', 'sync-not-relayed', { relay: false }),
+  syncs('a slow line', 'latency-slow', { delayMs: () => 310 }),
+  syncs('a line that hangs at times', 'latency-uneven', { delayMs: (answer) => (answer === 12 ? 1_100 : 0) }),
+  syncs('a proxy with a limit for messages', 'size-refused', { large: 'refuse' }),
+  syncs('a firewall that cuts large messages', 'size-cut', { large: 'cut' }),
+  syncs('a line that loses large messages', 'size-stalled', { large: 'lose' }),
+  syncs(
+    'a proxy that ends idle connections',
+    'idle-cut',
+    { silence: { afterMs: 700, end: 'close' } },
+    { idleMs: 1_500 },
+  ),
+  syncs(
+    'a firewall that forgets idle connections',
+    'idle-dead',
+    { silence: { afterMs: 700, end: 'die' } },
+    { idleMs: 1_000 },
+  ),
+  syncs('a proxy that swallows pings', 'idle-no-ping', {}, { idleMs: 300, proxyIdleMs: 200 }),
+];
