@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { certificateHealth } from '../certificate-health.ts';
 import type { CertificatePaths, Config } from '../config.ts';
@@ -14,7 +14,8 @@ export function certificatePaths({ tls, dataDir, ephemeral }: Config): readonly 
   if (tls.mode === 'files') return tls.pairs;
   if (tls.mode === 'off' || ephemeral) return [];
   const folder = join(resolve(dataDir), 'tls');
-  return [{ certPath: join(folder, 'server.pem'), keyPath: join(folder, 'server-key.pem') }];
+  const paths = { certPath: join(folder, 'server.pem'), keyPath: join(folder, 'server-key.pem') };
+  return existsSync(paths.certPath) ? [paths] : [];
 }
 
 /** The authority of the development certificate; null if it is none. */

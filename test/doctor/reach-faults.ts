@@ -45,7 +45,8 @@ export const reachFaults: readonly Fault[] = [
       url: quire.url.replace('127.0.0.1', 'sync.test') + '/doc',
       deps: {
         lookup: async () => [
-          { address: '::1', family: 6 },
+          // Called IPv6 by the name server only: many a container has no IPv6 at all.
+          { address: '127.0.0.3', family: 6 },
           { address: '127.0.0.1', family: 4 },
         ],
       },

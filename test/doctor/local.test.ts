@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { openDatabase } from '../../persistence/log/database.ts';
+import { parseConfig } from '../../server/config.ts';
+import type { DoctorDeps } from '../../server/doctor/examination.ts';
+import { examineLocal } from '../../server/doctor/examine-local.ts';
+import { machine } from '../../server/doctor/local-checks.ts';
+import type { LocalDeps } from '../../server/doctor/local-checks.ts';
+import { openDevCertificate } from '../../server/net/dev-certificate.ts';
+import { Authority, writePair } from '../support/authority.ts';
+import { Quire } from '../support/quire.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+import { tlsPeer } from './peers.ts';
+
+const dayMs = 86_400_000;
+const deps: DoctorDeps = {
+  lookup: () => Promise.reject(new Error('the doctor knows its own address')),
+  now: Date.now,
+  monotonicMs: () => performance.now(),
+  stepTimeoutMs: 3_000,
+  idleMs: null,
+  proxyIdleMs: 60_000,
+};
+/** A machine on which all is well, whatever the one is like on which the test runs. */
+const sound: LocalDeps = {
+  ...machine,
+  freeBytes: () => Promise.resolve(100 * 1024 ** 3),
+  fsyncsMs: () => Promise.resolve([1]),
+  openFilesLimit: () => Promise.resolve(1_000_000),
+};
+
+async function codes(args: readonly string[], local: Partial<LocalDeps> = {}): Promise<readonly string[]> {
+  const { findings } = await examineLocal(parseConfig(args, {}), null, deps, { ...sound, ...local });
+  return findings.map(({ code }) => code);
+}
+
+/** Port 1 of loopback: nothing listens there. */
+const off = (data: string): string[] => ['--data', data, '--tls', 'off', '--port', '1'];
+const notRunning = 'local-not-running';
+
+function gigabytes(count: number): Partial<LocalDeps> {
+  return { freeBytes: () => Promise.resolve(count * 1024 ** 3) };
+}
+
+async function database(folder: string): Promise<string> {
+  const documents = join(folder, 'documents');
+  await (await openDatabase(documents, { mayCreate: true })).close();
+  return documents;
+}
+
+test('a healthy server on this machine has nothing wrong', async (t) => {
+  const quire = await Quire.start(t);
+  const { port } = new URL(quire.wssUrl);
+  assert.deepEqual(await codes(['--data', quire.dataFolder, '--port', port]), []);
+});
+
+test('what is wrong with the machine is named', async (t) => {
+  const folder = tempFolder(t);
+  const args = off(folder);
+  assert.deepEqual(await codes(args), [notRunning]);
+  assert.deepEqual(await codes(off(join(folder, 'none'))), ['local-folder-missing', notRunning]);
+  assert.deepEqual(await codes(args, gigabytes(0.01)), ['local-disk-full', notRunning]);
+  assert.deepEqual(await codes(args, gigabytes(0.2)), ['local-disk-low', notRunning]);
+  assert.deepEqual(await codes(args, { fsyncsMs: () => Promise.resolve([80, 90, 100]) }), [
+    'local-fsync-slow',
+    notRunning,
+  ]);
+  assert.deepEqual(await codes(args, { openFilesLimit: () => Promise.resolve(1024) }), [
+    'local-file-limit',
+    notRunning,
+  ]);
+});
+
+test(
+  'a data folder of somebody else is named',
+  { skip: process.getuid?.() === 0 && 'root may write all' },
+  async (t) => {
+    const folder = join(tempFolder(t), 'theirs');
+    mkdirSync(folder, { mode: 0o500 });
+    assert.deepEqual(await codes(off(folder)), ['local-folder-denied', notRunning]);
+  },
+);
+
+test('what is wrong with the database is named', async (t) => {
+  const foreign = tempFolder(t);
+  mkdirSync(join(foreign, 'documents'));
+  writeFileSync(join(foreign, 'documents', 'letter.txt'), '');
+  assert.deepEqual(await codes(off(foreign)), ['local-database-foreign', notRunning]);
+
+  const damaged = tempFolder(t);
+  writeFileSync(join(await database(damaged), 'CURRENT'), 'MANIFEST-999999\n');
+  assert.deepEqual(await codes(off(damaged)), ['local-database-damaged', notRunning]);
+
+  const future = tempFolder(t);
+  const inAnHour = new Date(Date.now() + 3_600_000);
+  utimesSync(join(await database(future), 'CURRENT'), inAnHour, inAnHour);
+  assert.deepEqual(await codes(off(future)), ['local-clock', notRunning]);
+});
+
+test('what is wrong with the certificate on disk, and another one that is served, are named', async (t) => {
+  const folder = tempFolder(t);
+  const root = Authority.root();
+  const good = root.leaf();
+  const files = (name: string, pair: { cert: string; key: string }, port = 1): string[] => {
+    const { certPath, keyPath } = writePair(folder, name, pair);
+    return ['--data', folder, '--port', String(port), '--tls-cert', certPath, '--tls-key', keyPath];
+  };
+  assert.deepEqual(await codes(files('mixed', { cert: good.cert, key: root.leaf().key })), [
+    'local-certificate',
+    notRunning,
+  ]);
+  const late = root.leaf({ fromMs: Date.now() - 80 * dayMs, toMs: Date.now() + 10 * dayMs });
+  assert.deepEqual(await codes(files('late', late)), ['local-certificate-late', notRunning]);
+  const port = await tlsPeer(t, root.leaf(), (socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'));
+  assert.deepEqual(await codes(files('renewed', good, port)), ['local-certificate-stale']);
+});
+
+test('a server that runs but is not ready is named', async (t) => {
+  const { credentials } = openDevCertificate({ folder: join(tempFolder(t), 'x'), hostName: 'x', now: Date.now });
+  const data = tempFolder(t);
+  const answer = 'HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}';
+  const port = await tlsPeer(t, { ...credentials }, (socket) => socket.end(answer));
+  assert.deepEqual(await codes(['--data', data, '--port', String(port)]), ['local-not-ready']);
+});

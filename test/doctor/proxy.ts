@@ -1,0 +1,119 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { Authority } from '../support/authority.ts';
+import { paced, within } from '../support/deadline.ts';
+import type { Owner } from '../support/owner.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+
+export type ProxyName = 'nginx' | 'caddy' | 'haproxy';
+
+export interface RunningProxy {
+  readonly url: string;
+  readonly ca: string;
+}
+
+/** Debian puts daemons where only root looks. */
+const env = { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin` };
+
+/** Whether this machine has it; .ci/run installs all three. */
+export function hasProxy(name: ProxyName): boolean {
+  return spawnSync(name, [name === 'caddy' ? 'version' : '-v'], { env }).error === undefined;
+}
+
+/** The configuration that docs/proxies.md gives for it. */
+export function documented(name: ProxyName): string {
+  const page = readFileSync(new URL('../../../docs/proxies.md', import.meta.url), 'utf8');
+  const block = new RegExp(`^\`\`\`${name}\n([^]*?)^\`\`\``, 'm').exec(page)?.[1];
+  if (block === undefined) throw new Error(`docs/proxies.md has no configuration for ${name}`);
+  return block;
+}
+
+/** Runs a proxy with a configuration of the documentation in front of a plain server, on free ports and with test certificates. */
+export async function startProxy(
+  owner: Owner,
+  name: ProxyName,
+  configuration: string,
+  backendPort: number,
+): Promise<RunningProxy> {
+  const folder = tempFolder(owner);
+  const port = await freePort();
+  const root = Authority.root();
+  const { cert, key } = root.leaf();
+  const file = (suffix: string, content: string): string => {
+    const path = join(folder, suffix);
+    writeFileSync(path, content);
+    return path;
+  };
+  const certPath = file('cert.pem', cert);
+  const keyPath = file('key.pem', key);
+  const text = configuration
+    .replaceAll('127.0.0.1:8443', `127.0.0.1:${backendPort}`)
+    .replaceAll('/etc/letsencrypt/live/sync.example.org/fullchain.pem', certPath)
+    .replaceAll('/etc/letsencrypt/live/sync.example.org/privkey.pem', keyPath)
+    .replaceAll('/etc/haproxy/sync.example.org.pem', file('both.pem', cert + key))
+    .replaceAll('listen 443', `listen 127.0.0.1:${port}`)
+    .replaceAll('bind :443', `bind 127.0.0.1:${port}`)
+    .replaceAll('sync.example.org {', `https://localhost:${port} {\n tls ${certPath} ${keyPath}`)
+    .replaceAll('sync.example.org', 'localhost');
+  const args = {
+    nginx: () => ['-p', folder, '-e', 'stderr', '-c', file('nginx.conf', nginxAround(folder, text))],
+    caddy: () => [
+      'run',
+      '--adapter',
+      'caddyfile',
+      '--config',
+      file('Caddyfile', `{\n admin off\n auto_https off\n}\n${text}`),
+    ],
+    haproxy: () => ['-db', '-f', file('haproxy.cfg', text)],
+  }[name]();
+  const child = spawn(name, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...env, HOME: folder } });
+  const ended = once(child, 'close');
+  let printed = '';
+  for (const output of [child.stdout, child.stderr])
+    output.on('data', (bytes: Buffer) => (printed += bytes.toString()));
+  owner.after(async () => {
+    child.kill('SIGKILL');
+    await ended;
+  });
+  await within(10_000, () => `${name} listens; it printed:\n${printed}`, listening(port));
+  return { url: `wss://localhost:${port}/sync`, ca: root.cert };
+}
+
+/** What stands around the server block in every nginx.conf. */
+function nginxAround(folder: string, server: string): string {
+  const temp = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+    (kind) => `${kind}_temp_path ${folder}/${kind};`,
+  );
+  return `daemon off; master_process off; pid ${folder}/pid; events {}
+http { access_log off; ${temp.join(' ')}
+${server}}`;
+}
+
+/** Programs of others do not say when they are ready. */
+async function listening(port: number): Promise<void> {
+  for (let attempt = 0; attempt < 500; attempt++) {
+    const socket = connect(port, '127.0.0.1');
+    try {
+      await once(socket, 'connect');
+      return;
+    } catch {
+      await paced(20);
+    } finally {
+      socket.destroy();
+    }
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { Quire } from '../../support/quire.ts';
+import { tempFolder } from '../../support/temp-folder.ts';
+
+const script = fileURLToPath(new URL('../../../server/cli/main.js', import.meta.url));
+
+function doctor(...args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [script, 'doctor', ...args], { timeout: 20_000 }, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
+    });
+  });
+}
+
+test('a healthy server ends with 0, whatever the order of the options', async (t) => {
+  const quire = await Quire.start(t);
+  const ca = join(quire.dataFolder, 'tls', 'ca.pem');
+  const people = await doctor(`${quire.wssUrl}/doc`, '--ca', ca);
+  assert.equal(people.code, 0, people.stdout);
+  assert.match(people.stdout, /round trip +p50 \d[^]*Nothing is wrong\.\n$/);
+  const machines = await doctor('--json', '--idle=200ms', `${quire.url}/doc?token=secret`);
+  assert.equal(machines.code, 0, machines.stdout);
+  const report = JSON.parse(machines.stdout) as Record<string, unknown>;
+  assert.deepEqual([report['ok'], report['findings']], [true, []]);
+  assert.doesNotMatch(machines.stdout, /secret/);
+  const { port } = new URL(quire.wssUrl);
+  const local = await doctor('--json', '--data', quire.dataFolder, '--port', port);
+  assert.equal(local.code, 0, local.stdout);
+});
+
+test('what is wrong is told with what to do, and the exit status says where', async (t) => {
+  const quire = await Quire.start(t);
+  const untrusted = await doctor(`${quire.wssUrl}/doc`);
+  assert.equal(untrusted.code, 12);
+  assert.match(untrusted.stdout, /Wrong \(tls-development\): [^]*--ca <data>\/tls\/ca\.pem/);
+  assert.equal((await doctor('ws://127.0.0.1:1/sync/doc')).code, 11);
+  assert.equal((await doctor(`${quire.url}/a%00b`)).code, 13);
+  const missing = await doctor('--json', '--data', join(quire.dataFolder, 'none'), '--tls', 'off', '--port', '1');
+  assert.equal(missing.code, 20);
+  const { findings } = JSON.parse(missing.stdout) as { findings: { code: string; stage: string }[] };
+  assert.ok(
+    findings.some(({ code, stage }) => code === 'local-folder-missing' && stage === 'local'),
+    missing.stdout,
+  );
+  assert.match((await doctor('--prot', '1')).stdout, /local-config[^]*Did you mean --port/);
+});
+
+test('a call that makes no sense ends with 2 and a sentence', async (t) => {
+  const file = join(tempFolder(t), 'file');
+  writeFileSync(file, '');
+  const cases: readonly [readonly string[], RegExp][] = [
+    [['https://example.org/'], /write it as wss:\/\/host\/sync\/document/],
+    [['wss://localhost/sync/doc', '--port', '1'], /--port is not expected beside a URL/],
+    [['wss://localhost/sync/doc', '--token'], /--token needs a value/],
+    [['wss://localhost/sync/doc', '--ca', `${file}.none`], /cannot be read/],
+    [['wss://localhost/sync/doc', '--idle=soon'], /--idle must be a time/],
+  ];
+  for (const [args, sentence] of cases) {
+    const { code, stderr } = await doctor(...args);
+    assert.equal(code, 2, args.join(' '));
+    assert.match(stderr, sentence);
+    assert.equal(stderr.trimEnd().split('\n').length, 1);
+  }
+});
