@@ -3,7 +3,7 @@ import * as encoding from 'lib0/encoding';
 import { WebSocket } from 'ws';
 import { inTime } from './deadline.ts';
 import { withPublic } from './dial.ts';
-import type { Examination } from './examination.ts';
+import type { DoctorDeps, Examination } from './examination.ts';
 import { hostHeader, pathOf } from './target.ts';
 
 /** A message of the y-websocket protocol (docs/protocol.md). */
@@ -23,6 +23,11 @@ export class ClosedError extends Error {
     this.closeCode = closeCode;
     this.reason = reason;
   }
+}
+
+/** Quire holds a refusal back that repeats, for up to 4 s: until then there is no telling whether it will come. */
+export function firstAnswerMs({ stepTimeoutMs }: DoctorDeps): number {
+  return stepTimeoutMs * 1.5;
 }
 
 /** The server has said in words that this document is not for us. */

@@ -2,7 +2,7 @@ import { SilenceError } from './deadline.ts';
 import type { Examination } from './examination.ts';
 import { finding } from './finding.ts';
 import type { Finding, FindingCode } from './finding.ts';
-import { ClosedError, DeniedError, StrangeMessageError } from './sync-client.ts';
+import { ClosedError, DeniedError, firstAnswerMs, StrangeMessageError } from './sync-client.ts';
 
 const closings: Readonly<Record<number, FindingCode>> = {
   4400: 'sync-refused',
@@ -28,7 +28,7 @@ const strange = {
 /** Why there was no answer to a sync message. Throws on what is no failure of the connection. */
 export function syncFailure(error: unknown, { target, deps }: Examination, document: string, heard: boolean): Finding {
   if (error instanceof SilenceError) {
-    return finding(heard ? 'sync-no-answer' : 'sync-silent', { seconds: deps.stepTimeoutMs / 1000 });
+    return finding(heard ? 'sync-no-answer' : 'sync-silent', { seconds: firstAnswerMs(deps) / 1000 });
   }
   if (error instanceof StrangeMessageError) return finding(strange[error.kind], { reason: error.message });
   if (error instanceof DeniedError) return finding('sync-denied', { reason: error.message });

@@ -4,7 +4,7 @@ import { measured } from './examination.ts';
 import type { Examination, Stage } from './examination.ts';
 import { finding } from './finding.ts';
 import type { Finding } from './finding.ts';
-import { ClosedError, DeniedError, SyncClient } from './sync-client.ts';
+import { ClosedError, DeniedError, firstAnswerMs, SyncClient } from './sync-client.ts';
 import type { Message } from './sync-client.ts';
 import { syncFailure } from './sync-failure.ts';
 import { scratchName } from './target.ts';
@@ -29,7 +29,7 @@ async function open(examination: Examination, document: string): Promise<Finding
   let client: SyncClient | null = null;
   try {
     client = await SyncClient.open(examination, document);
-    const bytes = await synced(client);
+    const bytes = await synced(client, examination);
     measured(examination, 'document', `${bytes} bytes`);
     return null;
   } catch (error) {
@@ -43,7 +43,7 @@ async function open(examination: Examination, document: string): Promise<Finding
 async function probes(examination: Examination, document: string): Promise<boolean> {
   const client = await SyncClient.open(examination, document);
   try {
-    await synced(client);
+    await synced(client, examination);
     client.probe(mark);
     return await client.next(isProbe).then(() => true, silent);
   } finally {
@@ -58,7 +58,7 @@ async function editScratch(examination: Examination): Promise<readonly Finding[]
   const join = async (): Promise<SyncClient> => {
     const client = await SyncClient.open(examination, scratch);
     clients.push(client);
-    await synced(client);
+    await synced(client, examination);
     return client;
   };
   try {
@@ -135,9 +135,9 @@ async function isStored(join: () => Promise<SyncClient>): Promise<boolean> {
 }
 
 /** Resolves when the server has answered with the document; the bytes of it. Rejects with DeniedError too. */
-async function synced(client: SyncClient): Promise<number> {
+async function synced(client: SyncClient, { deps }: Examination): Promise<number> {
   client.syncStep1();
-  const answer = await client.next(({ type }) => type === 'sync-step-2' || type === 'denied');
+  const answer = await client.next(({ type }) => type === 'sync-step-2' || type === 'denied', firstAnswerMs(deps));
   if (answer.type === 'denied') throw new DeniedError(answer.reason);
   return 'payload' in answer ? answer.payload.length : 0;
 }
