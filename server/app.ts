@@ -17,6 +17,7 @@ import { registerMetrics } from './metrics.ts';
 import { Connections } from './net/connections.ts';
 import { Listener } from './net/listener.ts';
 import type { ServedCertificates } from './net/served-certificates.ts';
+import { RedirectToTls } from './net/redirect-to-tls.ts';
 import { NetStats } from './net/stats.ts';
 import { Upgrade } from './net/upgrade.ts';
 import type { SyncRequest } from './net/upgrade.ts';
@@ -61,6 +62,8 @@ const gateSweepMs = 1_000;
 /** The whole server: puts the parts together, and takes them apart in order. */
 export class App {
   readonly addresses: Address[] = [];
+  /** Where plain HTTP is redirected to TLS; null if nowhere. */
+  redirectPort: number | null = null;
   readonly #deps: AppDeps;
   readonly #net = new NetStats();
   readonly #sync = new SyncStats();
@@ -155,6 +158,7 @@ export class App {
       logState,
       demo: await loadDemo(),
       isStopping: () => this.#closing !== null,
+      strictTransport: config.hsts,
     });
     const answer = getRequestListener(http.fetch, { overrideGlobalObjects: false });
     const listenerDeps = {
@@ -173,6 +177,24 @@ export class App {
     if (config.plainPort !== null) await listen(config.plainPort, null);
     await listen(config.port, certificates);
     certificates?.start();
+    if (config.httpPort !== null) await this.#redirect(config.httpPort);
+  }
+
+  /** Sends whoever comes over plain HTTP to the port with TLS. */
+  async #redirect(port: number): Promise<void> {
+    const { config } = this.#deps;
+    const redirect = new RedirectToTls(() => this.addresses.find(({ secure }) => secure)?.port ?? config.port);
+    const listener = new Listener(
+      {
+        requests: redirect.request,
+        upgrade: redirect,
+        stats: this.#net,
+        handshakeTimeoutMs: config.handshakeTimeoutMs,
+      },
+      null,
+    );
+    this.redirectPort = await listener.listen(config.host, port);
+    this.#listeners.push(listener);
   }
 
   #accept(connection: WsConnection, request: SyncRequest): ConnectionHandler {

@@ -59,6 +59,18 @@ export const options = {
     'file',
     'Private key of that certificate (PEM); of several, in the order of the certificates.',
   ),
+  'http-port': option(
+    portOrOff,
+    'off',
+    'port|off',
+    'A port without TLS that only redirects to the one with TLS: 80, usually. For certificates from files.',
+  ),
+  hsts: option(
+    flag,
+    'false',
+    null,
+    'Tell browsers to use TLS with this host for half a year, whatever they are given to open (Strict-Transport-Security). For certificates from files.',
+  ),
   'plain-port': option(
     portOrOff,
     '8080',

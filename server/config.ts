@@ -29,6 +29,10 @@ export interface Config {
   readonly tls: TlsConfig;
   /** The second port, without TLS; null if there is none. */
   readonly plainPort: number | null;
+  /** The port that redirects to TLS; null if there is none. */
+  readonly httpPort: number | null;
+  /** Whether browsers are told to use TLS only. */
+  readonly hsts: boolean;
   readonly auth: AuthConfig;
   /** The list of what was taken back; null if there is none. */
   readonly revocationsPath: string | null;
@@ -71,6 +75,8 @@ export function parseConfig(args: readonly string[], environment: Environment): 
     dataDir: values.data,
     tls: Object.freeze(tls),
     plainPort: plainPortOf(values, tls, given),
+    httpPort: httpPortOf(values, tls, given),
+    hsts: hstsOf(values, tls, given),
     auth: Object.freeze(auth),
     revocationsPath: values['auth-revocations'],
     origins: Object.freeze(originsOf(values, auth, isLoopback(values.host))),
@@ -187,6 +193,30 @@ function tlsOf(values: OptionValues, given: ReadonlyMap<OptionName, Given>): Tls
     );
   }
   return { mode: 'files', pairs: certPaths.map((certPath, index) => ({ certPath, keyPath: keyPaths[index]! })) };
+}
+
+function httpPortOf(values: OptionValues, tls: TlsConfig, given: ReadonlyMap<OptionName, Given>): number | null {
+  const httpPort = values['http-port'];
+  if (httpPort === 'off') return null;
+  needsFiles(tls, given.get('http-port'));
+  if (httpPort !== 0 && httpPort === values.port) {
+    throw new ConfigError(`--port and --http-port are both ${httpPort}: choose another for one of them.`);
+  }
+  return httpPort;
+}
+
+function hstsOf(values: OptionValues, tls: TlsConfig, given: ReadonlyMap<OptionName, Given>): boolean {
+  if (values.hsts) needsFiles(tls, given.get('hsts'));
+  return values.hsts;
+}
+
+/** With a certificate for development it would lock people out of their own machine; behind a proxy it is for the proxy. */
+function needsFiles(tls: TlsConfig, given: Given | undefined): void {
+  if (tls.mode === 'files' || given === undefined) return;
+  throw new ConfigError(
+    `${given.source} needs a certificate of your own (--tls-cert, --tls-key)` +
+      (tls.mode === 'off' ? '; with --tls off it is for the proxy to do.' : '.'),
+  );
 }
 
 function plainPortOf(values: OptionValues, tls: TlsConfig, given: ReadonlyMap<OptionName, Given>): number | null {

@@ -34,7 +34,7 @@ export async function serve(config: Config): Promise<void> {
   const app = await App.start({ config, logger, auth, storage, storageStats, certificates: tls.certificates });
   endOnSignals(app, logger);
 
-  logger.info({ addresses: app.addresses }, 'listening');
+  logger.info({ addresses: app.addresses, redirectPort: app.redirectPort }, 'listening');
   const lines = startLines({ config, addresses: app.addresses, authorityPath: tls.authorityPath }).join('\n');
   // People read them; whatever collects JSON from stdout must not have to.
   if (terminal) console.log(lines);

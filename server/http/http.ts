@@ -16,9 +16,14 @@ export interface HttpDeps {
   logState(): LogState;
   /** What TLS is served with; empty without TLS. */
   certificates(): readonly CertificateReport[];
+  /** Browsers are told never to come without TLS again. */
+  readonly strictTransport: boolean;
   /** True from the moment at which the server has been told to end. */
   isStopping(): boolean;
 }
+
+/** Half a year: what browsers ask of sites that mean it, and still an end if somebody did not. */
+const strictTransportSeconds = 180 * 24 * 3_600;
 
 const landingPage = `<!doctype html>
 <html lang="en">
@@ -36,6 +41,7 @@ export function createHttp(deps: HttpDeps): Hono {
   app.use(async (c, next) => {
     await next();
     c.header('X-Content-Type-Options', 'nosniff');
+    if (deps.strictTransport) c.header('Strict-Transport-Security', `max-age=${strictTransportSeconds}`);
     if (!c.res.headers.has('Cache-Control')) c.header('Cache-Control', 'no-store');
   });
   if (deps.demo) serveDemo(app, deps.demo);

@@ -11,7 +11,7 @@ import type { Upgrade } from './upgrade.ts';
 export interface ListenerDeps {
   /** Answers everything that is no upgrade. */
   readonly requests: RequestListener;
-  readonly upgrade: Upgrade;
+  readonly upgrade: Pick<Upgrade, 'handle'>;
   readonly stats: NetStats;
   /** How long the TLS handshake, and after it the header of a request, may take. */
   readonly handshakeTimeoutMs: number;

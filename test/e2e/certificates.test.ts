@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { renameSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import { get } from 'node:https';
 import { test } from 'node:test';
 import { connect } from 'node:tls';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { examine } from '../../server/doctor/doctor.ts';
+import { parseTarget } from '../../server/doctor/target.ts';
 import { Authority, writePair } from '../support/authority.ts';
 import { within } from '../support/deadline.ts';
 import { RawClient } from '../support/raw-client.ts';
@@ -12,6 +16,37 @@ import { ServerProcess } from '../support/server-process.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const script = fileURLToPath(new URL('../../server/cli/main.js', import.meta.url));
+
+test('plain HTTP is sent to TLS, the doctor says so, and browsers are told to stay there', async (t) => {
+  const folder = tempFolder(t);
+  const root = Authority.root();
+  const { certPath, keyPath } = writePair(folder, 'server', root.leaf());
+  const args = ['serve', '--data', join(folder, 'data'), '--port', '0', '--http-port', '0', '--hsts'];
+  const server = new ServerProcess({ script, args: [...args, '--tls-cert', certPath, '--tls-key', keyPath] });
+  t.after(() => server.kill());
+  const httpPort = await server.find((line) => /"redirectPort":(\d+)/.exec(line)?.[1], 'the port');
+  const answer = await fetch(`http://localhost:${httpPort}/healthz?x=y`, { redirect: 'manual' });
+  assert.equal(answer.status, 308);
+  const location = answer.headers.get('location') ?? '';
+  assert.match(location, /^https:\/\/localhost:\d+\/healthz\?x=y$/);
+  const secure = await new Promise<IncomingMessage>((resolve, reject) => {
+    get(location, { ca: root.cert }, resolve).on('error', reject);
+  });
+  secure.resume();
+  assert.deepEqual([secure.statusCode, secure.headers['strict-transport-security']], [200, 'max-age=15552000']);
+  const { findings } = await examine(parseTarget(`ws://localhost:${httpPort}/sync/doc`), {
+    lookup: () => Promise.resolve([{ address: '127.0.0.1', family: 4 }]),
+    now: Date.now,
+    monotonicMs: () => performance.now(),
+    stepTimeoutMs: 3_000,
+    idleMs: null,
+    proxyIdleMs: 60_000,
+  });
+  assert.deepEqual(
+    findings.map(({ code }) => code),
+    ['upgrade-redirect-tls'],
+  );
+});
 
 test('a renewed certificate is served within 5 s, a bad one never, and who is connected stays', async (t) => {
   const folder = tempFolder(t);

@@ -23,6 +23,8 @@ test('without flags and variables every default holds, and the value cannot be c
     dataDir: './data',
     tls: { mode: 'dev' },
     plainPort: 8080,
+    httpPort: null,
+    hsts: false,
     auth: { mode: 'unset' },
     revocationsPath: null,
     origins: { origins: [], sameHost: false, loopback: true },
@@ -106,6 +108,9 @@ test('what is written wrong is answered with what to write instead', () => {
     [['--plain-port', '80', '--host', '0.0.0.0', '--auth', 'none'], /--plain-port is for development/],
     [['--plain-port', '80', '--tls', 'off'], /with --tls off, --port is plain already/],
     [['--plain-port', '80', '--tls-cert', 'a', '--tls-key', 'b'], /--plain-port is for development/],
+    [['--http-port', '80'], /--http-port needs a certificate of your own/],
+    [['--hsts', '--tls', 'off'], /--hsts needs a certificate .*for the proxy/],
+    [['--http-port', '8443', '--tls-cert', 'a', '--tls-key', 'b'], /--port and --http-port are both 8443/],
     [['--plain-port', '8443'], /--port and --plain-port are both 8443/],
     [['somewhere'], /'somewhere' is not expected here/],
   ];

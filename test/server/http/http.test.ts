@@ -30,6 +30,7 @@ function setUp() {
     logger: pino({ level: 'silent' }),
     registry,
     demo: null,
+    strictTransport: false,
     certificates: () => state.certificates,
     logState: () => state.log,
     isStopping: () => state.stopping,

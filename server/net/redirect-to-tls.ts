@@ -1,0 +1,44 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+
+/** A name or an address, with or without a port; nothing else goes into the answer. */
+const hostPattern = /^([a-z0-9.-]+|\[[0-9a-f:.]+\])(:\d+)?$/i;
+
+/**
+ * Where a request over plain HTTP should have gone; null if it does not say to which host. Status 308 keeps the method.
+ * WebSockets do not follow it, but their client then says where it was sent.
+ */
+export function secureLocation(request: IncomingMessage, securePort: number): string | null {
+  const host = hostPattern.exec(request.headers.host ?? '')?.[1];
+  // A target in absolute form, or `*`, is meant for a proxy.
+  if (host === undefined || request.url?.startsWith('/') !== true) return null;
+  return `https://${host}${securePort === 443 ? '' : `:${securePort}`}${request.url}`;
+}
+
+/** Answers every request, and every upgrade, on the plain port of a server that speaks TLS on another. */
+export class RedirectToTls {
+  readonly #securePort: () => number;
+
+  constructor(securePort: () => number) {
+    this.#securePort = securePort;
+  }
+
+  readonly request = (request: IncomingMessage, response: ServerResponse): void => {
+    const location = secureLocation(request, this.#securePort());
+    // The body that may follow is not ours to read.
+    response.setHeader('Connection', 'close');
+    if (location === null) response.writeHead(400);
+    else response.writeHead(308, { Location: location });
+    response.end();
+  };
+
+  readonly handle = (request: IncomingMessage, socket: Duplex): void => {
+    socket.on('error', () => socket.destroy());
+    const location = secureLocation(request, this.#securePort());
+    const head =
+      location === null ? 'HTTP/1.1 400 Bad Request' : `HTTP/1.1 308 Permanent Redirect\r\nLocation: ${location}`;
+    socket.end(`${head}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    // Without reading we would not see it hang up.
+    socket.resume();
+  };
+}

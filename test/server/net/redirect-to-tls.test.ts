@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
+import { test } from 'node:test';
+import { RedirectToTls, secureLocation } from '../../../server/net/redirect-to-tls.ts';
+import { listen } from '../../doctor/peers.ts';
+import { parseAnswer, readToEnd, upgradeRequest } from '../../support/net-harness.ts';
+
+function to(host: string | undefined, url: string, port = 443): string | null {
+  return secureLocation({ headers: { host }, url } as unknown as IncomingMessage, port);
+}
+
+test('the redirect keeps host, path and query, and has the port only if it is not the usual one', () => {
+  assert.equal(to('example.org', '/a?b=c'), 'https://example.org/a?b=c');
+  assert.equal(to('example.org:80', '/', 8443), 'https://example.org:8443/');
+  assert.equal(to('[::1]:8080', '/'), 'https://[::1]/');
+  for (const host of [undefined, '', 'a b', 'a/b', 'x@evil', 'a\r\nX: y']) assert.equal(to(host, '/'), null);
+  for (const url of ['http://evil/', '*', 'evil']) assert.equal(to('example.org', url), null);
+});
+
+test('requests and upgrades are answered and ended', async (t) => {
+  const redirect = new RedirectToTls(() => 8443);
+  const server = createServer(redirect.request);
+  server.on('upgrade', redirect.handle);
+  const port = await listen(t, server);
+  const ask = async (bytes: string | Buffer) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.write(bytes);
+    return parseAnswer(await readToEnd(socket));
+  };
+  const page = await ask('POST /x HTTP/1.1\r\nHost: example.org\r\nContent-Length: 0\r\n\r\n');
+  assert.deepEqual([page.status, page.headers.get('location')], [308, 'https://example.org:8443/x']);
+  const upgrade = await ask(upgradeRequest('/sync/doc'));
+  assert.deepEqual([upgrade.status, upgrade.headers.get('location')], [308, 'https://localhost:8443/sync/doc']);
+  assert.equal((await ask(upgradeRequest('/sync/doc', { Host: 'a/b' }))).status, 400);
+});
