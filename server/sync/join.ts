@@ -5,10 +5,12 @@ import { diffUpdate } from '../../persistence/update/parts.ts';
 import { covers, decodeStateVector } from '../../persistence/update/state-vector.ts';
 import type { Codec } from './codec.ts';
 import { OFFLOAD_BYTES, type Offload } from './offload.ts';
-import type { Room } from './room.ts';
+import { MAX_DOCUMENT_CLIENTS, type Room } from './room.ts';
 
 /** What of the tail may be written at once; more is pulled as the socket drains. */
 const TAIL_BURST_BYTES = 1024 * 1024;
+/** Clients in a state vector: twice as many as a document takes, for what a client has and the server does not. */
+const MAX_STATE_VECTOR_CLIENTS = 2 * MAX_DOCUMENT_CLIENTS;
 const EMPTY_UPDATE = Uint8Array.of(0, 0);
 
 /** The session's side of a join. */
@@ -33,7 +35,7 @@ export async function answerSyncStep1(
   offload: Offload,
   live: () => void,
 ): Promise<void> {
-  const has = decodeStateVector(stateVector);
+  const has = decodeStateVector(stateVector, MAX_STATE_VECTOR_CLIENTS);
   const pinned = room.pin();
   try {
     const stored = pinned === null ? null : decodeStateVector(pinned.snapshot.stateVector);

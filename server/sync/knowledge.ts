@@ -69,6 +69,24 @@ export class Knowledge {
     return this.#waiting?.count ?? 0;
   }
 
+  /** Clients of which anything is known: never less than a client that has all of it would name. */
+  get clientCount(): number {
+    return (this.#clocks?.size ?? 0) + (this.#waiting?.clientCount ?? 0) + (this.#deletedAhead?.size ?? 0);
+  }
+
+  /** How many clients the update brings of which nothing has integrated. One may count twice. */
+  addedClients({ intervals, deletes }: UpdateFacts): number {
+    return this.#newClients(intervals) + this.#newClients(deletes);
+  }
+
+  #newClients(ranges: readonly number[]): number {
+    let count = 0;
+    for (let i = 0; i < ranges.length; i += 3) {
+      if (ranges[i] !== ranges[i - 3] && this.#clocks?.has(ranges[i] as number) !== true) count++;
+    }
+    return count;
+  }
+
   /** What has integrated. */
   get stateVector(): StateVector {
     return this.#clocks ?? nothing;

@@ -26,6 +26,11 @@ import type { Tickable, Ticker } from './ticker.ts';
 
 /** Edits of one document that wait for missing ones, in bytes. Honest gaps close within a round trip and hold a few KB. */
 const MAX_WAITING_BYTES = 1024 * 1024;
+/**
+ * Clients that one document takes. A new one is made each time somebody opens a page and writes: a document that is very
+ * old has 10,000. Below what one update may name, or the clients that have all of it could not tell us.
+ */
+export const MAX_DOCUMENT_CLIENTS = 40_000;
 /** What a struct that waits may take in memory, beside its bytes (WaitingRuns). */
 const WAITING_STRUCT_BYTES = 128;
 
@@ -211,11 +216,15 @@ export class Room implements LogFollower, Tickable {
       stats.updatesKnown++;
       return this.#accepted.integrates(facts) ? 'known' : 'known-waiting';
     }
+    if (verdict === 'gap' && !answer) {
+      stats.updatesWithGap++;
+      return 'gap';
+    }
+    const added = this.#accepted.addedClients(facts);
+    if (added > 0 && this.#accepted.clientCount + added > MAX_DOCUMENT_CLIENTS) {
+      throw new RefusedError('malformed', 'too many clients have written this document');
+    }
     if (verdict === 'gap') {
-      if (!answer) {
-        stats.updatesWithGap++;
-        return 'gap';
-      }
       const bytes = update.length + facts.structCount * WAITING_STRUCT_BYTES;
       if (this.#accepted.waitingBytes + bytes > MAX_WAITING_BYTES) {
         throw new RefusedError('malformed', 'too many edits that build on missing ones');
@@ -289,6 +298,8 @@ export class Room implements LogFollower, Tickable {
 
   /** The snapshot, and everything after it in the tail, until released: a join reads both while compaction goes on. */
   pin(): PinnedSnapshot | null {
+    // What has been called saved and is still being gathered belongs to what a join brings.
+    this.tick();
     const pinned = this.#log!.pin();
     const seq = pinned?.snapshot.seq ?? 0;
     (this.#pinnedSeqs ??= []).push(seq);

@@ -42,6 +42,11 @@ export class WaitingRuns {
     return this.#queues.size === 0;
   }
 
+  /** Clients of whom a run waits. */
+  get clientCount(): number {
+    return this.#queues.size;
+  }
+
   /** Runs that wait. */
   get count(): number {
     return this.#count;
