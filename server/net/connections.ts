@@ -4,6 +4,7 @@ import type { Logger } from '../logger.ts';
 import type { CloseReason } from '../sync/connection.ts';
 import { increment } from './stats.ts';
 import type { NetStats } from './stats.ts';
+import { TurnBudget } from './turn-budget.ts';
 import { WsConnection } from './ws-connection.ts';
 import type { OwnedWebSocket, WsConnectionOwner } from './ws-connection.ts';
 
@@ -23,6 +24,7 @@ export interface ConnectionsDeps {
 
 /** All open connections: pings them, ends those that are silent or do not become live, and in the end all of them. */
 export class Connections implements WsConnectionOwner {
+  readonly turn = new TurnBudget({ now: () => performance.now(), nextTurn: setImmediate });
   readonly #deps: ConnectionsDeps;
   readonly #all = new Set<WsConnection>();
   /** Not live yet, the oldest first. */

@@ -3,9 +3,12 @@ import { WebSocket } from 'ws';
 import { closeReason, fitReason, RefusedError, toRefusal } from '../errors.ts';
 import { DRAIN_BYTES } from '../sync/connection.ts';
 import type { CloseReason, Connection, ConnectionHandler } from '../sync/connection.ts';
+import type { TurnBudget } from './turn-budget.ts';
 
 /** Whoever keeps all connections. */
 export interface WsConnectionOwner {
+  /** What all connections share of a turn of the event loop. */
+  readonly turn: TurnBudget;
   /** The session on it is live: deadlines for becoming so end here. */
   established(connection: WsConnection): void;
   /** It is being closed for what its client did: too large, not binary, unreadable, or refused by its handler. */
@@ -154,11 +157,23 @@ export class WsConnection implements Connection {
       this.refuse(new RefusedError('binary-only'));
       return;
     }
+    const { turn } = this.#owner;
+    turn.begin();
     try {
       this.#handler.message(data);
     } catch (error) {
       this.refuse(toRefusal(error));
     }
+    if (turn.isSpent && !this.#socket.isPaused()) {
+      this.#socket.pause();
+      turn.hold(this);
+    }
+  }
+
+  /** @internal The turn that this connection has used up is over. */
+  release(): void {
+    // Who paused meanwhile resumes by itself, and the socket with it.
+    if (!this.#webSocket.isPaused) this.#socket.resume();
   }
 
   #drained(): void {

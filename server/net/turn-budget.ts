@@ -1,0 +1,58 @@
+/**
+ * What reading from sockets may take of one turn of the event loop, in milliseconds. Node hands over up to 2 MB of one socket
+ * in one turn, which can be thousands of messages.
+ */
+export const TURN_BUDGET_MS = 15;
+
+/** Whoever can be made to wait for a later turn. */
+export interface Held {
+  release(): void;
+}
+
+export interface TurnBudgetDeps {
+  /** In milliseconds, from any origin. */
+  now(): number;
+  /** Calls back in the next turn, when timers and other sockets have had theirs. */
+  nextTurn(callback: () => void): void;
+}
+
+/**
+ * Shares the event loop among connections: whoever sends more than a turn has time for is held, and released later, one
+ * connection a turn. One for the whole process.
+ */
+export class TurnBudget {
+  readonly #deps: TurnBudgetDeps;
+  /** When the first message of this turn was handled; null before that. */
+  #beganMs: number | null = null;
+  readonly #held = new Set<Held>();
+
+  constructor(deps: TurnBudgetDeps) {
+    this.#deps = deps;
+  }
+
+  /** To be called before each message. */
+  begin(): void {
+    if (this.#beganMs !== null) return;
+    this.#beganMs = this.#deps.now();
+    this.#deps.nextTurn(() => this.#end());
+  }
+
+  get isSpent(): boolean {
+    return this.#beganMs !== null && this.#deps.now() - this.#beganMs > TURN_BUDGET_MS;
+  }
+
+  /** `release` is called in a later turn, once. */
+  hold(held: Held): void {
+    this.#held.add(held);
+  }
+
+  #end(): void {
+    this.#beganMs = null;
+    for (const held of this.#held) {
+      this.#held.delete(held);
+      if (this.#held.size > 0) this.begin();
+      held.release();
+      return;
+    }
+  }
+}
