@@ -52,7 +52,7 @@ suite('presence that has brought servers down', () => {
       assert.equal(code, 4400);
       const attacker = await siege.attacker('crowd');
       for (let i = 0; i < 100; i++) attacker.send(large);
-      await siege.handled(attacker);
+      await attacker.pinged();
       attacker.terminate();
     });
     assert.ok(effect.grownBytes < 1_000_000);
@@ -100,7 +100,7 @@ suite('presence that has brought servers down', () => {
     await siege.attack(t, async () => {
       const attacker = await siege.attacker('highest');
       attacker.send(states([{ client: id, clock: 2 ** 31, state: '{"user":"ghost"}' }]));
-      await siege.handled(attacker);
+      await attacker.pinged();
       const { awareness } = person.provider;
       await person.untilAware(() => (awareness.meta.get(id)?.clock ?? 0) >= 2 ** 31, 'the attack has arrived');
       awareness.setLocalStateField('user', 'ann again');

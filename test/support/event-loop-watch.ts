@@ -1,41 +1,38 @@
 import type { Inspector } from './inspector.ts';
 
-/** The longest that the event loop of a server was kept from turning, in milliseconds. */
-export interface Stall {
-  /** By the clock, but without the time in which the kernel let other threads run although the server had work to do. */
-  readonly ownMs: number;
-  /** What the main thread computed in that time. */
-  readonly cpuMs: number;
-}
-
 /** How often the server looks, in milliseconds. */
 const periodMs = 1;
 
 /**
- * Runs in the server. The kernel says for its main thread how long it ran and how long it waited for a processor, both in
- * nanoseconds: the second is no fault of the server's. Where the kernel does not say, all of the time counts.
+ * Runs in the server. Between two looks, what counts is what the main thread computed, and no more than what has passed on the
+ * clock: other threads and processes are no fault of the server's. Where the kernel does not say how long the thread ran, all
+ * that has passed counts.
  */
 const watch = `(() => {
   const { openSync, readSync, closeSync } = process.getBuiltinModule('node:fs');
   const buffer = Buffer.alloc(64);
   let file = null;
   try { file = openSync('/proc/self/task/' + process.pid + '/schedstat'); } catch {}
-  const times = () => {
-    if (file === null) return [0, 0];
-    return buffer.latin1Slice(0, readSync(file, buffer, 0, 64, 0)).split(' ').map((each) => Number(each) / 1e6);
-  };
-  globalThis.__watch?.end();
-  const state = { ownMs: 0, cpuMs: 0, end() { clearInterval(timer); if (file !== null) closeSync(file); } };
+  const ranMs = () => file === null ? 0 : Number.parseInt(buffer.latin1Slice(0, readSync(file, buffer, 0, 64, 0))) / 1e6;
+  let longestMs = 0;
   let lastMs = performance.now();
-  let [lastRan, lastWaited] = times();
+  let lastRanMs = ranMs();
   const timer = setInterval(() => {
     const nowMs = performance.now();
-    const [ran, waited] = times();
-    const ownMs = nowMs - lastMs - (waited - lastWaited) - ${periodMs};
-    const stalledMs = Math.min(ownMs, ran - lastRan); if (file === null || stalledMs > state.cpuMs) { state.ownMs = ownMs; state.cpuMs = stalledMs; }
-    lastMs = nowMs; lastRan = ran; lastWaited = waited;
+    const nowRanMs = ranMs();
+    const stallMs = Math.min(nowMs - lastMs - ${periodMs}, file === null ? Infinity : nowRanMs - lastRanMs);
+    longestMs = Math.max(longestMs, stallMs);
+    lastMs = nowMs;
+    lastRanMs = nowRanMs;
   }, ${periodMs});
-  globalThis.__watch = state;
+  const end = () => {
+    clearInterval(timer);
+    if (file !== null) closeSync(file);
+    delete globalThis.__watch;
+    return longestMs;
+  };
+  globalThis.__watch?.end();
+  globalThis.__watch = { end };
   return true;
 })()`;
 
@@ -52,11 +49,8 @@ export class EventLoopWatch {
     await this.#inspector.evaluate(watch);
   }
 
-  /** What was seen since `begin`; ends the watch. */
-  async end(): Promise<Stall> {
-    const stall = await this.#inspector.evaluate(
-      '(() => { const { ownMs, cpuMs } = globalThis.__watch; globalThis.__watch.end(); globalThis.__watch = undefined; return { ownMs, cpuMs }; })()',
-    );
-    return stall as Stall;
+  /** The longest that the loop was kept from turning since `begin`, in milliseconds; ends the watch. */
+  async end(): Promise<number> {
+    return (await this.#inspector.evaluate('globalThis.__watch.end()')) as number;
   }
 }

@@ -37,6 +37,7 @@ export class RawClient {
   #wake: (() => void) | null = null;
   #closed: Closed | null = null;
   #probes = 0;
+  #pings = 0;
 
   /** Resolves when the socket is open; rejects if the server refuses, with the HTTP status in the message. */
   static async open(url: string, options: RawClientOptions = {}): Promise<RawClient> {
@@ -114,6 +115,23 @@ export class RawClient {
       `the answer to probe ${mark}`,
       timeoutMs,
     );
+  }
+
+  /** Resolves when the server has seen everything that was sent before. Rejects if it closes instead. */
+  async pinged(timeoutMs = defaultTimeoutMs): Promise<void> {
+    const mark = Buffer.from(String(++this.#pings));
+    let listener: ((payload: Buffer) => void) | undefined;
+    const answered = new Promise<void>((resolve, reject) => {
+      listener = (payload) => {
+        if (payload.equals(mark)) resolve();
+      };
+      this.#socket.on('pong', listener);
+      void this.closed.then(({ code, reason }) => reject(new Error(`Closed with ${code} ${reason} before the pong`)));
+    });
+    if (this.isOpen) this.#socket.ping(mark);
+    await within(timeoutMs, 'the answer to a ping', answered).finally(() => {
+      if (listener) this.#socket.off('pong', listener);
+    });
   }
 
   /** The next frame of this type; those of other types before it are dropped. */

@@ -1,0 +1,5 @@
+import { test } from 'node:test';
+import { sendMutants } from './mutant-storm.ts';
+
+test('I6 I4: 100,000 broken frames disturb nobody, and every document that got some opens as before', (t) =>
+  sendMutants(t, 100_000));
