@@ -83,6 +83,12 @@ async function sendAll(room: Room, pinned: PinnedSnapshot | null, sink: JoinSink
   }
 }
 
+/** What is durable may still be gathered for the peers: whoever is told that it is synced must have it too. */
+function tailAfter(room: Room, seq: number): Block[] {
+  room.tick();
+  return room.tail.after(seq);
+}
+
 /** How many of the blocks go out at once: one at least. */
 function takeBurst(blocks: readonly { update: Uint8Array }[]): number {
   let bytes = 0;
