@@ -10,6 +10,9 @@ import { join } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 
+/** No file of the suite takes a third of this, even on a busy machine: what hangs must fail, not hang the rest. */
+const fileTimeoutMs = 240_000;
+
 const words = process.argv.slice(2).filter((word) => !word.startsWith('--'));
 const suffix = process.argv.includes('--long') ? '.long.js' : '.test.js';
 const root = import.meta.dirname;
@@ -23,7 +26,7 @@ if (files.length === 0) {
   process.exit(1);
 }
 
-run({ files, concurrency: availableParallelism() })
+run({ files, concurrency: availableParallelism(), timeout: suffix === '.test.js' ? fileTimeoutMs : Infinity })
   .on('test:fail', () => {
     process.exitCode = 1;
   })
