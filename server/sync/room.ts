@@ -298,8 +298,6 @@ export class Room implements LogFollower, Tickable {
 
   /** The snapshot, and everything after it in the tail, until released: a join reads both while compaction goes on. */
   pin(): PinnedSnapshot | null {
-    // What has been called saved and is still being gathered belongs to what a join brings.
-    this.tick();
     const pinned = this.#log!.pin();
     const seq = pinned?.snapshot.seq ?? 0;
     (this.#pinnedSeqs ??= []).push(seq);
