@@ -6,6 +6,7 @@ import { covers, decodeStateVector } from '../../persistence/update/state-vector
 import type { Codec } from './codec.ts';
 import { OFFLOAD_BYTES, type Offload } from './offload.ts';
 import { MAX_DOCUMENT_CLIENTS, type Room } from './room.ts';
+import type { Block } from './tail.ts';
 
 /** What of the tail may be written at once; more is pulled as the socket drains. */
 const TAIL_BURST_BYTES = 1024 * 1024;
@@ -68,7 +69,7 @@ async function sendAll(room: Room, pinned: PinnedSnapshot | null, sink: JoinSink
   }
   let seq = pinned?.snapshot.seq ?? 0;
   for (;;) {
-    const blocks = room.tail.after(seq);
+    const blocks = tailAfter(room, seq);
     const burst = takeBurst(blocks);
     if (burst === blocks.length) {
       const last = blocks.pop()?.update ?? EMPTY_UPDATE;
@@ -137,7 +138,7 @@ async function sendTailDiff(
   let diffs: Uint8Array[] = [];
   let seq = afterSeq;
   let read = 0;
-  for (let blocks = room.tail.after(seq); blocks.length > 0; blocks = room.tail.after(seq)) {
+  for (let blocks = tailAfter(room, seq); blocks.length > 0; blocks = tailAfter(room, seq)) {
     const { update, lastSeq } = blocks[0]!;
     diffs.push(
       update.length > OFFLOAD_BYTES ? await offload.diff(update, stateVector) : diffUpdate(update, stateVector),

@@ -53,6 +53,22 @@ for (const known of [0, 100]) {
   });
 }
 
+test('a client is not synced without an edit that is saved, though it is still gathered for the others', async (t) => {
+  const harness = new SyncHarness(t);
+  const writer = new Typist();
+  const author = await harness.synced({ userId: 'author' });
+  const editor = new DocClient(await harness.live({ userId: 'editor' }));
+  for (const text of ['sent at once, ', 'gathered']) {
+    author.edit(writer.type(text));
+    harness.log.commit('doc');
+  }
+  editor.ask();
+  await harness.settle();
+  editor.read();
+  assert.equal(editor.client.connection.framesOf('sync-step-2').length, 1);
+  assertSame(editor, writer);
+});
+
 test('I7: a slow socket is never sent the next part before it has taken the last', async (t) => {
   const harness = new SyncHarness(t);
   const writer = largeText(randomOf(t), 300);
