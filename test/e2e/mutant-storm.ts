@@ -14,7 +14,8 @@ import type { RawClient } from '../support/raw-client.ts';
 import { Siege } from '../support/siege.ts';
 import { StockClient } from '../support/stock-client.ts';
 
-const editsPerDocument = 500;
+/** Enough for a document to be folded when it is left. */
+const editsPerDocument = 1_000;
 /** A document takes this many mutants, then the next one is attacked. */
 const mutantsPerDocument = 1_000;
 const attackers = 4;
