@@ -27,8 +27,8 @@ if (files.length === 0) {
 }
 
 run({ files, concurrency: availableParallelism(), timeout: suffix === '.test.js' ? fileTimeoutMs : Infinity })
-  .on('test:fail', () => {
-    process.exitCode = 1;
+  .on('test:fail', ({ todo }) => {
+    if (todo === undefined || todo === false) process.exitCode = 1;
   })
   .compose(new spec())
   .pipe(process.stdout);
