@@ -4,8 +4,9 @@ import { deleteSetUpdate, mergeInLevels } from '../../persistence/update/merge.t
 import { diffUpdate } from '../../persistence/update/parts.ts';
 import { covers, decodeStateVector } from '../../persistence/update/state-vector.ts';
 import type { Codec } from './codec.ts';
+import { MAX_DOCUMENT_CLIENTS } from './intake.ts';
 import { OFFLOAD_BYTES, type Offload } from './offload.ts';
-import { MAX_DOCUMENT_CLIENTS, type Room } from './room.ts';
+import type { Room } from './room.ts';
 import type { Block } from './tail.ts';
 
 /** What of the tail may be written at once; more is pulled as the socket drains. */

@@ -1,32 +1,18 @@
-import { scanUpdate, type UpdateFacts } from '../../persistence/update/scan.ts';
 import { closeReason, RefusedError, toRefusal } from '../errors.ts';
-import { Acknowledgements } from './acknowledgements.ts';
 import type { Broadcast } from './broadcast.ts';
-import type { ClientMessage, Codec } from './codec.ts';
+import type { Codec } from './codec.ts';
 import { DRAIN_BYTES, type Connection, type ConnectionHandler } from './connection.ts';
 import type { Grant, Person } from './grant.ts';
-import { answerSyncStep1, type JoinSink } from './join.ts';
+import { type LivePeer, LiveSession, type LiveSessionDeps, NOBODY } from './live-session.ts';
 import { MessageQueue } from './message-queue.ts';
-import { OFFLOAD_BYTES, type Offload } from './offload.ts';
-import { Outbox, SLOW_BYTES } from './outbox.ts';
-import type { Peer } from './peer.ts';
+import { SLOW_BYTES } from './outbox.ts';
 import type { Room } from './room.ts';
-import type { Rooms } from './rooms.ts';
-import type { SyncStats } from './stats.ts';
 
 /** A stock client closes after 30 s without a message; half of that leaves room for one that gets lost. */
 const KEEP_ALIVE_MS = 15_000;
-/** SyncStep1 that wait for their turn. A client asks once per connect, or every few seconds (`resyncInterval`). */
-const MAX_WAITING_JOINS = 8;
-/** An awareness update about nobody: the sign of life that a client without presence needs. */
-const NOBODY = Uint8Array.of(0);
 
 /** What all sessions of a dialect share. */
-export interface SessionDeps {
-  readonly codec: Codec;
-  readonly rooms: Rooms;
-  readonly offload: Offload;
-  readonly stats: SyncStats;
+export interface SessionDeps extends LiveSessionDeps {
   readonly limits: SessionLimits;
   /** A session has ended by our decision. */
   refused(connection: Connection, docId: string, refusal: RefusedError): void;
@@ -48,25 +34,11 @@ export interface SessionLimits {
 type State =
   | { readonly phase: 'authenticating' }
   | { readonly phase: 'loading'; readonly grant: Grant }
-  | { readonly phase: 'live'; readonly grant: Grant; readonly room: Room; readonly live: Live }
+  | { readonly phase: 'live'; readonly live: LiveSession }
   | { readonly phase: 'closed' };
 
-/** What only a live session has. */
-interface Live {
-  /** Null until the room has sent something: of thousands of sessions most are idle. */
-  outbox: Outbox | null;
-  readonly acknowledgements: Acknowledgements;
-  /** Answers to SyncStep1 run one after the other; resolves when the last one that was asked for is done. Null: none runs. */
-  joins: Promise<void> | null;
-  waitingJoins: number;
-  /** The client has been sent everything up to some moment, and must be sent everything after it. */
-  receiving: boolean;
-  /** A SyncStep1 of ours that the client has not answered yet. One at a time: its answer will contain what we miss. */
-  questionOpen: boolean;
-}
-
 /** One client's participation in one document. */
-export class Session implements Peer, JoinSink, ConnectionHandler {
+export class Session implements LivePeer, ConnectionHandler {
   readonly #connection: Connection;
   readonly #docId: string;
   readonly #deps: SessionDeps;
@@ -75,7 +47,7 @@ export class Session implements Peer, JoinSink, ConnectionHandler {
   #busy = true;
   #queue: MessageQueue | null = null;
   #lastWriteMs = 0;
-  /** Written by `#reply` since the client last kept up. */
+  /** Written by `reply` since the client last kept up. */
   #unreadBytes = 0;
   #drainWaiters: (() => void)[] | null = null;
 
@@ -100,24 +72,16 @@ export class Session implements Peer, JoinSink, ConnectionHandler {
   }
 
   #goLive(grant: Grant, room: Room): void {
-    const live: Live = {
-      outbox: null,
-      acknowledgements: new Acknowledgements(),
-      joins: null,
-      waitingJoins: 0,
-      receiving: false,
-      questionOpen: false,
-    };
-    this.#state = { phase: 'live', grant, room, live };
-    room.join(this);
-    this.#connection.established();
-    this.#ask(room, live);
-    this.#sendPresence(room);
+    const live = new LiveSession(this, this.#connection, grant, room, this.#deps);
+    this.#state = { phase: 'live', live };
+    live.start();
     this.#takeQueued();
   }
 
   get grant(): Grant | null {
-    return this.#state.phase === 'loading' || this.#state.phase === 'live' ? this.#state.grant : null;
+    const state = this.#state;
+    if (state.phase === 'live') return state.live.grant;
+    return state.phase === 'loading' ? state.grant : null;
   }
 
   get userId(): string {
@@ -129,7 +93,7 @@ export class Session implements Peer, JoinSink, ConnectionHandler {
   }
 
   renew(grant: Grant): void {
-    if (this.#state.phase === 'live') this.#state = { ...this.#state, grant };
+    if (this.#state.phase === 'live') this.#state.live.grant = grant;
   }
 
   get codec(): Codec {
@@ -166,9 +130,11 @@ export class Session implements Peer, JoinSink, ConnectionHandler {
   #handle(data: Uint8Array): void {
     const state = this.#state;
     switch (state.phase) {
-      case 'live':
-        this.#handleMessage(this.codec.decode(data), state.grant, state.room, state.live);
+      case 'live': {
+        const taken = state.live.take(this.codec.decode(data));
+        if (taken !== null) void this.#waitFor(taken);
         return;
+      }
       case 'authenticating':
       case 'loading':
         throw new Error('a message came past the queue');
@@ -177,149 +143,35 @@ export class Session implements Peer, JoinSink, ConnectionHandler {
     }
   }
 
-  #handleMessage(message: ClientMessage, grant: Grant, room: Room, live: Live): void {
-    switch (message.type) {
-      case 'sync-step-1':
-        this.#join(message.stateVector.slice(), room, live);
-        return;
-      case 'update':
-        if (message.update.length > OFFLOAD_BYTES) {
-          void this.#scanLarge(message.update.slice(), message.answer);
-        } else {
-          this.#submit(message.update, scanUpdate(message.update), message.answer, grant, room, live);
-        }
-        return;
-      case 'presence':
-        if (room.presence.apply(this, message.states, this.#deps.rooms.coarseNowMs)) room.announced(this);
-        room.presenceChanged();
-        return;
-      case 'query-presence':
-        this.#reply(this.codec.presence(room.encodePresence() ?? NOBODY));
-        return;
-      case 'probe':
-        live.acknowledgements.probe(message.payload);
-        this.#acknowledge(room, live);
-        return;
-    }
-  }
-
-  /** What follows a large update waits until it is scanned: order within a session is kept. */
-  async #scanLarge(update: Uint8Array, answer: boolean): Promise<void> {
+  async #waitFor(taken: Promise<void>): Promise<void> {
     this.#busy = true;
     try {
-      const facts = await this.#deps.offload.scan(update);
-      const state = this.#state;
-      if (state.phase !== 'live') return;
-      this.#submit(update, facts, answer, state.grant, state.room, state.live);
+      await taken;
       this.#takeQueued();
     } catch (error) {
       this.end(toRefusal(error));
     }
   }
 
-  #submit(update: Uint8Array, facts: UpdateFacts, answer: boolean, grant: Grant, room: Room, live: Live): void {
-    if (answer) live.questionOpen = false;
-    const complete =
-      grant.access === 'write' ? this.#write(update, facts, answer, room, live) : this.#read(facts, room, live);
-    if (answer) live.acknowledgements.answered(complete);
-    this.#acknowledge(room, live);
-  }
-
-  /** Returns whether nothing of the update waits for missing edits. */
-  #write(update: Uint8Array, facts: UpdateFacts, answer: boolean, room: Room, live: Live): boolean {
-    const submission = room.submit(update, facts, answer, this.userId);
-    if (submission === 'gap') {
-      live.acknowledgements.gap('asked');
-      if (!live.questionOpen) this.#ask(room, live);
-      return false;
-    }
-    const waits = submission === 'appended-with-gap' || submission === 'known-waiting';
-    live.acknowledgements.sent(room.acceptedSeq);
-    if (waits) live.acknowledgements.gap('waiting');
-    return !waits;
-  }
-
-  /** A reader's update changes nothing (I5). One that holds nothing new is as good as any: stock clients send them. */
-  #read(facts: UpdateFacts, room: Room, live: Live): boolean {
-    if (room.knows(facts)) return true;
-    this.#deps.stats.updatesRefused++;
-    live.acknowledgements.refuse();
-    this.#reply(this.codec.denied('read only'));
-    return false;
-  }
-
-  #ask(room: Room, live: Live): void {
-    live.questionOpen = true;
-    this.#reply(this.codec.syncStep1(room.durable.encodeStateVector()));
-  }
-
-  #join(stateVector: Uint8Array, room: Room, live: Live): void {
-    if (live.waitingJoins >= MAX_WAITING_JOINS) throw new RefusedError('limit-reached', 'too many sync requests');
-    live.waitingJoins++;
-    this.#deps.stats.joins++;
-    const answer = async (): Promise<void> => {
-      await this.#answer(stateVector, room, live);
-      live.waitingJoins--;
-      if (live.waitingJoins === 0) live.joins = null;
-    };
-    live.joins = live.joins === null ? answer() : live.joins.then(answer);
-  }
-
-  async #answer(stateVector: Uint8Array, room: Room, live: Live): Promise<void> {
-    try {
-      // Whoever asks again without reading the last answer gets no more of them.
-      await this.whenDrained();
-      if (this.ended) return;
-      await answerSyncStep1(room, stateVector, this, this.#deps.offload, () => {
-        live.receiving = true;
-      });
-    } catch (error) {
-      this.end(toRefusal(error));
-    }
-  }
-
-  #sendPresence(room: Room): void {
-    const present = room.encodePresence();
-    if (present !== null) this.write(this.codec.presence(present));
-  }
-
-  #acknowledge(room: Room, live: Live): void {
-    const { acknowledgements } = live;
-    if (!acknowledgements.isWaiting) return;
-    if (!room.hasGap) acknowledgements.gapsClosed(room.acceptedSeq);
-    const payloads = acknowledgements.take(room.durableSeq);
-    this.#deps.stats.probesAnswered += payloads.length;
-    for (const payload of payloads) this.#reply(this.codec.saved(payload));
-    if (acknowledgements.isWaiting && !this.ended) room.awaitCommit(this);
-  }
-
   committed(): void {
-    if (this.#state.phase === 'live') this.#acknowledge(this.#state.room, this.#state.live);
+    if (this.#state.phase === 'live') this.#state.live.acknowledge();
   }
 
   deliver(broadcast: Broadcast): void {
     if (this.#state.phase !== 'live') return;
-    const { live } = this.#state;
-    if (!live.receiving) {
-      // The join brings what is durable until its end, but says nothing of who comes and goes.
-      if (broadcast.presence !== null) this.#reply(this.codec.presence(broadcast.presence));
-      return;
-    }
-    this.#lastWriteMs = this.#deps.rooms.coarseNowMs;
     try {
-      live.outbox ??= new Outbox(this.#connection, this.#deps);
-      live.outbox.deliver(broadcast);
+      if (this.#state.live.deliver(broadcast)) this.#lastWriteMs = this.#deps.rooms.coarseNowMs;
     } catch (error) {
       this.end(toRefusal(error));
     }
   }
 
   deliverPresence(states: Uint8Array): void {
-    this.#reply(this.codec.presence(states));
+    this.reply(this.codec.presence(states));
   }
 
-  /** Writes past the outbox what is for this client alone, within the outbox's bound: it may ask and never read. */
-  #reply(frames: Uint8Array): void {
+  /** Past the outbox, within its bound. */
+  reply(frames: Uint8Array): void {
     if (this.#connection.bufferedBytes < SLOW_BYTES) this.#unreadBytes = 0;
     this.#unreadBytes += frames.length;
     if (this.#unreadBytes > this.#deps.limits.maxOutboxBytes) this.end(new RefusedError('too-slow'));
@@ -345,9 +197,7 @@ export class Session implements Peer, JoinSink, ConnectionHandler {
   /** The socket has taken everything that was written. */
   drained(): void {
     this.#wakeWriters();
-    if (this.#state.phase !== 'live') return;
-    const { room, live } = this.#state;
-    live.outbox?.flush(() => room.encodePresence());
+    if (this.#state.phase === 'live') this.#state.live.drained();
   }
 
   #wakeWriters(): void {
@@ -375,7 +225,7 @@ export class Session implements Peer, JoinSink, ConnectionHandler {
     if (state.phase === 'closed') return;
     this.#state = { phase: 'closed' };
     this.#queue = null;
-    if (state.phase === 'live') state.room.leave(this);
+    if (state.phase === 'live') state.live.room.leave(this);
     this.#wakeWriters();
   }
 }

@@ -1,9 +1,12 @@
+import type { TestContext } from 'node:test';
 import { LevelLog } from '../../../persistence/log/level-log.ts';
 import { FaultStore } from '../../support/fault-store.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
+import { compactionContract } from './compaction.contract.ts';
+import type { LogWorld } from './log-bench.ts';
 import { updateLogContract } from './update-log.contract.ts';
 
-updateLogContract('LevelLog', (t) => {
+function worldOf(t: TestContext): LogWorld {
   const folder = tempFolder(t);
   const faults = new FaultStore();
   return {
@@ -15,4 +18,7 @@ updateLogContract('LevelLog', (t) => {
     fail: (error) => faults.fail(error),
     heal: () => faults.heal(),
   };
-});
+}
+
+updateLogContract('LevelLog', worldOf);
+compactionContract('LevelLog', worldOf);

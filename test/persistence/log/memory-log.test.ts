@@ -1,9 +1,11 @@
 import { MemoryLog } from '../../../persistence/log/memory-log.ts';
 import { MemoryStore } from '../../../persistence/log/memory-store.ts';
 import { FaultStore } from '../../support/fault-store.ts';
+import { compactionContract } from './compaction.contract.ts';
+import type { LogWorld } from './log-bench.ts';
 import { updateLogContract } from './update-log.contract.ts';
 
-updateLogContract('MemoryLog', () => {
+function worldOf(): LogWorld {
   const store = new MemoryStore();
   const faults = new FaultStore();
   return {
@@ -17,4 +19,7 @@ updateLogContract('MemoryLog', () => {
     fail: (error) => faults.fail(error),
     heal: () => faults.heal(),
   };
-});
+}
+
+updateLogContract('MemoryLog', worldOf);
+compactionContract('MemoryLog', worldOf);

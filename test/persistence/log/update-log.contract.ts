@@ -1,29 +1,13 @@
 import assert from 'node:assert/strict';
 import { type TestContext, suite, test } from 'node:test';
-import { LogError } from '../../../persistence/errors.ts';
-import type { Compact } from '../../../persistence/compaction/compaction.ts';
-import type { CompactionPolicy } from '../../../persistence/log/compactor.ts';
-import type { LogState, PinnedSnapshot, UpdateLog } from '../../../persistence/log/update-log.ts';
-import { FakeCompact } from '../../support/fake-compact.ts';
+import type { LogState } from '../../../persistence/log/update-log.ts';
 import { randomOf } from '../../support/random.ts';
 import { RecordingFollower } from '../../support/recording-follower.ts';
-
-/** One storage, on which logs can be opened one after the other. */
-export interface LogWorld {
-  /** Finds what earlier logs of this world have stored. */
-  open(options: { readonly compact: Compact; readonly compaction: CompactionPolicy }): Promise<UpdateLog>;
-  /** Makes writing and reopening fail until `heal`. */
-  fail(error: Error): void;
-  heal(): void;
-}
-
-const never: CompactionPolicy = { minTailBytes: Number.MAX_SAFE_INTEGER, tailToSnapshotRatio: 1, entryCostBytes: 0 };
-/** Folds a tail of ten bytes. */
-const eager: CompactionPolicy = { minTailBytes: 10, tailToSnapshotRatio: 1, entryCostBytes: 0 };
+import { bytes, code, everything, LogBench, type LogWorld, never, opened, type Opened, range } from './log-bench.ts';
 
 /** What every UpdateLog must do, whatever it stores in. */
 export function updateLogContract(name: string, worldOf: (t: TestContext) => LogWorld): void {
-  const setUp = (t: TestContext, compaction = never): Promise<Bench> => Bench.open(t, worldOf(t), compaction);
+  const setUp = (t: TestContext, compaction = never): Promise<LogBench> => LogBench.open(t, worldOf(t), compaction);
 
   suite(`${name} as an UpdateLog`, () => {
     test('a document that was never written is empty, and opening it writes nothing', async (t) => {
@@ -176,150 +160,6 @@ export function updateLogContract(name: string, worldOf: (t: TestContext) => Log
       await assert.rejects(bench.log.open('\ud800', new RecordingFollower()), RangeError);
     });
 
-    test('a tail that has outgrown the snapshot is folded; opening reads the snapshot and what came after', async (t) => {
-      const bench = await setUp(t, eager);
-      const { document, follower } = await bench.document('a');
-      for (let i = 1; i <= 3; i += 1) document.append(bytes(4, i), 'me');
-      await follower.compactedTo(3);
-      const last = document.append(bytes(4, 4), 'you');
-      await follower.durable(4);
-      assert.equal(follower.compactions.length, 1);
-      await bench.reopen();
-      const again = (await bench.document('a')).document;
-      assert.deepEqual(again.stored.tail, [last]);
-      assert.deepEqual(again.stored.snapshot, follower.compactions[0]?.snapshot);
-      assert.deepEqual(again.stored.snapshot?.stateVector, Uint8Array.of(1, 2, 3));
-      assert.equal(again.stored.createdMs, follower.entries[0]?.timeMs);
-      assert.deepEqual(
-        await contentOf(again.pin()),
-        [bytes(4, 1), bytes(4, 2), bytes(4, 3)].flatMap((u) => [...u]),
-      );
-    });
-
-    test('a pinned snapshot stays readable after newer ones have replaced it, until released', async (t) => {
-      const bench = await setUp(t, eager);
-      bench.fake.partBytes = 5;
-      const { document, follower } = await bench.document('a');
-      document.append(bytes(12, 1), 'me');
-      await follower.compactedTo(1);
-      const pinned = document.pin();
-      document.append(bytes(12, 2), 'me');
-      await follower.compactedTo(2);
-      document.append(bytes(24, 3), 'me');
-      await follower.compactedTo(3);
-      assert.equal(pinned?.snapshot.parts.length, 3);
-      assert.deepEqual(await contentOf(pinned), [...bytes(12, 1)]);
-      pinned?.release();
-      pinned?.release();
-      await assert.rejects(async () => pinned?.read(0), /released/);
-      assert.deepEqual(await contentOf(document.pin()), [...bytes(12, 1), ...bytes(12, 2), ...bytes(24, 3)]);
-      await assert.rejects(async () => document.pin()?.read(99), RangeError);
-    });
-
-    test('entries that poison the document are set aside and named; numbering goes on', async (t) => {
-      const bench = await setUp(t, eager);
-      const { document, follower } = await bench.document('a');
-      document.append(bytes(4, 1), 'me');
-      document.append(bytes(4, 0xff), 'mallory');
-      document.append(bytes(4, 3), 'me');
-      await follower.compactedTo(3);
-      assert.deepEqual(follower.compactions[0]?.setAside, [2]);
-      assert.deepEqual(await contentOf(document.pin()), [...bytes(4, 1), ...bytes(4, 3)]);
-      assert.equal(document.append(bytes(1), 'me').seq, 4);
-    });
-
-    test('a compaction that fails changes nothing, and is tried again when the tail has doubled', async (t) => {
-      const bench = await setUp(t, eager);
-      bench.fake.failure = new Error('cannot fold');
-      const { document, follower } = await bench.document('a');
-      document.append(bytes(10, 1), 'me');
-      await bench.fake.called(1);
-      for (let i = 2; i <= 10; i += 1) {
-        document.append(bytes(1, i), 'me');
-        await follower.durable(i);
-      }
-      assert.equal(bench.fake.inputs.length, 1);
-      bench.fake.failure = null;
-      document.append(bytes(1, 11), 'me');
-      await follower.compactedTo(11);
-      assert.equal(bench.fake.inputs.length, 2);
-      assert.equal((await contentOf(document.pin())).length, 20);
-    });
-
-    test('what is appended while a compaction runs stays in the tail', async (t) => {
-      const bench = await setUp(t, eager);
-      bench.fake.hold();
-      const { document, follower } = await bench.document('a');
-      document.append(bytes(10, 1), 'me');
-      await bench.fake.called(1);
-      document.append(bytes(8, 2), 'me');
-      await follower.durable(2);
-      bench.fake.release();
-      await follower.compactedTo(1);
-      await bench.reopen();
-      const again = (await bench.document('a')).document;
-      assert.deepEqual(
-        again.stored.tail.map(({ seq }) => seq),
-        [2],
-      );
-      assert.deepEqual(await contentOf(again.pin()), [...bytes(10, 1)]);
-    });
-
-    test('what is left of a tail after a compaction counts towards the next', async (t) => {
-      const bench = await setUp(t, eager);
-      bench.fake.hold();
-      const { document, follower } = await bench.document('a');
-      document.append(bytes(10, 1), 'me');
-      await bench.fake.called(1);
-      document.append(bytes(8, 2), 'me');
-      await follower.durable(2);
-      bench.fake.release();
-      await follower.compactedTo(1);
-      document.append(bytes(2, 3), 'me');
-      await follower.compactedTo(3);
-    });
-
-    test('a document can be closed, opened again and appended to while it is being compacted', async (t) => {
-      const bench = await setUp(t, eager);
-      bench.fake.hold();
-      const first = await bench.document('a');
-      first.document.append(bytes(10, 1), 'me');
-      await bench.fake.called(1);
-      await first.document.close();
-      const second = await bench.document('a');
-      assert.equal(second.document.stored.snapshot, null);
-      assert.equal(second.document.append(bytes(1, 2), 'me').seq, 2);
-      bench.fake.release();
-      await second.follower.compactedTo(1);
-      assert.equal(first.follower.compactions.length, 0);
-      assert.deepEqual(await contentOf(second.document.pin()), [...bytes(10, 1)]);
-    });
-
-    test('a document that is closed with a tail worth folding is folded behind its back', async (t) => {
-      const bench = await setUp(t, eager);
-      const { document } = await bench.document('a');
-      for (let i = 1; i <= 4; i += 1) document.append(bytes(2, i), 'me');
-      await document.close();
-      await bench.fake.called(1);
-      assert.equal(bench.fake.inputs[0]?.entries.length, 4);
-    });
-
-    test('closing never waits for a compaction; its result is dropped', async (t) => {
-      const bench = await setUp(t, eager);
-      bench.fake.hold();
-      const { document, follower } = await bench.document('a');
-      document.append(bytes(10, 1), 'me');
-      await bench.fake.called(1);
-      await document.close();
-      await bench.log.close();
-      bench.fake.release();
-      await bench.reopen();
-      const again = (await bench.document('a')).document;
-      assert.equal(again.stored.snapshot, null);
-      assert.equal(again.stored.tail.length, 1);
-      assert.equal(follower.compactions.length, 0);
-    });
-
     test('a failed write fails every document, acknowledges nothing, and the log opens again by itself (I1, I8)', async (t) => {
       const bench = await setUp(t);
       const states: LogState[] = [];
@@ -395,88 +235,6 @@ export function updateLogContract(name: string, worldOf: (t: TestContext) => Log
           opened.clear();
         }
       }
-    });
-  });
-}
-
-interface Opened {
-  readonly document: Awaited<ReturnType<UpdateLog['open']>>;
-  readonly follower: RecordingFollower;
-}
-
-/** A log that can be closed and opened again. */
-class Bench {
-  readonly world: LogWorld;
-  readonly fake = new FakeCompact();
-  readonly #compaction: CompactionPolicy;
-  #log: UpdateLog | null = null;
-
-  static async open(t: TestContext, world: LogWorld, compaction: CompactionPolicy): Promise<Bench> {
-    const bench = new Bench(world, compaction);
-    t.after(() => bench.close());
-    await bench.reopen();
-    return bench;
-  }
-
-  private constructor(world: LogWorld, compaction: CompactionPolicy) {
-    this.world = world;
-    this.#compaction = compaction;
-  }
-
-  get log(): UpdateLog {
-    assert.ok(this.#log);
-    return this.#log;
-  }
-
-  async reopen(): Promise<void> {
-    await this.close();
-    this.#log = await this.world.open({ compact: this.fake.compact, compaction: this.#compaction });
-  }
-
-  async close(): Promise<void> {
-    await this.#log?.close();
-  }
-
-  async document(docId: string): Promise<Opened> {
-    const follower = new RecordingFollower();
-    return { document: await this.log.open(docId, follower), follower };
-  }
-}
-
-/** `length` bytes that say `value`. */
-function bytes(length: number, value = 0): Uint8Array {
-  return new Uint8Array(length).fill(value);
-}
-
-function range(first: number, last: number): number[] {
-  return Array.from({ length: last - first + 1 }, (_, i) => first + i);
-}
-
-function code(expected: LogError['code']): (error: unknown) => boolean {
-  return (error) => error instanceof LogError && error.code === expected;
-}
-
-async function contentOf(pinned: PinnedSnapshot | null): Promise<number[]> {
-  const content: number[] = [];
-  for (let part = 0; part < (pinned?.snapshot.parts.length ?? 0); part += 1) {
-    content.push(...((await pinned?.read(part)) ?? []));
-  }
-  return content;
-}
-
-async function everything({ document }: Opened): Promise<number[]> {
-  const pinned = document.pin();
-  const content = await contentOf(pinned);
-  pinned?.release();
-  return [...content, ...document.stored.tail.flatMap(({ update }) => [...update])];
-}
-
-function opened(log: UpdateLog): Promise<void> {
-  return new Promise((resolve) => {
-    const end = log.onState((state) => {
-      if (state !== 'open') return;
-      end();
-      resolve();
     });
   });
 }

@@ -1,0 +1,141 @@
+import type { DocumentLog, Entry } from '../../persistence/log/update-log.ts';
+import { trimDeletes } from '../../persistence/update/merge.ts';
+import { noScanLimits, scanUpdate, type UpdateFacts } from '../../persistence/update/scan.ts';
+import { RefusedError } from '../errors.ts';
+import { Knowledge } from './knowledge.ts';
+import type { SyncStats } from './stats.ts';
+
+/** Edits of one document that wait for missing ones, in bytes. Honest gaps close within a round trip and hold a few KB. */
+const MAX_WAITING_BYTES = 1024 * 1024;
+/**
+ * Clients that one document takes. A new one is made each time somebody opens a page and writes: a document that is very
+ * old has 10,000. Below what one update may name, or the clients that have all of it could not tell us.
+ */
+export const MAX_DOCUMENT_CLIENTS = 40_000;
+/** What a struct that waits may take in memory, beside its bytes (WaitingRuns). */
+const WAITING_STRUCT_BYTES = 128;
+
+/**
+ * What became of a submitted update:
+ * - `appended`: in the log; durable when `durableSeq` reaches `acceptedSeq`
+ * - `appended-with-gap`: the same, but it waits for edits that are missing
+ * - `known`: nothing new; the original is durable when `durableSeq` reaches `acceptedSeq`
+ * - `known-waiting`: nothing new, but part of it waits for edits that are missing
+ * - `gap`: not taken, because it builds on edits that are missing
+ */
+export type Submission = 'appended' | 'appended-with-gap' | 'known' | 'known-waiting' | 'gap';
+
+/** What a room takes in: judges updates by what is known, hands them to the log, and follows them until they are durable. */
+export class Intake {
+  readonly #stats: SyncStats;
+  #log: DocumentLog | null = null;
+  /** Handed to the log; judges duplicates and gaps. */
+  #accepted = Knowledge.empty();
+  /** Committed; what joining clients are told. The same as `#accepted` until the first edit: most open documents are read. */
+  #durable = this.#accepted;
+  /** Facts of the entries that are on their way to the disk, in order. */
+  #inFlight: { readonly entry: Entry; readonly facts: UpdateFacts }[] = [];
+  #acceptedSeq = 0;
+  #durableSeq = 0;
+
+  constructor(stats: SyncStats) {
+    this.#stats = stats;
+  }
+
+  /** Begins with what is stored up to `seq`. To be called once, before anything else. */
+  start(log: DocumentLog, stored: Knowledge, seq: number): void {
+    this.#log = log;
+    this.#accepted = stored;
+    this.#durable = stored;
+    this.#acceptedSeq = seq;
+    this.#durableSeq = seq;
+  }
+
+  /** The last sequence number handed to the log. */
+  get acceptedSeq(): number {
+    return this.#acceptedSeq;
+  }
+
+  get durableSeq(): number {
+    return this.#durableSeq;
+  }
+
+  /** What is known to be on disk. Read only. */
+  get durable(): Knowledge {
+    return this.#durable;
+  }
+
+  /** Something that was handed to the log waits for edits that are missing. */
+  get hasGap(): boolean {
+    return this.#accepted.hasGap;
+  }
+
+  /** Nothing is on its way to the disk. */
+  get isSettled(): boolean {
+    return this.#inFlight.length === 0;
+  }
+
+  /** Nothing new in it that is not known. */
+  knows(facts: UpdateFacts): boolean {
+    return this.#accepted.judge(facts) === 'duplicate';
+  }
+
+  /** As `Room.submit`. */
+  submit(update: Uint8Array, facts: UpdateFacts, answer: boolean, userId: string): Submission {
+    const stats = this.#stats;
+    stats.updateBytesIn += update.length;
+    const verdict = this.#accepted.judge(facts);
+    if (verdict === 'duplicate') {
+      stats.updatesKnown++;
+      return this.#accepted.integrates(facts) ? 'known' : 'known-waiting';
+    }
+    if (verdict === 'gap' && !answer) {
+      stats.updatesWithGap++;
+      return 'gap';
+    }
+    const added = this.#accepted.addedClients(facts);
+    if (added > 0 && this.#accepted.clientCount + added > MAX_DOCUMENT_CLIENTS) {
+      throw new RefusedError('malformed', 'too many clients have written this document');
+    }
+    if (verdict === 'gap') {
+      const bytes = update.length + facts.structCount * WAITING_STRUCT_BYTES;
+      if (this.#accepted.waitingBytes + bytes > MAX_WAITING_BYTES) {
+        throw new RefusedError('malformed', 'too many edits that build on missing ones');
+      }
+      stats.gapsStored++;
+    }
+    this.#append(update, facts, userId);
+    stats.updatesAppended++;
+    return verdict === 'gap' ? 'appended-with-gap' : 'appended';
+  }
+
+  #append(update: Uint8Array, facts: UpdateFacts, userId: string): void {
+    // Every client that reconnects sends the whole delete set again: what is known of it goes no further.
+    const stored =
+      facts.deletes.length === 0 ? update.slice() : trimDeletes(update, facts, this.#accepted.newDeletes(facts));
+    const entry = this.#log!.append(stored, userId);
+    if (this.#durable === this.#accepted) this.#durable = this.#accepted.clone();
+    this.#accepted.add(facts, stored);
+    this.#inFlight.push({ entry, facts });
+    this.#acceptedSeq = entry.seq;
+  }
+
+  /** An entry is durable, whoever appended it. */
+  committed(entry: Entry): void {
+    const isOurs = this.#inFlight[0]?.entry === entry;
+    const facts = isOurs ? this.#inFlight.shift()!.facts : scanUpdate(entry.update, noScanLimits);
+    this.#durable.add(facts, entry.update);
+    this.#durableSeq = entry.seq;
+  }
+
+  /** More is deleted than the log says: garbage collection has found it. In the encoding of Yjs (V1). */
+  adoptDeletes(deleteSet: Uint8Array): void {
+    this.#accepted.adoptDeletes(deleteSet);
+    if (this.#durable !== this.#accepted) this.#durable.adoptDeletes(deleteSet);
+  }
+
+  /** What is in flight may never be durable: nothing more is heard of it. */
+  abandon(): void {
+    this.#inFlight = [];
+  }
+}

@@ -1,0 +1,46 @@
+import type { DocumentLog, PinnedSnapshot, Snapshot } from '../../persistence/log/update-log.ts';
+import type { Codec } from './codec.ts';
+import { SnapshotCache } from './snapshot-cache.ts';
+
+/** The snapshot of a room as joins read it: pinned while they do, encoded once for all of them. */
+export class ServedSnapshot {
+  current: Snapshot | null = null;
+  #cache: { readonly codec: Codec; readonly parts: SnapshotCache } | null = null;
+  /** Sequence numbers after which joins that are under way still read the tail. */
+  #pinnedSeqs: number[] | null = null;
+
+  get isPinned(): boolean {
+    return this.#pinnedSeqs !== null;
+  }
+
+  /** Up to here nobody reads the tail any more. */
+  get foldedSeq(): number {
+    return Math.min(this.current?.seq ?? 0, ...(this.#pinnedSeqs ?? []));
+  }
+
+  pin(log: DocumentLog): PinnedSnapshot | null {
+    const pinned = log.pin();
+    (this.#pinnedSeqs ??= []).push(pinned?.snapshot.seq ?? 0);
+    return pinned;
+  }
+
+  unpin(pinned: PinnedSnapshot | null): void {
+    pinned?.release();
+    const seqs = this.#pinnedSeqs ?? [];
+    seqs.splice(seqs.indexOf(pinned?.snapshot.seq ?? 0), 1);
+    if (seqs.length === 0) this.#pinnedSeqs = null;
+  }
+
+  /** A part of a pinned snapshot as the message that carries it. Rejects like `PinnedSnapshot.read`. */
+  frames(codec: Codec, pinned: PinnedSnapshot, part: number): Promise<Uint8Array> {
+    if (this.#cache?.codec !== codec) {
+      this.#cache = { codec, parts: new SnapshotCache((data) => codec.update(data)) };
+    }
+    return this.#cache.parts.read(pinned, part, Date.now());
+  }
+
+  /** Forgets what was not read lately. */
+  sweep(nowMs: number): void {
+    if (this.#cache?.parts.sweep(nowMs) === false) this.#cache = null;
+  }
+}

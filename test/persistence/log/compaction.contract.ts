@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict';
+import { type TestContext, suite, test } from 'node:test';
+import { bytes, contentOf, eager, LogBench, type LogWorld } from './log-bench.ts';
+
+/** What compaction must do in every UpdateLog, whatever it stores in. */
+export function compactionContract(name: string, worldOf: (t: TestContext) => LogWorld): void {
+  const setUp = (t: TestContext): Promise<LogBench> => LogBench.open(t, worldOf(t), eager);
+
+  suite(`compaction in ${name}`, () => {
+    test('a tail that has outgrown the snapshot is folded; opening reads the snapshot and what came after', async (t) => {
+      const bench = await setUp(t);
+      const { document, follower } = await bench.document('a');
+      for (let i = 1; i <= 3; i += 1) document.append(bytes(4, i), 'me');
+      await follower.compactedTo(3);
+      const last = document.append(bytes(4, 4), 'you');
+      await follower.durable(4);
+      assert.equal(follower.compactions.length, 1);
+      await bench.reopen();
+      const again = (await bench.document('a')).document;
+      assert.deepEqual(again.stored.tail, [last]);
+      assert.deepEqual(again.stored.snapshot, follower.compactions[0]?.snapshot);
+      assert.deepEqual(again.stored.snapshot?.stateVector, Uint8Array.of(1, 2, 3));
+      assert.equal(again.stored.createdMs, follower.entries[0]?.timeMs);
+      assert.deepEqual(
+        await contentOf(again.pin()),
+        [bytes(4, 1), bytes(4, 2), bytes(4, 3)].flatMap((u) => [...u]),
+      );
+    });
+
+    test('a pinned snapshot stays readable after newer ones have replaced it, until released', async (t) => {
+      const bench = await setUp(t);
+      bench.fake.partBytes = 5;
+      const { document, follower } = await bench.document('a');
+      document.append(bytes(12, 1), 'me');
+      await follower.compactedTo(1);
+      const pinned = document.pin();
+      document.append(bytes(12, 2), 'me');
+      await follower.compactedTo(2);
+      document.append(bytes(24, 3), 'me');
+      await follower.compactedTo(3);
+      assert.equal(pinned?.snapshot.parts.length, 3);
+      assert.deepEqual(await contentOf(pinned), [...bytes(12, 1)]);
+      pinned?.release();
+      pinned?.release();
+      await assert.rejects(async () => pinned?.read(0), /released/);
+      assert.deepEqual(await contentOf(document.pin()), [...bytes(12, 1), ...bytes(12, 2), ...bytes(24, 3)]);
+      await assert.rejects(async () => document.pin()?.read(99), RangeError);
+    });
+
+    test('entries that poison the document are set aside and named; numbering goes on', async (t) => {
+      const bench = await setUp(t);
+      const { document, follower } = await bench.document('a');
+      document.append(bytes(4, 1), 'me');
+      document.append(bytes(4, 0xff), 'mallory');
+      document.append(bytes(4, 3), 'me');
+      await follower.compactedTo(3);
+      assert.deepEqual(follower.compactions[0]?.setAside, [2]);
+      assert.deepEqual(await contentOf(document.pin()), [...bytes(4, 1), ...bytes(4, 3)]);
+      assert.equal(document.append(bytes(1), 'me').seq, 4);
+    });
+
+    test('a compaction that fails changes nothing, and is tried again when the tail has doubled', async (t) => {
+      const bench = await setUp(t);
+      bench.fake.failure = new Error('cannot fold');
+      const { document, follower } = await bench.document('a');
+      document.append(bytes(10, 1), 'me');
+      await bench.fake.called(1);
+      for (let i = 2; i <= 10; i += 1) {
+        document.append(bytes(1, i), 'me');
+        await follower.durable(i);
+      }
+      assert.equal(bench.fake.inputs.length, 1);
+      bench.fake.failure = null;
+      document.append(bytes(1, 11), 'me');
+      await follower.compactedTo(11);
+      assert.equal(bench.fake.inputs.length, 2);
+      assert.equal((await contentOf(document.pin())).length, 20);
+    });
+
+    test('what is appended while a compaction runs stays in the tail', async (t) => {
+      const bench = await setUp(t);
+      bench.fake.hold();
+      const { document, follower } = await bench.document('a');
+      document.append(bytes(10, 1), 'me');
+      await bench.fake.called(1);
+      document.append(bytes(8, 2), 'me');
+      await follower.durable(2);
+      bench.fake.release();
+      await follower.compactedTo(1);
+      await bench.reopen();
+      const again = (await bench.document('a')).document;
+      assert.deepEqual(
+        again.stored.tail.map(({ seq }) => seq),
+        [2],
+      );
+      assert.deepEqual(await contentOf(again.pin()), [...bytes(10, 1)]);
+    });
+
+    test('what is left of a tail after a compaction counts towards the next', async (t) => {
+      const bench = await setUp(t);
+      bench.fake.hold();
+      const { document, follower } = await bench.document('a');
+      document.append(bytes(10, 1), 'me');
+      await bench.fake.called(1);
+      document.append(bytes(8, 2), 'me');
+      await follower.durable(2);
+      bench.fake.release();
+      await follower.compactedTo(1);
+      document.append(bytes(2, 3), 'me');
+      await follower.compactedTo(3);
+    });
+
+    test('a document can be closed, opened again and appended to while it is being compacted', async (t) => {
+      const bench = await setUp(t);
+      bench.fake.hold();
+      const first = await bench.document('a');
+      first.document.append(bytes(10, 1), 'me');
+      await bench.fake.called(1);
+      await first.document.close();
+      const second = await bench.document('a');
+      assert.equal(second.document.stored.snapshot, null);
+      assert.equal(second.document.append(bytes(1, 2), 'me').seq, 2);
+      bench.fake.release();
+      await second.follower.compactedTo(1);
+      assert.equal(first.follower.compactions.length, 0);
+      assert.deepEqual(await contentOf(second.document.pin()), [...bytes(10, 1)]);
+    });
+
+    test('a document that is closed with a tail worth folding is folded behind its back', async (t) => {
+      const bench = await setUp(t);
+      const { document } = await bench.document('a');
+      for (let i = 1; i <= 4; i += 1) document.append(bytes(2, i), 'me');
+      await document.close();
+      await bench.fake.called(1);
+      assert.equal(bench.fake.inputs[0]?.entries.length, 4);
+    });
+
+    test('closing never waits for a compaction; its result is dropped', async (t) => {
+      const bench = await setUp(t);
+      bench.fake.hold();
+      const { document, follower } = await bench.document('a');
+      document.append(bytes(10, 1), 'me');
+      await bench.fake.called(1);
+      await document.close();
+      await bench.log.close();
+      bench.fake.release();
+      await bench.reopen();
+      const again = (await bench.document('a')).document;
+      assert.equal(again.stored.snapshot, null);
+      assert.equal(again.stored.tail.length, 1);
+      assert.equal(follower.compactions.length, 0);
+    });
+  });
+}
