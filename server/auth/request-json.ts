@@ -42,6 +42,11 @@ export function requestJson({ url, body, agent, timeoutMs, maxBytes }: JsonReque
       response.on('end', () => resolve({ status: response.statusCode ?? 0, body: parse(Buffer.concat(chunks)) }));
     });
     request.on('error', reject);
+    // Without a listener Node drops the socket and says nothing more.
+    request.on('upgrade', (_, socket) => {
+      socket.destroy();
+      reject(new Error('the answer switches protocols'));
+    });
     request.end(payload);
   });
 }

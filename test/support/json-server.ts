@@ -19,6 +19,8 @@ export class JsonServer {
   reply: (body: unknown) => JsonReply | Promise<JsonReply> = () => ({ status: 500 });
   /** Answers nothing, and hangs up. */
   isDown = false;
+  /** Answers that it now speaks another protocol, as no HTTP client asks for. */
+  switchesProtocols = false;
 
   static async start(owner: Owner): Promise<JsonServer> {
     let handler: JsonServer | null = null;
@@ -40,6 +42,10 @@ export class JsonServer {
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (this.isDown) {
       request.socket.destroy();
+      return;
+    }
+    if (this.switchesProtocols) {
+      response.writeHead(101, { Connection: 'Upgrade', Upgrade: 'other' }).end();
       return;
     }
     const posted = request.method === 'POST' ? await json(request) : null;
