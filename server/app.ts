@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
 import { Registry } from 'prom-client';
@@ -12,8 +13,11 @@ import type { Config } from './config.ts';
 import { closeReason } from './errors.ts';
 import { loadDemo } from './http/demo.ts';
 import { createHttp } from './http/http.ts';
+import { contains } from './ip-address.ts';
 import type { Logger } from './logger.ts';
 import { registerMetrics } from './metrics.ts';
+import { Admission } from './net/admission.ts';
+import { ClientAddresses } from './net/client-addresses.ts';
 import { Connections } from './net/connections.ts';
 import { Listener } from './net/listener.ts';
 import type { ServedCertificates } from './net/served-certificates.ts';
@@ -71,6 +75,8 @@ export class App {
   readonly #gate: Gate;
   readonly #gateSweeper: NodeJS.Timeout;
   readonly #yWebsocket: YWebsocket;
+  readonly #addresses: ClientAddresses;
+  readonly #admission: Admission;
   readonly #connections: Connections;
   readonly #upgrade: Upgrade;
   readonly #listeners: Listener[] = [];
@@ -90,7 +96,8 @@ export class App {
 
   private constructor(deps: AppDeps) {
     const { config, logger, storage } = deps;
-    const { handshakeTimeoutMs, maxConnections, maxMessageBytes } = config;
+    const { handshakeTimeoutMs, limits } = config;
+    const { maxMessageBytes } = limits;
     this.#deps = deps;
     this.#rooms = new Rooms({
       log: storage.log,
@@ -125,14 +132,27 @@ export class App {
         else logger.info(fields, 'session ended');
       },
     });
-    this.#connections = new Connections({ logger, stats: this.#net, handshakeTimeoutMs });
+    let warned = false;
+    this.#addresses = new ClientAddresses(config.trustedProxies, (peer) => {
+      if (warned) return;
+      warned = true;
+      logger.warn(
+        { peer },
+        'X-Forwarded-For is not believed: if this is a proxy of yours, name it in --trusted-proxies',
+      );
+    });
+    this.#admission = new Admission({ limits, stats: this.#net, now: () => performance.now() });
+    const admission = this.#admission;
+    this.#connections = new Connections({ logger, stats: this.#net, admission, handshakeTimeoutMs });
     this.#upgrade = new Upgrade({
       connections: this.#connections,
+      addresses: this.#addresses,
+      admission,
       logger,
       stats: this.#net,
       checks: [({ headers }) => checkOrigin(config.origins, headers.origin, headers.host)],
       accept: (connection, request) => this.#accept(connection, request),
-      limits: { maxConnections, maxMessageBytes, handshakeTimeoutMs, closeTimeoutMs },
+      limits: { maxMessageBytes, handshakeTimeoutMs, closeTimeoutMs },
     });
   }
 
@@ -156,6 +176,10 @@ export class App {
       registry,
       certificates: () => certificates?.reports ?? [],
       logState,
+      mayReadMetrics: (request) => {
+        const { metricsAllowed } = config;
+        return metricsAllowed === null || contains(metricsAllowed, this.#addresses.of(request));
+      },
       demo: await loadDemo(),
       isStopping: () => this.#closing !== null,
       strictTransport: config.hsts,
@@ -166,6 +190,7 @@ export class App {
       upgrade: this.#upgrade,
       stats: this.#net,
       handshakeTimeoutMs: config.handshakeTimeoutMs,
+      admits: (socket: Socket) => this.#admission.allowsHandshake(this.#addresses.blockOfPeer(socket)),
     };
     const listen = async (port: number, secure: ServedCertificates | null): Promise<void> => {
       const listener = new Listener(listenerDeps, secure?.current ?? null);
@@ -198,7 +223,7 @@ export class App {
   }
 
   #accept(connection: WsConnection, request: SyncRequest): ConnectionHandler {
-    const { docName: docId, headers, params, remoteAddress: address } = request;
+    const { docName: docId, headers, params, address } = request;
     const attempt = { docId, token: tokenOf(headers, params), origin: headers.origin ?? null, address };
     return this.#yWebsocket.accept(connection, { docId, authorize: () => this.#gate.admit(attempt) });
   }

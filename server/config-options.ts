@@ -1,4 +1,17 @@
-import { count, duration, flag, httpUrl, list, oneOf, origins, port, portOrOff, size, text } from './config-values.ts';
+import {
+  addressRanges,
+  duration,
+  flag,
+  httpUrl,
+  list,
+  oneOf,
+  origins,
+  port,
+  portOrOff,
+  size,
+  text,
+} from './config-values.ts';
+import { limitOptions } from './limit-options.ts';
 import { logLevels } from './logger.ts';
 
 /** One thing that can be set, by a flag or by an environment variable. */
@@ -77,6 +90,18 @@ export const options = {
     'port|off',
     'A second port without TLS, so that a first try meets no certificate warning. Only in development: with --tls dev on a loopback address.',
   ),
+  'trusted-proxies': option(
+    addressRanges,
+    null,
+    'addresses',
+    'Proxies whose X-Forwarded-For is believed: addresses or ranges (10.0.0.0/8) with commas between them. Without it everybody behind a proxy is one address to limits and to the log.',
+  ),
+  'metrics-allowed': option(
+    addressRanges,
+    null,
+    'addresses',
+    'Who may read /metrics: addresses or ranges with commas between them. Without it everybody: it names no document and no person.',
+  ),
   auth: option(
     oneOf('none'),
     null,
@@ -136,18 +161,6 @@ export const options = {
     'size',
     'Free disk space below which documents become read-only. LevelDB needs it to recover from a full disk.',
   ),
-  'max-connections': option(
-    count,
-    '20000',
-    'count',
-    'Open WebSockets; more are answered with status 503. One takes about 50 KB of memory with TLS, 1 GB for all of them.',
-  ),
-  'max-message-size': option(
-    size,
-    '20MB',
-    'size',
-    'The largest message that a client may send: its biggest single update, such as all it wrote offline.',
-  ),
   'handshake-timeout': option(
     duration,
     '10s',
@@ -166,6 +179,7 @@ export const options = {
     'time',
     'For everything between SIGTERM and the end. Docker kills after 10 s, Kubernetes after 30 s.',
   ),
+  ...limitOptions,
 } as const;
 
 export type OptionName = keyof typeof options;

@@ -1,3 +1,5 @@
+import { BlockList, isIP } from 'node:net';
+
 /** How the values of options are written: each parser takes the text and returns the value, or throws a sentence. */
 
 /** A value that cannot be used. The message completes "<option> ...", as in "--port must be ...". */
@@ -31,6 +33,22 @@ export function origins(value: string): readonly string[] {
     if (origin === '*' || (URL.canParse(origin) && new URL(origin).origin === origin)) return origin;
     throw new ValueError(`must be origins such as https://example.com, or *; '${text}' is none`);
   });
+}
+
+/** Addresses and ranges of addresses (CIDR). */
+export function addressRanges(value: string): BlockList {
+  const ranges = new BlockList();
+  for (const text of list(value)) {
+    const [address = '', prefix, ...rest] = text.split('/');
+    const version = isIP(address);
+    const bits = version === 6 ? 128 : 32;
+    const length = prefix === undefined ? bits : wholeNumber(prefix);
+    if (version === 0 || length === null || length > bits || rest.length > 0) {
+      throw new ValueError(`must be addresses or ranges such as 10.0.0.0/8 or fd00::/8; '${text}' is none`);
+    }
+    ranges.addSubnet(address, length, version === 6 ? 'ipv6' : 'ipv4');
+  }
+  return ranges;
 }
 
 export function flag(value: string): boolean {

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import type { BlockList } from 'node:net';
 import { parseArgs } from 'node:util';
 import type { OriginRule } from './auth/origin-check.ts';
 import { AuthOptionError, authOf, authWarnings, originsOf } from './config-auth.ts';
@@ -6,6 +7,8 @@ import type { AuthConfig } from './config-auth.ts';
 import { optionNames, options, variableOf } from './config-options.ts';
 import type { OptionName, OptionValues } from './config-options.ts';
 import { ValueError } from './config-values.ts';
+import { limitsOf } from './limit-options.ts';
+import type { Limits } from './limit-options.ts';
 import type { LogLevel } from './logger.ts';
 import { nearest } from './nearest.ts';
 
@@ -41,8 +44,11 @@ export interface Config {
   readonly ephemeral: boolean;
   readonly logLevel: LogLevel;
   readonly diskReserveBytes: number;
-  readonly maxConnections: number;
-  readonly maxMessageBytes: number;
+  readonly limits: Limits;
+  /** Whose `X-Forwarded-For` is believed; null for nobody's. */
+  readonly trustedProxies: BlockList | null;
+  /** Who may read metrics; null for everybody. */
+  readonly metricsAllowed: BlockList | null;
   readonly handshakeTimeoutMs: number;
   readonly idleRoomTimeoutMs: number;
   readonly shutdownTimeoutMs: number;
@@ -84,8 +90,9 @@ export function parseConfig(args: readonly string[], environment: Environment): 
     ephemeral: values.ephemeral,
     logLevel: values['log-level'],
     diskReserveBytes: values['disk-reserve'],
-    maxConnections: values['max-connections'],
-    maxMessageBytes: values['max-message-size'],
+    limits: Object.freeze(limitsOf(values)),
+    trustedProxies: values['trusted-proxies'],
+    metricsAllowed: values['metrics-allowed'],
     handshakeTimeoutMs: values['handshake-timeout'],
     idleRoomTimeoutMs: values['idle-room-timeout'],
     shutdownTimeoutMs: values['shutdown-timeout'],

@@ -6,6 +6,7 @@
  */
 import { CorruptDocumentError, LogError, MalformedUpdateError } from '../persistence/errors.ts';
 import type { LogErrorCode } from '../persistence/errors.ts';
+import type { LimitName } from './limits.ts';
 
 interface Meaning {
   readonly status: number;
@@ -28,6 +29,7 @@ const meanings = {
     reason: 'the document was deleted and created anew; discard the local copy',
   },
   'update-too-large': { status: 413, closeCode: 4413, reason: 'update too large' },
+  'document-too-large': { status: 413, closeCode: 4413, reason: 'document too large' },
 
   'message-too-large': { status: 413, closeCode: 1009, reason: 'message too large' },
   'bad-frame': { status: 400, closeCode: 1002, reason: 'bad WebSocket frame' },
@@ -50,17 +52,45 @@ export type RefusalCode = keyof typeof meanings;
 /** All codes, in the order of the table. */
 export const refusalCodes = Object.keys(meanings) as readonly RefusalCode[];
 
+export interface RefusalOptions extends ErrorOptions {
+  /** The limit that was reached. */
+  readonly limit?: LimitName;
+  /** When it makes sense to come back, where that is known. */
+  readonly retryAfterMs?: number | null;
+}
+
 /** Something a client asked for is not done, and the client is told why. */
 export class RefusedError extends Error {
   override readonly name = 'RefusedError';
   readonly code: RefusalCode;
+  /** Null if it was none. */
+  readonly limit: LimitName | null;
+  readonly #retryAfterMs: number | null;
 
   /** `reason` goes to the client: no secrets, no content. Left out, the table's words are used. */
-  constructor(code: RefusalCode, reason: string = meanings[code].reason, options?: ErrorOptions) {
+  constructor(code: RefusalCode, reason: string = meanings[code].reason, options: RefusalOptions = {}) {
     super(reason, options);
     this.code = code;
+    this.limit = options.limit ?? null;
+    this.#retryAfterMs = options.retryAfterMs ?? null;
+  }
+
+  /** For `Retry-After`: when to come back, in seconds. Null if coming back does not help. */
+  get retryAfterSeconds(): number | null {
+    const usual = comeBackSeconds[this.code];
+    if (usual === undefined) return null;
+    return this.#retryAfterMs === null ? usual : Math.max(1, Math.ceil(this.#retryAfterMs / 1_000));
   }
 }
+
+/** Statuses that mean "come back", and when, in seconds: not at once, or a crowd would do nothing else. */
+const comeBackSeconds: Partial<Readonly<Record<RefusalCode, number>>> = {
+  'storage-unavailable': 5,
+  'auth-unavailable': 5,
+  'limit-reached': 5,
+  overloaded: 5,
+  'shutting-down': 2,
+};
 
 const logRefusals: Readonly<Record<LogErrorCode, RefusalCode>> = {
   LOG_READ_ONLY: 'storage-full',

@@ -3,6 +3,8 @@ import { Counter, Gauge } from 'prom-client';
 import type { Registry } from 'prom-client';
 import type { LogState } from '../persistence/log/update-log.ts';
 import type { AuthStats } from './auth/auth-stats.ts';
+import { limitNames } from './limits.ts';
+import type { LimitName } from './limits.ts';
 import type { NetStats } from './net/stats.ts';
 import type { StorageStats } from './storage-stats.ts';
 import type { SyncStats } from './sync/stats.ts';
@@ -59,6 +61,14 @@ export function registerMetrics(registry: Registry, sources: MetricSources): voi
       },
     });
   };
+
+  counters('limits_reached_total', 'Times that a limit was reached, by its name (docs/limits.md).', 'limit', () => {
+    const reached = new Map<LimitName, number>(limitNames.map((name) => [name, 0]));
+    for (const part of [net.limitsReached, sync.limitsReached]) {
+      for (const [name, count] of part) reached.set(name, (reached.get(name) ?? 0) + count);
+    }
+    return reached;
+  });
 
   gauge('connections', 'Open WebSockets.', sources.connections);
   counter('connections_opened_total', 'WebSockets opened.', () => net.connectionsOpened);

@@ -7,7 +7,7 @@ export interface Attempt {
   readonly token: string | null;
   /** The page that the client runs in; null if it is no browser. */
   readonly origin: string | null;
-  /** The other end of the socket. */
+  /** Where it comes from: the other end of the socket, or what a trusted proxy says. */
   readonly address: string;
 }
 

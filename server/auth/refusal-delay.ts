@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { addressBlock } from '../ip-address.ts';
 
 /** A first refusal is not held back, the second for this long, and each one after it for twice as long. */
 const firstDelayMs = 250;
@@ -24,7 +25,7 @@ export class RefusalDelay {
 
   /** Counts one refusal, and returns how long to hold it back, in milliseconds. */
   refused(address: string, token: string | null, nowMs: number): number {
-    const delayMs = this.#count(`a:${address}`, nowMs);
+    const delayMs = this.#count(`a:${addressBlock(address)}`, nowMs);
     return token === null ? delayMs : Math.max(delayMs, this.#count(`t:${hash(token)}`, nowMs));
   }
 

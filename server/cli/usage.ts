@@ -1,9 +1,18 @@
 import { doctorUsage } from './doctor.ts';
 import { tokenUsage } from './token.ts';
 import { optionNames, options, variableOf } from '../config-options.ts';
+import type { OptionName } from '../config-options.ts';
 
 const widthColumns = 100;
 const indentColumns = 6;
+
+/** What stands before the first option of a group. */
+const headings: Partial<Readonly<Record<OptionName, string>>> = {
+  host: 'Where it listens:',
+  auth: 'Who may come in:',
+  commit: 'How it runs:',
+  'max-connections': 'Limits (docs/limits.md says what happens at each, and which are fixed):',
+};
 
 /** The text of `quire --help`. */
 export function usage(): string {
@@ -11,10 +20,12 @@ export function usage(): string {
     'quire serve [options]',
     'Serves Yjs documents over wss, and keeps them on disk.',
     '',
-    'Options, each also as an environment variable:',
+    'Options, each also as an environment variable.',
     '',
   ];
   for (const name of optionNames) {
+    const heading = headings[name];
+    if (heading !== undefined) lines.push(heading, '');
     const { value, default: defaultText, help } = options[name];
     const written = value === null ? `--${name}` : `--${name} <${value}>`;
     lines.push(`  ${written}   ${variableOf(name)}`);

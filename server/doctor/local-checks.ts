@@ -42,8 +42,8 @@ export async function checkMachine(config: Config, deps: LocalDeps): Promise<Loc
   const limit = await deps.openFilesLimit();
   if (limit !== null) {
     state.measurements.push({ name: 'open files', value: `${limit} allowed` });
-    if (limit < config.maxConnections + filesBesideConnections) {
-      state.findings.push(finding('local-file-limit', { limit, connections: config.maxConnections }));
+    if (limit < config.limits.maxConnections + filesBesideConnections) {
+      state.findings.push(finding('local-file-limit', { limit, connections: config.limits.maxConnections }));
     }
   }
   if (!config.ephemeral) await checkFolder(config, deps, state);

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { Hono } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Registry } from 'prom-client';
@@ -14,12 +15,19 @@ export interface HttpDeps {
   /** The demo page; null if it was not built. */
   readonly demo: Demo | null;
   logState(): LogState;
+  /** Whether whoever asks may read metrics. */
+  mayReadMetrics(request: IncomingMessage): boolean;
   /** What TLS is served with; empty without TLS. */
   certificates(): readonly CertificateReport[];
   /** Browsers are told never to come without TLS again. */
   readonly strictTransport: boolean;
   /** True from the moment at which the server has been told to end. */
   isStopping(): boolean;
+}
+
+/** What @hono/node-server gives each request along. */
+interface HttpEnv {
+  readonly incoming: IncomingMessage;
 }
 
 /** Half a year: what browsers ask of sites that mean it, and still an end if somebody did not. */
@@ -72,9 +80,10 @@ export function createHttp(deps: HttpDeps): Hono {
     );
   });
 
-  app.get('/metrics', async (c) =>
-    c.body(await deps.registry.metrics(), 200, { 'Content-Type': deps.registry.contentType }),
-  );
+  app.get('/metrics', async (c) => {
+    if (!deps.mayReadMetrics((c.env as HttpEnv).incoming)) throw new RefusedError('forbidden', 'not for this address');
+    return c.body(await deps.registry.metrics(), 200, { 'Content-Type': deps.registry.contentType });
+  });
 
   app.all('/sync/*', () => {
     throw new RefusedError('bad-upgrade', 'documents are served over WebSocket');
@@ -83,6 +92,7 @@ export function createHttp(deps: HttpDeps): Hono {
   app.onError((error, c) => {
     const refusal = toRefusal(error);
     if (refusal.code === 'internal') deps.logger.error({ err: error, path: c.req.path }, 'http request failed');
+    if (refusal.retryAfterSeconds !== null) c.header('Retry-After', String(refusal.retryAfterSeconds));
     const status = httpStatus(refusal.code) as ContentfulStatusCode;
     return c.json({ error: refusal.code, reason: refusal.message }, status);
   });

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { RefusedError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { CloseReason } from '../sync/connection.ts';
+import type { Admission } from './admission.ts';
 import { increment } from './stats.ts';
 import type { NetStats } from './stats.ts';
 import { TurnBudget } from './turn-budget.ts';
@@ -18,6 +19,7 @@ const MAX_SILENT_PINGS = 2;
 export interface ConnectionsDeps {
   readonly logger: Logger;
   readonly stats: NetStats;
+  readonly admission: Admission;
   /** How long a connection may take until its session is live. */
   readonly handshakeTimeoutMs: number;
 }
@@ -46,8 +48,10 @@ export class Connections implements WsConnectionOwner {
     return this.#all.size;
   }
 
-  add(webSocket: OwnedWebSocket, socket: Socket): WsConnection {
+  /** `block` is whom limits take for one address. */
+  add(webSocket: OwnedWebSocket, socket: Socket, block: string | null): WsConnection {
     const connection = new WsConnection(++this.#made, webSocket, socket, this);
+    connection.admitted = this.#deps.admission.enter(block);
     connection.dueTick = this.#tick + this.#handshakeTicks;
     this.#all.add(connection);
     this.#pending.add(connection);
@@ -85,14 +89,17 @@ export class Connections implements WsConnectionOwner {
   }
 
   refused(connection: WsConnection, refusal: RefusedError): void {
+    const limit = refusal.code === 'message-too-large' ? 'message-size' : refusal.limit;
     increment(this.#deps.stats.connectionsRefused, refusal.code);
-    const fields = { connectionId: connection.id, error: refusal.code, err: refusal.cause };
+    if (limit !== null) increment(this.#deps.stats.limitsReached, limit);
+    const fields = { connectionId: connection.id, error: refusal.code, limit, err: refusal.cause };
     if (refusal.code === 'internal') this.#deps.logger.error(fields, 'connection handler failed');
     else this.#deps.logger.info(fields, 'connection refused');
   }
 
   closed(connection: WsConnection, code: number): void {
     this.#deps.stats.closed(code);
+    this.#deps.admission.leave(connection.admitted);
     this.#all.delete(connection);
     this.#pending.delete(connection);
     if (this.#all.size === 0) this.#emptied?.();

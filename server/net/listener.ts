@@ -15,6 +15,8 @@ export interface ListenerDeps {
   readonly stats: NetStats;
   /** How long the TLS handshake, and after it the header of a request, may take. */
   readonly handshakeTimeoutMs: number;
+  /** Whether a TLS handshake with this socket may begin; left out, it always may. */
+  readonly admits?: (socket: Socket) => boolean;
 }
 
 /** The address cannot be listened on; the message is for people. `cause` is the error of the system. */
@@ -67,6 +69,10 @@ export class Listener {
       sockets.delete(this);
     };
     this.#server.on('connection', (socket) => {
+      if (this.#deps.admits?.(socket) === false) {
+        socket.destroy();
+        return;
+      }
       sockets.add(socket);
       socket.on('close', forget);
     });

@@ -22,6 +22,7 @@ export function refuseUpgrade(socket: Duplex, refusal: RefusedError, headers: re
     'Content-Type: application/json',
     `Content-Length: ${Buffer.byteLength(body)}`,
     'Connection: close',
+    ...(refusal.retryAfterSeconds === null ? [] : [`Retry-After: ${refusal.retryAfterSeconds}`]),
     ...headers,
   ];
   const linger = setTimeout(() => socket.destroy(), lingerMs);

@@ -1,4 +1,5 @@
 import type { RefusalCode } from '../errors.ts';
+import type { LimitName } from '../limits.ts';
 
 /** What the network counts. Plain numbers; `metrics.ts` reads them when somebody asks. Everything only grows. */
 export class NetStats {
@@ -11,6 +12,8 @@ export class NetStats {
   readonly connectionsRefused = new Map<RefusalCode, number>();
   /** Upgrades answered with an HTTP status instead, by reason. */
   readonly upgradesRefused = new Map<RefusalCode, number>();
+  /** How often a limit of the network was reached. */
+  readonly limitsReached = new Map<LimitName, number>();
   /** TLS handshakes that came to nothing: a client that does not trust us, a scanner, a timeout. */
   tlsHandshakesFailed = 0;
   /** Connections that the system would not hand over: too many open files, say. */

@@ -6,6 +6,8 @@ import type { Server, ServerOptions } from 'ws';
 import { RefusedError, toRefusal } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { ConnectionHandler } from '../sync/connection.ts';
+import type { Admission } from './admission.ts';
+import type { ClientAddresses } from './client-addresses.ts';
 import type { Connections } from './connections.ts';
 import { decodeDocumentName } from './document-name.ts';
 import { refuseUpgrade } from './refuse-upgrade.ts';
@@ -19,8 +21,10 @@ export interface SyncRequest {
   readonly docName: string;
   readonly params: URLSearchParams;
   readonly headers: IncomingHttpHeaders;
-  /** The other end of the socket, which may be a proxy. Asked for only when read: the socket would keep the answer. */
-  readonly remoteAddress: string;
+  /** Where it comes from: the other end of the socket, or what a trusted proxy says. */
+  readonly address: string;
+  /** Whom limits take for one address; null if no such limit holds. */
+  readonly block: string | null;
   /** Came over TLS that ends here. */
   readonly secure: boolean;
 }
@@ -33,6 +37,8 @@ export type Accept = (connection: WsConnection, request: SyncRequest) => Connect
 
 export interface UpgradeDeps {
   readonly connections: Connections;
+  readonly addresses: ClientAddresses;
+  readonly admission: Admission;
   readonly logger: Logger;
   readonly stats: NetStats;
   /** Run in this order; the first that refuses ends it. */
@@ -42,7 +48,6 @@ export interface UpgradeDeps {
 }
 
 export interface UpgradeLimits {
-  readonly maxConnections: number;
   readonly maxMessageBytes: number;
   /** How long the checks may take. */
   readonly handshakeTimeoutMs: number;
@@ -114,8 +119,11 @@ export class Upgrade {
   }
 
   #read(request: IncomingMessage): SyncRequest {
-    if (this.#stopped) throw new RefusedError('shutting-down');
-    if (this.#deps.connections.size >= this.#deps.limits.maxConnections) throw new RefusedError('overloaded');
+    const { addresses, admission } = this.#deps;
+    const address = addresses.of(request);
+    const block = addresses.blockOf(address);
+    this.#checkPlace(block);
+    admission.attempt(block);
     const target = request.url ?? '';
     const question = target.indexOf('?');
     const path = question === -1 ? target : target.slice(0, question);
@@ -125,11 +133,15 @@ export class Upgrade {
       docName: decodeDocumentName(path.slice(syncPath.length)),
       params: new URLSearchParams(question === -1 ? '' : target.slice(question)),
       headers: request.headers,
-      get remoteAddress() {
-        return request.socket.remoteAddress ?? '';
-      },
+      address,
+      block,
       secure: 'encrypted' in request.socket,
     };
+  }
+
+  #checkPlace(block: string | null): void {
+    if (this.#stopped) throw new RefusedError('shutting-down');
+    this.#deps.admission.check(block);
   }
 
   async #upgradeAfter(
@@ -147,7 +159,7 @@ export class Upgrade {
     try {
       await Promise.race([checked, late]);
       // While the checks ran, we may have begun to stop, or the last place may have been taken.
-      this.#read(request);
+      this.#checkPlace(syncRequest.block);
     } catch (error) {
       this.#refuse(socket, toRefusal(error));
       return;
@@ -161,7 +173,7 @@ export class Upgrade {
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, syncRequest: SyncRequest): void {
     this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       // The sockets of an HTTP server are net.Socket or TLSSocket, which is one too.
-      const connection = this.#deps.connections.add(webSocket, socket as Socket);
+      const connection = this.#deps.connections.add(webSocket, socket as Socket, syncRequest.block);
       try {
         connection.attach(this.#deps.accept(connection, syncRequest));
       } catch (error) {
@@ -173,8 +185,12 @@ export class Upgrade {
   #refuse(socket: Duplex, refusal: RefusedError, headers: readonly string[] = []): void {
     socket.on('error', destroy);
     increment(this.#deps.stats.upgradesRefused, refusal.code);
+    if (refusal.limit !== null) increment(this.#deps.stats.limitsReached, refusal.limit);
     if (refusal.code === 'internal') this.#deps.logger.error({ err: refusal.cause }, 'upgrade check failed');
-    else this.#deps.logger.info({ error: refusal.code, reason: refusal.message }, 'upgrade refused');
+    else {
+      const { code: error, message: reason, limit } = refusal;
+      this.#deps.logger.info({ error, reason, ...(limit === null ? {} : { limit }) }, 'upgrade refused');
+    }
     refuseUpgrade(socket, refusal, headers);
   }
 }

@@ -3,6 +3,7 @@ import { WebSocket } from 'ws';
 import { closeReason, fitReason, RefusedError, toRefusal } from '../errors.ts';
 import { DRAIN_BYTES } from '../sync/connection.ts';
 import type { CloseReason, Connection, ConnectionHandler } from '../sync/connection.ts';
+import type { Tallied } from '../tally.ts';
 import type { TurnBudget } from './turn-budget.ts';
 
 /** Whoever keeps all connections. */
@@ -70,6 +71,8 @@ const PONG_FIN = 0x8a;
 export class WsConnection implements Connection {
   /** Pings in a row that nothing followed. Kept by the owner. */
   silentPings = 0;
+  /** Its place among those of its address. Kept by the owner. */
+  admitted: Tallied | null = null;
   /** When the owner looks at it next, in its ticks. */
   dueTick = 0;
   readonly #webSocket: OwnedWebSocket;

@@ -1,4 +1,5 @@
 import type { RefusalCode } from '../errors.ts';
+import type { LimitName } from '../limits.ts';
 
 /**
  * What sync counts. Plain numbers, because they change on the way of every edit; `metrics.ts` reads them when somebody
@@ -28,4 +29,10 @@ export class SyncStats {
   loadsFailed = 0;
   /** Sessions that were ended by us, by reason. */
   readonly sessionsEnded = new Map<RefusalCode, number>();
+  /** How often a limit of sessions and rooms was reached. */
+  readonly limitsReached = new Map<LimitName, number>();
+
+  limitReached(name: LimitName): void {
+    this.limitsReached.set(name, (this.limitsReached.get(name) ?? 0) + 1);
+  }
 }

@@ -32,8 +32,26 @@ test('without flags and variables every default holds, and the value cannot be c
     ephemeral: false,
     logLevel: 'info',
     diskReserveBytes: 64 * 1024 * 1024,
-    maxConnections: 20_000,
-    maxMessageBytes: 20 * 1024 * 1024,
+    limits: {
+      maxConnections: 20_000,
+      maxConnectionsPerAddress: 1_000,
+      maxConnectionsPerUser: 200,
+      maxConnectionsPerDocument: 1_000,
+      connectRate: { perSecond: 1_000, burst: 4_000 },
+      connectRatePerAddress: { perSecond: 50, burst: 500 },
+      openRatePerAddress: { perSecond: 50, burst: 500 },
+      maxMessageBytes: 20 * 1024 * 1024,
+      messageRate: { perSecond: 1_000, burst: 20_000 },
+      receiveRate: { perSecond: 4 * 1024 * 1024, burst: 40 * 1024 * 1024 },
+      presenceRate: { perSecond: 60, burst: 120 },
+      syncRate: { perSecond: 2 * 1024 * 1024, burst: 40 * 1024 * 1024 },
+      maxNewClients: 10_000,
+      maxDocumentBytes: 100 * 1024 * 1024,
+      maxOutboxMemoryBytes: 256 * 1024 * 1024,
+      maxRoomMemoryBytes: 512 * 1024 * 1024,
+    },
+    trustedProxies: null,
+    metricsAllowed: null,
     handshakeTimeoutMs: 10_000,
     idleRoomTimeoutMs: 30_000,
     shutdownTimeoutMs: 8_000,
@@ -66,6 +84,19 @@ test('every option is in the help, with its variable and its default', () => {
   );
 });
 
+test('addresses are given one by one or as ranges', () => {
+  const { trustedProxies, metricsAllowed } = parseConfig(['--trusted-proxies', '10.0.0.0/8, fd00::/8,192.0.2.1'], {
+    QUIRE_METRICS_ALLOWED: '192.0.2.0/24',
+  });
+  for (const address of ['10.9.9.9', '192.0.2.1']) assert.ok(trustedProxies?.check(address), address);
+  assert.ok(trustedProxies?.check('fd00::1', 'ipv6'));
+  assert.ok(!trustedProxies?.check('192.0.2.2'));
+  assert.ok(metricsAllowed?.check('192.0.2.2'));
+  for (const bad of ['example.org', '10.0.0.0/33', '10.0.0.0/8/8', '10.0.0.0/', '10.0.0.0/-1', '10.0.0.1,']) {
+    assert.match(sentence(['--trusted-proxies', bad]), /^--trusted-proxies must be/, bad);
+  }
+});
+
 test('times and sizes have units', () => {
   const config = parseConfig(
     ['--shutdown-timeout', '500ms', '--idle-room-timeout', '5m', '--handshake-timeout', '1H', '--disk-reserve', '2gb'],
@@ -75,7 +106,7 @@ test('times and sizes have units', () => {
   assert.equal(config.idleRoomTimeoutMs, 300_000);
   assert.equal(config.handshakeTimeoutMs, 3_600_000);
   assert.equal(config.diskReserveBytes, 2 * 1024 ** 3);
-  assert.equal(config.maxMessageBytes, 512 * 1024);
+  assert.equal(config.limits.maxMessageBytes, 512 * 1024);
 });
 
 test('what is written wrong is answered with what to write instead', () => {

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { CorruptDocumentError, LogError, MalformedUpdateError } from '../../persistence/errors.ts';
 import { closeReason, fitReason, httpStatus, RefusedError, refusalCodes, toRefusal } from '../../server/errors.ts';
+import type { RefusalCode } from '../../server/errors.ts';
 
 test('every refusal has an error status, a close code that may be sent, and words that fit a close frame (I8)', () => {
   for (const code of refusalCodes) {
@@ -21,6 +22,7 @@ test('only what a retry cannot change has a close code that is final for stock c
     'bad-upgrade',
     'binary-only',
     'document-deleted',
+    'document-too-large',
     'forbidden',
     'generation-changed',
     'malformed',
@@ -61,4 +63,13 @@ test('errors of storage become what clients understand; unknown ones say nothing
     assert.doesNotMatch(refusal.message, /secret/);
   }
   assert.equal(toRefusal(new MalformedUpdateError('truncated', 7)).message, 'malformed update: truncated');
+});
+
+test('whoever may come back is told when, in whole seconds and never at once', () => {
+  const seconds = (code: RefusalCode, retryAfterMs?: number): number | null =>
+    new RefusedError(code, undefined, { retryAfterMs: retryAfterMs ?? null }).retryAfterSeconds;
+  assert.equal(seconds('overloaded'), 5);
+  assert.equal(seconds('limit-reached', 1_200), 2);
+  assert.equal(seconds('limit-reached', 0), 1);
+  assert.equal(seconds('forbidden', 1_200), null);
 });

@@ -1,9 +1,12 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import type { Socket } from 'node:net';
+import type { BlockList, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import { pino } from 'pino';
+import { Admission } from '../../server/net/admission.ts';
+import type { AdmissionLimits } from '../../server/net/admission.ts';
+import { ClientAddresses } from '../../server/net/client-addresses.ts';
 import { Connections } from '../../server/net/connections.ts';
 import { openDevCertificate } from '../../server/net/dev-certificate.ts';
 import { Listener } from '../../server/net/listener.ts';
@@ -59,10 +62,19 @@ export class RecordingHandler implements ConnectionHandler {
 export interface NetHarnessOptions {
   readonly tls?: boolean;
   readonly checks?: readonly UpgradeCheck[];
-  readonly limits?: Partial<UpgradeLimits>;
+  readonly limits?: Partial<UpgradeLimits & AdmissionLimits>;
+  readonly trustedProxies?: BlockList | null;
   readonly accept?: Accept;
   readonly handshakeTimeoutMs?: number;
 }
+
+/** More than a test reaches. */
+const noAdmissionLimits: AdmissionLimits = {
+  maxConnections: 1_000,
+  maxConnectionsPerAddress: 1_000,
+  connectRate: { perSecond: 1_000, burst: 10_000 },
+  connectRatePerAddress: { perSecond: 1_000, burst: 10_000 },
+};
 
 /** The network on a free loopback port, with handlers that record. Ended when its owner ends. */
 export class NetHarness {
@@ -73,6 +85,10 @@ export class NetHarness {
   readonly upgrade: Upgrade;
   readonly listener: Listener;
   port = 0;
+  /** The time of the limits, which passes by command. */
+  nowMs = 0;
+  /** Peers that wanted to say for whom they ask. */
+  readonly distrusted: string[] = [];
   readonly #handlers: RecordingHandler[] = [];
   #accepted: (() => void) | null = null;
   readonly #secure: boolean;
@@ -91,6 +107,7 @@ export class NetHarness {
     tls = false,
     checks = [],
     limits = {},
+    trustedProxies = null,
     accept,
     handshakeTimeoutMs = 5_000,
   }: NetHarnessOptions) {
@@ -98,15 +115,22 @@ export class NetHarness {
     const logger = pino({ level: 'silent' });
     this.ca = certificate.authority;
     this.#secure = tls;
-    this.connections = new Connections({ logger, stats: this.stats, handshakeTimeoutMs });
+    const admission = new Admission({
+      limits: { ...noAdmissionLimits, ...limits },
+      stats: this.stats,
+      now: () => this.nowMs,
+    });
+    const addresses = new ClientAddresses(trustedProxies, (peer) => this.distrusted.push(peer));
+    this.connections = new Connections({ logger, stats: this.stats, admission, handshakeTimeoutMs });
     this.upgrade = new Upgrade({
       connections: this.connections,
+      addresses,
+      admission,
       logger,
       stats: this.stats,
       checks,
       accept: accept ?? ((connection, request) => this.#accept(connection, request)),
       limits: {
-        maxConnections: 1_000,
         maxMessageBytes: 1024 * 1024,
         handshakeTimeoutMs,
         closeTimeoutMs: 1_000,
@@ -118,6 +142,7 @@ export class NetHarness {
       upgrade: this.upgrade,
       stats: this.stats,
       handshakeTimeoutMs,
+      admits: (socket: Socket) => admission.allowsHandshake(addresses.blockOfPeer(socket)),
     };
     this.listener = new Listener(deps, tls ? [certificate.credentials] : null);
   }
@@ -132,7 +157,7 @@ export class NetHarness {
       const accepted = new Promise<void>((resolve) => {
         this.#accepted = resolve;
       });
-      await within(5_000, `connection ${index}`, accepted);
+      await within(20_000, `connection ${index}`, accepted);
     }
     return this.#handlers[index]!;
   }
@@ -184,7 +209,7 @@ export interface HttpAnswer {
 export async function readToEnd(stream: Duplex): Promise<string> {
   const chunks: Buffer[] = [];
   stream.on('data', (chunk: Buffer) => chunks.push(chunk));
-  await within(10_000, 'the end of the connection', Promise.race([once(stream, 'end'), once(stream, 'close')]));
+  await within(20_000, 'the end of the connection', Promise.race([once(stream, 'end'), once(stream, 'close')]));
   return Buffer.concat(chunks).toString();
 }
 

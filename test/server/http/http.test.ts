@@ -12,7 +12,12 @@ import { StorageStats } from '../../../server/storage-stats.ts';
 import { SyncStats } from '../../../server/sync/stats.ts';
 
 function setUp() {
-  const state = { log: 'open' as LogState, stopping: false, certificates: [] as CertificateReport[] };
+  const state = {
+    log: 'open' as LogState,
+    stopping: false,
+    metricsAllowed: true,
+    certificates: [] as CertificateReport[],
+  };
   const net = new NetStats();
   const sync = new SyncStats();
   const registry = new Registry();
@@ -33,6 +38,7 @@ function setUp() {
     strictTransport: false,
     certificates: () => state.certificates,
     logState: () => state.log,
+    mayReadMetrics: () => state.metricsAllowed,
     isStopping: () => state.stopping,
   });
   return { app, state, net, sync, registry };
@@ -101,7 +107,7 @@ test('metrics are what was counted, with units in their names and no document in
   net.closed(3123);
   sync.updatesAppended = 5;
   sync.sessionsEnded.set('forbidden', 2);
-  const text = await (await app.request('/metrics')).text();
+  const text = await (await app.request('/metrics', {}, { incoming: null })).text();
   for (const line of [
     'quire_connections 3',
     'quire_rooms 2',
@@ -117,7 +123,7 @@ test('metrics are what was counted, with units in their names and no document in
     assert.ok(text.split('\n').includes(line), line);
   }
   assert.match(text, /^quire_process_resident_memory_bytes \d+$/m);
-  const again = await (await app.request('/metrics')).text();
+  const again = await (await app.request('/metrics', {}, { incoming: null })).text();
   assert.ok(again.includes('quire_connections_opened_total 7\n'), 'reading twice does not count twice');
 });
 
@@ -126,4 +132,12 @@ test('metrics of two servers in one process do not touch each other', async () =
   one.net.connectionsOpened = 1;
   assert.match(await one.registry.metrics(), /quire_connections_opened_total 1/);
   assert.match(await other.registry.metrics(), /quire_connections_opened_total 0/);
+});
+
+test('metrics are for those who may read them', async () => {
+  const { app, state } = setUp();
+  state.metricsAllowed = false;
+  const answer = await app.request('/metrics', {}, { incoming: null });
+  assert.equal(answer.status, 403);
+  assert.deepEqual(await answer.json(), { error: 'forbidden', reason: 'not for this address' });
 });

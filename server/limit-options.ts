@@ -1,0 +1,67 @@
+import { settableLimits } from './limits.ts';
+import type { SettableLimitName } from './limits.ts';
+import type { BucketSize } from './token-bucket.ts';
+
+type LimitOptionName = `max-${SettableLimitName}`;
+
+interface LimitOption {
+  readonly parse: (value: string) => number;
+  readonly default: string;
+  readonly value: string;
+  readonly help: string;
+}
+
+/** Each limit that can be set as an option. */
+export const limitOptions = Object.fromEntries(
+  Object.entries(settableLimits).map(([name, { parse, default: defaultText, what, why }]) => [
+    `max-${name}`,
+    { parse, default: defaultText, value: /[A-Z]/.test(defaultText) ? 'size' : 'count', help: `${what} ${why}` },
+  ]),
+) as Readonly<Record<LimitOptionName, LimitOption>>;
+
+/** What the limits are set to. */
+export interface Limits {
+  readonly maxConnections: number;
+  readonly maxConnectionsPerAddress: number;
+  readonly maxConnectionsPerUser: number;
+  readonly maxConnectionsPerDocument: number;
+  readonly connectRate: BucketSize;
+  readonly connectRatePerAddress: BucketSize;
+  readonly openRatePerAddress: BucketSize;
+  readonly maxMessageBytes: number;
+  readonly messageRate: BucketSize;
+  /** In bytes, as `syncRate`. */
+  readonly receiveRate: BucketSize;
+  readonly presenceRate: BucketSize;
+  readonly syncRate: BucketSize;
+  readonly maxNewClients: number;
+  readonly maxDocumentBytes: number;
+  readonly maxOutboxMemoryBytes: number;
+  readonly maxRoomMemoryBytes: number;
+}
+
+export function limitsOf(values: Readonly<Record<LimitOptionName, number>>): Limits {
+  const rate = (name: SettableLimitName): BucketSize => {
+    const perSecond = values[`max-${name}`];
+    const limit = settableLimits[name];
+    return { perSecond, burst: perSecond * ('burstSeconds' in limit ? limit.burstSeconds : 1) };
+  };
+  return {
+    maxConnections: values['max-connections'],
+    maxConnectionsPerAddress: values['max-connections-per-address'],
+    maxConnectionsPerUser: values['max-connections-per-user'],
+    maxConnectionsPerDocument: values['max-connections-per-document'],
+    connectRate: rate('connect-rate'),
+    connectRatePerAddress: rate('connect-rate-per-address'),
+    openRatePerAddress: rate('open-rate-per-address'),
+    maxMessageBytes: values['max-message-size'],
+    messageRate: rate('message-rate'),
+    receiveRate: rate('receive-rate'),
+    presenceRate: rate('presence-rate'),
+    syncRate: rate('sync-rate'),
+    maxNewClients: values['max-new-clients'],
+    maxDocumentBytes: values['max-document-size'],
+    maxOutboxMemoryBytes: values['max-outbox-memory'],
+    maxRoomMemoryBytes: values['max-room-memory'],
+  };
+}

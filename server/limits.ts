@@ -1,0 +1,276 @@
+/**
+ * Every limit there is: its name, its default, why that is what it is, and how somebody is told who has reached it. The
+ * name is the label in `quire_limits_reached_total` and the `limit` of log lines; those that can be set are `--max-<name>`.
+ */
+import { count, size } from './config-values.ts';
+import { RefusedError } from './errors.ts';
+import type { RefusalCode } from './errors.ts';
+
+interface Limit {
+  readonly what: string;
+  readonly why: string;
+  /** What is refused, and how: before the upgrade by HTTP status, after it by close code. Null: somebody waits instead. */
+  readonly refusal: { readonly code: RefusalCode; readonly by: 'status' | 'close' } | null;
+  /** What the client is told. */
+  readonly reason: string;
+}
+
+interface SettableLimit extends Limit {
+  readonly parse: (value: string) => number;
+  /** As one would write it. */
+  readonly default: string;
+  /** Of a rate per second: for how many seconds of it the bucket holds tokens. */
+  readonly burstSeconds?: number;
+}
+
+interface FixedLimit extends Limit {
+  readonly max: number;
+  readonly unit: 'bytes' | 'count' | 'per second';
+}
+
+const byStatus = (code: RefusalCode) => ({ code, by: 'status' }) as const;
+const byClose = (code: RefusalCode) => ({ code, by: 'close' }) as const;
+
+/** What an operator may set. */
+export const settableLimits = {
+  connections: {
+    what: 'Open WebSockets.',
+    default: '20000',
+    parse: count,
+    why: 'One takes about 50 KB of memory with TLS, 1 GB for all of them.',
+    refusal: byStatus('overloaded'),
+    reason: 'too many connections',
+  },
+  'connections-per-address': {
+    what: 'Open WebSockets of one address.',
+    default: '1000',
+    parse: count,
+    why: 'A school or an office behind one address has as many, with a few tabs each.',
+    refusal: byStatus('limit-reached'),
+    reason: 'too many connections from your address',
+  },
+  'connections-per-user': {
+    what: 'Open documents of one user (where users have names).',
+    default: '200',
+    parse: count,
+    why: 'Nobody has more tabs open, and a leaked token opens no more.',
+    refusal: byClose('limit-reached'),
+    reason: 'too many connections of this user',
+  },
+  'connections-per-document': {
+    what: 'People in one document.',
+    default: '1000',
+    parse: count,
+    why: 'An edit is written to each of them, which takes 15 ms for so many.',
+    refusal: byClose('limit-reached'),
+    reason: 'too many people in this document',
+  },
+  'connect-rate': {
+    what: 'New connections per second in all: TLS handshakes, and upgrades. Four times as many at once.',
+    default: '1000',
+    parse: count,
+    burstSeconds: 4,
+    why: 'One processor makes no more; after a restart everybody comes back together.',
+    refusal: byStatus('overloaded'),
+    reason: 'too many new connections',
+  },
+  'connect-rate-per-address': {
+    what: 'The same of one address. Ten times as many at once.',
+    default: '50',
+    parse: count,
+    burstSeconds: 10,
+    why: 'An office of 500 comes back at once after a restart; a client that fails retries every 0.1 to 2.5 s.',
+    refusal: byStatus('limit-reached'),
+    reason: 'too many new connections from your address',
+  },
+  'open-rate-per-address': {
+    what: 'Documents per second that one address may have loaded from disk. Ten times as many at once; a few more wait.',
+    default: '50',
+    parse: count,
+    burstSeconds: 10,
+    why: 'As many as new connections, for an office in which everybody has a document of their own.',
+    refusal: byClose('limit-reached'),
+    reason: 'too many documents opened from your address',
+  },
+  'message-size': {
+    what: 'The largest message that a client may send.',
+    default: '20MB',
+    parse: size,
+    why: 'It is the biggest single update: all that somebody wrote offline.',
+    refusal: byClose('message-too-large'),
+    reason: 'message too large',
+  },
+  'message-rate': {
+    what: 'Messages per second of one connection, after 20,000 at once; what is beyond is read later.',
+    default: '1000',
+    parse: count,
+    burstSeconds: 20,
+    why: 'A hundred times what somebody types; a program that imports edit by edit goes on at that pace. Echoes of presence do not count.',
+    refusal: null,
+    reason: '',
+  },
+  'receive-rate': {
+    what: 'Bytes per second of one connection, after ten times as many at once; what is beyond is read later.',
+    default: '4MB',
+    parse: size,
+    burstSeconds: 10,
+    why: 'Twice the largest message comes through at once, and a picture that is pasted is not noticed.',
+    refusal: null,
+    reason: '',
+  },
+  'presence-rate': {
+    what: 'Changes of presence per second of one connection; what is beyond is shown once a second.',
+    default: '60',
+    parse: count,
+    burstSeconds: 2,
+    why: 'A pointer that is sent with every frame of a screen.',
+    refusal: null,
+    reason: '',
+  },
+  'sync-rate': {
+    what: 'Bytes per second of answers to sync requests of one connection, after 20 times as many at once; the next answer waits.',
+    default: '2MB',
+    parse: size,
+    burstSeconds: 20,
+    why: 'The largest documents are sent twice without waiting.',
+    refusal: null,
+    reason: '',
+  },
+  'new-clients': {
+    what: 'Client ids that one connection may bring into a document.',
+    default: '10000',
+    parse: count,
+    why: 'A page makes one each time it is opened; a very old document that is moved here has as many.',
+    refusal: byClose('update-too-large'),
+    reason: 'too many new client ids from one connection',
+  },
+  'document-size': {
+    what: 'Of one document. One that has grown to it takes deletions only.',
+    default: '100MB',
+    parse: size,
+    why: 'A browser takes ten times as much memory and half a minute to open it.',
+    refusal: byClose('document-too-large'),
+    reason: 'document too large',
+  },
+  'outbox-memory': {
+    what: 'What waits for slow readers in all; beyond it whoever is furthest behind is sent away.',
+    default: '256MB',
+    parse: size,
+    why: 'A dozen who have stopped reading, or thousands on slow lines.',
+    refusal: byClose('too-slow'),
+    reason: 'client reads too slowly',
+  },
+  'room-memory': {
+    what: 'Documents in memory, about; beyond it those that nobody uses are let go, and then no more are opened.',
+    default: '512MB',
+    parse: size,
+    why: 'Some 100,000 small documents; leaves room on a machine with 1 GB.',
+    refusal: byClose('overloaded'),
+    reason: 'server is busy, try again later',
+  },
+} as const satisfies Record<string, SettableLimit>;
+
+/** What is as it is: nobody honest comes near it. */
+export const fixedLimits = {
+  'outbox-size': {
+    what: 'What waits for one slow reader.',
+    max: Infinity,
+    unit: 'bytes',
+    why: 'As much as `message-size`; who is further behind is better off with a fresh sync.',
+    refusal: byClose('too-slow'),
+    reason: 'client reads too slowly',
+  },
+  'queue-size': {
+    what: 'What one connection may send before its document is loaded.',
+    max: Infinity,
+    unit: 'bytes',
+    why: '`message-size` and 64 KB: one message, and what one read from the socket may bring along.',
+    refusal: byClose('limit-reached'),
+    reason: 'too much before the document is loaded',
+  },
+  'sync-requests': {
+    what: 'SyncStep1 of one connection, 40 at once; the next answer waits.',
+    max: 2,
+    unit: 'per second',
+    why: 'One per connect, or every few seconds (`resyncInterval`); an answer takes up to 25 ms.',
+    refusal: null,
+    reason: '',
+  },
+  'waiting-sync-requests': {
+    what: 'SyncStep1 of one connection that wait for an answer.',
+    max: 8,
+    unit: 'count',
+    why: 'Nobody asks again before the answer has come.',
+    refusal: byClose('limit-reached'),
+    reason: 'too many sync requests',
+  },
+  'waiting-probes': {
+    what: 'Saved probes of one connection that wait.',
+    max: 1_000,
+    unit: 'count',
+    why: 'A page asks after each edit at most.',
+    refusal: byClose('limit-reached'),
+    reason: 'too many probes wait',
+  },
+  'probe-size': {
+    what: 'Payload of a saved probe.',
+    max: 1_024,
+    unit: 'bytes',
+    why: 'It is a counter or a random id.',
+    refusal: byClose('malformed'),
+    reason: 'a probe is too large',
+  },
+  'presence-size': {
+    what: 'One presence state, in JSON.',
+    max: 16_384,
+    unit: 'bytes',
+    why: 'Name, color and selection take a few hundred.',
+    refusal: byClose('malformed'),
+    reason: 'a presence state is too large',
+  },
+  'presence-depth': {
+    what: 'Levels of a presence state.',
+    max: 64,
+    unit: 'count',
+    why: 'Clients compare states by recursion, which fails from a few thousand levels on; a cursor takes five.',
+    refusal: byClose('malformed'),
+    reason: 'a presence state is too deep',
+  },
+  'presence-entries': {
+    what: 'Presence states in one message.',
+    max: 5_000,
+    unit: 'count',
+    why: 'A client sends back what it receives: everybody in the document.',
+    refusal: byClose('malformed'),
+    reason: 'too many presence states',
+  },
+  'document-clients': {
+    what: 'Client ids in one document.',
+    max: 40_000,
+    unit: 'count',
+    why: 'A very old document has 10,000; with twice as many as this nobody could say what they have.',
+    refusal: byClose('malformed'),
+    reason: 'too many clients have written this document',
+  },
+  'waiting-edits': {
+    what: 'Edits of one document that wait for missing ones.',
+    max: 1024 * 1024,
+    unit: 'bytes',
+    why: 'Honest gaps close within a round trip and hold a few KB.',
+    refusal: byClose('malformed'),
+    reason: 'too many edits that build on missing ones',
+  },
+} as const satisfies Record<string, FixedLimit>;
+
+export type SettableLimitName = keyof typeof settableLimits;
+export type LimitName = SettableLimitName | keyof typeof fixedLimits;
+
+const limits: Readonly<Record<LimitName, Limit>> = { ...settableLimits, ...fixedLimits };
+
+export const limitNames = Object.keys(limits) as readonly LimitName[];
+
+/** The refusal of whoever has reached a limit. Not for limits at which somebody waits instead. */
+export function limitReached(name: LimitName, retryAfterMs: number | null = null): RefusedError {
+  const { refusal, reason } = limits[name];
+  return new RefusedError(refusal?.code ?? 'limit-reached', reason, { limit: name, retryAfterMs });
+}

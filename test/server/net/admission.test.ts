@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { RefusedError } from '../../../server/errors.ts';
+import { Admission } from '../../../server/net/admission.ts';
+import type { AdmissionLimits } from '../../../server/net/admission.ts';
+import { NetStats } from '../../../server/net/stats.ts';
+
+const many = { perSecond: 1_000, burst: 1_000 };
+
+function setUp(limits: Partial<AdmissionLimits>) {
+  const clock = { nowMs: 0 };
+  const stats = new NetStats();
+  const admission = new Admission({
+    limits: {
+      maxConnections: 100,
+      maxConnectionsPerAddress: 100,
+      connectRate: many,
+      connectRatePerAddress: many,
+      ...limits,
+    },
+    stats,
+    now: () => clock.nowMs,
+  });
+  return { admission, clock, stats };
+}
+
+function refused(attempt: () => void): { limit: string | null; code: string; retryAfterSeconds: number | null } | null {
+  try {
+    attempt();
+    return null;
+  } catch (error) {
+    const { limit, code, retryAfterSeconds } = error as RefusedError;
+    return { limit, code, retryAfterSeconds };
+  }
+}
+
+test('connections are bounded by address, and their places are given back', () => {
+  const { admission } = setUp({ maxConnectionsPerAddress: 2 });
+  const places = ['a', 'a', 'b'].map((block) => admission.enter(block));
+  assert.deepEqual(
+    refused(() => admission.check('a')),
+    {
+      limit: 'connections-per-address',
+      code: 'limit-reached',
+      retryAfterSeconds: 5,
+    },
+  );
+  assert.equal(
+    refused(() => admission.check('b')),
+    null,
+  );
+  assert.equal(
+    refused(() => admission.check(null)),
+    null,
+  );
+  admission.leave(places[0]!);
+  assert.equal(
+    refused(() => admission.check('a')),
+    null,
+  );
+});
+
+test('connections are bounded in all, also those that no limit by address holds for', () => {
+  const { admission } = setUp({ maxConnections: 2 });
+  const places = [null, 'a'].map((block) => admission.enter(block));
+  for (const block of [null, 'a', 'b']) assert.equal(refused(() => admission.check(block))?.limit, 'connections');
+  assert.equal(refused(() => admission.check(null))?.code, 'overloaded');
+  for (const place of places) admission.leave(place);
+  assert.equal(admission.openCount, 0);
+  assert.equal(
+    refused(() => admission.check(null)),
+    null,
+  );
+});
+
+test('who connects too often is told when to come back, and takes nothing of what all share', () => {
+  const { admission, clock } = setUp({
+    connectRate: { perSecond: 1, burst: 4 },
+    connectRatePerAddress: { perSecond: 0.1, burst: 2 },
+  });
+  for (let i = 0; i < 2; i++) admission.attempt('a');
+  for (let i = 0; i < 50; i++) {
+    const refusal = refused(() => admission.attempt('a'));
+    assert.deepEqual(refusal, { limit: 'connect-rate-per-address', code: 'limit-reached', retryAfterSeconds: 10 });
+  }
+  for (const block of ['b', null]) admission.attempt(block);
+  assert.deepEqual(
+    refused(() => admission.attempt('c')),
+    {
+      limit: 'connect-rate',
+      code: 'overloaded',
+      retryAfterSeconds: 1,
+    },
+  );
+  clock.nowMs = 10_000;
+  admission.attempt('a');
+});
+
+test('TLS handshakes have buckets of their own, and are counted when they may not begin', () => {
+  const { admission, stats } = setUp({ connectRatePerAddress: { perSecond: 1, burst: 2 } });
+  const allowed = Array.from({ length: 4 }, () => admission.allowsHandshake('a'));
+  assert.deepEqual(allowed, [true, true, false, false]);
+  assert.ok(admission.allowsHandshake('b'));
+  assert.ok(admission.allowsHandshake(null));
+  assert.equal(stats.limitsReached.get('connect-rate-per-address'), 2);
+  admission.attempt('a');
+});
