@@ -7,7 +7,7 @@ import { RoomLoad } from './room-load.ts';
 
 test('a run in which every edit reached every peer is complete, and has a latency for each', async (t) => {
   const { url } = await startRelay(t);
-  const room = await RoomLoad.open({ url, joins: false }, 'a', { writers: 2, readers: 3 }, 1);
+  const room = await RoomLoad.open({ url, dialect: 'relay' }, 'a', { writers: 2, readers: 3 }, 1);
   t.after(() => room.close());
   for (let edit = 0; edit < 20; edit++) for (const writer of room.writers) room.type(writer);
   await room.complete();
@@ -19,7 +19,7 @@ test('a run in which every edit reached every peer is complete, and has a latenc
 test('a run is void if an edit is missing, doubled, of nobody, or if a peer was closed', async (t) => {
   const { url, process: relay } = await startRelay(t);
   const open = async (name: string): Promise<{ room: RoomLoad; stranger: RawClient; type: () => void }> => {
-    const room = await RoomLoad.open({ url, joins: false }, name, { writers: 1, readers: 1 }, 1);
+    const room = await RoomLoad.open({ url, dialect: 'relay' }, name, { writers: 1, readers: 1 }, 1);
     const stranger = await RawClient.open(`${url}/${name}`);
     t.after(() => room.close());
     t.after(() => stranger.terminate());
@@ -47,5 +47,5 @@ test('a run is void if an edit is missing, doubled, of nobody, or if a peer was 
   const closed = await open('closed');
   await relay.kill();
   closed.type();
-  await assert.rejects(closed.room.complete(), /A peer was closed: 1006/);
+  await assert.rejects(closed.room.complete(), /A peer was closed: /);
 });

@@ -1,42 +1,33 @@
 /**
- * `npm run bench`, or `npm run bench -- flood idle` for some workloads only. Quire, with fsync, beside a plain relay,
- * each as a process of its own; this process generates the load. `--quick`: small numbers, once, only to see that
- * nothing is lost. `--repetitions 5`: how often each is measured. Ends with 1 if an edit was lost, not if a goal is missed.
+ * `npm run bench`, or `npm run bench -- flood idle` for some workloads only: Quire beside plain relays and, with `--peers`,
+ * beside the servers that people use today. Each is a process of its own; this process generates the load. Ends with 1 if Quire lost
+ * an edit, not if a goal is missed. docs/benchmarks.md says more.
  */
-import { cpus } from 'node:os';
-import { parseArgs } from 'node:util';
-import { table } from './report.ts';
-import { bigDocument } from './workloads/big-document.ts';
-import { fanOut } from './workloads/fan-out.ts';
-import { firstSync } from './workloads/first-sync.ts';
-import { flood } from './workloads/flood.ts';
-import { idle } from './workloads/idle.ts';
-import { pairs } from './workloads/pairs.ts';
-import { quiet } from './workloads/quiet.ts';
+import { readOptions, usage } from './options.ts';
+import { table } from './report/table.ts';
+import { floors, peers, quireFsync, quireWrite } from './servers/contenders.ts';
+import { installPeers } from './servers/peers.ts';
+import { workloads } from './workloads/all.ts';
 import type { BenchSettings } from './workload.ts';
 
-const workloads = [quiet, fanOut, pairs, flood, idle, firstSync, bigDocument];
-
-const { values, positionals } = parseArgs({
-  options: { quick: { type: 'boolean', default: false }, repetitions: { type: 'string', default: '3' } },
-  allowPositionals: true,
-});
-const settings: BenchSettings = { quick: values.quick, repetitions: values.quick ? 1 : Number(values.repetitions) };
-const unknown = positionals.filter((word) => !workloads.some(({ name }) => name === word));
-if (unknown.length > 0 || !(settings.repetitions >= 1)) {
-  console.error(`Usage: bench [--quick] [--repetitions n] [${workloads.map(({ name }) => name).join('|')}] ...`);
+const names = workloads.map(({ name }) => name);
+const options = readOptions(process.argv.slice(2), names);
+if (typeof options === 'string') {
+  console.error(`${options}\n\n${usage(names)}`);
   process.exit(2);
 }
+if (options.peers) installPeers();
 
-console.log(`Node ${process.version}, ${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}`);
+const settings: BenchSettings = {
+  quick: options.quick,
+  repetitions: options.repetitions,
+  contenders: [...floors, ...(options.peers ? peers : []), ...(options.quick ? [] : [quireWrite]), quireFsync],
+};
 console.log('Median (least-greatest) of the repetitions; CPU time is that of the server process.\n');
 for (const workload of workloads) {
-  if (positionals.length > 0 && !positionals.includes(workload.name)) continue;
+  if (options.names.length > 0 && !options.names.includes(workload.name)) continue;
   console.log(`${workload.name}: ${workload.describe(settings)}`);
-  try {
-    console.log(`${table(await workload.run(settings))}\n`);
-  } catch (error) {
-    console.log(`  VOID: ${error instanceof Error ? error.message : String(error)}\n`);
-    process.exitCode = 1;
-  }
+  const outcome = await workload.run(settings);
+  console.log(`${table(outcome)}\n`);
+  if (outcome.voids.some(({ name }) => name.startsWith('quire'))) process.exitCode = 1;
 }

@@ -4,8 +4,11 @@ export function quantile(values: readonly number[], fraction: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(fraction * sorted.length))] ?? NaN;
 }
 
+/** The middle one, or what lies between the two in the middle. */
 export function median(values: readonly number[]): number {
-  return quantile(values, 0.5);
+  const sorted = Float64Array.from(values).sort();
+  const upper = sorted.length >> 1;
+  return ((sorted[upper] ?? NaN) + (sorted[sorted.length - 1 - upper] ?? NaN)) / 2;
 }
 
 /** `median (least-greatest)` in three significant digits. */

@@ -1,32 +1,81 @@
-import type { RoomLoad, RoomShape } from './room-load.ts';
-import { RoomLoad as Load } from './room-load.ts';
-import type { Target } from './target.ts';
-import type { TrafficRun } from './workload.ts';
+import { compare } from './compare.ts';
+import type { Measure, Round } from './compare.ts';
+import { RoomLoad } from './room-load.ts';
+import type { RoomShape } from './room-load.ts';
+import type { Target } from './servers/target.ts';
+import { quantile } from './statistics.ts';
+import type { BenchSettings, Goal, Outcome } from './workload.ts';
 
 export interface Traffic {
   readonly rooms: number;
   readonly shape: RoomShape;
+  /** What the CPU time is counted per. */
   readonly per: 'delivery' | 'edit';
-  /** Sends all there is to send; resolves when the last was sent. */
-  drive(rooms: readonly RoomLoad[]): Promise<void>;
+  readonly tls?: boolean;
+  /** Sends all there is to send; resolves when the last was sent. `share` is 1, less to warm up. */
+  drive(rooms: readonly RoomLoad[], share: number): Promise<void>;
+}
+
+export interface TrafficGoals {
+  readonly cpu?: readonly Goal[];
+  readonly p50?: readonly Goal[];
+  readonly p99?: readonly Goal[];
+}
+
+/** What one repetition measured. */
+export interface TrafficRun {
+  readonly serverCpuMicros: number;
+  /** What the CPU time is divided by: edits, or deliveries. */
+  readonly units: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly durationMs: number;
+}
+
+const warmUpShare = 0.3;
+
+export function compareTraffic(settings: BenchSettings, traffic: Traffic, goals: TrafficGoals): Promise<Outcome> {
+  return compare(settings, {
+    measures: trafficMeasures(traffic.per, goals),
+    start: { tls: traffic.tls ?? false },
+    play: (target, round) => playTraffic(target, round, traffic),
+  });
+}
+
+export function trafficMeasures(per: Traffic['per'], { cpu, p50, p99 }: TrafficGoals): Measure<TrafficRun>[] {
+  return [
+    { name: `CPU per ${per}`, unit: 'us', goals: cpu ?? [], of: (run) => run.serverCpuMicros / run.units },
+    { name: 'latency p50', unit: 'ms', goals: p50 ?? [], of: (run) => run.p50Ms },
+    { name: 'latency p99', unit: 'ms', goals: p99 ?? [], of: (run) => run.p99Ms },
+    {
+      name: 'rate',
+      unit: per === 'edit' ? 'edits/s' : 'deliveries/s',
+      better: 'more',
+      of: (run) => (run.units / run.durationMs) * 1000,
+    },
+  ];
 }
 
 /** Opens the rooms, drives them, waits for the last delivery; the server's time counts from the first to the last. */
-export async function playTraffic(target: Target, prefix: string, traffic: Traffic): Promise<TrafficRun> {
+export async function playTraffic(target: Target, { prefix, isWarmUp }: Round, traffic: Traffic): Promise<TrafficRun> {
   const rooms: RoomLoad[] = [];
   try {
     for (let index = 0; index < traffic.rooms; index++) {
-      rooms.push(await Load.open(target, `${prefix}-${index}`, traffic.shape, 1 + index * traffic.shape.writers));
+      const firstClient = 1 + index * traffic.shape.writers;
+      rooms.push(await RoomLoad.open(target, `${prefix}-${index}`, traffic.shape, firstClient));
     }
-    const { cpuMicros } = target.process.usage();
+    await target.settles();
+    const before = target.cpuMicros();
     const startMs = performance.now();
-    await traffic.drive(rooms);
+    await traffic.drive(rooms, isWarmUp ? warmUpShare : 1);
     await Promise.all(rooms.map((room) => room.complete()));
+    const latenciesMs = rooms.flatMap((room) => room.latenciesMs);
     return {
-      serverCpuMicros: target.process.usage().cpuMicros - cpuMicros,
+      serverCpuMicros: target.cpuMicros() - before,
       durationMs: performance.now() - startMs,
       units: rooms.reduce((sum, room) => sum + (traffic.per === 'edit' ? room.sent : room.deliveries), 0),
-      latenciesMs: rooms.flatMap((room) => room.latenciesMs),
+      p50Ms: quantile(latenciesMs, 0.5),
+      p99Ms: quantile(latenciesMs, 0.99),
     };
   } finally {
     for (const room of rooms) room.close();

@@ -1,42 +1,45 @@
-import type { Target } from './target.ts';
+import type { Contender } from './servers/contenders.ts';
 
 export interface BenchSettings {
   /** Small numbers, one repetition, no goals: only whether everything arrives. */
   readonly quick: boolean;
   readonly repetitions: number;
+  readonly contenders: readonly Contender[];
 }
 
-/** What a figure should be, relative to the relay's of the same repetition or by itself. */
-export type Goal =
-  | { readonly kind: 'ratio'; readonly most: number }
-  | { readonly kind: 'above'; readonly most: number }
-  | { readonly kind: 'absolute'; readonly most: number };
+/** What a figure of ours should be at most, or at least where more is better. */
+export interface Goal {
+  /** Whose figure, by name. */
+  readonly of: string;
+  /** What it is compared with: a contender by name, the best of all peers, or nothing. */
+  readonly with: 'best peer' | (string & {}) | null;
+  readonly by: 'times' | 'plus';
+  readonly bound: number;
+}
 
-/** One figure of the report: a number for each repetition. */
+/** One figure of the report: a number for each contender and repetition. */
 export interface Figure {
   readonly name: string;
   readonly unit: string;
-  /** Null where the relay has nothing to compare. */
-  readonly relay: readonly number[] | null;
-  readonly quire: readonly number[];
-  readonly goal: Goal | null;
+  readonly better: 'less' | 'more';
+  readonly values: Readonly<Record<string, readonly number[]>>;
+  readonly goals: readonly Goal[];
+}
+
+/** A contender that has no figures in a workload. */
+export interface Void {
+  readonly name: string;
+  readonly reason: string;
+}
+
+export interface Outcome {
+  readonly figures: readonly Figure[];
+  /** Who lost an edit, doubled one, brought one out of order, or failed. */
+  readonly voids: readonly Void[];
 }
 
 export interface Workload {
   readonly name: string;
   describe(settings: BenchSettings): string;
-  /** Rejects if an edit was lost, doubled or out of order: then there is nothing to report. */
-  run(settings: BenchSettings): Promise<readonly Figure[]>;
+  run(settings: BenchSettings): Promise<Outcome>;
 }
-
-/** What one repetition of a traffic workload measured. */
-export interface TrafficRun {
-  readonly serverCpuMicros: number;
-  /** What the CPU time is divided by: edits, or deliveries. */
-  readonly units: number;
-  readonly latenciesMs: readonly number[];
-  readonly durationMs: number;
-}
-
-/** Plays one repetition in rooms of its own, whose names begin with `prefix`. */
-export type Play = (target: Target, prefix: string) => Promise<TrafficRun>;

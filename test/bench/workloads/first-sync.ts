@@ -1,89 +1,66 @@
-import * as Y from 'yjs';
-import { Disposer } from '../../support/owner.ts';
-import { RawClient } from '../../support/raw-client.ts';
-import { sharedTextName } from '../../support/text-writer.ts';
-import { applyPatches, loadAutomergePaper } from '../../support/traces.ts';
-import { startQuire } from '../target.ts';
+import { Inspector, inspectorArgs } from '../../support/inspector.ts';
+import { LoadClient } from '../clients/load-client.ts';
+import { compare } from '../compare.ts';
+import { absolute, times } from '../goals.ts';
+import { checkPaper, openPaper, storePaper, writePaper } from '../paper.ts';
 import type { Workload } from '../workload.ts';
 
-const editsPerUpdate = 100;
-
-interface FirstSync {
+interface Run {
   readonly durationMs: number;
+  readonly cpuMicros: number;
   readonly bytes: number;
 }
 
-/** The first who opens a real document after the server was restarted: 259,778 edits of one person, 105 KB of text. */
+/** The first who opens a real document after the server was restarted. */
 export const firstSync: Workload = {
   name: 'first-sync',
   describe: ({ quick }) => `${quick ? 'the beginning of ' : ''}automerge-paper, stored, opened after a restart`,
-  run: async (settings) => {
-    const disposer = new Disposer();
-    try {
-      const quire = await startQuire(disposer);
-      const { content, updates } = write(settings.quick ? 10_000 : Infinity);
-      const writer = await RawClient.open(`${quire.url}/paper`);
-      await writer.sync();
-      for (const update of updates) writer.edit(update);
-      await writer.saved(120_000);
-      await writer.close();
-      const syncs: FirstSync[] = [];
-      for (let repetition = 0; repetition < settings.repetitions; repetition++) {
-        await quire.process.stop();
-        await quire.restart();
-        // Another document first: what is measured is the document, not the first WebSocket of a process.
-        await open(`${quire.url}/other`);
-        syncs.push(await open(`${quire.url}/paper`, content));
-      }
-      return [
+  run: (settings) => {
+    const paper = writePaper(100, settings.quick ? 5_000 : Infinity);
+    return compare<Run>(settings, {
+      measures: [
         {
-          name: 'SyncStep1 to SyncStep2',
+          name: 'until all is there',
           unit: 'ms',
-          relay: null,
-          quire: syncs.map(({ durationMs }) => durationMs),
-          goal: settings.quick ? null : { kind: 'absolute', most: 25 },
+          goals: [times(0.04, 'best peer'), absolute(25)],
+          of: ({ durationMs }) => durationMs,
         },
-        {
-          name: 'bytes',
-          unit: 'MB',
-          relay: null,
-          quire: syncs.map(({ bytes }) => bytes / 1e6),
-          goal: settings.quick ? null : { kind: 'absolute', most: 2 },
-        },
-      ];
-    } finally {
-      await disposer.dispose();
-    }
+        { name: 'CPU', unit: 'ms', goals: [times(0.04, 'best peer')], of: ({ cpuMicros }) => cpuMicros / 1e3 },
+        { name: 'memory', unit: 'MB', goals: [times(0.04, 'best peer')], of: ({ bytes }) => bytes / 1e6 },
+      ],
+      start: { nodeArgs: inspectorArgs },
+      suits: ({ server }) => server.persists,
+      prepare: async (target) => {
+        const author = await storePaper(target, 'paper', paper);
+        author.terminate();
+        await target.settles();
+      },
+      play: async (target) => {
+        await target.stop();
+        await target.start();
+        const inspector = await Inspector.attach(target.process);
+        try {
+          // Another document first: what is measured is the document, not the first WebSocket of a process.
+          const other = await LoadClient.open(target, 'other');
+          await target.settles();
+          await inspector.heap();
+          const [cpuMicros, bytes] = [target.cpuMicros(), target.pssBytes()];
+          const startMs = performance.now();
+          const reader = await openPaper(target, 'paper', paper);
+          const durationMs = performance.now() - startMs;
+          // What it does afterwards because of that is part of the price.
+          await target.settles();
+          const run = { durationMs, cpuMicros: target.cpuMicros() - cpuMicros, bytes: 0 };
+          await inspector.heap();
+          const held = target.pssBytes() - bytes;
+          await checkPaper(target, 'paper', paper);
+          reader.terminate();
+          other.terminate();
+          return { ...run, bytes: held };
+        } finally {
+          inspector.close();
+        }
+      },
+    });
   },
 };
-
-/** Opens a document and syncs from nothing; with `content`, rejects if it is not what was stored. */
-async function open(url: string, content?: string): Promise<FirstSync> {
-  const client = await RawClient.open(url);
-  const startMs = performance.now();
-  const updates = await client.sync();
-  const durationMs = performance.now() - startMs;
-  const bytes = client.bytesReceived;
-  client.terminate();
-  if (content !== undefined) {
-    const doc = new Y.Doc();
-    for (const update of updates) Y.applyUpdate(doc, update);
-    if (doc.getText(sharedTextName).toJSON() !== content) throw new Error('The document is not what was written');
-  }
-  return { durationMs, bytes };
-}
-
-function write(maxEdits: number): { content: string; updates: Uint8Array[] } {
-  const { startContent, txns } = loadAutomergePaper();
-  const doc = new Y.Doc();
-  const updates: Uint8Array[] = [];
-  doc.on('update', (update: Uint8Array) => updates.push(update));
-  const text = doc.getText(sharedTextName);
-  if (startContent !== '') text.insert(0, startContent);
-  for (let at = 0; at < Math.min(maxEdits, txns.length); at += editsPerUpdate) {
-    doc.transact(() => {
-      for (const { patches } of txns.slice(at, at + editsPerUpdate)) applyPatches(text, patches);
-    });
-  }
-  return { content: text.toJSON(), updates };
-}

@@ -1,6 +1,6 @@
-import { compare } from '../compare.ts';
+import { times } from '../goals.ts';
 import type { RoomLoad } from '../room-load.ts';
-import { playTraffic } from '../traffic.ts';
+import { compareTraffic } from '../traffic.ts';
 import type { Workload } from '../workload.ts';
 
 /** Edits that a writer has under way, at most: the next is sent when one of them has come back. */
@@ -11,15 +11,17 @@ export const flood: Workload = {
   name: 'flood',
   describe: () => `one room, 20 readers, 4 writers with ${windowEdits} edits under way each`,
   run: (settings) =>
-    compare(settings, { per: 'edit', cpuRatio: 0.8, medianAboveMs: 5 }, (target, prefix) =>
-      playTraffic(target, prefix, {
+    compareTraffic(
+      settings,
+      {
         rooms: 1,
         shape: { writers: 4, readers: 20 },
         per: 'edit',
-        drive: async ([room]) => {
-          if (room) await driveByEcho(room, settings.quick ? 200 : 5_000);
+        drive: async ([room], share) => {
+          if (room) await driveByEcho(room, settings.quick ? 200 : share * 5_000);
         },
-      }),
+      },
+      { cpu: [times(0.2, 'best peer')] },
     ),
 };
 

@@ -1,71 +1,66 @@
-import { Disposer } from '../../support/owner.ts';
 import { Inspector, inspectorArgs } from '../../support/inspector.ts';
-import { RoomLoad } from '../room-load.ts';
-import { startTarget } from '../target.ts';
-import type { TargetName } from '../target.ts';
-import type { BenchSettings, Figure, Workload } from '../workload.ts';
+import { LoadClient } from '../clients/load-client.ts';
+import { compare } from '../compare.ts';
+import { absolute, times } from '../goals.ts';
+import { inParallel } from '../in-parallel.ts';
+import type { BenchSettings, Goal, Outcome, Workload } from '../workload.ts';
 
-interface Memory {
+interface Run {
   readonly totalBytes: number;
   readonly bytesPerConnection: number;
 }
 
-/**
- * People who have a document open and do nothing. What a connection takes is what the second half of them adds: what a
- * process takes once (compiled code, a stretched heap, the arenas of its threads) is in the total alone.
- */
+/** People who have a document open and do nothing. */
 export const idle: Workload = {
   name: 'idle',
   describe: (settings) => `${connectionsOf(settings)} connections, a document each, after collecting garbage`,
-  run: async (settings) => {
-    const found: Record<TargetName, Memory[]> = { relay: [], quire: [] };
-    for (let repetition = 0; repetition < settings.repetitions; repetition++) {
-      for (const name of ['relay', 'quire'] as const) found[name].push(await measure(name, connectionsOf(settings)));
-    }
-    const figure = (name: string, unit: string, goal: Figure['goal'], of: (memory: Memory) => number): Figure => ({
-      name,
-      unit,
-      relay: found.relay.map(of),
-      quire: found.quire.map(of),
-      goal: settings.quick ? null : goal,
-    });
-    return [
-      figure(
-        'per connection',
-        'KB',
-        { kind: 'ratio', most: 1.25 },
-        ({ bytesPerConnection }) => bytesPerConnection / 1e3,
-      ),
-      figure('all of it', 'MB', null, ({ totalBytes }) => totalBytes / 1e6),
-    ];
-  },
+  run: (settings) => measureIdle(settings, false, [times(0.5, 'best peer'), times(1.25, 'relay')]),
 };
 
-function connectionsOf({ quick }: BenchSettings): number {
-  return quick ? 50 : 3_000;
+/** The same over wss; the memory of nginx counts where it ends TLS. */
+export const wssIdle: Workload = {
+  name: 'wss-idle',
+  describe: (settings) => `${connectionsOf(settings)} connections over wss, a document each (peers: with nginx)`,
+  run: (settings) => measureIdle(settings, true, [absolute(50)]),
+};
+
+/**
+ * What a connection takes is what all but the first of them add: what a process takes once (compiled code, a stretched heap, the
+ * arenas of its threads) is in the total alone.
+ */
+function measureIdle(settings: BenchSettings, tls: boolean, goals: readonly Goal[]): Promise<Outcome> {
+  return compare<Run>(settings, {
+    measures: [
+      { name: 'per connection', unit: 'KB', goals, of: (run) => run.bytesPerConnection / 1e3 },
+      { name: 'all of it', unit: 'MB', of: ({ totalBytes }) => totalBytes / 1e6 },
+    ],
+    fresh: true,
+    start: { nodeArgs: inspectorArgs, tls },
+    play: async (target) => {
+      const count = connectionsOf(settings);
+      const inspector = await Inspector.attach(target.process);
+      const clients: LoadClient[] = [];
+      const open = (name: string, some: number): Promise<void> =>
+        inParallel(some, 10, async (index) => {
+          clients.push(await LoadClient.open(target, `${name}-${index}`));
+        });
+      try {
+        const first = Math.round(count / 5);
+        await open('first', first);
+        await inspector.heap();
+        const before = target.pssBytes();
+        await open('others', count - first);
+        await inspector.heap();
+        const totalBytes = target.pssBytes();
+        return { totalBytes, bytesPerConnection: (totalBytes - before) / (count - first) };
+      } finally {
+        for (const client of clients) client.terminate();
+        inspector.close();
+      }
+    },
+  });
 }
 
-/** In a fresh process: memory that an earlier run has stretched does not shrink again. */
-async function measure(name: TargetName, connections: number): Promise<Memory> {
-  const disposer = new Disposer();
-  try {
-    const target = await startTarget(name, disposer, inspectorArgs);
-    const inspector = await Inspector.attach(target.process);
-    disposer.after(() => inspector.close());
-    const open = async (prefix: string): Promise<void> => {
-      for (let index = 0; index < connections / 2; index++) {
-        const room = await RoomLoad.open(target, `${prefix}-${index}`, { writers: 0, readers: 1 }, 1);
-        disposer.after(() => room.close());
-      }
-    };
-    await open('first');
-    await inspector.heap();
-    const before = target.process.usage().pssBytes;
-    await open('second');
-    await inspector.heap();
-    const totalBytes = target.process.usage().pssBytes;
-    return { totalBytes, bytesPerConnection: (totalBytes - before) / (connections / 2) };
-  } finally {
-    await disposer.dispose();
-  }
+function connectionsOf({ quick }: BenchSettings): number {
+  return quick ? 50 : 1_500;
 }

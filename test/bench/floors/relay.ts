@@ -19,6 +19,6 @@ new WebSocketServer({ server, perMessageDeflate: false, clientTracking: false })
     if (room.size === 0) rooms.delete(name);
   });
 });
-server.listen(0, '127.0.0.1', () => {
+server.listen(Number(process.argv[2] ?? 0), '127.0.0.1', () => {
   console.log(`relay listening on ${(server.address() as AddressInfo).port}`);
 });

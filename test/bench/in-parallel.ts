@@ -1,0 +1,8 @@
+/** Does `work` for every index below `count`, at most `most` of them at a time; rejects as soon as one does. */
+export async function inParallel(count: number, most: number, work: (index: number) => Promise<void>): Promise<void> {
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    while (next < count) await work(next++);
+  };
+  await Promise.all(Array.from({ length: Math.min(most, count) }, worker));
+}

@@ -1,0 +1,126 @@
+import * as decoding from 'lib0/decoding';
+import { within } from '../support/deadline.ts';
+import { encodeFrame } from '../support/frames.ts';
+import { LoadClient } from './clients/load-client.ts';
+import type { Endpoint } from './servers/target.ts';
+
+const deadlineMs = 120_000;
+/** Of people: far from the ids of writers. */
+const firstId = 1_000_000;
+
+interface Person {
+  readonly id: number;
+  readonly client: LoadClient;
+  clock: number;
+  /** When each state was announced, by clock, in milliseconds. */
+  readonly sentMs: number[];
+  /** The latest clock known of everybody, by number. */
+  readonly known: Int32Array;
+}
+
+/**
+ * People in a room who move their cursors, and send back what is new to them of what they receive, as the stock clients
+ * do. A run counts only if at the end everybody knows where everybody is; states that were overtaken need not have come.
+ */
+export class PresenceLoad {
+  readonly people: readonly Person[];
+  readonly latenciesMs: number[] = [];
+  /** Who has not seen the latest state of whom: pairs. */
+  #missing = 0;
+  #settle: ((failure: Error | null) => void) | null = null;
+  #isEnding = false;
+
+  /** Resolves when all are connected and know each other. Relays do not tell a newcomer who is there: nobody sends back there at first. */
+  static async open(endpoint: Endpoint, room: string, count: number): Promise<PresenceLoad> {
+    const clients: LoadClient[] = [];
+    for (let index = 0; index < count; index++) clients.push(await LoadClient.open(endpoint, room));
+    const load = new PresenceLoad(clients);
+    for (const person of load.people) load.move(person);
+    await load.complete();
+    load.latenciesMs.length = 0;
+    return load;
+  }
+
+  private constructor(clients: readonly LoadClient[]) {
+    this.people = clients.map((client, index) => {
+      const known = new Int32Array(clients.length);
+      return { id: firstId + index, client, clock: 0, sentMs: [], known };
+    });
+    for (const person of this.people) {
+      person.client.onAwareness = (message, payload): void => this.#receive(person, message, payload);
+      void person.client.closed.then((why) => {
+        if (!this.#isEnding) this.#settle?.(new Error(`A person was closed: ${why}`));
+      });
+    }
+  }
+
+  move(person: Person): void {
+    const index = person.id - firstId;
+    for (const other of this.people) if (other.known[index] === person.clock && other !== person) this.#missing++;
+    person.clock++;
+    person.known[index] = person.clock;
+    person.sentMs[person.clock] = performance.now();
+    person.client.announce(
+      encodeFrame({ type: 'awareness', entries: [{ client: person.id, clock: person.clock, state: stateOf(person) }] }),
+    );
+  }
+
+  /** Resolves when everybody knows the latest of everybody. */
+  async complete(): Promise<void> {
+    const all = new Promise<void>((resolve, reject) => {
+      this.#settle = (failure): void => {
+        if (failure) reject(failure);
+        else resolve();
+      };
+    });
+    if (this.#missing === 0) return;
+    await within(deadlineMs, () => `${this.#missing} states that somebody has not seen`, all);
+  }
+
+  close(): void {
+    this.#isEnding = true;
+    for (const { client } of this.people) client.terminate();
+  }
+
+  #receive(person: Person, message: Uint8Array, payload: Uint8Array): void {
+    const nowMs = performance.now();
+    const decoder = decoding.createDecoder(payload);
+    decoding.readVarUint(decoder); // bytes
+    let isNew = false;
+    for (let left = decoding.readVarUint(decoder); left > 0; left--) {
+      const index = decoding.readVarUint(decoder) - firstId;
+      const clock = decoding.readVarUint(decoder);
+      const length = decoding.readVarUint(decoder);
+      const isNull = length === 4 && payload[decoder.pos] === 0x6e;
+      decoder.pos += length;
+      const other = this.people[index];
+      if (!other) continue;
+      if (other === person) {
+        // "You are gone": the stock clients say that they are not.
+        if (isNull && clock >= person.clock) this.#insist(person, clock);
+        continue;
+      }
+      const known = person.known[index] ?? 0;
+      if (isNull || clock <= known) continue;
+      isNew = true;
+      person.known[index] = clock;
+      this.latenciesMs.push(nowMs - (other.sentMs[clock] ?? NaN));
+      if (clock === other.clock && --this.#missing === 0) this.#settle?.(null);
+    }
+    if (isNew) person.client.announce(message);
+  }
+
+  #insist(person: Person, clock: number): void {
+    person.clock = Math.max(person.clock, clock);
+    this.move(person);
+  }
+}
+
+/** What an editor tells of a cursor. */
+function stateOf({ id, clock }: Person): string {
+  const user = { name: `Person ${id}`, color: '#30bced', colorLight: '#30bced33' };
+  return JSON.stringify({
+    user,
+    cursor: { anchor: { item: { client: id, clock } }, head: { item: { client: id, clock } } },
+  });
+}

@@ -1,0 +1,133 @@
+import { stateVectorOf } from '../clients/state-vector.ts';
+import { LoadClient } from '../clients/load-client.ts';
+import { compare } from '../compare.ts';
+import { absolute } from '../goals.ts';
+import { pace } from '../pace.ts';
+import { RoomLoad } from '../room-load.ts';
+import type { RoomShape } from '../room-load.ts';
+import type { Target } from '../servers/target.ts';
+import type { BenchSettings, Outcome, Workload } from '../workload.ts';
+import { TextWriter } from '../../support/text-writer.ts';
+import { Arrival } from '../clients/arrival.ts';
+import { orClosed } from '../paper.ts';
+
+/** Flat, but for the caches of the processor and 10 ms ticks. */
+const flat = 1.3;
+const editsPerS = 500;
+const largestUpdate = 1_000_000;
+
+/** CPU time per unit of work, for each size. */
+type Run = ReadonlyMap<number, number>;
+
+/** What an edit costs as the document in which it is made grows. */
+export const documentGrowth: Workload = {
+  name: 'document-growth',
+  describe: ({ quick }) => `2 people, ${editsPerS} edits/s, in documents of 10 KB to ${quick ? '100 KB' : '20 MB'}`,
+  run: (settings) =>
+    measureGrowth(
+      settings,
+      'edit',
+      ['10 KB', '1 MB', '20 MB'],
+      settings.quick ? [1e4, 1e5] : [1e4, 1e6, 2e7],
+      async (target, bytes, prefix) => {
+        const room = `${prefix}-${bytes}`;
+        const stateVector = await fill(target, room, bytes);
+        return [await RoomLoad.open(target, room, { writers: 1, readers: 1, stateVector }, 1_000)];
+      },
+    ),
+};
+
+/** What an edit costs as more documents are open; the edits are as many. */
+export const roomGrowth: Workload = {
+  name: 'room-growth',
+  describe: ({ quick }) => `${editsPerS} edits/s spread over 10 to ${quick ? 100 : '10,000'} documents`,
+  run: (settings) =>
+    measureGrowth(
+      settings,
+      'edit',
+      ['10 rooms', '1,000 rooms', '10,000 rooms'],
+      settings.quick ? [10, 100] : [10, 1_000, 10_000],
+      (target, rooms, prefix) => open(target, rooms, `${prefix}-${rooms}`, { writers: 1, readers: 0 }),
+    ),
+};
+
+/** What a delivery costs as more people are in a document: if that is flat, an edit costs in proportion to the people. */
+export const peerGrowth: Workload = {
+  name: 'peer-growth',
+  describe: ({ quick }) => `one document, 2 write 10 edits/s each, 2 to ${quick ? 50 : '1,000'} people`,
+  run: (settings) =>
+    measureGrowth(
+      settings,
+      'delivery',
+      ['2 peers', '100 peers', '1,000 peers'],
+      settings.quick ? [2, 50] : [2, 100, 1_000],
+      (target, peers, prefix) => open(target, 1, `${prefix}-${peers}`, { writers: 2, readers: peers - 2 }),
+    ),
+};
+
+function measureGrowth(
+  settings: BenchSettings,
+  per: 'edit' | 'delivery',
+  names: readonly string[],
+  sizes: readonly number[],
+  prepare: (target: Target, size: number, prefix: string) => Promise<readonly RoomLoad[]>,
+): Promise<Outcome> {
+  const [first = 0, last = 0] = [sizes[0], sizes.at(-1)];
+  return compare<Run>(settings, {
+    measures: [
+      ...sizes.map((size, index) => ({
+        name: `CPU per ${per}, ${settings.quick ? size : names[index]}`,
+        unit: 'us',
+        of: (run: Run) => run.get(size) ?? null,
+      })),
+      {
+        name: 'largest / smallest',
+        unit: 'times',
+        goals: [absolute(flat)],
+        of: (run) => (run.get(last) ?? NaN) / (run.get(first) ?? NaN),
+      },
+    ],
+    suits: ({ kind, name }) => kind === 'ours' && name !== 'quire-write',
+    play: async (target, { prefix, isWarmUp }) => {
+      const run = new Map<number, number>();
+      for (const size of sizes) {
+        const rooms = await prepare(target, size, prefix);
+        try {
+          await target.settles();
+          const before = target.cpuMicros();
+          const writers = rooms.flatMap((room) => room.writers.map((writer) => () => room.type(writer)));
+          const ratePerS = per === 'edit' ? editsPerS / writers.length : 10;
+          await pace(writers, ratePerS, settings.quick ? 400 : isWarmUp ? 1_000 : 5_000);
+          await Promise.all(rooms.map((room) => room.complete()));
+          const units = rooms.reduce((sum, room) => sum + (per === 'edit' ? room.sent : room.deliveries), 0);
+          run.set(size, (target.cpuMicros() - before) / units);
+        } finally {
+          for (const room of rooms) room.close();
+        }
+      }
+      return run;
+    },
+  });
+}
+
+async function open(target: Target, count: number, prefix: string, shape: RoomShape): Promise<readonly RoomLoad[]> {
+  const rooms: RoomLoad[] = [];
+  for (let index = 0; index < count; index++) {
+    rooms.push(await RoomLoad.open(target, `${prefix}-${index}`, shape, 1 + index * shape.writers));
+  }
+  return rooms;
+}
+
+/** Fills a document with so much text in large items; resolves with its state vector. */
+async function fill(target: Target, room: string, bytes: number): Promise<Uint8Array> {
+  const writer = new TextWriter(7);
+  const arrival = new Arrival(writer.client, bytes);
+  const client = await LoadClient.open(target, room, { onUpdate: (update) => arrival.take(update) });
+  while (writer.clock < bytes) {
+    const items = Array.from({ length: Math.min(largestUpdate, bytes - writer.clock) / 100 }, () => 'x'.repeat(100));
+    client.edit(writer.typeItems(items));
+  }
+  await orClosed(client, arrival.complete());
+  client.terminate();
+  return stateVectorOf(writer.client, bytes);
+}
