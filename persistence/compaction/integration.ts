@@ -45,8 +45,9 @@ function apply(doc: Y.Doc, updates: readonly Uint8Array[]): Uint8Array[] {
       doc.store.pendingDs = null;
       waiting.push(update);
     }
-    // After a transaction from elsewhere Yjs deletes formatting marks that look superfluous. That is an editor's decision,
-    // not storage's.
+    // After a transaction from elsewhere Yjs deletes formatting marks that look superfluous just then: which ones depends on
+    // how edits were batched, and a later edit may show that one was not. Editors decide that, and send it as an edit; what
+    // folding deletes nobody is told of before they join again.
     transaction.local = true;
   });
   return waiting;

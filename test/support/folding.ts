@@ -1,5 +1,7 @@
+import assert from 'node:assert/strict';
 import * as Y from 'yjs';
 import type { CompactionInput, CompactionOutput } from '../../persistence/compaction/compaction.ts';
+import { fold } from '../../persistence/compaction/fold.ts';
 
 /** What the next compaction starts from. */
 export function snapshotOf(output: CompactionOutput | null): Uint8Array[] {
@@ -12,11 +14,20 @@ export function entriesOf(updates: readonly Uint8Array[], firstSeq = 1): Compact
   return updates.map((update, index) => ({ seq: firstSeq + index, update }));
 }
 
-/** A document that has applied these, one after the other. */
-export function docOf(updates: readonly Uint8Array[]): Y.Doc {
-  const doc = new Y.Doc();
-  for (const update of updates) Y.applyUpdate(doc, update);
-  return doc;
+/** Folds all, a batch at a time, each into the snapshot that the one before has left. */
+export function foldInBatches(
+  updates: readonly Uint8Array[],
+  nextSize: (last: CompactionOutput | null) => number,
+): CompactionOutput {
+  let output: CompactionOutput | null = null;
+  for (let done = 0; done < updates.length;) {
+    const batch = updates.slice(done, done + nextSize(output));
+    output = fold({ snapshot: snapshotOf(output), entries: entriesOf(batch, done + 1) });
+    assert.deepEqual(output.setAside, [], 'nothing honest is set aside');
+    done += batch.length;
+  }
+  assert.ok(output !== null);
+  return output;
 }
 
 /** What somebody sees who opens a document, whatever kind of content it has. */

@@ -1,15 +1,17 @@
 import * as Y from 'yjs';
 import type { Random } from './random.ts';
 
-/** Editors of one document that make every kind of edit and hear of each other only now and then. */
+/** Editors of one document that make edits of these kinds and hear of each other only now and then. */
 export class RandomEditors {
   /** Every edit in the order in which a server could have got them. */
   readonly updates: Uint8Array[] = [];
   readonly #random: Random;
+  readonly #kinds: readonly Edit[];
   readonly #editors: readonly Editor[];
 
-  constructor(random: Random, count = 3) {
+  constructor(random: Random, count = 3, kinds = everyEdit) {
     this.#random = random;
+    this.#kinds = kinds;
     this.#editors = Array.from({ length: count }, (_, index) => {
       const doc = new Y.Doc();
       doc.clientID = index * 1000 + 1 + random.below(1000);
@@ -20,14 +22,15 @@ export class RandomEditors {
     });
   }
 
-  edit(times: number): void {
+  edit(times: number): this {
     for (let i = 0; i < times; i++) {
       const editor = this.#random.pick(this.#editors);
       if (this.#random.below(4) === 0) this.#hear(editor);
-      editor.doc.transact(() => this.#random.pick(kinds)(editor.doc, this.#random));
+      editor.doc.transact(() => this.#random.pick(this.#kinds)(editor.doc, this.#random));
       if (this.#random.below(12) === 0) editor.undo.undo();
       if (this.#random.below(20) === 0) editor.undo.redo();
     }
+    return this;
   }
 
   #hear({ doc }: Editor): void {
@@ -35,6 +38,8 @@ export class RandomEditors {
     Y.applyUpdate(doc, Y.encodeStateAsUpdate(other, Y.encodeStateVector(doc)), 'synced');
   }
 }
+
+type Edit = (doc: Y.Doc, random: Random) => void;
 
 interface Editor {
   readonly doc: Y.Doc;
@@ -44,14 +49,51 @@ interface Editor {
 const marks = [{ bold: true }, { bold: null }, { link: { href: 'https://example.com' } }, { link: null }];
 const values = [1, -0.5, 'ä🙂', null, true, { deep: [1, { er: 'x' }] }, [1n, 2 ** 40], new Uint8Array([1, 2, 3])];
 
-const kinds: readonly ((doc: Y.Doc, random: Random) => void)[] = [
-  (doc, random) => type(doc.getText('text'), random),
-  (doc, random) => type(doc.getText('text'), random),
-  (doc, random) => {
-    const text = doc.getText('text');
-    const at = random.below(text.length + 1);
-    text.format(at, random.below(text.length - at + 1), random.pick(marks));
-  },
+const typeSomething: Edit = (doc, random) => type(doc.getText('text'), random);
+
+const markSomething: Edit = (doc, random) => {
+  const text = doc.getText('text');
+  const at = random.below(text.length + 1);
+  text.format(at, random.below(text.length - at + 1), random.pick(marks));
+};
+
+const markTheBeginning: Edit = (doc, random) => {
+  const text = doc.getText('text');
+  text.format(0, random.below(text.length + 1), random.pick(marks));
+};
+
+const addParagraph: Edit = (doc, random) => {
+  const xml = doc.getXmlFragment('xml');
+  const paragraph = new Y.XmlElement('paragraph');
+  paragraph.setAttribute('align', random.pick(['left', 'right']));
+  paragraph.insert(0, [new Y.XmlText('Once upon a time')]);
+  xml.insert(random.below(xml.length + 1), [paragraph]);
+};
+
+const markInParagraph: Edit = (doc, random) => {
+  const xml = doc.getXmlFragment('xml');
+  const paragraph = xml.length > 0 ? xml.get(random.below(xml.length)) : null;
+  const text = paragraph instanceof Y.XmlElement ? paragraph.get(0) : null;
+  if (!(text instanceof Y.XmlText)) return;
+  type(text, random);
+  text.format(0, random.below(text.length + 1), random.pick(marks));
+};
+
+/** What gives Yjs formatting marks to clean up: it does so where a text begins, and around what is deleted. */
+export const formattingEdits: readonly Edit[] = [
+  typeSomething,
+  markSomething,
+  markTheBeginning,
+  markTheBeginning,
+  addParagraph,
+  markInParagraph,
+  markInParagraph,
+];
+
+const everyEdit: readonly Edit[] = [
+  typeSomething,
+  typeSomething,
+  markSomething,
   (doc, random) => {
     const text = doc.getText('text');
     text.insertEmbed(random.below(text.length + 1), { image: 'a.png', width: random.below(500) });
@@ -68,23 +110,11 @@ const kinds: readonly ((doc: Y.Doc, random: Random) => void)[] = [
     const list = new Y.Array<unknown>();
     list.push([new Y.Text('nested'), random.pick(values)]);
     inner.set('list', list);
-    doc.getArray('array').push([inner, new Y.Doc({ autoLoad: random.below(2) === 0 })]);
+    const subdocument = new Y.Doc({ autoLoad: random.below(2) === 0, guid: `subdocument ${random.below(1_000_000)}` });
+    doc.getArray('array').push([inner, subdocument]);
   },
-  (doc, random) => {
-    const xml = doc.getXmlFragment('xml');
-    const paragraph = new Y.XmlElement('paragraph');
-    paragraph.setAttribute('align', random.pick(['left', 'right']));
-    paragraph.insert(0, [new Y.XmlText('Once upon a time')]);
-    xml.insert(random.below(xml.length + 1), [paragraph]);
-  },
-  (doc, random) => {
-    const xml = doc.getXmlFragment('xml');
-    const paragraph = xml.length > 0 ? xml.get(random.below(xml.length)) : null;
-    const text = paragraph instanceof Y.XmlElement ? paragraph.get(0) : null;
-    if (!(text instanceof Y.XmlText)) return;
-    type(text, random);
-    text.format(0, random.below(text.length + 1), random.pick(marks));
-  },
+  addParagraph,
+  markInParagraph,
   (doc, random) => shorten(doc.getXmlFragment('xml'), random),
 ];
 
