@@ -48,6 +48,12 @@ test('the same host is the same name and port; default ports may be left out', (
   );
 });
 
+test('an origin that is none is refused, and still is after it was refused 20,000 times (I6)', () => {
+  // "http:Ÿ" byte by byte, as Node hands out headers.
+  const origin = Buffer.from('http:\u0178').toString('latin1');
+  for (let i = 0; i < 20_000; i++) assert.equal(may({ sameHost: true }, origin), false);
+});
+
 test('on loopback, pages of this machine come in from any port; a rebound name does not', () => {
   const rule = { loopback: true };
   for (const host of ['localhost:5173', '127.0.0.1:3000', '[::1]:3000', 'app.localhost', '127.9.9.9']) {
