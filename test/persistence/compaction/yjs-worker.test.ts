@@ -12,6 +12,7 @@ import {
 import { CompactionError, MalformedUpdateError, WorkerJobError } from '../../../persistence/errors.ts';
 import { scanUpdate } from '../../../persistence/update/scan.ts';
 import { contentOf, entriesOf, snapshotOf } from '../../support/folding.ts';
+import { mainThreadCpuMs } from '../../support/main-thread-cpu.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { nestedTypes } from '../../support/nested-types.ts';
 import { passiveDoc } from '../../support/passive-doc.ts';
