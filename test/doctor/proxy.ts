@@ -80,7 +80,7 @@ export async function startProxy(
     child.kill('SIGKILL');
     await ended;
   });
-  await within(10_000, () => `${name} listens; it printed:\n${printed}`, listening(port));
+  await within(20_000, () => `${name} listens; it printed:\n${printed}`, listening(port));
   return { url: `wss://localhost:${port}/sync`, ca: root.cert };
 }
 

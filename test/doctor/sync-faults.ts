@@ -82,14 +82,14 @@ export const syncFaults: readonly Fault[] = [
   syncs(
     'a proxy that ends idle connections',
     'idle-cut',
-    { silence: { afterMs: 700, end: 'close' } },
-    { idleMs: 1_500 },
+    { silence: { afterMs: 2_000, end: 'close' } },
+    { idleMs: 4_000 },
   ),
   syncs(
     'a firewall that forgets idle connections',
     'idle-dead',
-    { silence: { afterMs: 700, end: 'die' } },
-    { idleMs: 1_000 },
+    { silence: { afterMs: 2_000, end: 'die' } },
+    { idleMs: 4_000 },
   ),
   syncs('a proxy that swallows pings', 'idle-no-ping', {}, { idleMs: 300, proxyIdleMs: 200 }),
 ];

@@ -49,17 +49,18 @@ export async function syncPeer(owner: Owner, options: SyncPeerOptions = {}): Pro
         if (delayMs === 0) now();
         else setTimeout(now, delayMs);
       };
-      if (silence !== undefined) {
+      const idle =
+        silence &&
         setTimeout(() => {
           dead = true;
           if (silence.end === 'close') webSocket.terminate();
         }, silence.afterMs);
-      }
       const relayed = (update: Uint8Array): void => send(0, 2, update);
       if (relay) known.on('update', relayed);
       webSocket.on('close', () => known.off('update', relayed));
       send(0, 0, Y.encodeStateVector(known));
       webSocket.on('message', (data: Buffer) => {
+        idle?.refresh();
         if (data.length > largeBytes && large !== undefined) {
           if (large === 'cut') webSocket.terminate();
           if (large === 'refuse') webSocket.close(1009, 'too big');

@@ -38,7 +38,7 @@ export async function crashWhileWriting(t: TestContext, options: CrashOptions): 
     );
     firstClient += 1_000;
     for (const room of writing) room.write();
-    await within(10_000, 'a first edit in every room', Promise.all(writing.map((room) => room.begun)));
+    await within(20_000, 'a first edit in every room', Promise.all(writing.map((room) => room.begun)));
     await paced(random.below(maxWritingMs));
     await quire.process.kill();
     await Promise.all(writing.map((room) => room.ended()));

@@ -68,7 +68,7 @@ for (const { reserve, what, code } of [
       if (!(await isSaved)) break;
       saved = writer.clock;
     }
-    const closed = await within(10_000, 'the close of the author', author.closed);
+    const closed = await within(20_000, 'the close of the author', author.closed);
     assert.equal(closed.code, code, closed.reason);
     assert.ok(saved > 0, 'something was saved before the disk was full');
 

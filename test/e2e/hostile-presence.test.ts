@@ -112,6 +112,6 @@ suite('presence that has brought servers down', () => {
     assert.equal(closed, undefined);
     const bob = new StockClient(siege.quire.url, 'highest');
     t.after(() => bob.destroy());
-    await bob.untilAware(() => bob.provider.awareness.getStates().get(id)?.['user'] === 'ann again', 'ann', 3_000);
+    await bob.untilAware(() => bob.provider.awareness.getStates().get(id)?.['user'] === 'ann again', 'ann', 6_000);
   });
 });

@@ -22,7 +22,7 @@ test('a second process on the same data folder ends with a sentence, and the fir
   const args = ['serve', '--data', quire.dataFolder, '--port', '0', '--plain-port', '0'];
   const second = new ServerProcess({ script, args });
   t.after(() => second.kill());
-  const { code } = await within(15_000, 'the end of the second process', second.exited);
+  const { code } = await within(20_000, 'the end of the second process', second.exited);
   assert.equal(code, 1);
   assert.match(second.output, /locked|another process|in use/i);
   assert.doesNotMatch(second.output, /^\s+at /m, 'a sentence, not a stack');

@@ -85,7 +85,7 @@ export async function rotate(owner: Owner, folder: string, rotations: number, ra
     files.replace(pair, way);
     const what = (): string => `rotation ${rotation} (${isBad ? 'bad' : 'good'}, ${way})`;
     await within(
-      5_000,
+      20_000,
       what,
       settled.until(() => (isBad ? served.failures > failures : served.reloads > reloads)),
     );
@@ -179,7 +179,7 @@ class Load {
   async handshake(): Promise<string> {
     const socket = connect({ port: this.#port, host: '127.0.0.1', servername: 'localhost', ca: this.#ca });
     try {
-      await within(5_000, 'a handshake', once(socket, 'secureConnect'));
+      await within(20_000, 'a handshake', once(socket, 'secureConnect'));
       return socket.getPeerX509Certificate()!.fingerprint256;
     } finally {
       socket.destroy();
@@ -193,7 +193,7 @@ class Load {
     assert.equal(this.#dropped, 0, 'connections dropped');
     const before = [...this.#echoes];
     const alive = this.#webSockets.map((webSocket) => once(webSocket, 'message'));
-    await within(5_000, 'an echo on every socket', Promise.all(alive));
+    await within(20_000, 'an echo on every socket', Promise.all(alive));
     assert.ok(this.#echoes.every((count, index) => count > before[index]!));
     for (const webSocket of this.#webSockets) webSocket.terminate();
   }

@@ -29,7 +29,7 @@ export class Inspector {
     const url = await server.find((line) => /ws:\/\/127\.0\.0\.1:\d+\/\S+/.exec(line)?.[0], 'the inspector listens');
     const socket = new WebSocket(url);
     await within(
-      10_000,
+      20_000,
       'the inspector',
       new Promise((resolve, reject) => {
         socket.once('open', resolve);

@@ -21,7 +21,7 @@ export interface Closed {
   readonly reason: string;
 }
 
-const defaultTimeoutMs = 10_000;
+const defaultTimeoutMs = 20_000;
 
 /**
  * A client of the y-websocket protocol that is nothing but frames: no Y.Doc, no reconnecting, no awareness of its own.

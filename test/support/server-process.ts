@@ -75,7 +75,7 @@ export class ServerProcess {
   }
 
   /** Resolves with the first value that `read` finds in a line, already printed or still to come. */
-  async find<T>(read: (line: string) => T | undefined, what: string, timeoutMs = 15_000): Promise<T> {
+  async find<T>(read: (line: string) => T | undefined, what: string, timeoutMs = 30_000): Promise<T> {
     for (const line of this.#lines) {
       const found = read(line);
       if (found !== undefined) return found;
@@ -99,7 +99,7 @@ export class ServerProcess {
   }
 
   /** SIGTERM; resolves with how it ended. */
-  async stop(timeoutMs = 15_000): Promise<Exit> {
+  async stop(timeoutMs = 30_000): Promise<Exit> {
     this.signal('SIGTERM');
     return within(timeoutMs, () => `the end of the server after SIGTERM; it printed:\n${this.output}`, this.exited);
   }

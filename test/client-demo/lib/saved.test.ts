@@ -51,7 +51,7 @@ class ReluctantServer {
     const arrived = async (): Promise<void> => {
       while (this.#probes.length < count) await once(this.#server, 'probe');
     };
-    await within(5_000, `${count} probes`, arrived());
+    await within(20_000, `${count} probes`, arrived());
   }
 
   /** All that was asked so far is saved. */
@@ -92,7 +92,7 @@ async function until(saved: SavedTracker, holds: (state: SavedState) => boolean)
       if (holds(state)) resolve();
     });
   });
-  await within(5_000, () => `another state than ${JSON.stringify(saved.state)}`, promise).finally(() => end?.());
+  await within(20_000, () => `another state than ${JSON.stringify(saved.state)}`, promise).finally(() => end?.());
 }
 
 test('a document is not called saved before the first answer, though nothing was edited', async (t) => {
@@ -215,7 +215,7 @@ test('onRefused tells code and reason of a final close, and of no other', async 
   await server.untilProbes(2);
   assert.deepEqual(refusals, []);
   server.closeAll(4403, 'not yours');
-  await within(5_000, 'the refusal', refused);
+  await within(20_000, 'the refusal', refused);
   assert.deepEqual(refusals, [{ code: 4403, reason: 'not yours' }]);
   assert.equal(provider.shouldConnect, false);
 });

@@ -110,5 +110,5 @@ function changeTo(log: LevelLog, wanted: string): Promise<void> {
       if (state === wanted) resolve();
     });
   });
-  return within(10_000, `state ${wanted}`, changed);
+  return within(20_000, `state ${wanted}`, changed);
 }

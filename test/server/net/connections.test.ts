@@ -54,7 +54,7 @@ test('a live connection is pinged every 25 s, and stays as long as it answers', 
     await pinged;
     // The pong is on its way by now; a message behind it has come when it has.
     client.send(Buffer.from(`round ${round}`));
-    await within(5_000, 'the message', whenMessages(net, round));
+    await within(20_000, 'the message', whenMessages(net, round));
     assert.equal(connection.silentPings, 0);
   }
   assert.equal(pings, 5);
@@ -69,7 +69,7 @@ test('a connection that leaves two pings unanswered is cut off, and its handler 
   pass(net, 74);
   assert.equal(handler.closings.length, 0);
   pass(net, 1);
-  await within(5_000, 'the end of the connection', handler.closedOnce);
+  await within(20_000, 'the end of the connection', handler.closedOnce);
   assert.deepEqual(handler.closings, [{ code: 1006, reason: '' }]);
   assert.equal(net.stats.connectionsSilent, 1);
 });
@@ -81,7 +81,7 @@ test('messages are a sign of life as good as a pong', async (t) => {
   connection.established();
   pass(net, 50);
   client.send(Buffer.from('here'));
-  await within(5_000, 'the message', whenMessages(net, 1));
+  await within(20_000, 'the message', whenMessages(net, 1));
   pass(net, 49);
   assert.equal(net.stats.connectionsSilent, 0);
 });
@@ -116,7 +116,7 @@ test('ending closes all with the reason, and resolves when all are gone', async 
   const clients = [await open(t, net), await open(t, net)];
   await net.handler(1);
   const closes = clients.map((client) => once(client, 'close'));
-  await within(5_000, 'the end', net.connections.end(closeReason('shutting-down'), 60_000));
+  await within(20_000, 'the end', net.connections.end(closeReason('shutting-down'), 60_000));
   assert.equal(net.connections.size, 0);
   for (const [code, reason] of (await Promise.all(closes)) as [number, Buffer][]) {
     assert.equal(code, 1012);
@@ -129,7 +129,7 @@ test('ending cuts off whoever does not answer before the deadline (I7)', async (
   const client = await open(t, net);
   client.pause();
   const handler = await net.handler();
-  await within(5_000, 'the end', net.connections.end(closeReason('shutting-down'), 50));
+  await within(20_000, 'the end', net.connections.end(closeReason('shutting-down'), 50));
   assert.equal(handler.closings.length, 1);
 });
 

@@ -26,7 +26,7 @@ async function verdict(owner: Owner, names: readonly string[], servername: strin
   const { port } = server.address() as AddressInfo;
   const client = connect({ port, host: '127.0.0.1', servername, ca: authority.cert });
   try {
-    await within(5_000, 'a handshake', once(client, 'secureConnect'));
+    await within(20_000, 'a handshake', once(client, 'secureConnect'));
     return null;
   } catch (error) {
     return (error as Error).message;

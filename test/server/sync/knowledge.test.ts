@@ -7,6 +7,7 @@ import { Knowledge } from '../../../server/sync/knowledge.ts';
 import { RandomEditors } from '../../support/random-edits.ts';
 import { cpuTimeMs } from '../../support/cpu-time.ts';
 import { randomOf } from '../../support/random.ts';
+import { assertTook } from '../../support/slowness.ts';
 import { struct, updateOf, type ClientStructs } from '../../support/update-bytes.ts';
 import { compareWithYjs, deliveries } from './knowledge-model.ts';
 
@@ -147,6 +148,6 @@ suite('Knowledge', () => {
         [2, 10_000],
       ]),
     );
-    assert.ok(waitMs + settleMs < 2000, `${waitMs} + ${settleMs} ms`);
+    assertTook(waitMs + settleMs, 2_000, 'waiting and settling took');
   });
 });

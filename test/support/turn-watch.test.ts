@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, test } from 'node:test';
+import { mainThreadCpuMs } from './main-thread-cpu.ts';
+import { watchTurns } from './turn-watch.ts';
+
+/** Where the kernel does not say what a thread computed, all that passes on the clock counts. */
+const needsThreadTimes = { skip: mainThreadCpuMs() === null };
+
+/** Computes until the processor has worked so long for it, however many others want it. */
+function compute(cpuMs: number): void {
+  const end = (mainThreadCpuMs() ?? 0) + cpuMs;
+  while ((mainThreadCpuMs() ?? Infinity) < end);
+}
+
+async function longestOf(turn: () => void): Promise<number> {
+  const watch = watchTurns();
+  await delay(5);
+  turn();
+  await delay(5);
+  return watch.end();
+}
+
+describe('the watch of turns', { ...needsThreadTimes }, () => {
+  test('sees a turn that computes', async () => {
+    assert.ok((await longestOf(() => compute(150))) > 100);
+  });
+
+  test('sees nothing in a turn in which the thread waits for others', async () => {
+    const longestMs = await longestOf(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300));
+    assert.ok(longestMs < 100, `${longestMs} ms`);
+  });
+
+  test('does not add up turns', async () => {
+    const watch = watchTurns();
+    for (let i = 0; i < 10; i++) {
+      compute(20);
+      await delay(1);
+    }
+    assert.ok(watch.end() < 150);
+  });
+});
