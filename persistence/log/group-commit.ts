@@ -53,6 +53,7 @@ export class GroupCommit {
   #batchEntries = 0;
   #batchBytes = 0;
   #batchStartMs = 0;
+  #arrived = 0;
 
   constructor(sync: boolean, deps: GroupCommitDeps) {
     this.#sync = sync;
@@ -63,6 +64,7 @@ export class GroupCommit {
   append(entry: Entry, target: CommitTarget): void {
     this.#entries.push(entry);
     this.#targets.push(target);
+    this.#arrived += 1;
     if (this.#state === 'idle') this.#schedule();
   }
 
@@ -101,7 +103,7 @@ export class GroupCommit {
 
   #schedule(): void {
     this.#state = 'scheduled';
-    this.#deps.pacing(this.#start);
+    this.#deps.pacing(this.#start, this.#arrived);
   }
 
   readonly #start = (): void => {

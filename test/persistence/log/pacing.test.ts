@@ -2,47 +2,34 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { adaptivePacing } from '../../../persistence/log/pacing.ts';
 
-/** What a batch waits for when the process is this busy: 'turn' for the end of the turn, else milliseconds. */
-function waitsFor(t: TestContext, share: number): 'turn' | number {
+/** What each of the batches waits for, of which one is asked for every 10 ms when `perBatch` more entries have arrived. */
+function waits(t: TestContext, perBatch: readonly number[]): readonly ('turn' | number)[] {
   t.mock.timers.enable({ apis: ['setTimeout', 'setImmediate'] });
-  try {
-    let started = false;
-    adaptivePacing(
-      () => 0,
-      () => share,
-    )(() => {
-      started = true;
-    });
+  let nowMs = 0;
+  let arrived = 0;
+  const pacing = adaptivePacing(() => nowMs);
+  return perBatch.map((entries) => {
+    const start = t.mock.fn();
+    nowMs += 10;
+    arrived += entries;
+    pacing(start, arrived);
     t.mock.timers.tick(0);
-    if (started) return 'turn';
-    for (let waitedMs = 1; waitedMs <= 10; waitedMs += 1) {
-      t.mock.timers.tick(1);
-      if (started) return waitedMs;
-    }
-    return Infinity;
-  } finally {
-    t.mock.timers.reset();
-  }
+    if (start.mock.callCount() === 1) return 'turn';
+    let waitedMs = 0;
+    for (; start.mock.callCount() === 0 && waitedMs < 10; waitedMs++) t.mock.timers.tick(1);
+    return waitedMs;
+  });
 }
 
-test('a batch starts at the end of the turn while the process is idle, and gathers for up to 2 ms when it is busy', (t) => {
-  assert.equal(waitsFor(t, 0), 'turn');
-  assert.equal(waitsFor(t, 0.04), 'turn');
-  assert.equal(waitsFor(t, 0.08), 1);
-  assert.equal(waitsFor(t, 0.12), 2);
-  assert.equal(waitsFor(t, 1), 2);
+const times = <T>(count: number, value: T): T[] => Array.from({ length: count }, () => value);
+
+test('a batch starts at the end of the turn while less than 500 entries a second arrive: waiting would find no more of them', (t) => {
+  assert.deepEqual(waits(t, times(20, 4)), times(20, 'turn'));
 });
 
-test('how busy the process is is looked up once in 50 ms', () => {
-  let nowMs = 0;
-  let looked = 0;
-  const pacing = adaptivePacing(
-    () => nowMs,
-    () => {
-      looked += 1;
-      return 0;
-    },
-  );
-  for (nowMs = 0; nowMs < 100; nowMs += 10) pacing(() => {});
-  assert.equal(looked, 2);
+test('from 500 entries a second on a batch gathers for 2 ms, and stops doing so within 50 ms when it is quiet again', (t) => {
+  const gathering = waits(t, [...times(10, 6), ...times(10, 1)]);
+  assert.deepEqual(gathering.slice(0, 5), times(5, 'turn'));
+  assert.deepEqual(gathering.slice(5, 10), times(5, 2));
+  assert.deepEqual(gathering.slice(-5), times(5, 'turn'));
 });
