@@ -101,6 +101,7 @@ export function registerMetrics(registry: Registry, sources: MetricSources): voi
   counter('rooms_unloaded_total', 'Documents let go.', () => sync.roomsUnloaded);
   counter('room_loads_failed_total', 'Documents that could not be opened.', () => sync.loadsFailed);
   counters('sessions_ended_total', 'Sessions ended by the server, by reason.', 'error', () => sync.sessionsEnded);
+  counter('documents_deleted_total', 'Documents deleted.', () => sync.documentsDeleted);
   counter('joins_total', 'Sync requests (SyncStep1) of clients.', () => sync.joins);
   counter('updates_appended_total', 'Updates handed to the log.', () => sync.updatesAppended);
   counter('updates_known_total', 'Updates that brought nothing new.', () => sync.updatesKnown);

@@ -1,7 +1,7 @@
 import type { Compact, CompactionOutput } from '../compaction/compaction.ts';
 import { BoundedMap } from './bounded-map.ts';
 import type { Clock } from './clock.ts';
-import { readHead, readPart, readRecords, seqOf, type StoredRecords } from './document-reader.ts';
+import { baseSeqOf, readHead, readPart, readRecords, seqOf, type StoredRecords } from './document-reader.ts';
 import type { GroupCommit } from './group-commit.ts';
 import type { KeyedMutex } from './keyed-mutex.ts';
 import { DocumentKeys } from './keys.ts';
@@ -97,6 +97,7 @@ export class Compactor {
 
   /** A document is closed. */
   closed(document: CompactedDocument): void {
+    this.sweep(document.docId);
     if (this.#failedCosts.get(document.docId) !== undefined) return;
     if (this.#costOf(document) >= this.#limitBytes(document.docId, document.head) * closedShare)
       this.#enqueue(document.docId, 'fold');
@@ -105,6 +106,12 @@ export class Compactor {
   /** Deletes what is no longer needed, if there is any. */
   sweep(docId: string): void {
     if (this.#deps.leftovers.has(docId) && !this.#queue.has(docId)) this.#enqueue(docId, 'sweep');
+  }
+
+  /** A document has been deleted: what is left of it goes. */
+  deleted(docId: string): void {
+    this.#failedCosts.delete(docId);
+    this.sweep(docId);
   }
 
   #costOf({ tailBytes, tailEntries }: { readonly tailBytes: number; readonly tailEntries: number }): number {
@@ -258,7 +265,7 @@ function headOf(base: StoredRecords, { parts, pending, stateVector, deleteSet }:
   return {
     pieceBytes,
     snapshot: {
-      seq: seqOf(base.head) + base.tail.length,
+      seq: baseSeqOf(base) + base.tail.length,
       parts: parts.map(({ data, intervals }) => ({ bytes: data.length, intervals })),
       pending,
       stateVector,

@@ -6,11 +6,13 @@ import {
   BadRecordError,
   type Head,
   type Meta,
+  type Tombstone,
   entrySeqOf,
   unseal,
   unsealEntry,
   unsealHead,
   unsealMeta,
+  unsealTombstone,
 } from './records.ts';
 import type { Entry } from './update-log.ts';
 
@@ -19,6 +21,8 @@ export interface StoredHead {
   readonly meta: Meta | null;
   /** Null before the first compaction. */
   readonly head: Head | null;
+  /** Null if it was never deleted. */
+  readonly tombstone: Tombstone | null;
 }
 
 export interface StoredRecords extends StoredHead {
@@ -28,29 +32,43 @@ export interface StoredRecords extends StoredHead {
   readonly tailBytes: number;
 }
 
+/** Where the tail begins: the sequence number of the snapshot or, without one, of the last entry that was deleted. */
+export function baseSeqOf({ head, tombstone }: Pick<StoredHead, 'head' | 'tombstone'>): number {
+  return head === null ? (tombstone?.lastSeq ?? 0) : head.snapshot.seq;
+}
+
+/** The generation that the document has, or will have when it is written to. */
+export function generationOf(tombstone: Tombstone | null): number {
+  return (tombstone?.generation ?? 0) + 1;
+}
+
 /** The sequence number of a snapshot, 0 without one. */
 export function seqOf(head: Head | null): number {
   return head === null ? 0 : head.snapshot.seq;
 }
 
 export async function readHead(store: RecordStore, keys: DocumentKeys): Promise<StoredHead> {
-  const [metaValue, headValue] = await store.getMany([keys.meta, keys.head]);
+  const [metaValue, headValue, tombstoneValue] = await store.getMany([keys.meta, keys.head, keys.tombstone]);
   return guard(keys.docId, 'meta or snapshot head', () => {
+    const tombstone = tombstoneValue === undefined ? null : unsealTombstone(keys.tombstone, tombstoneValue);
     const meta = metaValue === undefined ? null : unsealMeta(keys.meta, metaValue);
     const head = headValue === undefined ? null : unsealHead(keys.head, headValue);
     if (meta === null && head !== null) throw new BadRecordError('there is a snapshot, but no meta record');
     if (meta !== null && meta.snapshotSeq !== seqOf(head)) {
       throw new BadRecordError(`snapshot ${meta.snapshotSeq} is expected, ${seqOf(head)} is there`);
     }
-    return { meta, head };
+    if (meta !== null && meta.generation !== generationOf(tombstone)) {
+      throw new BadRecordError(`generation ${generationOf(tombstone)} is expected, ${meta.generation} is there`);
+    }
+    return { meta, head, tombstone };
   });
 }
 
 export async function readRecords(store: RecordStore, keys: DocumentKeys): Promise<StoredRecords> {
-  const { meta, head } = await readHead(store, keys);
+  const stored = await readHead(store, keys);
   const tail: Entry[] = [];
   let tailBytes = 0;
-  let seq = seqOf(head);
+  let seq = baseSeqOf(stored);
   for await (const values of store.scanValues(keys.entries(seq + 1))) {
     for (const value of values) {
       seq += 1;
@@ -61,10 +79,12 @@ export async function readRecords(store: RecordStore, keys: DocumentKeys): Promi
     }
   }
   // The first entry and the meta record are written together.
-  if ((meta === null) !== (seq === 0)) {
-    throw new CorruptDocumentError(keys.docId, meta === null ? 'The meta record is missing' : 'Entry 1 is missing');
+  const { meta, head } = stored;
+  if ((meta === null) !== (head === null && tail.length === 0)) {
+    const what = meta === null ? 'The meta record' : `Entry ${seq + 1}`;
+    throw new CorruptDocumentError(keys.docId, `${what} is missing`);
   }
-  return { meta, head, tail, tailBytes };
+  return { ...stored, tail, tailBytes };
 }
 
 /** The bytes of one part of a snapshot, put together from its pieces. */
@@ -108,7 +128,8 @@ function readEntry(keys: DocumentKeys, seq: number, value: Uint8Array): Entry {
   });
 }
 
-function guard<T>(docId: string, what: string, read: () => T): T {
+/** Turns a record that cannot be trusted into CorruptDocumentError. */
+export function guard<T>(docId: string, what: string, read: () => T): T {
   try {
     return read();
   } catch (cause) {

@@ -15,6 +15,10 @@ const kinds = {
   setAside: 'A',
   /** A mark: something of this document may have to be deleted. */
   leftovers: 'L',
+  /** What is left of a document that was deleted, so that its old copies do not come back. */
+  tombstone: 'D',
+  /** A mark: the document lives only while it is open. */
+  transient: 'T',
   /** Reserved for what compaction folds away. */
   history: 'H',
 } as const;
@@ -32,7 +36,8 @@ export const formatKey = bare('format');
 /** Written to see whether writing works. */
 export const probeKey = bare('probe');
 /** The marks of all documents. */
-export const allLeftovers: KeyRange = { gte: bare('leftovers'), lt: after('leftovers') };
+export const allLeftovers = all('leftovers');
+export const allTransient = all('transient');
 
 /** The keys of one document. Built when they are asked for: most documents that are open are idle. */
 export class DocumentKeys {
@@ -64,6 +69,14 @@ export class DocumentKeys {
     return this.#key('leftovers', 0);
   }
 
+  get tombstone(): Buffer {
+    return this.#key('tombstone', 0);
+  }
+
+  get transient(): Buffer {
+    return this.#key('transient', 0);
+  }
+
   entry(seq: number): Buffer {
     return this.#numbered('entry', seq);
   }
@@ -91,6 +104,11 @@ export class DocumentKeys {
     return { gte: this.entry(first), lt: this.entry(end) };
   }
 
+  /** Entries that were set aside, before `end`. */
+  setAsides(end: number): KeyRange {
+    return { gte: this.setAside(0), lt: this.setAside(end) };
+  }
+
   /** The pieces of all snapshots. */
   pieces(): KeyRange {
     return { gte: this.piece(0, 0), lt: this.piece(seqEnd, 0) };
@@ -111,6 +129,11 @@ export class DocumentKeys {
   }
 }
 
+/** The number at the end of an entry's key. */
+export function entrySeqIn(key: Uint8Array): number {
+  return asBuffer(key).readUIntBE(key.length - seqBytes, seqBytes);
+}
+
 /** The numbers at the end of a piece's key. */
 export function pieceOf(key: Uint8Array): { readonly seq: number; readonly piece: number } {
   const buffer = asBuffer(key);
@@ -123,6 +146,10 @@ export function pieceOf(key: Uint8Array): { readonly seq: number; readonly piece
 /** The document id of a key that ends with it. */
 export function docIdOf(key: Uint8Array): string {
   return asBuffer(key).toString('utf8', idStart);
+}
+
+function all(kind: Kind): KeyRange {
+  return { gte: bare(kind), lt: after(kind) };
 }
 
 function bare(kind: Kind): Buffer {

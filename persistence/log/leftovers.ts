@@ -1,15 +1,19 @@
 import { BoundedMap } from './bounded-map.ts';
-import { allPieceCount, readHead, seqOf } from './document-reader.ts';
+import { allPieceCount, baseSeqOf, readHead } from './document-reader.ts';
 import type { GroupCommit } from './group-commit.ts';
+import type { KeyedMutex } from './keyed-mutex.ts';
 import { allLeftovers, docIdOf, type DocumentKeys, pieceOf } from './keys.ts';
 import type { Pins } from './pins.ts';
 import type { KeyRange, RecordBatch, RecordStore } from './record-store.ts';
-import { seal } from './records.ts';
+import { seal, type Tombstone } from './records.ts';
 
 export interface LeftoversDeps {
   readonly store: RecordStore;
   readonly commit: GroupCommit;
   readonly pins: Pins;
+  readonly mutex: KeyedMutex;
+  /** Also while it is being opened. */
+  readonly isOpen: (docId: string) => boolean;
 }
 
 /** Some 2 ms to put. */
@@ -17,8 +21,12 @@ const maxDeletionsPerBatch = 1000;
 /** From here on a document's range is rewritten after a sweep: LevelDB keeps what is deleted until that happens. */
 const reclaimBytes = 8 * 1024 * 1024;
 
+/** The same for a document that was deleted: what people want gone should not stay until LevelDB comes across it. */
+const reclaimDeletedBytes = 256 * 1024;
+
 /**
- * Records that no valid snapshot refers to: folded entries, pieces of snapshots that were replaced or never finished.
+ * Records that no valid snapshot refers to: folded entries, pieces of snapshots that were replaced or never finished, all
+ * that was deleted.
  * A document that may have some carries a mark on disk from before they come into being until they are gone, so a
  * crash leaves nothing behind that is not found again at the next start.
  */
@@ -55,32 +63,55 @@ export class Leftovers {
     this.#obsoleteBytes.set(docId, (this.#obsoleteBytes.get(docId) ?? 0) + bytes);
   }
 
+  /** Counts what a deletion has made obsolete. */
+  addDeleted(docId: string, bytes: number): void {
+    this.add(docId, bytes < reclaimDeletedBytes ? bytes : reclaimBytes);
+  }
+
   /**
    * Deletes what the document's head does not refer to and nobody has pinned; the mark goes when nothing is left.
    * Must not run while a snapshot of the document is being written.
    */
   async sweep(keys: DocumentKeys): Promise<void> {
-    const { store, commit, pins } = this.#deps;
-    const { head } = await readHead(store, keys);
-    const headSeq = seqOf(head);
+    const { store, pins } = this.#deps;
+    const stored = await readHead(store, keys);
+    const { head, tombstone } = stored;
     const headPieces = head === null ? 0 : allPieceCount(head);
     let pinned = false;
-    await this.#deleteIf(keys.entries(0, headSeq + 1), () => true);
+    await this.#deleteIf(keys.entries(0, baseSeqOf(stored) + 1), () => true);
+    if (tombstone !== null) await this.#deleteIf(keys.setAsides(tombstone.lastSeq + 1), () => true);
     await this.#deleteIf(keys.pieces(), (key) => {
       const { seq, piece } = pieceOf(key);
-      if (seq === headSeq) return piece >= headPieces;
+      if (seq === head?.snapshot.seq) return piece >= headPieces;
       if (!pins.isPinned(keys.docId, seq)) return true;
       pinned = true;
       return false;
     });
     if (pinned) return;
-    // On disk last: a mark that goes before its records would hide them for ever.
-    await commit.write((batch) => batch.del(keys.leftovers));
-    this.#marked.delete(keys.docId);
+    if (!(await this.#unmark(keys, tombstone))) return;
     if ((this.#obsoleteBytes.get(keys.docId) ?? 0) < reclaimBytes) return;
     this.#obsoleteBytes.delete(keys.docId);
     await store.reclaim(keys.entries(0));
     await store.reclaim(keys.pieces());
+  }
+
+  /**
+   * On disk last: a mark that goes before its records would hide them for ever. A tombstone that nobody needs goes along,
+   * but not from under somebody who has read it. Resolves with false if more was deleted meanwhile, or somebody reads.
+   */
+  #unmark(keys: DocumentKeys, swept: Tombstone | null): Promise<boolean> {
+    const { store, commit, mutex, isOpen } = this.#deps;
+    return mutex.run(keys.docId, async () => {
+      const { meta, tombstone } = await readHead(store, keys);
+      const passing = tombstone?.passing === true && meta === null;
+      if (tombstone?.lastSeq !== swept?.lastSeq || (passing && isOpen(keys.docId))) return false;
+      await commit.write((batch) => {
+        batch.del(keys.leftovers);
+        if (passing) batch.del(keys.tombstone);
+      });
+      this.#marked.delete(keys.docId);
+      return true;
+    });
   }
 
   async #deleteIf(range: KeyRange, obsolete: (key: Uint8Array) => boolean): Promise<void> {

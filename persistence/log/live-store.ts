@@ -2,10 +2,11 @@ import type { Compact } from '../compaction/compaction.ts';
 import { LogError } from '../errors.ts';
 import type { Clock } from './clock.ts';
 import { type CompactionPolicy, Compactor } from './compactor.ts';
+import { deleteDocument, type DeletionDeps } from './deletion.ts';
 import { readRecords } from './document-reader.ts';
 import { GroupCommit } from './group-commit.ts';
 import { KeyedMutex } from './keyed-mutex.ts';
-import { DocumentKeys } from './keys.ts';
+import { allTransient, DocumentKeys, docIdOf } from './keys.ts';
 import { Leftovers } from './leftovers.ts';
 import type { LogObserver } from './log-observer.ts';
 import { OpenDocument, type OpenDocumentDeps } from './open-document.ts';
@@ -13,7 +14,7 @@ import type { CommitPacing } from './pacing.ts';
 import { Pins } from './pins.ts';
 import type { RecordStore } from './record-store.ts';
 import { EntrySealer } from './records.ts';
-import type { LogFollower } from './update-log.ts';
+import type { LogFollower, OpenOptions } from './update-log.ts';
 
 export interface LiveStoreOptions {
   /** `fsync`: an entry is durable when it is on disk. `write`: when the kernel has it, which a power cut can undo. */
@@ -41,8 +42,11 @@ export class LiveStore {
   readonly #pins: Pins;
   readonly #mutex = new KeyedMutex();
   readonly #documentDeps: OpenDocumentDeps;
+  readonly #deletionDeps: DeletionDeps;
   /** Null while it is being read. */
   readonly #documents = new Map<string, OpenDocument | null>();
+  /** Resolves when every transient document that is to go has gone. */
+  #erased: Promise<unknown> = Promise.resolve();
   /** Why nothing works any more. */
   #end: LogError | null = null;
 
@@ -53,7 +57,14 @@ export class LiveStore {
     const failed = (error: Error): void => this.#fail(error);
     this.#commit = new GroupCommit(options.commit === 'fsync', { store, clock, pacing, observer, failed });
     this.#pins = new Pins(store, (docId) => this.#compactor.sweep(docId));
-    const leftovers = new Leftovers({ store, commit: this.#commit, pins: this.#pins });
+    const leftovers = new Leftovers({
+      store,
+      commit: this.#commit,
+      pins: this.#pins,
+      mutex: this.#mutex,
+      isOpen: (docId) => this.#documents.has(docId),
+    });
+    this.#deletionDeps = { store, commit: this.#commit, leftovers };
     this.#compactor = new Compactor(options.compaction, {
       store,
       commit: this.#commit,
@@ -76,12 +87,14 @@ export class LiveStore {
       closed: (document) => {
         this.#documents.delete(document.docId);
         this.#compactor.closed(document);
+        if (document.isPassing) this.#eraseLater(() => this.#erase(document.keys));
       },
     };
     this.#compactor.start();
+    this.#eraseLater(() => this.#eraseForgotten());
   }
 
-  async open(docId: string, follower: LogFollower): Promise<OpenDocument> {
+  async open(docId: string, follower: LogFollower, { transient }: OpenOptions): Promise<OpenDocument> {
     const keys = new DocumentKeys(docId);
     if (this.#documents.has(docId)) throw new Error('This document is open already, or not quite closed');
     this.#documents.set(docId, null);
@@ -90,7 +103,7 @@ export class LiveStore {
       return await this.#mutex.run(docId, async () => {
         const records = await readRecords(this.#store, keys);
         if (this.#end !== null) throw this.#end;
-        const document = new OpenDocument(keys, records, follower, this.#documentDeps);
+        const document = new OpenDocument(keys, records, follower, transient, this.#documentDeps);
         this.#documents.set(docId, document);
         return document;
       });
@@ -101,9 +114,50 @@ export class LiveStore {
     }
   }
 
+  async delete(docId: string, clients: Iterable<number>): Promise<boolean> {
+    const keys = new DocumentKeys(docId);
+    if (this.#documents.has(docId)) throw new Error('This document is open, or not quite closed');
+    this.#documents.set(docId, null);
+    try {
+      const epitaph = { deletedMs: this.#deps.clock.wallMs(), passing: false, clients };
+      return await this.#mutex.run(docId, () => deleteDocument(keys, epitaph, this.#deletionDeps));
+    } catch (error) {
+      throw this.#end ?? error;
+    } finally {
+      if (this.#documents.get(docId) === null) this.#documents.delete(docId);
+      this.#compactor.deleted(docId);
+    }
+  }
+
+  /** Transient documents that were open when the last log ended. */
+  async #eraseForgotten(): Promise<void> {
+    for await (const keys of this.#store.scanKeys(allTransient)) {
+      for (const key of keys) await this.#erase(new DocumentKeys(docIdOf(key)));
+    }
+  }
+
+  /** A transient document is closed, and goes; unless it has been opened again. */
+  async #erase(keys: DocumentKeys): Promise<void> {
+    const { docId } = keys;
+    const epitaph = { deletedMs: this.#deps.clock.wallMs(), passing: true, clients: [] };
+    await this.#mutex.run(docId, async () => {
+      if ((this.#documents.get(docId) ?? null) === null) await deleteDocument(keys, epitaph, this.#deletionDeps);
+    });
+    this.#compactor.deleted(docId);
+  }
+
+  /** What cannot be erased is erased at the next start. */
+  #eraseLater(erase: () => Promise<void>): void {
+    const erased = erase().catch((error: unknown) => {
+      if (this.#end === null) this.#deps.observer.failed?.({ during: 'clean-up', error });
+    });
+    this.#erased = Promise.all([this.#erased, erased]);
+  }
+
   /** Resolves when nothing is being folded or waits for it. */
-  settled(): Promise<void> {
-    return this.#compactor.settled();
+  async settled(): Promise<void> {
+    await this.#erased;
+    await this.#compactor.settled();
   }
 
   /** Commits what waits, drops compaction, closes the store. Every handle is dead afterwards. */

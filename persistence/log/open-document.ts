@@ -1,12 +1,12 @@
 import { LogError } from '../errors.ts';
 import type { Clock } from './clock.ts';
-import { seqOf, type StoredRecords } from './document-reader.ts';
+import { baseSeqOf, generationOf, type StoredRecords } from './document-reader.ts';
 import type { CommitTarget, GroupCommit } from './group-commit.ts';
 import type { DocumentKeys } from './keys.ts';
 import type { LogObserver } from './log-observer.ts';
 import type { Pins } from './pins.ts';
 import type { RecordBatch } from './record-store.ts';
-import { type EntrySealer, type Head, maxUserIdLength, sealMeta } from './records.ts';
+import { type EntrySealer, type Head, maxUserIdLength, seal, sealMeta } from './records.ts';
 import type { DocumentLog, Entry, LogFollower, PinnedSnapshot, StoredDocument } from './update-log.ts';
 
 export interface OpenDocumentDeps {
@@ -23,6 +23,9 @@ export interface OpenDocumentDeps {
   readonly closed: (document: OpenDocument) => void;
 }
 
+/** Shared: hardly any document was ever deleted. */
+const nobody: ReadonlySet<number> = new Set();
+
 /** One open document: numbers its entries, hands them to the commit, tells its follower. */
 export class OpenDocument implements DocumentLog, CommitTarget {
   readonly keys: DocumentKeys;
@@ -30,8 +33,12 @@ export class OpenDocument implements DocumentLog, CommitTarget {
   readonly #deps: OpenDocumentDeps;
   readonly #follower: LogFollower;
   #stored: StoredDocument | null;
+  readonly #generation: number;
+  readonly #transient: boolean;
   #lastSeq: number;
   #durableSeq: number;
+  /** The entry before the tail. */
+  #baseSeq: number;
   #tailBytes: number;
   #head: Head | null;
   #hasMeta: boolean;
@@ -40,18 +47,29 @@ export class OpenDocument implements DocumentLog, CommitTarget {
   #closePromise: Promise<void> | null = null;
   #resolveClose: (() => void) | null = null;
 
-  constructor(keys: DocumentKeys, records: StoredRecords, follower: LogFollower, deps: OpenDocumentDeps) {
-    const { meta, head, tail, tailBytes } = records;
+  /** One that is `transient` is marked as such when it is first written to. */
+  constructor(
+    keys: DocumentKeys,
+    records: StoredRecords,
+    follower: LogFollower,
+    transient: boolean,
+    deps: OpenDocumentDeps,
+  ) {
+    const { meta, head, tombstone, tail, tailBytes } = records;
     this.keys = keys;
     this.#deps = deps;
     this.#follower = follower;
-    this.#lastSeq = seqOf(head) + tail.length;
+    this.#generation = generationOf(tombstone);
+    this.#transient = transient;
+    this.#baseSeq = baseSeqOf(records);
+    this.#lastSeq = this.#baseSeq + tail.length;
     this.#durableSeq = this.#lastSeq;
     this.#tailBytes = tailBytes;
     this.#head = head;
     this.#hasMeta = meta !== null;
     this.#stored = {
-      generation: meta?.generation ?? 1,
+      generation: this.#generation,
+      deletedClients: tombstone === null ? nobody : new Set(tombstone.clients),
       createdMs: meta?.createdMs ?? deps.clock.wallMs(),
       snapshot: head === null ? null : head.snapshot,
       tail,
@@ -79,11 +97,16 @@ export class OpenDocument implements DocumentLog, CommitTarget {
 
   /** Durable entries after the snapshot. */
   get tailEntries(): number {
-    return this.#durableSeq - seqOf(this.#head);
+    return this.#durableSeq - this.#baseSeq;
   }
 
   get head(): Head | null {
     return this.#head;
+  }
+
+  /** Must be erased when it is closed. */
+  get isPassing(): boolean {
+    return this.#transient && this.#hasMeta;
   }
 
   append(update: Uint8Array, userId: string): Entry {
@@ -113,6 +136,7 @@ export class OpenDocument implements DocumentLog, CommitTarget {
   /** A new snapshot is valid; `foldedBytes` of the tail are in it. */
   compacted(head: Head, foldedBytes: number, setAside: readonly number[]): void {
     this.#head = head;
+    this.#baseSeq = head.snapshot.seq;
     this.#tailBytes -= foldedBytes;
     if (this.#state !== 'ended') this.#tell(() => this.#follower.compacted(head.snapshot, setAside));
   }
@@ -154,8 +178,15 @@ export class OpenDocument implements DocumentLog, CommitTarget {
   /** In the batch of the first entry: a document has both or neither. */
   #writeMeta(entry: Entry, batch: RecordBatch): void {
     const { timeMs } = entry;
-    const meta = { generation: 1, createdMs: timeMs, changedMs: timeMs, snapshotSeq: 0, snapshotBytes: 0 };
+    const meta = {
+      generation: this.#generation,
+      createdMs: timeMs,
+      changedMs: timeMs,
+      snapshotSeq: 0,
+      snapshotBytes: 0,
+    };
     batch.put(this.keys.meta, sealMeta(this.keys.meta, meta));
+    if (this.#transient) batch.put(this.keys.transient, seal(this.keys.transient, new Uint8Array(0)));
     this.#hasMeta = true;
   }
 

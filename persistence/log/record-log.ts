@@ -4,7 +4,7 @@ import { probeKey } from './keys.ts';
 import { LiveStore, type LiveStoreDeps, type LiveStoreOptions } from './live-store.ts';
 import type { RecordStore } from './record-store.ts';
 import { seal } from './records.ts';
-import type { DocumentLog, LogFollower, LogState, UpdateLog } from './update-log.ts';
+import type { DocumentLog, LogFollower, LogState, OpenOptions, UpdateLog } from './update-log.ts';
 
 export type RecordLogOptions = LiveStoreOptions;
 
@@ -46,10 +46,18 @@ export class RecordLog implements UpdateLog {
     return () => this.#listeners.delete(listener);
   }
 
-  async open(docId: string, follower: LogFollower): Promise<DocumentLog> {
+  async open(docId: string, follower: LogFollower, options: OpenOptions = { transient: false }): Promise<DocumentLog> {
+    return this.#usable().open(docId, follower, options);
+  }
+
+  async delete(docId: string, clients: Iterable<number>): Promise<boolean> {
+    return this.#usable().delete(docId, clients);
+  }
+
+  #usable(): LiveStore {
     if (this.#closed) throw closed();
     if (this.#reopening !== null) throw reopening();
-    return this.#live.open(docId, follower);
+    return this.#live;
   }
 
   settled(): Promise<void> {

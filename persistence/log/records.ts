@@ -1,5 +1,7 @@
 /** The values of the database. Each begins with a CRC-32 over its key and the rest of the value (4 bytes, big-endian). */
 import { decodeAny, encodeAny } from 'lib0/buffer';
+import { createDecoder, hasContent, readVarUint } from 'lib0/decoding';
+import { createEncoder, toUint8Array, writeVarUint } from 'lib0/encoding';
 import { crc32 } from 'node:zlib';
 import { asBuffer } from './keys.ts';
 import type { Entry, Snapshot } from './update-log.ts';
@@ -25,6 +27,19 @@ export interface Head {
   readonly snapshot: Snapshot;
   /** Every part is cut into pieces of this size, the last one of a part may be shorter. */
   readonly pieceBytes: number;
+}
+
+/** What stays of a document's deleted generations. Written when it is deleted. */
+export interface Tombstone {
+  /** The last one that was deleted; the next has a number more. */
+  readonly generation: number;
+  readonly deletedMs: number;
+  /** Sequence numbers go on after this one: what is still to be cleaned up is never mistaken for something new. */
+  readonly lastSeq: number;
+  /** Client ids, the last generation's first. */
+  readonly clients: readonly number[];
+  /** To be removed itself, as soon as everything else of the document is. */
+  readonly passing: boolean;
 }
 
 export interface Format {
@@ -69,6 +84,20 @@ export function sealHead(key: Uint8Array, head: Head): Buffer {
 
 export function unsealHead(key: Uint8Array, value: Uint8Array): Head {
   return decodeAny(unseal(key, value)) as Head;
+}
+
+export function sealTombstone(key: Uint8Array, { clients, ...rest }: Tombstone): Buffer {
+  const encoder = createEncoder();
+  for (const client of clients) writeVarUint(encoder, client);
+  return seal(key, encodeAny({ ...rest, clients: toUint8Array(encoder) }));
+}
+
+export function unsealTombstone(key: Uint8Array, value: Uint8Array): Tombstone {
+  const { clients, ...rest } = decodeAny(unseal(key, value)) as Omit<Tombstone, 'clients'> & { clients: Uint8Array };
+  const decoder = createDecoder(clients);
+  const ids: number[] = [];
+  while (hasContent(decoder)) ids.push(readVarUint(decoder));
+  return { ...rest, clients: ids };
 }
 
 export function sealFormat(key: Uint8Array, format: Format): Buffer {

@@ -2,7 +2,7 @@
 
 /** One edit in the log. */
 export interface Entry {
-  /** Position in its document, from 1, without gaps. */
+  /** Position in its document, from 1, without gaps. Goes on when a deleted document is created again. */
   readonly seq: number;
   /** When it was appended, in milliseconds since 1970. */
   readonly timeMs: number;
@@ -38,6 +38,8 @@ export interface Snapshot {
 export interface StoredDocument {
   /** Grows by one when a deleted document is created again. */
   readonly generation: number;
+  /** Who has written the generations that were deleted: whoever names one of these clients holds an old copy. */
+  readonly deletedClients: ReadonlySet<number>;
   readonly createdMs: number;
   readonly snapshot: Snapshot | null;
   /** Entries after the snapshot, in order. */
@@ -95,6 +97,14 @@ export interface DocumentLog {
  */
 export type LogState = 'open' | 'read-only' | 'reopening' | 'closed';
 
+export interface OpenOptions {
+  /**
+   * It lives only while it is open: durable until then, erased after it is closed or when the log is opened again.
+   * Nothing reminds of it, so copies of it come back.
+   */
+  readonly transient: boolean;
+}
+
 export interface UpdateLog {
   readonly state: LogState;
   /** Called after every change of `state`. Returns what ends it. */
@@ -104,7 +114,14 @@ export interface UpdateLog {
    * Rejects with LogError (LOG_REOPENING, LOG_CLOSED), with CorruptDocumentError, or with Error if it is open already:
    * two writers of one document would both number its entries.
    */
-  open(docId: string, follower: LogFollower): Promise<DocumentLog>;
+  open(docId: string, follower: LogFollower, options?: OpenOptions): Promise<DocumentLog>;
+  /**
+   * Deletes everything of a document that is not open, its history too, and remembers `clients`, who have written it: the
+   * last 40,000 of all its generations. Also one that cannot be read. Resolves when that is on disk, with false if there
+   * was nothing; a crash before that leaves all of it or nothing. Space comes back afterwards. Works while read-only.
+   * Rejects with LogError (LOG_REOPENING, LOG_CLOSED), or with Error if the document is open.
+   */
+  delete(docId: string, clients: Iterable<number>): Promise<boolean>;
   /**
    * Resolves when no document is being folded or waits for it: whoever closes the log then opens documents quickly the next
    * time. Never rejects; may take as long as people go on writing.

@@ -1,15 +1,15 @@
+import { newScratchName } from '../scratch-name.ts';
 import { measured } from './examination.ts';
 import type { Stage } from './examination.ts';
 import { finding } from './finding.ts';
 import { ClosedError, SyncClient } from './sync-client.ts';
 import { syncFailure } from './sync-failure.ts';
-import { scratchName } from './target.ts';
 
 /** Stays silent for as long as was asked for, as somebody does who reads, and looks what is left of the connection. */
 export const idleStage: Stage = async (examination) => {
   const { deps, target } = examination;
   if (deps.idleMs === null) return [];
-  const document = examination.scratch ?? target.document ?? scratchName();
+  const document = examination.scratch ?? target.document ?? newScratchName();
   let client: SyncClient | null = null;
   const startMs = deps.monotonicMs();
   const seconds = (): number => Math.round((deps.monotonicMs() - startMs) / 1000);

@@ -1,10 +1,10 @@
+import { newScratchName } from '../scratch-name.ts';
 import { measured } from './examination.ts';
 import type { Stage } from './examination.ts';
 import { finding } from './finding.ts';
 import { percentile } from './percentile.ts';
 import { SyncClient } from './sync-client.ts';
 import { syncFailure } from './sync-failure.ts';
-import { scratchName } from './target.ts';
 
 const roundTrips = 20;
 /** On a slow line fewer have to do. */
@@ -16,7 +16,7 @@ const unevenMs = 1_000;
 /** Measures round trips of a small message that the server answers at once. */
 export const latencyStage: Stage = async (examination) => {
   const { deps, target } = examination;
-  const document = examination.scratch ?? target.document ?? scratchName();
+  const document = examination.scratch ?? target.document ?? newScratchName();
   let client: SyncClient | null = null;
   const durationsMs: number[] = [];
   try {

@@ -1,4 +1,5 @@
 import * as Y from 'yjs';
+import { newScratchName } from '../scratch-name.ts';
 import { SilenceError } from './deadline.ts';
 import { measured } from './examination.ts';
 import type { Examination, Stage } from './examination.ts';
@@ -7,7 +8,6 @@ import type { Finding } from './finding.ts';
 import { ClosedError, DeniedError, firstAnswerMs, SyncClient } from './sync-client.ts';
 import type { Message } from './sync-client.ts';
 import { syncFailure } from './sync-failure.ts';
-import { scratchName } from './target.ts';
 
 const field = 'quire-doctor';
 const mark = Uint8Array.of(1);
@@ -53,7 +53,7 @@ async function probes(examination: Examination, document: string): Promise<boole
 
 async function editScratch(examination: Examination): Promise<readonly Finding[]> {
   const { target } = examination;
-  const scratch = scratchName();
+  const scratch = newScratchName();
   const clients: SyncClient[] = [];
   const join = async (): Promise<SyncClient> => {
     const client = await SyncClient.open(examination, scratch);

@@ -1,3 +1,4 @@
+import { newScratchName } from '../scratch-name.ts';
 /** What the doctor looks at: the URL of a document, as an editor would open it. */
 export interface Target {
   readonly secure: boolean;
@@ -46,7 +47,7 @@ export function parseTarget(text: string, options: TargetOptions = {}): Target {
     secure,
     host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
     port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
-    path: `${folder}${document || scratchName()}${url.search}`,
+    path: `${folder}${document || newScratchName()}${url.search}`,
     folder: folder!,
     document: document || null,
     token,
@@ -59,11 +60,6 @@ export function parseTarget(text: string, options: TargetOptions = {}): Target {
 /** The same server, another document. */
 export function pathOf(target: Target, document: string): string {
   return `${target.folder}${document}${target.token === null ? '' : `?token=${encodeURIComponent(target.token)}`}`;
-}
-
-/** A document that nobody else has. */
-export function scratchName(): string {
-  return `quire-doctor-${crypto.randomUUID()}`;
 }
 
 /** As it stands in a Host header. */

@@ -3,6 +3,8 @@ import { trimDeletes } from '../../persistence/update/merge.ts';
 import { noScanLimits, scanUpdate, type UpdateFacts } from '../../persistence/update/scan.ts';
 import { RefusedError } from '../errors.ts';
 import { Knowledge } from './knowledge.ts';
+import type { LoadedDocument } from './load-document.ts';
+import type { OldCopies } from './old-copies.ts';
 import type { SyncStats } from './stats.ts';
 
 /** Edits of one document that wait for missing ones, in bytes. Honest gaps close within a round trip and hold a few KB. */
@@ -35,6 +37,7 @@ export class Intake {
   #durable = this.#accepted;
   /** Facts of the entries that are on their way to the disk, in order. */
   #inFlight: { readonly entry: Entry; readonly facts: UpdateFacts }[] = [];
+  #oldCopies: OldCopies | null = null;
   #acceptedSeq = 0;
   #durableSeq = 0;
 
@@ -43,7 +46,8 @@ export class Intake {
   }
 
   /** Begins with what is stored up to `seq`. To be called once, before anything else. */
-  start(log: DocumentLog, stored: Knowledge, seq: number): void {
+  start(log: DocumentLog, { knowledge: stored, seq, oldCopies }: LoadedDocument): void {
+    this.#oldCopies = oldCopies;
     this.#log = log;
     this.#accepted = stored;
     this.#durable = stored;
@@ -75,6 +79,20 @@ export class Intake {
     return this.#inFlight.length === 0;
   }
 
+  get oldCopies(): OldCopies | null {
+    return this.#oldCopies;
+  }
+
+  /** Nobody has ever written anything that is still there. */
+  get isEmpty(): boolean {
+    return this.#acceptedSeq === 0;
+  }
+
+  /** Everybody who has written. */
+  get clients(): number[] {
+    return this.#accepted.clients;
+  }
+
   /** Nothing new in it that is not known. */
   knows(facts: UpdateFacts): boolean {
     return this.#accepted.judge(facts) === 'duplicate';
@@ -84,6 +102,7 @@ export class Intake {
   submit(update: Uint8Array, facts: UpdateFacts, answer: boolean, userId: string): Submission {
     const stats = this.#stats;
     stats.updateBytesIn += update.length;
+    this.#oldCopies?.checkUpdate(facts);
     const verdict = this.#accepted.judge(facts);
     if (verdict === 'duplicate') {
       stats.updatesKnown++;

@@ -12,7 +12,7 @@ import type { Block } from './tail.ts';
 /** What of the tail may be written at once; more is pulled as the socket drains. */
 const TAIL_BURST_BYTES = 1024 * 1024;
 /** Clients in a state vector: twice as many as a document takes, for what a client has and the server does not. */
-const MAX_STATE_VECTOR_CLIENTS = 2 * MAX_DOCUMENT_CLIENTS;
+export const MAX_STATE_VECTOR_CLIENTS = 2 * MAX_DOCUMENT_CLIENTS;
 const EMPTY_UPDATE = Uint8Array.of(0, 0);
 
 /** The session's side of a join. */

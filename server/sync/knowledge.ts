@@ -74,6 +74,11 @@ export class Knowledge {
     return (this.#clocks?.size ?? 0) + (this.#waiting?.clientCount ?? 0) + (this.#deletedAhead?.size ?? 0);
   }
 
+  /** Clients of whom anything has integrated or waits. */
+  get clients(): number[] {
+    return [...(this.#clocks?.keys() ?? []), ...(this.#waiting?.clients ?? [])];
+  }
+
   /** How many clients the update brings of which nothing has integrated. One may count twice. */
   addedClients({ intervals, deletes }: UpdateFacts): number {
     return this.#newClients(intervals) + this.#newClients(deletes);

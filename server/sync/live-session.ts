@@ -5,7 +5,7 @@ import type { Broadcast } from './broadcast.ts';
 import type { ClientMessage } from './codec.ts';
 import type { Connection } from './connection.ts';
 import type { Grant } from './grant.ts';
-import { answerSyncStep1, type JoinSink } from './join.ts';
+import { answerSyncStep1, type JoinSink, MAX_STATE_VECTOR_CLIENTS } from './join.ts';
 import { OFFLOAD_BYTES, type Offload } from './offload.ts';
 import { Outbox, type OutboxDeps } from './outbox.ts';
 import type { Peer } from './peer.ts';
@@ -140,6 +140,7 @@ export class LiveSession {
   }
 
   #join(stateVector: Uint8Array): void {
+    this.room.oldCopies?.checkStateVector(stateVector, MAX_STATE_VECTOR_CLIENTS);
     if (this.#waitingJoins >= MAX_WAITING_JOINS) throw new RefusedError('limit-reached', 'too many sync requests');
     this.#waitingJoins++;
     this.#deps.stats.joins++;

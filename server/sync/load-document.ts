@@ -3,6 +3,7 @@ import type { Entry, StoredDocument } from '../../persistence/log/update-log.ts'
 import { mergeInLevels } from '../../persistence/update/merge.ts';
 import { noScanLimits, scanUpdate } from '../../persistence/update/scan.ts';
 import { Knowledge } from './knowledge.ts';
+import { OldCopies } from './old-copies.ts';
 import { OFFLOAD_BYTES, type Offload } from './offload.ts';
 import type { Tail } from './tail.ts';
 
@@ -14,11 +15,13 @@ export interface LoadedDocument {
   readonly knowledge: Knowledge;
   /** The last entry's sequence number. */
   readonly seq: number;
+  /** Null for a document that was never deleted. */
+  readonly oldCopies: OldCopies | null;
 }
 
 /** Learns what is stored, and fills the tail. Rejects with MalformedUpdateError if an update cannot be read. */
 export async function loadDocument(
-  { snapshot, tail: entries }: StoredDocument,
+  { snapshot, tail: entries, deletedClients }: StoredDocument,
   tail: Tail,
   offload: Offload,
 ): Promise<LoadedDocument> {
@@ -39,7 +42,7 @@ export async function loadDocument(
     tail.push({ lastSeq: seq, update });
     next = end;
   }
-  return { knowledge, seq };
+  return { knowledge, seq, oldCopies: deletedClients.size === 0 ? null : new OldCopies(deletedClients) };
 }
 
 /** Where the part of a tail ends that is read in one turn: one entry at least. */

@@ -10,6 +10,7 @@ import type {
 import { mergeInLevels } from '../../persistence/update/merge.ts';
 import type { UpdateFacts } from '../../persistence/update/scan.ts';
 import { RefusedError } from '../errors.ts';
+import { isScratchName } from '../scratch-name.ts';
 import { Broadcast } from './broadcast.ts';
 import type { Codec } from './codec.ts';
 import { Intake, type Submission } from './intake.ts';
@@ -17,6 +18,7 @@ import type { Knowledge } from './knowledge.ts';
 import { loadDocument } from './load-document.ts';
 import type { Nudger } from './nudger.ts';
 import type { Offload } from './offload.ts';
+import type { OldCopies } from './old-copies.ts';
 import type { Peer } from './peer.ts';
 import { Presence } from './presence.ts';
 import { ServedSnapshot } from './served-snapshot.ts';
@@ -60,7 +62,7 @@ export class Room implements LogFollower, Tickable {
   /** Resolves when the document is loaded whole; rejects with what `UpdateLog.open` rejects with. */
   static async load(docId: string, deps: RoomDeps): Promise<Room> {
     const room = new Room(docId, deps);
-    const log = await deps.log.open(docId, room);
+    const log = await deps.log.open(docId, room, { transient: isScratchName(docId) });
     room.#log = log;
     try {
       await room.#load(log);
@@ -75,8 +77,7 @@ export class Room implements LogFollower, Tickable {
   async #load(log: DocumentLog): Promise<void> {
     const { snapshot } = log.stored;
     this.#snapshot.current = snapshot;
-    const { knowledge, seq } = await loadDocument(log.stored, this.tail, this.#deps.offload);
-    this.#intake.start(log, knowledge, seq);
+    this.#intake.start(log, await loadDocument(log.stored, this.tail, this.#deps.offload));
     // One that was begun by an earlier opening may have been replaced meanwhile.
     const { current } = this.#snapshot;
     if (current !== null && current !== snapshot) this.#intake.adoptDeletes(current.deleteSet);
@@ -110,6 +111,21 @@ export class Room implements LogFollower, Tickable {
   /** `RoomDeps.failed` was called: while it was being loaded, perhaps. */
   get hasFailed(): boolean {
     return this.#hasFailed;
+  }
+
+  /** Nothing is stored, and nothing is on its way to the disk. */
+  get isEmpty(): boolean {
+    return this.#intake.isEmpty;
+  }
+
+  /** The client ids of everybody who has written. */
+  get clients(): number[] {
+    return this.#intake.clients;
+  }
+
+  /** Tells who comes with a copy from before the document was deleted; null if it never was. */
+  get oldCopies(): OldCopies | null {
+    return this.#intake.oldCopies;
   }
 
   /** Nobody is here and nothing is on its way to the disk. */
@@ -158,7 +174,8 @@ export class Room implements LogFollower, Tickable {
 
   /**
    * Takes a checked update. `answer` tells that a client has answered our SyncStep1: it has nothing better, so that
-   * its gaps go into the log, up to a bound. Throws LogError if the log does not take it, RefusedError beyond the bound.
+   * its gaps go into the log, up to a bound. Throws LogError if the log does not take it, RefusedError beyond the bound
+   * and for what comes from a deleted generation.
    */
   submit(update: Uint8Array, facts: UpdateFacts, answer: boolean, userId: string): Submission {
     return this.#intake.submit(update, facts, answer, userId);

@@ -1,4 +1,5 @@
-import { RefusedError } from '../errors.ts';
+import { CorruptDocumentError } from '../../persistence/errors.ts';
+import { RefusedError, toRefusal } from '../errors.ts';
 import type { UpdateLog } from '../../persistence/log/update-log.ts';
 import { Nudger } from './nudger.ts';
 import type { Offload } from './offload.ts';
@@ -25,7 +26,7 @@ export interface RoomsDeps {
 /**
  * - `loading`: everybody who comes waits for the same load
  * - `live`: `idleSinceMs` is when the last one left
- * - `closing`: the log has not let go yet; whoever comes waits, then loads anew
+ * - `closing`: the log has not let go yet, or is deleting the document; whoever comes waits, then loads anew
  */
 type Slot =
   | { readonly phase: 'loading'; readonly room: Promise<Room> }
@@ -139,6 +140,44 @@ export class Rooms {
     );
     this.#slots.set(room.docId, { phase: 'closing', closed });
     return closed;
+  }
+
+  /**
+   * Deletes a document: what is on its way to the disk settles, then all of it goes. Resolves when that is on disk and its
+   * sessions are ended (4404), with false if there was nothing. Whoever comes meanwhile waits. Rejects with what
+   * `UpdateLog.delete` rejects with; the sessions may come back then. One that cannot be read is deleted too, but then nobody
+   * knows who has written it: copies of it come back.
+   */
+  async delete(docId: string): Promise<boolean> {
+    const room = await this.#getReadable(docId);
+    if (room?.isEmpty === true) return false;
+    const deleted = this.#deleteClosed(docId, room);
+    const vacate = (): void => void this.#slots.delete(docId);
+    this.#slots.set(docId, { phase: 'closing', closed: deleted.then(vacate, vacate) });
+    try {
+      const existed = await deleted;
+      if (existed) this.#deps.stats.documentsDeleted++;
+      room?.end(new RefusedError('document-deleted'));
+      return existed;
+    } catch (error) {
+      room?.end(toRefusal(error));
+      throw error;
+    }
+  }
+
+  async #deleteClosed(docId: string, room: Room | null): Promise<boolean> {
+    await room?.close();
+    return this.#deps.log.delete(docId, room?.clients ?? []);
+  }
+
+  /** Null for a document that is damaged; nobody loads it at that moment. */
+  async #getReadable(docId: string): Promise<Room | null> {
+    try {
+      return await this.get(docId);
+    } catch (error) {
+      if (error instanceof CorruptDocumentError && !this.#slots.has(docId)) return null;
+      throw error;
+    }
   }
 
   /** Lets presence expire, keeps quiet sessions alive, and unloads what has been idle for long. Runs once a second. */

@@ -10,6 +10,8 @@ import type { Room } from './room.ts';
 
 /** A stock client closes after 30 s without a message; half of that leaves room for one that gets lost. */
 const KEEP_ALIVE_MS = 15_000;
+/** Clients up to y-websocket 2 come back at once after any close, with the same old copy; newer ones stop. */
+const OLD_COPY_HOLD_MS = 2_000;
 
 /** What all sessions of a dialect share. */
 export interface SessionDeps extends LiveSessionDeps {
@@ -106,6 +108,7 @@ export class Session implements LivePeer, ConnectionHandler {
 
   /** One message of the client; valid only during the call. */
   message(data: Uint8Array): void {
+    if (this.ended) return;
     try {
       if (this.#busy) {
         this.#queue ??= new MessageQueue(this.#connection, this.#deps.limits.maxQueuedBytes);
@@ -217,7 +220,9 @@ export class Session implements LivePeer, ConnectionHandler {
     sessionsEnded.set(refusal.code, (sessionsEnded.get(refusal.code) ?? 0) + 1);
     this.#deps.refused(this.#connection, this.#docId, refusal);
     this.#close();
-    this.#connection.close(closeReason(refusal.code, refusal.message));
+    const close = (): void => this.#connection.close(closeReason(refusal.code, refusal.message));
+    if (refusal.code === 'generation-changed') setTimeout(close, OLD_COPY_HOLD_MS).unref();
+    else close();
   }
 
   #close(): void {

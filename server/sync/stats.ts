@@ -23,6 +23,7 @@ export class SyncStats {
   presenceDropped = 0;
   joins = 0;
   probesAnswered = 0;
+  documentsDeleted = 0;
   roomsLoaded = 0;
   roomsUnloaded = 0;
   /** Documents that could not be opened. */

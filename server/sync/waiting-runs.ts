@@ -47,6 +47,10 @@ export class WaitingRuns {
     return this.#queues.size;
   }
 
+  get clients(): Iterable<number> {
+    return this.#queues.keys();
+  }
+
   /** Runs that wait. */
   get count(): number {
     return this.#count;

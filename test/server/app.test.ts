@@ -118,6 +118,7 @@ function stuckOn(stuckId: string, log: UpdateLog): UpdateLog {
     },
     onState: (listener) => log.onState(listener),
     open: (docId, follower) => (docId === stuckId ? new Promise<DocumentLog>(() => {}) : log.open(docId, follower)),
+    delete: (docId, clients) => log.delete(docId, clients),
     settled: () => log.settled(),
     close: () => log.close(),
   };

@@ -22,6 +22,8 @@ interface FakeDocument {
   readonly entries: Entry[];
   stored: StoredSnapshot | null;
   handle: FakeDocumentLog | null;
+  generation: number;
+  deletedClients: ReadonlySet<number>;
 }
 
 /** A log in memory whose commits, failures and compactions happen when the test says so, in the turn in which it says so. */
@@ -34,6 +36,8 @@ export class FakeLog implements UpdateLog {
   readonly opening = new Gate();
   readonly closing = new Gate();
   readonly reading = new Gate();
+  readonly deleting = new Gate();
+  deleteError: Error | null = null;
   readError: Error | null = null;
   opens = 0;
   pins = 0;
@@ -46,7 +50,13 @@ export class FakeLog implements UpdateLog {
   document(docId: string): FakeDocument {
     const known = this.#documents.get(docId);
     if (known !== undefined) return known;
-    const document: FakeDocument = { entries: [], stored: null, handle: null };
+    const document: FakeDocument = {
+      entries: [],
+      stored: null,
+      handle: null,
+      generation: 1,
+      deletedClients: new Set(),
+    };
     this.#documents.set(docId, document);
     return document;
   }
@@ -97,6 +107,19 @@ export class FakeLog implements UpdateLog {
     document.handle?.follower.compacted(stored.snapshot, setAside);
   }
 
+  async delete(docId: string, clients: Iterable<number>): Promise<boolean> {
+    await this.deleting.passed();
+    if (this.deleteError !== null) throw this.deleteError;
+    const document = this.document(docId);
+    if (document.handle !== null) throw new Error(`open: ${docId}`);
+    if (document.entries.length === 0 && document.stored === null) return false;
+    document.entries.length = 0;
+    document.stored = null;
+    document.generation++;
+    document.deletedClients = new Set([...document.deletedClients, ...clients]);
+    return true;
+  }
+
   async settled(): Promise<void> {}
 
   async close(): Promise<void> {}
@@ -118,7 +141,8 @@ class FakeDocumentLog implements DocumentLog {
     this.follower = follower;
     const snapshot = document.stored?.snapshot ?? null;
     const tail = document.entries.filter((entry) => entry.seq > (snapshot?.seq ?? 0));
-    this.stored = { generation: 1, createdMs: 0, snapshot, tail };
+    const { generation, deletedClients } = document;
+    this.stored = { generation, deletedClients, createdMs: 0, snapshot, tail };
   }
 
   forgetStored(): void {}

@@ -3,6 +3,7 @@ import { LevelLog } from '../../../persistence/log/level-log.ts';
 import { FaultStore } from '../../support/fault-store.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { compactionContract } from './compaction.contract.ts';
+import { deletionContract } from './deletion.contract.ts';
 import type { LogWorld } from './log-bench.ts';
 import { updateLogContract } from './update-log.contract.ts';
 
@@ -22,3 +23,4 @@ function worldOf(t: TestContext): LogWorld {
 
 updateLogContract('LevelLog', worldOf);
 compactionContract('LevelLog', worldOf);
+deletionContract('LevelLog', worldOf);

@@ -62,6 +62,13 @@ export class LogBench {
     await this.#log?.close();
   }
 
+  /** Opens the document, appends, waits until that is durable, closes it. */
+  async write(docId: string, updates: readonly Uint8Array[]): Promise<void> {
+    const { document } = await this.document(docId);
+    for (const update of updates) document.append(update, 'me');
+    await document.close();
+  }
+
   async document(docId: string): Promise<Opened> {
     const follower = new RecordingFollower();
     return { document: await this.log.open(docId, follower), follower };

@@ -2,6 +2,7 @@ import { MemoryLog } from '../../../persistence/log/memory-log.ts';
 import { MemoryStore } from '../../../persistence/log/memory-store.ts';
 import { FaultStore } from '../../support/fault-store.ts';
 import { compactionContract } from './compaction.contract.ts';
+import { deletionContract } from './deletion.contract.ts';
 import type { LogWorld } from './log-bench.ts';
 import { updateLogContract } from './update-log.contract.ts';
 
@@ -23,3 +24,4 @@ function worldOf(): LogWorld {
 
 updateLogContract('MemoryLog', worldOf);
 compactionContract('MemoryLog', worldOf);
+deletionContract('MemoryLog', worldOf);

@@ -213,7 +213,11 @@ export function updateLogContract(name: string, worldOf: (t: TestContext) => Log
       for (let step = 0; step < 400; step += 1) {
         const docId = random.pick(docIds);
         const found = opened.get(docId);
-        if (found === undefined) {
+        if (found === undefined && random.below(4) === 0) {
+          const existed = await bench.log.delete(docId, [step]);
+          assert.equal(existed, acknowledged.get(docId)?.length !== 0);
+          acknowledged.set(docId, []);
+        } else if (found === undefined) {
           const next = await bench.document(docId);
           assert.deepEqual(
             await everything(next),
