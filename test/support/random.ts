@@ -32,6 +32,14 @@ export function randomFrom(seed: number): Random {
   };
 }
 
+/** The same in any order. */
+export function shuffled<T>(items: readonly T[], random: Random): T[] {
+  return items
+    .map((item) => ({ item, place: random.fraction() }))
+    .sort((a, b) => a.place - b.place)
+    .map(({ item }) => item);
+}
+
 /** The random numbers of one test: from the environment's SEED if it is set, else fresh. The test prints the seed. */
 export function randomOf(t: TestContext): Random {
   const given = process.env['SEED'];

@@ -6,7 +6,9 @@ export class Typist {
   readonly doc = new Y.Doc();
   readonly updates: Uint8Array[] = [];
 
-  constructor() {
+  /** Random tests name the client, for whose id is higher decides between edits at the same place. */
+  constructor(clientID?: number) {
+    if (clientID !== undefined) this.doc.clientID = clientID;
     this.doc.on('update', (update: Uint8Array, origin: unknown) => {
       if (origin !== 'remote') this.updates.push(update);
     });
@@ -69,8 +71,8 @@ export function textFrom(...updates: readonly Uint8Array[]): string {
 
 /** Words of several people, a struct for each: a document that can be cut. */
 export function largeText(random: Random, count: number): Typist {
-  const people = [new Typist(), new Typist(), new Typist()];
-  const writer = new Typist();
+  const people = [1, 2, 3].map((person) => new Typist(person * 1000 + random.below(1000)));
+  const writer = new Typist(5000);
   for (let i = 0; i < count; i++) {
     const author = random.pick(people);
     author.hear(...writer.updates.slice(-1));

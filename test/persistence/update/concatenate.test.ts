@@ -3,6 +3,7 @@ import { suite, test } from 'node:test';
 import * as Y from 'yjs';
 import { concatenateUpdates } from '../../../persistence/update/concatenate.ts';
 import { scanUpdate } from '../../../persistence/update/scan.ts';
+import { passiveDoc } from '../../support/passive-doc.ts';
 import { RandomEditors } from '../../support/random-edits.ts';
 import { randomOf } from '../../support/random.ts';
 import { struct, updateOf } from '../../support/update-bytes.ts';
@@ -28,11 +29,8 @@ suite('concatenating', () => {
     }
     assert.ok(concatenated > 0);
     // In the order in which a server could have got them nothing is missing before anything.
-    const doc = new Y.Doc();
-    Y.applyUpdate(doc, concatenateUpdates(editors.updates) as Uint8Array);
-    const expected = new Y.Doc();
-    for (const update of editors.updates) Y.applyUpdate(expected, update);
-    assert.deepEqual(Y.encodeStateAsUpdate(doc), Y.encodeStateAsUpdate(expected));
+    const doc = passiveDoc([concatenateUpdates(editors.updates) as Uint8Array]);
+    assert.deepEqual(Y.encodeStateAsUpdate(doc), Y.encodeStateAsUpdate(passiveDoc(editors.updates)));
   });
 
   test('keeps the clients in the order that Yjs needs, and begins where the first update begins', () => {

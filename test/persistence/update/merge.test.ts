@@ -4,17 +4,12 @@ import * as Y from 'yjs';
 import { deleteSetUpdate, mergeInLevels, trimDeletes } from '../../../persistence/update/merge.ts';
 import { scanUpdate } from '../../../persistence/update/scan.ts';
 import { cpuTimeMs } from '../../support/cpu-time.ts';
+import { passiveDoc } from '../../support/passive-doc.ts';
 import { RandomEditors } from '../../support/random-edits.ts';
-import { randomOf } from '../../support/random.ts';
+import { randomOf, shuffled } from '../../support/random.ts';
 import { assertTook } from '../../support/slowness.ts';
 import { struct, updateOf } from '../../support/update-bytes.ts';
 import { applyPatches, loadAutomergePaper } from '../../support/traces.ts';
-
-function docOf(...updates: readonly Uint8Array[]): Y.Doc {
-  const doc = new Y.Doc();
-  for (const update of updates) Y.applyUpdate(doc, update);
-  return doc;
-}
 
 suite('merging', () => {
   test('in levels gives what merging at once gives', (t) => {
@@ -25,7 +20,24 @@ suite('merging', () => {
       const some = updates.slice(0, count);
       const merged = mergeInLevels(some);
       assert.deepEqual(scanUpdate(merged).intervals, scanUpdate(Y.mergeUpdates(some)).intervals);
-      assert.deepEqual(Y.encodeStateAsUpdate(docOf(merged)), Y.encodeStateAsUpdate(docOf(Y.mergeUpdates(some))));
+      assert.deepEqual(
+        Y.encodeStateAsUpdate(passiveDoc([merged])),
+        Y.encodeStateAsUpdate(passiveDoc([Y.mergeUpdates(some)])),
+      );
+    }
+  });
+
+  test('in whatever order and pieces says what the edits say one after the other (I4)', (t) => {
+    const random = randomOf(t);
+    for (let round = 0; round < 20; round++) {
+      const { updates } = new RandomEditors(random).edit(100);
+      const expected = Y.encodeStateAsUpdate(passiveDoc(updates));
+      const pieces: Uint8Array[] = [];
+      // Parts of a shuffled log overlap nothing but have holes: mergeUpdates fills those with Skips.
+      const left = shuffled(updates, random);
+      while (left.length > 0) pieces.push(mergeInLevels(left.splice(0, 1 + random.below(70))));
+      const twice = random.pick(pieces);
+      assert.deepEqual(Y.encodeStateAsUpdate(passiveDoc([mergeInLevels([...pieces, twice])])), expected);
     }
   });
 
@@ -40,7 +52,7 @@ suite('merging', () => {
       merged = Uint8Array.from(mergeInLevels(updates));
     }, Infinity);
     assertTook(tookMs, 5_000, 'merging took');
-    assert.equal(docOf(merged).getText('text').toJSON(), text.toJSON());
+    assert.equal(passiveDoc([merged]).getText('text').toJSON(), text.toJSON());
   });
 });
 
@@ -50,7 +62,7 @@ suite('delete sets', () => {
     const facts = scanUpdate(update);
     const trimmed = trimDeletes(update, facts, [7, 2, 3]);
     assert.deepEqual(scanUpdate(trimmed), { ...facts, deletes: [7, 2, 3] });
-    assert.equal(docOf(trimmed).getText('text').toJSON(), 'abdef');
+    assert.equal(passiveDoc([trimmed]).getText('text').toJSON(), 'abdef');
     assert.deepEqual(scanUpdate(trimDeletes(update, facts, [])).deletes, []);
   });
 
@@ -58,6 +70,7 @@ suite('delete sets', () => {
     const text = updateOf([{ client: 7, clock: 0, structs: [struct.text('abc')] }]);
     const deleted = trimDeletes(text, scanUpdate(text), [7, 0, 1, 7, 2, 3]);
     const deleteSet = deleted.subarray(scanUpdate(deleted).deleteSetOffset);
-    assert.equal(docOf(text, deleteSetUpdate(deleteSet)).getText('text').toJSON(), 'b');
+    const doc = passiveDoc([text, deleteSetUpdate(deleteSet)]);
+    assert.equal(doc.getText('text').toJSON(), 'b');
   });
 });

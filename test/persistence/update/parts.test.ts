@@ -3,15 +3,14 @@ import { suite, test } from 'node:test';
 import * as Y from 'yjs';
 import { cutIntoParts, diffUpdate, selectStructs } from '../../../persistence/update/parts.ts';
 import { scanUpdate } from '../../../persistence/update/scan.ts';
+import { passiveDoc } from '../../support/passive-doc.ts';
 import { RandomEditors } from '../../support/random-edits.ts';
 import { randomOf, type Random } from '../../support/random.ts';
 
 function randomState(random: Random): Uint8Array {
   const editors = new RandomEditors(random, 1 + random.below(5));
   editors.edit(120);
-  const doc = new Y.Doc();
-  for (const update of editors.updates) Y.applyUpdate(doc, update);
-  return Y.encodeStateAsUpdate(doc);
+  return Y.encodeStateAsUpdate(passiveDoc(editors.updates));
 }
 
 function byClient(flat: readonly number[]): Map<number, number[]> {
@@ -34,7 +33,7 @@ suite('cutIntoParts', () => {
       const state = randomState(random);
       const partBytes = 50 + random.below(state.length);
       const parts = cutIntoParts(state, partBytes);
-      const doc = new Y.Doc();
+      const doc = passiveDoc();
       for (const [index, { data, bytes, intervals }] of parts.entries()) {
         assert.equal(bytes, data.length);
         assert.deepEqual(scanUpdate(data).intervals, intervals);
@@ -71,8 +70,7 @@ suite('selectStructs', () => {
     for (let i = 0; i < 30; i++) {
       const editors = new RandomEditors(random, 3);
       editors.edit(80);
-      const doc = new Y.Doc();
-      for (const update of editors.updates) Y.applyUpdate(doc, update);
+      const doc = passiveDoc(editors.updates);
       const update =
         random.below(2) === 0
           ? Y.encodeStateAsUpdate(doc)

@@ -174,7 +174,7 @@ test('I4: whatever the state of document and client, they end equal', async (t) 
       const folded = random.below(updates.length + 1);
       const stored = folded === 0 ? null : storedSnapshot(updates.slice(0, folded), folded, random.pick([200, 1e9]));
       harness.log.store('doc', updates.slice(folded), stored);
-      const client = new Typist();
+      const client = new Typist(6000);
       client.hear(...updates.slice(0, random.below(updates.length + 1)));
       if (random.below(2) === 0) client.type('own');
       if (random.below(2) === 0 && client.text.length > 3) client.delete(0, 2);

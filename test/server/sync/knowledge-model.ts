@@ -5,6 +5,7 @@ import { trimDeletes } from '../../../persistence/update/merge.ts';
 import { scanUpdate } from '../../../persistence/update/scan.ts';
 import { covers } from '../../../persistence/update/state-vector.ts';
 import { Knowledge, type Verdict } from '../../../server/sync/knowledge.ts';
+import { passiveDoc } from '../../support/passive-doc.ts';
 import { RandomEditors } from '../../support/random-edits.ts';
 import type { Random } from '../../support/random.ts';
 
@@ -17,8 +18,8 @@ export function compareWithYjs(random: Random, documents: number): Record<Verdic
   for (let i = 0; i < documents; i++) {
     const editors = new RandomEditors(random, 2 + random.below(4));
     editors.edit(60);
-    let doc = new Y.Doc();
-    const room = new Y.Doc();
+    let doc = passiveDoc();
+    const room = passiveDoc();
     const knowledge = Knowledge.empty();
     // At last all comes, as it does when clients answer.
     for (const update of [...deliveries(random, editors.updates), Y.mergeUpdates(editors.updates)]) {
@@ -127,8 +128,7 @@ function sameVector(knowledge: Knowledge, doc: Y.Doc): void {
  */
 function settled(doc: Y.Doc): Y.Doc {
   if (doc.store.pendingStructs === null) return doc;
-  const fresh = new Y.Doc();
-  Y.applyUpdate(fresh, Y.encodeStateAsUpdate(doc));
+  const fresh = passiveDoc([Y.encodeStateAsUpdate(doc)]);
   const before = Y.decodeStateVector(Y.encodeStateVector(doc));
   assert.ok(covers(Y.decodeStateVector(Y.encodeStateVector(fresh)), before));
   return fresh;

@@ -2,12 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as Y from 'yjs';
 import { Tail } from '../../../server/sync/tail.ts';
+import { passiveDoc } from '../../support/passive-doc.ts';
+import { RandomEditors } from '../../support/random-edits.ts';
 import { randomOf } from '../../support/random.ts';
 import { Typist } from '../../support/shared-text.ts';
 
 /** A document written by three people, an update for each of its edits. */
 function writtenDocument(count: number): { doc: Y.Doc; updates: Uint8Array[] } {
-  const docs = [new Y.Doc(), new Y.Doc(), new Y.Doc()];
+  const docs = [1, 2, 3].map((clientID) => Object.assign(new Y.Doc(), { clientID }));
   const updates: Uint8Array[] = [];
   for (const doc of docs) {
     doc.on('update', (update: Uint8Array, origin: unknown) => {
@@ -46,9 +48,17 @@ test('merged in levels, a tail of thousands of edits is a few messages that say 
   assert.deepEqual(Y.encodeStateVector(copy), Y.encodeStateVector(doc));
 });
 
+test('I4: the blocks of random edits of every kind say what the edits say one after the other', (t) => {
+  const { updates } = new RandomEditors(randomOf(t)).edit(3_000);
+  const blocks = filledTail(updates).after(0);
+  assert.ok(blocks.length < updates.length / 10, `${blocks.length} blocks`);
+  const copy = passiveDoc(blocks.map((block) => block.update));
+  assert.deepEqual(Y.encodeStateAsUpdate(copy), Y.encodeStateAsUpdate(passiveDoc(updates)));
+});
+
 test('I3: blocks stay in the order of the log and none is lost, whatever their sizes', (t) => {
   const random = randomOf(t);
-  const [small, large] = [new Typist(), new Typist()];
+  const [small, large] = [new Typist(1), new Typist(2)];
   const tail = new Tail();
   for (let seq = 1; seq <= 3_000; seq++) {
     // Too large to merge with others: the fifty among which it stands are passed on as they are.
