@@ -121,6 +121,7 @@ export class App {
       offload: storage.offload,
       stats: this.#sync,
       limits: {
+        ...limits,
         // What a slow reader may be behind before it is better off with a fresh sync.
         maxOutboxBytes: maxMessageBytes,
         // One message, and what one read from the socket may bring along after it.

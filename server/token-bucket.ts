@@ -35,6 +35,10 @@ export class TokenBucket {
     return missing <= 0 ? 0 : (missing / this.#size.perSecond) * 1_000;
   }
 
+  isFull(nowMs: number): boolean {
+    return this.waitMs(this.#size.burst, nowMs) === 0;
+  }
+
   /**
    * Takes one token, in advance if there is none. Returns how long to wait for it, in milliseconds; null, and takes none, if
    * that is longer than `maxWaitMs`.

@@ -1,9 +1,8 @@
-import { RefusedError } from '../errors.ts';
+import { fixedLimits, limitReached } from '../limits.ts';
 
-/** Probes that wait at one time. A page asks after each edit at most. */
-const MAX_WAITING = 1_000;
-/** A probe's payload comes back as it is; it is a counter or a random id. */
-const MAX_PAYLOAD_BYTES = 1_024;
+const MAX_WAITING = fixedLimits['waiting-probes'].max;
+/** A payload comes back as it is. */
+const MAX_PAYLOAD_BYTES = fixedLimits['probe-size'].max;
 
 interface Waiting {
   readonly payload: Uint8Array;
@@ -71,10 +70,10 @@ export class Acknowledgements {
 
   /** Throws RefusedError if too many probes wait, or if this one is too large. */
   probe(payload: Uint8Array): void {
-    if (payload.length > MAX_PAYLOAD_BYTES) throw new RefusedError('malformed', 'a probe is too large');
+    if (payload.length > MAX_PAYLOAD_BYTES) throw limitReached('probe-size');
     if (this.#refused) return;
     const waiting = (this.#waiting ??= []);
-    if (waiting.length >= MAX_WAITING) throw new RefusedError('limit-reached', 'too many probes wait');
+    if (waiting.length >= MAX_WAITING) throw limitReached('waiting-probes');
     waiting.push({ payload: payload.slice(), seq: this.#lastSeq });
   }
 

@@ -1,19 +1,15 @@
 import type { DocumentLog, Entry } from '../../persistence/log/update-log.ts';
 import { trimDeletes } from '../../persistence/update/merge.ts';
 import { noScanLimits, scanUpdate, type UpdateFacts } from '../../persistence/update/scan.ts';
-import { RefusedError } from '../errors.ts';
+import { fixedLimits, limitReached } from '../limits.ts';
 import { Knowledge } from './knowledge.ts';
 import type { LoadedDocument } from './load-document.ts';
 import type { OldCopies } from './old-copies.ts';
 import type { SyncStats } from './stats.ts';
 
-/** Edits of one document that wait for missing ones, in bytes. Honest gaps close within a round trip and hold a few KB. */
-const MAX_WAITING_BYTES = 1024 * 1024;
-/**
- * Clients that one document takes. A new one is made each time somebody opens a page and writes: a document that is very
- * old has 10,000. Below what one update may name, or the clients that have all of it could not tell us.
- */
-export const MAX_DOCUMENT_CLIENTS = 40_000;
+const MAX_WAITING_BYTES = fixedLimits['waiting-edits'].max;
+/** Below what one update may name, or the clients that have all of it could not tell us. */
+export const MAX_DOCUMENT_CLIENTS = fixedLimits['document-clients'].max;
 /** What a struct that waits may take in memory, beside its bytes (WaitingRuns). */
 const WAITING_STRUCT_BYTES = 128;
 
@@ -26,6 +22,13 @@ const WAITING_STRUCT_BYTES = 128;
  * - `gap`: not taken, because it builds on edits that are missing
  */
 export type Submission = 'appended' | 'appended-with-gap' | 'known' | 'known-waiting' | 'gap';
+
+/** Whoever sends updates. */
+export interface Author {
+  readonly userId: string;
+  /** Client ids that this author may still bring into the document; kept by `submit`. */
+  newClientsLeft: number;
+}
 
 /** What a room takes in: judges updates by what is known, hands them to the log, and follows them until they are durable. */
 export class Intake {
@@ -99,7 +102,7 @@ export class Intake {
   }
 
   /** As `Room.submit`. */
-  submit(update: Uint8Array, facts: UpdateFacts, answer: boolean, userId: string): Submission {
+  submit(update: Uint8Array, facts: UpdateFacts, answer: boolean, author: Author): Submission {
     const stats = this.#stats;
     stats.updateBytesIn += update.length;
     this.#oldCopies?.checkUpdate(facts);
@@ -114,16 +117,18 @@ export class Intake {
     }
     const added = this.#accepted.addedClients(facts);
     if (added > 0 && this.#accepted.clientCount + added > MAX_DOCUMENT_CLIENTS) {
-      throw new RefusedError('malformed', 'too many clients have written this document');
+      throw limitReached('document-clients');
     }
+    if (added > author.newClientsLeft) throw limitReached('new-clients');
     if (verdict === 'gap') {
       const bytes = update.length + facts.structCount * WAITING_STRUCT_BYTES;
       if (this.#accepted.waitingBytes + bytes > MAX_WAITING_BYTES) {
-        throw new RefusedError('malformed', 'too many edits that build on missing ones');
+        throw limitReached('waiting-edits');
       }
       stats.gapsStored++;
     }
-    this.#append(update, facts, userId);
+    this.#append(update, facts, author.userId);
+    author.newClientsLeft -= added;
     stats.updatesAppended++;
     return verdict === 'gap' ? 'appended-with-gap' : 'appended';
   }

@@ -1,50 +1,54 @@
 import { scanUpdate, type UpdateFacts } from '../../persistence/update/scan.ts';
-import { RefusedError, toRefusal } from '../errors.ts';
+import type { LimitName } from '../limits.ts';
 import { Acknowledgements } from './acknowledgements.ts';
 import type { Broadcast } from './broadcast.ts';
-import type { ClientMessage } from './codec.ts';
+import type { ClientMessage, Codec } from './codec.ts';
 import type { Connection } from './connection.ts';
 import type { Grant } from './grant.ts';
-import { answerSyncStep1, type JoinSink, MAX_STATE_VECTOR_CLIENTS } from './join.ts';
-import { OFFLOAD_BYTES, type Offload } from './offload.ts';
+import type { Author } from './intake.ts';
+import { MAX_STATE_VECTOR_CLIENTS } from './join.ts';
+import { type JoiningPeer, Joins, type JoinsDeps } from './joins.ts';
+import { OFFLOAD_BYTES } from './offload.ts';
 import { Outbox, type OutboxDeps } from './outbox.ts';
-import type { Peer } from './peer.ts';
+import { Pace, type PaceLimits } from './pace.ts';
 import type { Room } from './room.ts';
 import type { Rooms } from './rooms.ts';
 
-/** SyncStep1 that wait for their turn. A client asks once per connect, or every few seconds (`resyncInterval`). */
-const MAX_WAITING_JOINS = 8;
 /** An awareness update about nobody: the sign of life that a client without presence needs. */
 export const NOBODY = Uint8Array.of(0);
 
-export interface LiveSessionDeps extends OutboxDeps {
+export interface LiveSessionDeps extends OutboxDeps, JoinsDeps {
   readonly rooms: Rooms;
-  readonly offload: Offload;
+  readonly limits: OutboxDeps['limits'] & JoinsDeps['limits'] & PaceLimits & { readonly maxNewClients: number };
 }
 
 /** The session as its live part sees it. */
-export interface LivePeer extends Peer, JoinSink {
+export interface LivePeer extends JoiningPeer {
   /** Writes what is for this client alone, bounded: it may ask and never read. */
   reply(frames: Uint8Array): void;
 }
 
 /** What a session does once it has a grant and a room. Ends with its session. */
-export class LiveSession {
+export class LiveSession implements Author {
   readonly room: Room;
   grant: Grant;
+  newClientsLeft: number;
   readonly #peer: LivePeer;
   readonly #connection: Connection;
   readonly #deps: LiveSessionDeps;
   readonly #acknowledgements = new Acknowledgements();
   /** Null until the room has sent something: of thousands of sessions most are idle. */
   #outbox: Outbox | null = null;
-  /** Answers to SyncStep1 run one after the other; resolves when the last one that was asked for is done. Null: none runs. */
-  #joins: Promise<void> | null = null;
-  #waitingJoins = 0;
+  /** Null when the client has not asked for long. */
+  #joins: Joins | null = null;
   /** The client has been sent everything up to some moment, and must be sent everything after it. */
   #receiving = false;
   /** A SyncStep1 of ours that the client has not answered yet. One at a time: its answer will contain what we miss. */
   #questionOpen = false;
+  /** Null while nothing is spent of it. */
+  #pace: Pace | null = null;
+  /** Presence that was sent to the client and that it has not sent back yet, in bytes: stock clients echo all of it. */
+  #echoBytes = 0;
 
   constructor(peer: LivePeer, connection: Connection, grant: Grant, room: Room, deps: LiveSessionDeps) {
     this.#peer = peer;
@@ -52,6 +56,15 @@ export class LiveSession {
     this.grant = grant;
     this.room = room;
     this.#deps = deps;
+    this.newClientsLeft = deps.limits.maxNewClients;
+  }
+
+  get userId(): string {
+    return this.grant.userId;
+  }
+
+  get codec(): Codec {
+    return this.#deps.codec;
   }
 
   /** Joins the room; asks the client for what the room lacks and shows it who is here. */
@@ -59,15 +72,28 @@ export class LiveSession {
     this.room.join(this.#peer);
     this.#connection.established();
     this.#ask();
+    const present = this.#presentFrames();
+    if (present !== null) this.#peer.write(present);
+  }
+
+  /** Everybody who is here, as frames that the client will send back; null if nobody is. */
+  #presentFrames(): Uint8Array | null {
     const present = this.room.encodePresence();
-    if (present !== null) this.#peer.write(this.#deps.codec.presence(present));
+    if (present === null) return null;
+    this.#echoBytes += present.length;
+    return this.codec.presence(present);
   }
 
   /**
-   * Takes one message of the client, valid only during the call. Null, or a promise that resolves when what follows may
-   * be taken: order within a session is kept. Throws and rejects with what ends the session.
+   * Takes one message of the client, valid only during the call; `bytes` is its size. Null, or a promise that resolves when
+   * what follows may be taken: order within a session is kept. Throws and rejects with what ends the session.
    */
-  take(message: ClientMessage): Promise<void> | null {
+  take(message: ClientMessage, bytes: number): Promise<void> | null {
+    if (message.type === 'presence') {
+      this.#takePresence(message.states, bytes);
+      return null;
+    }
+    this.#received(bytes);
     if (message.type === 'update' && message.update.length > OFFLOAD_BYTES) {
       return this.#takeLarge(message.update.slice(), message.answer);
     }
@@ -75,7 +101,7 @@ export class LiveSession {
     return null;
   }
 
-  #takeAtOnce(message: ClientMessage): void {
+  #takeAtOnce(message: Exclude<ClientMessage, { type: 'presence' }>): void {
     switch (message.type) {
       case 'sync-step-1':
         this.#join(message.stateVector.slice());
@@ -83,20 +109,57 @@ export class LiveSession {
       case 'update':
         this.#submit(message.update, scanUpdate(message.update), message.answer);
         return;
-      case 'presence':
-        if (this.room.presence.apply(this.#peer, message.states, this.#deps.rooms.coarseNowMs)) {
-          this.room.announced(this.#peer);
-        }
-        this.room.presenceChanged();
-        return;
       case 'query-presence':
-        this.#peer.reply(this.#deps.codec.presence(this.room.encodePresence() ?? NOBODY));
+        this.#peer.reply(this.#presentFrames() ?? this.codec.presence(NOBODY));
         return;
       case 'probe':
         this.#acknowledgements.probe(message.payload);
         this.acknowledge();
         return;
     }
+  }
+
+  #takePresence(states: Uint8Array, bytes: number): void {
+    const { presence } = this.room;
+    const nowMs = this.#deps.rooms.coarseNowMs;
+    const changesBefore = presence.changes;
+    const announced = presence.apply(this.#peer, states, nowMs);
+    const changed = presence.changes > changesBefore;
+    if (!changed && states.length <= this.#echoBytes) {
+      this.#echoBytes -= states.length;
+      return;
+    }
+    const pace = this.#received(bytes);
+    if (announced) this.room.announced(this.#peer);
+    if (changed && !pace.showsPresence(nowMs)) {
+      // It is known, and goes out with whatever the room sends next: its sweep, at the latest.
+      this.#deps.stats.limitReached('presence-rate');
+      return;
+    }
+    this.room.presenceChanged();
+  }
+
+  #received(bytes: number): Pace {
+    const { rooms, limits } = this.#deps;
+    this.#pace ??= new Pace(limits, rooms.coarseNowMs);
+    this.#pace.received(bytes, rooms.coarseNowMs);
+    return this.#pace;
+  }
+
+  /** Why the client must be read later; null if it need not. */
+  get receiveLimit(): LimitName | null {
+    return this.#pace?.receiveLimit(this.#deps.rooms.coarseNowMs) ?? null;
+  }
+
+  /** Called about once a second with the time in milliseconds since 1970. */
+  sweep(nowMs: number): void {
+    if (this.#pace?.isRested(nowMs) === true) this.#pace = null;
+    if (this.#joins?.sweep(nowMs) === true) this.#joins = null;
+  }
+
+  /** The session has ended. */
+  close(): void {
+    this.#joins?.close();
   }
 
   async #takeLarge(update: Uint8Array, answer: boolean): Promise<void> {
@@ -113,7 +176,7 @@ export class LiveSession {
 
   /** Returns whether nothing of the update waits for missing edits. */
   #write(update: Uint8Array, facts: UpdateFacts, answer: boolean): boolean {
-    const submission = this.room.submit(update, facts, answer, this.grant.userId);
+    const submission = this.room.submit(update, facts, answer, this);
     if (submission === 'gap') {
       this.#acknowledgements.gap('asked');
       if (!this.#questionOpen) this.#ask();
@@ -130,40 +193,21 @@ export class LiveSession {
     if (this.room.knows(facts)) return true;
     this.#deps.stats.updatesRefused++;
     this.#acknowledgements.refuse();
-    this.#peer.reply(this.#deps.codec.denied('read only'));
+    this.#peer.reply(this.codec.denied('read only'));
     return false;
   }
 
   #ask(): void {
     this.#questionOpen = true;
-    this.#peer.reply(this.#deps.codec.syncStep1(this.room.durable.encodeStateVector()));
+    this.#peer.reply(this.codec.syncStep1(this.room.durable.encodeStateVector()));
   }
 
   #join(stateVector: Uint8Array): void {
     this.room.oldCopies?.checkStateVector(stateVector, MAX_STATE_VECTOR_CLIENTS);
-    if (this.#waitingJoins >= MAX_WAITING_JOINS) throw new RefusedError('limit-reached', 'too many sync requests');
-    this.#waitingJoins++;
-    this.#deps.stats.joins++;
-    const answer = async (): Promise<void> => {
-      await this.#answer(stateVector);
-      this.#waitingJoins--;
-      if (this.#waitingJoins === 0) this.#joins = null;
-    };
-    this.#joins = this.#joins === null ? answer() : this.#joins.then(answer);
-  }
-
-  async #answer(stateVector: Uint8Array): Promise<void> {
-    const peer = this.#peer;
-    try {
-      // Whoever asks again without reading the last answer gets no more of them.
-      await peer.whenDrained();
-      if (peer.ended) return;
-      await answerSyncStep1(this.room, stateVector, peer, this.#deps.offload, () => {
-        this.#receiving = true;
-      });
-    } catch (error) {
-      peer.end(toRefusal(error));
-    }
+    this.#joins ??= new Joins(this.#peer, this.room, this.#deps);
+    this.#joins.add(stateVector, () => {
+      this.#receiving = true;
+    });
   }
 
   /** Says "saved" for whatever has become so, and waits for the rest. */
@@ -173,15 +217,16 @@ export class LiveSession {
     if (!this.room.hasGap) acknowledgements.gapsClosed(this.room.acceptedSeq);
     const payloads = acknowledgements.take(this.room.durableSeq);
     this.#deps.stats.probesAnswered += payloads.length;
-    for (const payload of payloads) this.#peer.reply(this.#deps.codec.saved(payload));
+    for (const payload of payloads) this.#peer.reply(this.codec.saved(payload));
     if (acknowledgements.isWaiting && !this.#peer.ended) this.room.awaitCommit(this.#peer);
   }
 
   /** Whether the broadcast is on its way to the socket. Throws RefusedError if the client is too slow. */
   deliver(broadcast: Broadcast): boolean {
+    if (broadcast.presence !== null) this.#echoBytes += broadcast.presence.length;
     if (!this.#receiving) {
       // The join brings what is durable until its end, but says nothing of who comes and goes.
-      if (broadcast.presence !== null) this.#peer.reply(this.#deps.codec.presence(broadcast.presence));
+      if (broadcast.presence !== null) this.#peer.reply(this.codec.presence(broadcast.presence));
       return false;
     }
     this.#outbox ??= new Outbox(this.#connection, this.#deps);
@@ -191,6 +236,6 @@ export class LiveSession {
 
   /** The socket has taken everything that was written. */
   drained(): void {
-    this.#outbox?.flush(() => this.room.encodePresence());
+    this.#outbox?.flush(() => this.#presentFrames());
   }
 }

@@ -1,17 +1,19 @@
-import { RefusedError } from '../errors.ts';
+import { limitReached } from '../limits.ts';
 import type { Connection } from './connection.ts';
+
+type Reading = Pick<Connection, 'pause' | 'resume'>;
 
 /**
  * Messages that arrive before a session can take them. The connection is paused meanwhile, so that only what was
  * already read comes here; the bound is for what one read may bring.
  */
 export class MessageQueue {
-  readonly #connection: Connection;
+  readonly #connection: Reading;
   readonly #maxBytes: number;
   #messages: Uint8Array[] = [];
   #bytes = 0;
 
-  constructor(connection: Connection, maxBytes: number) {
+  constructor(connection: Reading, maxBytes: number) {
     this.#connection = connection;
     this.#maxBytes = maxBytes;
   }
@@ -24,7 +26,7 @@ export class MessageQueue {
   push(data: Uint8Array): void {
     if (this.#messages.length === 0) this.#connection.pause();
     this.#bytes += data.length;
-    if (this.#bytes > this.#maxBytes) throw new RefusedError('limit-reached', 'too much before the document is loaded');
+    if (this.#bytes > this.#maxBytes) throw limitReached('queue-size');
     this.#messages.push(data.slice());
   }
 

@@ -1,5 +1,5 @@
-import { RefusedError } from '../errors.ts';
 import { mergeInLevels } from '../../persistence/update/merge.ts';
+import { limitReached } from '../limits.ts';
 import type { Broadcast } from './broadcast.ts';
 import type { Codec } from './codec.ts';
 import type { Connection } from './connection.ts';
@@ -53,14 +53,14 @@ export class Outbox {
     }
     if (broadcast.update === null) return;
     this.#bytes += broadcast.update.length;
-    if (this.#bytes > limits.maxOutboxBytes) throw new RefusedError('too-slow');
+    if (this.#bytes > limits.maxOutboxBytes) throw limitReached('outbox-size');
     (this.#updates ??= []).push(broadcast.update);
   }
 
-  /** The socket is empty: sends what was gathered. `presence` is asked for everybody who is here, if that is needed. */
+  /** The socket is empty: sends what was gathered. `presence` is asked for everybody who is here, as frames, if that is needed. */
   flush(presence: () => Uint8Array | null): void {
     const { codec } = this.#deps;
-    const frames: Buffer[] = [];
+    const frames: Uint8Array[] = [];
     if (this.#updates !== null) {
       const small = this.#bytes <= MAX_MERGE_BYTES && this.#updates.length > 1;
       const updates = small ? [mergeInLevels(this.#updates)] : this.#updates;
@@ -68,7 +68,7 @@ export class Outbox {
     }
     if (this.#presenceDropped) {
       const states = presence();
-      if (states !== null) frames.push(codec.presence(states));
+      if (states !== null) frames.push(states);
     }
     this.#updates = null;
     this.#bytes = 0;

@@ -1,18 +1,17 @@
 import { isUtf8 } from 'node:buffer';
 import { RefusedError } from '../errors.ts';
+import { fixedLimits, limitReached } from '../limits.ts';
 
-/** One state, in bytes of JSON: name, colour and selection take a few hundred. */
-const MAX_STATE_BYTES = 16_384;
-/** Clients compare and write states by recursion, which fails from a few thousand levels on; a cursor takes five. */
-const MAX_STATE_DEPTH = 64;
+const MAX_STATE_BYTES = fixedLimits['presence-size'].max;
+const MAX_STATE_DEPTH = fixedLimits['presence-depth'].max;
 
 /**
  * Reads a state that is to be shown to others: whatever passes, stock clients can read, compare and send on. One that they
  * cannot read costs them the whole message, with everybody in it. Throws RefusedError ('malformed').
  */
 export function parsePresenceState(json: Buffer): unknown {
-  if (json.length > MAX_STATE_BYTES) throw new RefusedError('malformed', 'a presence state is too large');
-  if (deepestBracket(json) > MAX_STATE_DEPTH) throw new RefusedError('malformed', 'a presence state is too deep');
+  if (json.length > MAX_STATE_BYTES) throw limitReached('presence-size');
+  if (deepestBracket(json) > MAX_STATE_DEPTH) throw limitReached('presence-depth');
   const state = isUtf8(json) ? parse(json.toString()) : undefined;
   // Null in other words than everybody writes it would be here for us, and gone for everybody else.
   if (state === undefined || state === null) throw new RefusedError('malformed', 'a presence state is not JSON');

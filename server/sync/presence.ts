@@ -1,4 +1,5 @@
 import { RefusedError } from '../errors.ts';
+import { fixedLimits, limitReached } from '../limits.ts';
 import type { Person } from './grant.ts';
 import { identified } from './identified.ts';
 import { MessageReader } from './message-reader.ts';
@@ -7,8 +8,7 @@ import { encodeVarUint } from './var-uint.ts';
 
 /** States expire after this much silence; y-protocols' clients renew theirs after half of it. */
 export const PRESENCE_TIMEOUT_MS = 30_000;
-/** Entries in one message. A client sends back what it receives, at most everybody in the room. */
-const MAX_ENTRIES = 5_000;
+const MAX_ENTRIES = fixedLimits['presence-entries'].max;
 /** A clock counts a client's changes one by one; 2^53 - 1 would be a ghost that nobody can overwrite. */
 const MAX_CLOCK = 2 ** 31;
 /**
@@ -42,6 +42,7 @@ interface State {
 export class Presence {
   readonly #states = new Map<number, State>();
   readonly #dirty = new Set<number>();
+  #changes = 0;
   /** Kept when its owner leaves, who may come back with it. */
   #highestClock = 0;
   /** Everybody who has said anything, and the client id that it owns. */
@@ -49,6 +50,11 @@ export class Presence {
 
   get size(): number {
     return this.#states.size;
+  }
+
+  /** How often a state was set or taken away: what is echoed changes nothing. */
+  get changes(): number {
+    return this.#changes;
   }
 
   get dirty(): boolean {
@@ -63,7 +69,7 @@ export class Presence {
   apply(owner: PresenceOwner, message: Uint8Array, nowMs: number): boolean {
     const reader = new MessageReader(message);
     const count = reader.varUint();
-    if (count > MAX_ENTRIES) throw new RefusedError('malformed', 'too many presence states');
+    if (count > MAX_ENTRIES) throw limitReached('presence-entries');
     const isFirstWord = !this.#ownIds.has(owner);
     if (isFirstWord) this.#ownIds.set(owner, null);
     let announced = false;
@@ -108,6 +114,7 @@ export class Presence {
     this.#states.set(clientId, { clock, json: read(json, owner), owner, renewedMs: nowMs });
     this.#ownIds.set(owner, clientId);
     this.#dirty.add(clientId);
+    this.#changes++;
   }
 
   #checkClock(clock: number): void {
@@ -121,6 +128,7 @@ export class Presence {
     state.clock = clock;
     if (this.#ownIds.get(state.owner) === clientId) this.#ownIds.set(state.owner, null);
     this.#dirty.add(clientId);
+    this.#changes++;
   }
 
   /** A session has ended: its state goes with it. */

@@ -13,12 +13,12 @@ import { RefusedError } from '../errors.ts';
 import { isScratchName } from '../scratch-name.ts';
 import { Broadcast } from './broadcast.ts';
 import type { Codec } from './codec.ts';
-import { Intake, type Submission } from './intake.ts';
+import { type Author, Intake, type Submission } from './intake.ts';
 import type { Knowledge } from './knowledge.ts';
 import { loadDocument } from './load-document.ts';
+import type { OldCopies } from './old-copies.ts';
 import type { Nudger } from './nudger.ts';
 import type { Offload } from './offload.ts';
-import type { OldCopies } from './old-copies.ts';
 import type { Peer } from './peer.ts';
 import { Presence } from './presence.ts';
 import { ServedSnapshot } from './served-snapshot.ts';
@@ -177,8 +177,8 @@ export class Room implements LogFollower, Tickable {
    * its gaps go into the log, up to a bound. Throws LogError if the log does not take it, RefusedError beyond the bound
    * and for what comes from a deleted generation.
    */
-  submit(update: Uint8Array, facts: UpdateFacts, answer: boolean, userId: string): Submission {
-    return this.#intake.submit(update, facts, answer, userId);
+  submit(update: Uint8Array, facts: UpdateFacts, answer: boolean, author: Author): Submission {
+    return this.#intake.submit(update, facts, answer, author);
   }
 
   committed(entries: readonly Entry[]): void {

@@ -1,4 +1,8 @@
-import { closeReason, RefusedError, toRefusal } from '../errors.ts';
+import { closeReason, toRefusal } from '../errors.ts';
+import type { RefusedError } from '../errors.ts';
+import { limitReached } from '../limits.ts';
+import type { LimitName } from '../limits.ts';
+import type { BucketSize } from '../token-bucket.ts';
 import type { Broadcast } from './broadcast.ts';
 import type { Codec } from './codec.ts';
 import { DRAIN_BYTES, type Connection, type ConnectionHandler } from './connection.ts';
@@ -6,6 +10,7 @@ import type { Grant, Person } from './grant.ts';
 import { type LivePeer, LiveSession, type LiveSessionDeps, NOBODY } from './live-session.ts';
 import { MessageQueue } from './message-queue.ts';
 import { SLOW_BYTES } from './outbox.ts';
+import type { PaceLimits } from './pace.ts';
 import type { Room } from './room.ts';
 
 /** A stock client closes after 30 s without a message; half of that leaves room for one that gets lost. */
@@ -27,10 +32,14 @@ export interface SessionRequest {
   authorize(): Promise<Grant>;
 }
 
-export interface SessionLimits {
+export interface SessionLimits extends PaceLimits {
+  /** In bytes of answers to SyncStep1. */
+  readonly syncRate: BucketSize;
   readonly maxOutboxBytes: number;
   /** Messages that arrive before the session can take them, in bytes. */
   readonly maxQueuedBytes: number;
+  /** Client ids that one session may bring into its document. */
+  readonly maxNewClients: number;
 }
 
 type State =
@@ -48,6 +57,8 @@ export class Session implements LivePeer, ConnectionHandler {
   /** What comes must wait: the session is not live yet, or a large update is being scanned. */
   #busy = true;
   #queue: MessageQueue | null = null;
+  /** The client has sent too much, and is read later. */
+  #slowed = false;
   #lastWriteMs = 0;
   /** Written by `reply` since the client last kept up. */
   #unreadBytes = 0;
@@ -111,7 +122,7 @@ export class Session implements LivePeer, ConnectionHandler {
     if (this.ended) return;
     try {
       if (this.#busy) {
-        this.#queue ??= new MessageQueue(this.#connection, this.#deps.limits.maxQueuedBytes);
+        this.#queue ??= new MessageQueue(this, this.#deps.limits.maxQueuedBytes);
         this.#queue.push(data);
       } else {
         this.#handle(data);
@@ -134,8 +145,10 @@ export class Session implements LivePeer, ConnectionHandler {
     const state = this.#state;
     switch (state.phase) {
       case 'live': {
-        const taken = state.live.take(this.codec.decode(data));
+        const taken = state.live.take(this.codec.decode(data), data.length);
         if (taken !== null) void this.#waitFor(taken);
+        const limit = this.#slowed ? null : state.live.receiveLimit;
+        if (limit !== null) this.#slowDown(limit);
         return;
       }
       case 'authenticating':
@@ -144,6 +157,22 @@ export class Session implements LivePeer, ConnectionHandler {
       case 'closed':
         return;
     }
+  }
+
+  /** What was read already is still taken, as a debt. */
+  #slowDown(limit: LimitName): void {
+    this.#deps.stats.limitReached(limit);
+    this.#slowed = true;
+    this.#connection.pause();
+  }
+
+  /** For the queue, as `resume`. */
+  pause(): void {
+    this.#connection.pause();
+  }
+
+  resume(): void {
+    if (!this.#slowed) this.#connection.resume();
   }
 
   async #waitFor(taken: Promise<void>): Promise<void> {
@@ -177,7 +206,7 @@ export class Session implements LivePeer, ConnectionHandler {
   reply(frames: Uint8Array): void {
     if (this.#connection.bufferedBytes < SLOW_BYTES) this.#unreadBytes = 0;
     this.#unreadBytes += frames.length;
-    if (this.#unreadBytes > this.#deps.limits.maxOutboxBytes) this.end(new RefusedError('too-slow'));
+    if (this.#unreadBytes > this.#deps.limits.maxOutboxBytes) this.end(limitReached('outbox-size'));
     this.write(frames);
   }
 
@@ -189,7 +218,15 @@ export class Session implements LivePeer, ConnectionHandler {
   }
 
   sweep(nowMs: number): void {
+    if (this.#state.phase === 'live') this.#state.live.sweep(nowMs);
+    if (this.#slowed) this.#readOn();
     if (nowMs - this.#lastWriteMs >= KEEP_ALIVE_MS) this.write(this.codec.presence(NOBODY));
+  }
+
+  #readOn(): void {
+    if (this.#state.phase === 'live' && this.#state.live.receiveLimit !== null) return;
+    this.#slowed = false;
+    if (this.#queue === null || this.#queue.length === 0) this.#connection.resume();
   }
 
   whenDrained(): Promise<void> {
@@ -218,6 +255,7 @@ export class Session implements LivePeer, ConnectionHandler {
     if (this.ended) return;
     const { sessionsEnded } = this.#deps.stats;
     sessionsEnded.set(refusal.code, (sessionsEnded.get(refusal.code) ?? 0) + 1);
+    if (refusal.limit !== null) this.#deps.stats.limitReached(refusal.limit);
     this.#deps.refused(this.#connection, this.#docId, refusal);
     this.#close();
     const close = (): void => this.#connection.close(closeReason(refusal.code, refusal.message));
@@ -230,7 +268,10 @@ export class Session implements LivePeer, ConnectionHandler {
     if (state.phase === 'closed') return;
     this.#state = { phase: 'closed' };
     this.#queue = null;
-    if (state.phase === 'live') state.live.room.leave(this);
+    if (state.phase === 'live') {
+      state.live.close();
+      state.live.room.leave(this);
+    }
     this.#wakeWriters();
   }
 }

@@ -99,7 +99,7 @@ export class RoomBench {
   }
 
   submit(update: Uint8Array, answer = false): Submission {
-    return this.room.submit(update, scanUpdate(update), answer, 'ada');
+    return this.room.submit(update, scanUpdate(update), answer, { userId: 'ada', newClientsLeft: Infinity });
   }
 
   commit(count?: number): void {

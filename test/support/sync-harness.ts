@@ -1,5 +1,6 @@
 import type { TestContext } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { parseConfig } from '../../server/config.ts';
 import type { RefusedError } from '../../server/errors.ts';
 import type { ConnectionHandler } from '../../server/sync/connection.ts';
 import type { Grant } from '../../server/sync/grant.ts';
@@ -13,6 +14,8 @@ import { FakeLog } from './fake-log.ts';
 import { FakeOffload } from './fake-offload.ts';
 import { Gate } from './gate.ts';
 import { emptyStateVector, emptyUpdate, encodeFrame, type Frame, type FrameOf, type FrameType } from './frames.ts';
+
+const { limits: defaultLimits } = parseConfig([], {});
 
 /** Turns of the event loop after which nothing that a test began is still under way: no real I/O is involved. */
 const TURNS_TO_SETTLE = 16;
@@ -113,7 +116,7 @@ export class FakeClient {
       rooms: harness.rooms,
       offload: harness.offload,
       stats: harness.stats,
-      limits: { maxOutboxBytes: 1024 * 1024, maxQueuedBytes: 1024 * 1024, ...options.limits },
+      limits: { ...defaultLimits, maxOutboxBytes: 1024 * 1024, maxQueuedBytes: 1024 * 1024, ...options.limits },
       refused: (_connection, _docId, refusal) => this.refusals.push(refusal),
     });
     this.#handler = dialect.accept(this.connection, {

@@ -113,7 +113,7 @@ test('presence is the first to be dropped, counted, and sent whole afterwards', 
   connection.bufferedBytes = 64 * KIB;
   for (let i = 0; i < 5; i++) outbox.deliver(new Broadcast(null, nobody));
   assert.equal(stats.presenceDropped, 5);
-  outbox.flush(() => Uint8Array.of(0));
+  outbox.flush(() => codec.presence(Uint8Array.of(0)));
   assert.deepEqual(connection.frames, [{ type: 'awareness', entries: [] }]);
   outbox.flush(() => assert.fail('presence is asked for once'));
   assert.equal(connection.writes.length, 1);
