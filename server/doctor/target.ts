@@ -1,4 +1,5 @@
 import { newScratchName } from '../scratch-name.ts';
+
 /** What the doctor looks at: the URL of a document, as an editor would open it. */
 export interface Target {
   readonly secure: boolean;

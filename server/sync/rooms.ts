@@ -150,6 +150,8 @@ export class Rooms {
    */
   async delete(docId: string): Promise<boolean> {
     const room = await this.#getReadable(docId);
+    // Somebody else deletes it: what they have left is looked at then.
+    if (!this.#isCurrent(docId, room)) return this.delete(docId);
     if (room?.isEmpty === true) return false;
     const deleted = this.#deleteClosed(docId, room);
     const vacate = (): void => void this.#slots.delete(docId);
@@ -170,14 +172,19 @@ export class Rooms {
     return this.#deps.log.delete(docId, room?.clients ?? []);
   }
 
-  /** Null for a document that is damaged; nobody loads it at that moment. */
+  /** Null for a document that is damaged. */
   async #getReadable(docId: string): Promise<Room | null> {
     try {
       return await this.get(docId);
     } catch (error) {
-      if (error instanceof CorruptDocumentError && !this.#slots.has(docId)) return null;
+      if (error instanceof CorruptDocumentError) return null;
       throw error;
     }
+  }
+
+  #isCurrent(docId: string, room: Room | null): boolean {
+    const slot = this.#slots.get(docId);
+    return room === null ? slot === undefined : slot?.phase === 'live' && slot.room === room;
   }
 
   /** Lets presence expire, keeps quiet sessions alive, and unloads what has been idle for long. Runs once a second. */

@@ -23,6 +23,7 @@ interface FakeDocument {
   stored: StoredSnapshot | null;
   handle: FakeDocumentLog | null;
   generation: number;
+  isBeingDeleted: boolean;
   deletedClients: ReadonlySet<number>;
 }
 
@@ -55,6 +56,7 @@ export class FakeLog implements UpdateLog {
       stored: null,
       handle: null,
       generation: 1,
+      isBeingDeleted: false,
       deletedClients: new Set(),
     };
     this.#documents.set(docId, document);
@@ -108,10 +110,12 @@ export class FakeLog implements UpdateLog {
   }
 
   async delete(docId: string, clients: Iterable<number>): Promise<boolean> {
-    await this.deleting.passed();
     if (this.deleteError !== null) throw this.deleteError;
     const document = this.document(docId);
-    if (document.handle !== null) throw new Error(`open: ${docId}`);
+    if (document.handle !== null || document.isBeingDeleted) throw new Error(`open: ${docId}`);
+    document.isBeingDeleted = true;
+    await this.deleting.passed();
+    document.isBeingDeleted = false;
     if (document.entries.length === 0 && document.stored === null) return false;
     document.entries.length = 0;
     document.stored = null;
