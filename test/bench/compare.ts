@@ -37,66 +37,89 @@ export interface Plan<Run> {
  * once: whoever comes after another finds the load generator warmer.
  */
 export async function compare<Run>(settings: BenchSettings, plan: Plan<Run>): Promise<Outcome> {
-  const runs = new Map<string, Run[]>();
-  const voids: Void[] = [];
-  const disposer = new Disposer();
-  const targets = new Map<string, Target>();
-  let racing = settings.contenders.filter((contender) => plan.suits?.(contender) ?? true);
-  const attempt = async (contender: Contender, work: () => Promise<void>): Promise<void> => {
-    try {
-      await work();
-    } catch (error) {
-      racing = racing.filter((other) => other !== contender);
-      runs.delete(contender.name);
-      voids.push({ name: contender.name, reason: error instanceof Error ? error.message : String(error) });
-    }
-  };
-  const start = async ({ name, server }: Contender, owner: Disposer): Promise<Target> => {
-    const target = await Target.start(name, server, owner, plan.start);
-    await plan.prepare?.(target);
-    return target;
-  };
-  const play = async (contender: Contender, round: Round): Promise<void> => {
-    const own = new Disposer();
-    try {
-      const target = targets.get(contender.name) ?? (await start(contender, own));
-      const run = await plan.play(target, round);
-      if (!round.isWarmUp) runs.set(contender.name, [...(runs.get(contender.name) ?? []), run]);
-      if (!plan.fresh) await target.settles();
-    } finally {
-      await own.dispose();
-    }
-  };
-  const warmUps = plan.fresh || settings.quick ? 0 : 1;
+  const race = new Race(settings, plan);
   try {
-    if (!plan.fresh) {
-      for (const contender of racing) {
-        await attempt(contender, async () => {
-          targets.set(contender.name, await start(contender, disposer));
+    return await race.run();
+  } finally {
+    await race.end();
+  }
+}
+
+class Race<Run> {
+  readonly #settings: BenchSettings;
+  readonly #plan: Plan<Run>;
+  readonly #runs = new Map<Contender, Run[]>();
+  readonly #voids: Void[] = [];
+  /** Those that go on from round to round. */
+  readonly #targets = new Map<Contender, Target>();
+  readonly #disposer = new Disposer();
+  #racing: readonly Contender[];
+
+  constructor(settings: BenchSettings, plan: Plan<Run>) {
+    this.#settings = settings;
+    this.#plan = plan;
+    this.#racing = settings.contenders.filter((contender) => plan.suits?.(contender) ?? true);
+    for (const contender of this.#racing) this.#runs.set(contender, []);
+  }
+
+  async run(): Promise<Outcome> {
+    const { fresh = false, measures } = this.#plan;
+    if (!fresh) {
+      for (const contender of this.#racing) {
+        await this.#attempt(contender, async () => {
+          this.#targets.set(contender, await this.#start(contender, this.#disposer));
         });
       }
     }
-    for (let index = 0; index < settings.repetitions + warmUps; index++) {
-      const first = index % Math.max(1, racing.length);
-      const order = [...racing.slice(first), ...racing.slice(0, first)];
+    const warmUps = fresh || this.#settings.quick ? 0 : 1;
+    for (let index = 0; index < this.#settings.repetitions + warmUps; index++) {
+      const first = index % Math.max(1, this.#racing.length);
+      const order = [...this.#racing.slice(first), ...this.#racing.slice(0, first)];
       const round = { prefix: `round-${index}`, isWarmUp: index < warmUps };
-      for (const contender of order) await attempt(contender, () => play(contender, round));
+      for (const contender of order) await this.#attempt(contender, () => this.#play(contender, round));
     }
-  } finally {
-    await disposer.dispose();
+    return { figures: measures.map((measure) => this.#figureOf(measure)), voids: this.#voids };
   }
-  return { figures: plan.measures.map((measure) => figureOf(measure, runs, settings)), voids };
-}
 
-function figureOf<Run>(
-  { name, unit, better = 'less', goals = [], of }: Measure<Run>,
-  runs: ReadonlyMap<string, readonly Run[]>,
-  settings: BenchSettings,
-): Figure {
-  const values: Record<string, number[]> = {};
-  for (const [contender, measured] of runs) {
-    const numbers = measured.map(of).filter((value) => value !== null);
-    if (numbers.length > 0) values[contender] = numbers;
+  async end(): Promise<void> {
+    await this.#disposer.dispose();
   }
-  return { name, unit, better, values, goals: settings.quick ? [] : goals };
+
+  /** Who fails once is out, with all figures. */
+  async #attempt(contender: Contender, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#racing = this.#racing.filter((other) => other !== contender);
+      this.#runs.delete(contender);
+      this.#voids.push({ name: contender.name, reason: error instanceof Error ? error.message : String(error) });
+    }
+  }
+
+  async #start({ name, server }: Contender, owner: Disposer): Promise<Target> {
+    const target = await Target.start(name, server, owner, this.#plan.start);
+    await this.#plan.prepare?.(target);
+    return target;
+  }
+
+  async #play(contender: Contender, round: Round): Promise<void> {
+    const own = new Disposer();
+    try {
+      const target = this.#targets.get(contender) ?? (await this.#start(contender, own));
+      const run = await this.#plan.play(target, round);
+      if (!round.isWarmUp) this.#runs.get(contender)?.push(run);
+      await target.settles();
+    } finally {
+      await own.dispose();
+    }
+  }
+
+  #figureOf({ name, unit, better = 'less', goals = [], of }: Measure<Run>): Figure {
+    const values: Record<string, number[]> = {};
+    for (const [contender, runs] of this.#runs) {
+      const numbers = runs.map(of).filter((value) => value !== null);
+      if (numbers.length > 0) values[contender.name] = numbers;
+    }
+    return { name, unit, better, values, goals: this.#settings.goalsOf(goals) };
+  }
 }

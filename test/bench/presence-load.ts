@@ -28,9 +28,10 @@ export class PresenceLoad {
   /** Who has not seen the latest state of whom: pairs. */
   #missing = 0;
   #settle: ((failure: Error | null) => void) | null = null;
+  #failure: Error | null = null;
   #isEnding = false;
 
-  /** Resolves when all are connected and know each other. Relays do not tell a newcomer who is there: nobody sends back there at first. */
+  /** Resolves when all are connected and know each other. */
   static async open(endpoint: Endpoint, room: string, count: number): Promise<PresenceLoad> {
     const clients: LoadClient[] = [];
     for (let index = 0; index < count; index++) clients.push(await LoadClient.open(endpoint, room));
@@ -49,7 +50,9 @@ export class PresenceLoad {
     for (const person of this.people) {
       person.client.onAwareness = (message, payload): void => this.#receive(person, message, payload);
       void person.client.closed.then((why) => {
-        if (!this.#isEnding) this.#settle?.(new Error(`A person was closed: ${why}`));
+        if (this.#isEnding) return;
+        this.#failure = new Error(`A person was closed: ${why}`);
+        this.#settle?.(this.#failure);
       });
     }
   }
@@ -73,7 +76,7 @@ export class PresenceLoad {
         else resolve();
       };
     });
-    if (this.#missing === 0) return;
+    if (this.#failure || this.#missing === 0) this.#settle?.(this.#failure);
     await within(deadlineMs, () => `${this.#missing} states that somebody has not seen`, all);
   }
 
@@ -105,7 +108,7 @@ export class PresenceLoad {
       isNew = true;
       person.known[index] = clock;
       this.latenciesMs.push(nowMs - (other.sentMs[clock] ?? NaN));
-      if (clock === other.clock && --this.#missing === 0) this.#settle?.(null);
+      if (clock === other.clock && --this.#missing === 0) this.#settle?.(this.#failure);
     }
     if (isNew) person.client.announce(message);
   }

@@ -39,6 +39,14 @@ test('a run is void if an edit is missing, doubled, of nobody, or if a peer was 
   missing.type();
   await assert.rejects(missing.room.complete(), /Edit 4 of 1 came, not 0/);
 
+  const alone = await RoomLoad.open({ url, dialect: 'relay' }, 'last', { writers: 1, readers: 0 }, 1);
+  t.after(() => alone.close());
+  for (const writer of alone.writers) {
+    alone.type(writer);
+    writer.text.type('x');
+  }
+  await assert.rejects(alone.complete(300), /1 of 2 deliveries/);
+
   const nobody = await open('nobody');
   nobody.stranger.edit(new TextWriter(9).type('x'));
   nobody.type();

@@ -78,7 +78,7 @@ export class RoomLoad {
   }
 
   /** Resolves when every peer has received everything; nothing may be sent any more. */
-  async complete(): Promise<void> {
+  async complete(timeoutMs = deadlineMs): Promise<void> {
     const all = new Promise<void>((resolve, reject) => {
       this.#settle = (failure) => {
         if (failure) reject(failure);
@@ -86,7 +86,7 @@ export class RoomLoad {
       };
     });
     this.#check();
-    await within(deadlineMs, () => `${this.#missing} of ${this.sent * this.peers.length} deliveries`, all);
+    await within(timeoutMs, () => `${this.#missing} of ${this.sent * this.peers.length} deliveries`, all);
   }
 
   close(): void {

@@ -1,10 +1,12 @@
 import type { Contender } from './servers/contenders.ts';
 
 export interface BenchSettings {
-  /** Small numbers, one repetition, no goals: only whether everything arrives. */
+  /** Small numbers, one repetition, without goals: only whether everything arrives. */
   readonly quick: boolean;
   readonly repetitions: number;
   readonly contenders: readonly Contender[];
+  /** The goals that count in this comparison, of those that a figure has. */
+  goalsOf(goals: readonly Goal[]): readonly Goal[];
 }
 
 /** What a figure of ours should be at most, or at least where more is better. */

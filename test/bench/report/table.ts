@@ -5,10 +5,9 @@ import type { Outcome } from '../workload.ts';
 /** A row for each contender: median and, in brackets, the least and the greatest of the repetitions. */
 export function rowsOf({ figures }: Outcome): string[][] {
   const names = [...new Set(figures.flatMap(({ values }) => Object.keys(values)))];
-  const order = [...names].sort((a, b) => Number(a.startsWith('quire')) - Number(b.startsWith('quire')));
   return [
     ['', ...figures.map(({ name, unit }) => (unit === '' ? name : `${name} [${unit}]`))],
-    ...order.map((name) => [name, ...figures.map(({ values }) => spread(values[name] ?? []))]),
+    ...names.map((name) => [name, ...figures.map(({ values }) => spread(values[name] ?? []))]),
   ];
 }
 

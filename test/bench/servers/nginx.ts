@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,6 +14,7 @@ const pollMs = 20;
 export class Nginx {
   readonly pid: number;
   readonly #child: ChildProcess;
+  readonly #ended: Promise<unknown>;
 
   /** Resolves when it takes connections. */
   static async start(folder: string, certificate: Certificate, port: number, backendPort: number): Promise<Nginx> {
@@ -29,7 +31,7 @@ export class Nginx {
       if (await answers(port)) return nginx;
       await paced(pollMs);
     }
-    nginx.kill();
+    await nginx.stop();
     throw new Error('nginx does not listen');
   }
 
@@ -37,11 +39,13 @@ export class Nginx {
     if (child.pid === undefined) throw new Error('nginx is not installed');
     this.pid = child.pid;
     this.#child = child;
+    this.#ended = once(child, 'exit');
   }
 
-  /** SIGTERM, so that it ends its workers too. */
-  kill(): void {
+  /** SIGTERM, so that it ends its workers too; resolves when it has ended. */
+  async stop(): Promise<void> {
     this.#child.kill('SIGTERM');
+    await this.#ended;
   }
 }
 

@@ -53,7 +53,7 @@ export class Target implements Endpoint {
     const [port, tlsPort] = [await freePort(), await freePort()];
     const target = new Target(name, server, options, folder, port, tlsPort);
     owner.after(async () => {
-      target.#nginx?.kill();
+      await target.#nginx?.stop();
       await target.#process.kill();
       await rm(folder, { recursive: true, force: true });
     });

@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { WebSocketServer } from 'ws';
+import type { WebSocket } from 'ws';
+import { emptyStateVector } from '../support/frames.ts';
+import { PresenceLoad } from './presence-load.ts';
+
+/** Answers syncs, and sends awareness on to all others but those for whom `drops` holds: receivers are counted as they come. */
+async function room(
+  t: TestContext,
+  drops: (receiver: number) => boolean,
+): Promise<{ url: string; closeAll: () => void }> {
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+  t.after(() => server.close());
+  const sockets: WebSocket[] = [];
+  server.on('connection', (socket: WebSocket) => {
+    sockets.push(socket);
+    socket.on('message', (data: Buffer) => {
+      if (data[0] === 0) return socket.send(Buffer.of(0, 1, 2, 0, 0));
+      for (const [receiver, other] of sockets.entries()) if (other !== socket && !drops(receiver)) other.send(data);
+    });
+  });
+  await once(server, 'listening');
+  return {
+    url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    closeAll: () => {
+      for (const socket of sockets) socket.terminate();
+    },
+  };
+}
+
+test('presence is complete when everybody knows the latest of everybody, whatever was overtaken', async (t) => {
+  let isLossy = false;
+  const { url } = await room(t, () => isLossy);
+  const load = await PresenceLoad.open({ url, dialect: 'y-websocket' }, 'room', 3);
+  t.after(() => load.close());
+  const [first, second] = load.people;
+  assert.ok(first && second);
+
+  load.move(second);
+  load.move(second);
+  await load.complete();
+  // What is sent back and forth is not taken for new: two moves, two others.
+  for (const { client } of load.people) await client.sync(emptyStateVector);
+  assert.equal(load.latenciesMs.length, 4);
+
+  isLossy = true;
+  load.move(first);
+  // The answer to another sync tells that the move was read, and dropped.
+  await first.client.sync(emptyStateVector);
+  isLossy = false;
+  load.move(first);
+  await load.complete();
+});
+
+test('presence is not complete while one does not know the latest of another', async (t) => {
+  let isLossy = false;
+  const { url, closeAll } = await room(t, (receiver) => isLossy && receiver === 1);
+  const load = await PresenceLoad.open({ url, dialect: 'y-websocket' }, 'room', 3);
+  t.after(() => load.close());
+  const [first, , third] = load.people;
+  assert.ok(first && third);
+  isLossy = true;
+  load.move(first);
+  const complete = load.complete();
+  for (const { client } of [first, third]) await client.sync(emptyStateVector);
+  closeAll();
+  await assert.rejects(complete, /A person was closed/);
+});

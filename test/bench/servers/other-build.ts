@@ -1,0 +1,31 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Owner } from '../../support/owner.ts';
+
+/** From dist/test/bench/servers. */
+const root = join(import.meta.dirname, '../../../..');
+
+/**
+ * Builds another revision in a temporary git worktree, which is removed when the owner ends; returns the folder of what
+ * was compiled. Packages are those of this tree if that revision wants the same, else they are installed.
+ */
+export function buildRevision(revision: string, owner: Owner): string {
+  const folder = join(mkdtempSync(join(tmpdir(), 'quire-revision-')), 'tree');
+  const git = (...args: string[]): void => void execFileSync('git', args, { cwd: root, stdio: 'pipe' });
+  owner.after(() => {
+    // The link first, or else the packages of this tree would go as well.
+    rmSync(join(folder, 'node_modules'), { recursive: true, force: true });
+    git('worktree', 'remove', '--force', folder);
+  });
+  git('worktree', 'add', '--detach', folder, revision);
+  if (lockfileOf(folder) === lockfileOf(root)) symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+  else execFileSync('npm', ['ci', '--omit=optional'], { cwd: folder, stdio: 'inherit' });
+  execFileSync('npx', ['tsc'], { cwd: folder, stdio: 'inherit' });
+  return join(folder, 'dist');
+}
+
+function lockfileOf(tree: string): string {
+  return readFileSync(join(tree, 'package-lock.json'), 'utf8');
+}
