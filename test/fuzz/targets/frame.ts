@@ -1,0 +1,75 @@
+import { createDecoder, hasContent, readVarUint, readVarUint8Array } from 'lib0/decoding';
+import assert from 'node:assert/strict';
+import { RefusedError } from '../../../server/errors.ts';
+import type { ClientMessage } from '../../../server/sync/codec.ts';
+import { yWebsocketCodec } from '../../../server/sync/y-websocket-codec.ts';
+import { emptyUpdate, encodeFrame } from '../../support/frames.ts';
+import { bytesOf } from '../../support/update-bytes.ts';
+import type { FuzzTarget } from '../target.ts';
+
+/** Messages of y-websocket: read as lib0 reads them, and what is answered can be read by clients. */
+export const frameTarget: FuzzTarget<ClientMessage> = {
+  seeds: () => [
+    encodeFrame({ type: 'sync-step-1', stateVector: bytesOf(1, 2 ** 32 - 1, 5) }),
+    encodeFrame({ type: 'sync-step-2', update: emptyUpdate }),
+    encodeFrame({ type: 'update', update: new Uint8Array(300) }),
+    encodeFrame({ type: 'awareness', entries: [{ client: 1, clock: 1, state: '{}' }] }),
+    encodeFrame({ type: 'query-awareness' }),
+    encodeFrame({ type: 'probe', payload: Uint8Array.of(1, 2) }),
+    // A length in more bytes than it needs, and one that no message has.
+    Uint8Array.of(0, 2, 0x82, 0x80, 0x00, 0, 0),
+    Uint8Array.of(0, 2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f),
+  ],
+  generate: null,
+  decode: (input) => yWebsocketCodec.decode(input),
+  refusal: (error) =>
+    error instanceof RefusedError && error.code === 'malformed' ? error.message.replace(/\d+/, '') : null,
+  check(message, input) {
+    assert.deepEqual(readByLib0(input), message, 'differs from what lib0 reads');
+    assert.deepEqual(yWebsocketCodec.decode(encoded(message)), message, 'is not read as it was written');
+    return message.type;
+  },
+};
+
+/** As a client would write it; what both sides send goes through the codec of the server. */
+function encoded(message: ClientMessage): Uint8Array {
+  switch (message.type) {
+    case 'sync-step-1':
+      return payloadOf(yWebsocketCodec.syncStep1(message.stateVector));
+    case 'update':
+      return payloadOf(
+        message.answer ? yWebsocketCodec.syncStep2(message.update) : yWebsocketCodec.update(message.update),
+      );
+    case 'presence':
+      return payloadOf(yWebsocketCodec.presence(message.states));
+    case 'probe':
+      return payloadOf(yWebsocketCodec.saved(message.payload));
+    case 'query-presence':
+      break;
+  }
+  return encodeFrame({ type: 'query-awareness' });
+}
+
+/** The payload of an unmasked WebSocket frame that is whole. */
+function payloadOf(frame: Buffer): Uint8Array {
+  assert.equal(frame[0], 0x82);
+  const short = frame[1] ?? 0;
+  const [length, head] =
+    short < 126 ? [short, 2] : short === 126 ? [frame.readUInt16BE(2), 4] : [Number(frame.readBigUInt64BE(2)), 10];
+  assert.equal(frame.length, head + length, 'the length of the frame');
+  return new Uint8Array(frame.subarray(head));
+}
+
+/** The same message as lib0 reads it. */
+function readByLib0(input: Uint8Array): ClientMessage | null {
+  const decoder = createDecoder(input);
+  const type = readVarUint(decoder);
+  const sync = type === 0 ? readVarUint(decoder) : null;
+  const bytes = type === 3 ? null : readVarUint8Array(decoder);
+  assert.ok(!hasContent(decoder), 'bytes after the message');
+  if (bytes === null) return { type: 'query-presence' };
+  if (type === 1) return { type: 'presence', states: bytes };
+  if (type === 102) return { type: 'probe', payload: bytes };
+  if (sync === 0) return { type: 'sync-step-1', stateVector: bytes };
+  return sync === 1 || sync === 2 ? { type: 'update', update: bytes, answer: sync === 1 } : null;
+}

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import * as Y from 'yjs';
+import { MalformedUpdateError } from '../../../persistence/errors.ts';
+import { RangeSet } from '../../../persistence/update/ranges.ts';
+import { noScanLimits, scanUpdate } from '../../../persistence/update/scan.ts';
+import type { UpdateFacts } from '../../../persistence/update/scan.ts';
+import { concurrentUpdates } from '../../support/trace-updates.ts';
+import { randomUpdate } from '../random-update.ts';
+import { realUpdates } from '../real-updates.ts';
+import type { FuzzTarget } from '../target.ts';
+import { docOf, quietly } from '../yjs-doc.ts';
+import { compareFacts, hasGap } from '../yjs-facts.ts';
+
+/** Somebody's typing, to be merged with. */
+const others = concurrentUpdates({
+  kind: 'concurrent',
+  endContent: '',
+  numAgents: 2,
+  txns: [
+    { parents: [], agent: 0, patches: [[0, 0, 'some text']] },
+    { parents: [0], agent: 1, patches: [[4, 2, 'ä']] },
+  ],
+});
+
+/** Updates: what the scan takes, Yjs takes, and it is to Yjs what the scan says it is. */
+export const scanTarget: FuzzTarget<UpdateFacts> = {
+  seeds: realUpdates,
+  generate: randomUpdate,
+  decode: (input) => scanUpdate(input),
+  refusal: (error) => (error instanceof MalformedUpdateError ? error.code : null),
+  check(facts, input) {
+    compareFacts(facts, input);
+    quietly(() => {
+      const doc = docOf(input);
+      assert.equal(isPending(doc), hasGap(facts), 'what the scan says of gaps is not what waits in Yjs');
+      const stored = Y.encodeStateAsUpdate(doc);
+      assert.deepEqual(clocksOf(scanUpdate(stored, noScanLimits)), clocksOf(facts), 'is stored with other clocks');
+      docOf(stored);
+      const merged = Y.mergeUpdates([...others, input]);
+      scanUpdate(merged, noScanLimits);
+      scanUpdate(Y.diffUpdate(input, Y.encodeStateVectorFromUpdate(merged)), noScanLimits);
+    });
+    return shapeOf(facts);
+  },
+};
+
+/** What is pending comes without Skips in front, so the order among clients can differ. */
+function clocksOf({ intervals }: UpdateFacts): number[] {
+  return RangeSet.from(intervals).toFlat();
+}
+
+function isPending(doc: Y.Doc): boolean {
+  return doc.store.pendingStructs !== null;
+}
+
+function shapeOf(facts: UpdateFacts): string {
+  const { intervals, deletes, dependencies, structCount } = facts;
+  const sizes = [intervals.length / 3, deletes.length / 3, dependencies.length / 2, structCount];
+  return sizes.map((size) => Math.min(size, 4)).join();
+}

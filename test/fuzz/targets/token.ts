@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
+import { AccessError } from '../../../server/auth/access-error.ts';
+import { JwtAuthenticator } from '../../../server/auth/jwt-authenticator.ts';
+import { FixedKeys } from '../../../server/auth/key-source.ts';
+import { tokenOf } from '../../../server/auth/token-source.ts';
+import { secretKey } from '../../../server/auth/verify-key.ts';
+import type { Grant } from '../../../server/sync/grant.ts';
+import { otherSecret, secret, sign, tokenFor } from '../../support/tokens.ts';
+import type { FuzzTarget } from '../target.ts';
+import { checkGrant } from './grant.ts';
+
+/** The first byte says what the rest is: header and payload that we sign, or a token as it is. */
+const signed = 0x73;
+const raw = 0x72;
+const docId = 'doc';
+const nowMs = Date.UTC(2026, 0, 1);
+
+const authenticator = new JwtAuthenticator({
+  sources: [new FixedKeys([secretKey(secret)])],
+  issuer: null,
+  audience: null,
+  now: () => nowMs,
+});
+
+/** Tokens, well signed with any content and badly signed with good content: nobody comes in who may not. */
+export const tokenTarget: FuzzTarget<Grant> = {
+  async seeds() {
+    const tokens = await Promise.all([
+      tokenFor({ nowMs }),
+      tokenFor({ nowMs, document: 'd*', access: 'read', claims: { jti: 'j', color: '#fff', nbf: 1, aud: ['a'] } }),
+      tokenFor({ nowMs, lifetimeMs: -1 }),
+      tokenFor({ nowMs, key: otherSecret }),
+      tokenFor({ nowMs, keyId: 'k' }),
+      sign({}),
+    ]);
+    const contents = tokens.map((token) => {
+      const [header = '', payload = ''] = token.split('.').map((part) => Buffer.from(part, 'base64url').toString());
+      return Buffer.concat([Uint8Array.of(signed), Buffer.from(`${header}.${payload}`)]);
+    });
+    return [...contents, ...tokens.map((token) => Buffer.concat([Uint8Array.of(raw), Buffer.from(token)]))];
+  },
+  generate: null,
+  decode: (input) => authenticator.authenticate({ docId, token: shown(input), origin: null, address: '' }),
+  refusal: (error) => (error instanceof AccessError ? `${error.code} ${error.why}` : null),
+  check(grant, input) {
+    checkGrant(grant, docId, nowMs);
+    const [header = '', payload = '', signature = ''] = shown(input)?.split('.') ?? [];
+    const own = createHmac('sha256', secret).update(`${header}.${payload}`).digest();
+    assert.deepEqual(Buffer.from(signature, 'base64url'), own, 'the signature is wrong');
+    const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as Readonly<Record<string, unknown>>;
+    assert.equal(grant.userId, claims['sub']);
+    assert.equal(grant.untilMs, Number(claims['exp']) * 1_000);
+    return `${grant.access} ${grant.tokenId === null} ${grant.person?.color === null}`;
+  },
+};
+
+/** What the server finds in a request with that token: not always the same. */
+function shown(input: Uint8Array): string | null {
+  const rest = Buffer.from(input.subarray(1)).toString('latin1');
+  if (input[0] !== signed) {
+    return tokenOf({ 'sec-websocket-protocol': `quire, ${rest}` }, new URLSearchParams()) ?? rest;
+  }
+  // A header holds no dot.
+  const dot = rest.indexOf('.');
+  const parts = [rest.slice(0, Math.max(0, dot)), rest.slice(dot + 1)];
+  const content = parts.map((part) => Buffer.from(part, 'latin1').toString('base64url')).join('.');
+  return `${content}.${createHmac('sha256', secret).update(content).digest('base64url')}`;
+}
