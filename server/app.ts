@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { IncomingMessage } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
 import { Registry } from 'prom-client';
@@ -12,6 +13,7 @@ import { registerCertificateMetrics } from './certificate-metrics.ts';
 import type { Config } from './config.ts';
 import { closeReason } from './errors.ts';
 import { loadDemo } from './http/demo.ts';
+import { serveDocuments } from './http/documents.ts';
 import { createHttp } from './http/http.ts';
 import { contains } from './ip-address.ts';
 import type { Logger } from './logger.ts';
@@ -19,6 +21,7 @@ import { registerMetrics } from './metrics.ts';
 import { Admission } from './net/admission.ts';
 import { ClientAddresses } from './net/client-addresses.ts';
 import { Connections } from './net/connections.ts';
+import { decodeDocumentName } from './net/document-name.ts';
 import { Listener } from './net/listener.ts';
 import type { ServedCertificates } from './net/served-certificates.ts';
 import { RedirectToTls } from './net/redirect-to-tls.ts';
@@ -185,6 +188,14 @@ export class App {
       isStopping: () => this.#closing !== null,
       strictTransport: config.hsts,
     });
+    serveDocuments(http, {
+      logger,
+      stats: this.#sync,
+      checkOrigin: ({ headers }) => checkOrigin(config.origins, headers.origin, headers.host),
+      documentNameOf: decodeDocumentName,
+      admitAdmin: (request, docId) => this.#admitAdmin(request, docId),
+      deleteDocument: (docId) => this.#rooms.delete(docId),
+    });
     const answer = getRequestListener(http.fetch, { overrideGlobalObjects: false });
     const listenerDeps = {
       requests: (...request: Parameters<typeof answer>) => void answer(...request),
@@ -227,6 +238,14 @@ export class App {
     const { docName: docId, headers, params, address } = request;
     const attempt = { docId, token: tokenOf(headers, params), origin: headers.origin ?? null, address };
     return this.#yWebsocket.accept(connection, { docId, authorize: () => this.#gate.admit(attempt) });
+  }
+
+  /** The token may not stand in the address: nobody writes it into a log by mistake. */
+  async #admitAdmin(request: IncomingMessage, docId: string): Promise<string> {
+    const { headers } = request;
+    const address = this.#addresses.of(request);
+    const token = tokenOf(headers, new URLSearchParams());
+    return (await this.#gate.admitAdmin({ docId, token, origin: headers.origin ?? null, address })).userId;
   }
 
   /**

@@ -17,6 +17,8 @@ export interface MetricSources {
   readonly storage: StorageStats;
   connections(): number;
   rooms(): number;
+  roomMemoryBytes(): number;
+  outboxMemoryBytes(): number;
   sessions(): number;
   logState(): LogState;
 }
@@ -96,12 +98,15 @@ export function registerMetrics(registry: Registry, sources: MetricSources): voi
   counter('access_renewed_total', 'Live sessions whose grant the application renewed.', () => auth.renewed);
 
   gauge('rooms', 'Documents in memory.', sources.rooms);
+  gauge('room_memory_bytes', 'What documents take in memory, about.', sources.roomMemoryBytes);
+  gauge('outbox_memory_bytes', 'What waits for slow readers.', sources.outboxMemoryBytes);
   gauge('sessions', 'Clients in documents.', sources.sessions);
   counter('rooms_loaded_total', 'Documents loaded.', () => sync.roomsLoaded);
   counter('rooms_unloaded_total', 'Documents let go.', () => sync.roomsUnloaded);
   counter('room_loads_failed_total', 'Documents that could not be opened.', () => sync.loadsFailed);
   counters('sessions_ended_total', 'Sessions ended by the server, by reason.', 'error', () => sync.sessionsEnded);
   counter('documents_deleted_total', 'Documents deleted.', () => sync.documentsDeleted);
+  counters('deletions_refused_total', 'Deletions not done, by reason.', 'error', () => sync.deletionsRefused);
   counter('joins_total', 'Sync requests (SyncStep1) of clients.', () => sync.joins);
   counter('updates_appended_total', 'Updates handed to the log.', () => sync.updatesAppended);
   counter('updates_known_total', 'Updates that brought nothing new.', () => sync.updatesKnown);

@@ -15,6 +15,8 @@ export interface Attempt {
 export interface Authenticator {
   /** Rejects with AccessError. */
   authenticate(attempt: Attempt): Promise<Grant>;
+  /** As `authenticate`, for whoever wants to use the HTTP API on the document; rejects for all but administrators. */
+  authenticateAdmin(attempt: Attempt): Promise<Grant>;
   /**
    * Decides anew, whatever was decided before; null where the answer could not differ. Grants of an authenticator that
    * has it are renewed before they end.

@@ -45,6 +45,14 @@ export class CalloutAuthenticator implements Authenticator {
     return this.recheck(attempt);
   }
 
+  /** Never from an answer that was kept. */
+  async authenticateAdmin(attempt: Attempt): Promise<Grant> {
+    const answer = await this.#request(attempt, { admin: true });
+    const { admin } = (answer ?? {}) as { readonly admin?: unknown };
+    if (admin !== true) throw new AccessError('forbidden', "the application's answer has no 'admin': true");
+    return this.#read(answer, attempt.docId);
+  }
+
   /** Concurrent calls for the same attempt share one request. Every session has a grant of its own. */
   readonly recheck = async (attempt: Attempt): Promise<Grant> => {
     const key = keyOf(attempt);
@@ -58,9 +66,15 @@ export class CalloutAuthenticator implements Authenticator {
 
   async #ask(attempt: Attempt, key: string): Promise<Grant> {
     this.#cache.delete(key);
-    const { docId, token, origin, address } = attempt;
-    const { url, now } = this.#options;
-    const body = { document: docId, token, origin, address };
+    const grant = this.#read(await this.#request(attempt), attempt.docId);
+    this.#keep(key, grant);
+    return grant;
+  }
+
+  /** The body of the answer of somebody who is let in. */
+  async #request({ docId, token, origin, address }: Attempt, more: { readonly admin?: true } = {}): Promise<unknown> {
+    const { url } = this.#options;
+    const body = { document: docId, token, origin, address, ...more };
     let answer: JsonAnswer;
     try {
       answer = await requestJson({ url, body, agent: this.#agent, timeoutMs, maxBytes });
@@ -70,10 +84,7 @@ export class CalloutAuthenticator implements Authenticator {
     if (answer.status === 401) throw new AccessError('unauthorized', 'the application says 401');
     if (answer.status === 403) throw new AccessError('forbidden', 'the application says 403');
     if (answer.status !== 200) throw this.#unavailable(`the application answers with status ${answer.status}`);
-    const grant = this.#read(answer.body, docId);
-    if ((grant.untilMs ?? 0) <= now()) throw this.#unavailable("the application's 'until' has passed already");
-    this.#keep(key, grant);
-    return grant;
+    return answer.body;
   }
 
   #read(body: unknown, docId: string): Grant {
@@ -81,6 +92,9 @@ export class CalloutAuthenticator implements Authenticator {
     try {
       const untilSeconds = readSeconds(until, 'until');
       if (untilSeconds > maxUntilSeconds) throw this.#unavailable("'until' is in milliseconds; seconds are expected");
+      if (untilSeconds * 1_000 <= this.#options.now()) {
+        throw this.#unavailable("the application's 'until' has passed already");
+      }
       return {
         userId: readText(userId, 'userId'),
         person: { name: readOptionalText(name, 'name'), color: readOptionalText(color, 'color') },

@@ -38,12 +38,21 @@ export class Gate {
    * held back, longer each time.
    */
   async admit(attempt: Attempt): Promise<Grant> {
-    const { authenticator, revocations, stats } = this.#deps;
+    const grant = await this.#decide(attempt, this.#deps.authenticator.authenticate(attempt));
+    this.#deps.stats.granted++;
+    this.#live.granted(grant, attempt);
+    return grant;
+  }
+
+  /** The same for administrators, who want to use the HTTP API on the document. */
+  admitAdmin(attempt: Attempt): Promise<Grant> {
+    return this.#decide(attempt, this.#deps.authenticator.authenticateAdmin(attempt));
+  }
+
+  async #decide(attempt: Attempt, granted: Promise<Grant>): Promise<Grant> {
     try {
-      const grant = await authenticator.authenticate(attempt);
-      if (revocations?.has(grant)) throw new AccessError('forbidden', 'revoked');
-      stats.granted++;
-      this.#live.granted(grant, attempt);
+      const grant = await granted;
+      if (this.#deps.revocations?.has(grant)) throw new AccessError('forbidden', 'revoked');
       return grant;
     } catch (error) {
       await this.#refused(attempt, error);

@@ -4,6 +4,7 @@ import type { Grant } from '../sync/grant.ts';
 import { AccessError } from './access-error.ts';
 import type { Attempt, Authenticator } from './authenticator.ts';
 import { accessTo, readClaims } from './claims.ts';
+import type { Claims } from './claims.ts';
 import type { KeyHint, KeySource } from './key-source.ts';
 import type { VerifyKey } from './verify-key.ts';
 
@@ -35,20 +36,24 @@ export class JwtAuthenticator implements Authenticator {
   }
 
   async authenticate({ token, docId }: Attempt): Promise<Grant> {
+    const claims = await this.#claimsOf(token);
+    const access = accessTo(claims.documents, docId);
+    if (access === null) throw new AccessError('forbidden', 'the token does not name this document');
+    return grantOf(claims, docId, access);
+  }
+
+  async authenticateAdmin({ token, docId }: Attempt): Promise<Grant> {
+    const claims = await this.#claimsOf(token);
+    if (!claims.admin) throw new AccessError('forbidden', "the token has no 'admin': true");
+    return grantOf(claims, docId, 'write');
+  }
+
+  async #claimsOf(token: string | null): Promise<Claims> {
     if (token === null) throw new AccessError('unauthorized', 'no token');
     if (token.length > maxTokenLength) throw new AccessError('unauthorized', 'the token is too long');
     const claims = readClaims(await this.#verify(token));
     if (claims.expiresMs <= this.#options.now()) throw new AccessError('unauthorized', 'the token has expired');
-    const access = accessTo(claims.documents, docId);
-    if (access === null) throw new AccessError('forbidden', 'the token does not name this document');
-    return {
-      userId: claims.userId,
-      person: { name: claims.name, color: claims.color },
-      docId,
-      access,
-      untilMs: claims.expiresMs,
-      tokenId: claims.tokenId,
-    };
+    return claims;
   }
 
   async #verify(token: string): Promise<JWTPayload> {
@@ -87,6 +92,10 @@ export class JwtAuthenticator implements Authenticator {
       ...(audience === null ? {} : { audience }),
     };
   }
+}
+
+function grantOf({ userId, name, color, expiresMs, tokenId }: Claims, docId: string, access: Grant['access']): Grant {
+  return { userId, person: { name, color }, docId, access, untilMs: expiresMs, tokenId };
 }
 
 function readHeader(token: string): KeyHint {

@@ -61,7 +61,11 @@ class Bench {
       reload: () => {},
     };
     this.gate = new Gate({
-      authenticator: options.authenticator ?? { authenticate: decide, recheck: options.rechecks ? decide : null },
+      authenticator: options.authenticator ?? {
+        authenticate: decide,
+        authenticateAdmin: decide,
+        recheck: options.rechecks ? decide : null,
+      },
       revocations: revocations as RevocationList,
       delay: new RefusalDelay(),
       logger: pino({ level: 'trace' }, { write: (line) => this.lines.push(line) }),

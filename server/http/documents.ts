@@ -1,0 +1,59 @@
+import type { IncomingMessage } from 'node:http';
+import type { Hono } from 'hono';
+import { RefusedError, toRefusal } from '../errors.ts';
+import type { RefusalCode } from '../errors.ts';
+import type { Logger } from '../logger.ts';
+
+export interface DocumentsDeps {
+  readonly logger: Logger;
+  readonly stats: { readonly deletionsRefused: Map<RefusalCode, number> };
+  /** Throws RefusedError for a page that may not come here: it could borrow the network of whoever looks at it. */
+  checkOrigin(request: IncomingMessage): void;
+  /** The name in a raw request target. Throws RefusedError 'bad-document-name'. */
+  documentNameOf(encoded: string): string;
+  /** Resolves with the user's id if the request comes from an administrator, else rejects with RefusedError. */
+  admitAdmin(request: IncomingMessage, docId: string): Promise<string>;
+  /** As `Rooms.delete`. */
+  deleteDocument(docId: string): Promise<boolean>;
+}
+
+/** What @hono/node-server gives each request along. */
+interface HttpEnv {
+  readonly incoming: IncomingMessage;
+}
+
+const path = '/documents/';
+
+/** The HTTP API on documents, for administrators: `DELETE /documents/<name>`, the name encoded as one likes. */
+export function serveDocuments(app: Hono, deps: DocumentsDeps): void {
+  app.delete(`${path}*`, async (c) => {
+    try {
+      await deleteDocument((c.env as HttpEnv).incoming, deps);
+    } catch (error) {
+      const { code, message } = toRefusal(error);
+      const { deletionsRefused } = deps.stats;
+      deletionsRefused.set(code, (deletionsRefused.get(code) ?? 0) + 1);
+      deps.logger.info({ error: code, reason: message }, 'deletion refused');
+      throw error;
+    }
+    return c.body(null, 204);
+  });
+  app.all(`${path}*`, (c) =>
+    c.json({ error: 'method-not-allowed', reason: 'documents can be deleted here, no more' }, 405, { Allow: 'DELETE' }),
+  );
+}
+
+async function deleteDocument(request: IncomingMessage, deps: DocumentsDeps): Promise<void> {
+  deps.checkOrigin(request);
+  const docId = deps.documentNameOf(encodedName(request.url ?? ''));
+  const userId = await deps.admitAdmin(request, docId);
+  if (!(await deps.deleteDocument(docId))) throw new RefusedError('not-found', 'there is no such document');
+  deps.logger.info({ docId, userId }, 'document deleted');
+}
+
+/** As it was sent: a URL that was parsed has lost its dots and backslashes, and would name another document. */
+function encodedName(target: string): string {
+  if (!target.startsWith(path)) throw new RefusedError('bad-document-name');
+  const question = target.indexOf('?');
+  return target.slice(path.length, question === -1 ? undefined : question);
+}
