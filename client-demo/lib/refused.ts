@@ -11,6 +11,10 @@ export interface Refusal {
  * stopped by then; `provider.connect()` makes it try again, also from within the callback. Every other end of a
  * connection is followed by a new one and not told here.
  *
+ * 4404 and 4409 say that the document was deleted. The copy here is refused from then on, whatever is added to it: let the
+ * user save what is still needed, then destroy provider and `Y.Doc`, clear what y-indexeddb keeps (`clearData()`), and
+ * begin with a new `Y.Doc` (after 4404 only if the document is to be there again).
+ *
  * Needs y-websocket 3.1 or newer: earlier ones retry for ever. Returns a function that ends the calls.
  */
 export function onRefused(provider: WebsocketProvider, callback: (refusal: Refusal) => void): () => void {
