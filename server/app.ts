@@ -32,8 +32,11 @@ import type { WsConnection } from './net/ws-connection.ts';
 import type { ConnectionHandler } from './sync/connection.ts';
 import type { StorageStats } from './storage-stats.ts';
 import type { Storage } from './storage.ts';
+import { Opens } from './sync/opens.ts';
+import { OutboxMemory } from './sync/outbox-memory.ts';
 import { Rooms } from './sync/rooms.ts';
 import { SyncStats } from './sync/stats.ts';
+import { Users } from './sync/users.ts';
 import { YWebsocket } from './sync/y-websocket.ts';
 
 export interface AppDeps {
@@ -74,6 +77,7 @@ export class App {
   readonly #deps: AppDeps;
   readonly #net = new NetStats();
   readonly #sync = new SyncStats();
+  readonly #outboxMemory: OutboxMemory;
   readonly #rooms: Rooms;
   readonly #gate: Gate;
   readonly #gateSweeper: NodeJS.Timeout;
@@ -102,11 +106,13 @@ export class App {
     const { handshakeTimeoutMs, limits } = config;
     const { maxMessageBytes } = limits;
     this.#deps = deps;
+    this.#outboxMemory = new OutboxMemory(limits.maxOutboxMemoryBytes);
     this.#rooms = new Rooms({
       log: storage.log,
       offload: storage.offload,
       stats: this.#sync,
       idleRoomTimeoutMs: config.idleRoomTimeoutMs,
+      limits,
       roomFailed: (docId, err) => logger.error({ docId, err }, 'room ended'),
       now: Date.now,
     });
@@ -115,7 +121,7 @@ export class App {
       delay: new RefusalDelay(),
       logger,
       now: Date.now,
-      wait: (delayMs) => pause(delayMs, undefined, { ref: false }),
+      wait,
       grantees: () => this.#rooms.sessions(),
     });
     this.#gateSweeper = setInterval(() => this.#gate.sweep(), gateSweepMs).unref();
@@ -123,6 +129,9 @@ export class App {
       rooms: this.#rooms,
       offload: storage.offload,
       stats: this.#sync,
+      outboxMemory: this.#outboxMemory,
+      users: new Users(limits.maxConnectionsPerUser),
+      opens: new Opens({ rate: limits.openRatePerAddress, now: () => performance.now(), wait }),
       limits: {
         ...limits,
         // What a slow reader may be behind before it is better off with a fresh sync.
@@ -171,6 +180,8 @@ export class App {
       storage: this.#deps.storageStats,
       connections: () => this.#connections.size,
       rooms: () => this.#rooms.size,
+      roomMemoryBytes: () => this.#rooms.memoryBytes,
+      outboxMemoryBytes: () => this.#outboxMemory.bytes,
       sessions: () => this.#rooms.peers,
       logState,
     });
@@ -235,9 +246,9 @@ export class App {
   }
 
   #accept(connection: WsConnection, request: SyncRequest): ConnectionHandler {
-    const { docName: docId, headers, params, address } = request;
+    const { docName: docId, headers, params, address, block } = request;
     const attempt = { docId, token: tokenOf(headers, params), origin: headers.origin ?? null, address };
-    return this.#yWebsocket.accept(connection, { docId, authorize: () => this.#gate.admit(attempt) });
+    return this.#yWebsocket.accept(connection, { docId, block, authorize: () => this.#gate.admit(attempt) });
   }
 
   /** The token may not stand in the address: nobody writes it into a log by mistake. */
@@ -274,6 +285,10 @@ export class App {
     await step('Closing the log', storage.close());
     await step('Closing the ports', closed);
   }
+}
+
+function wait(delayMs: number): Promise<void> {
+  return pause(delayMs, undefined, { ref: false });
 }
 
 async function before(endMs: number, done: Promise<unknown>, sentence: string): Promise<void> {

@@ -17,6 +17,8 @@ export interface MetricSources {
   readonly storage: StorageStats;
   connections(): number;
   rooms(): number;
+  roomMemoryBytes(): number;
+  outboxMemoryBytes(): number;
   sessions(): number;
   logState(): LogState;
 }
@@ -96,6 +98,8 @@ export function registerMetrics(registry: Registry, sources: MetricSources): voi
   counter('access_renewed_total', 'Live sessions whose grant the application renewed.', () => auth.renewed);
 
   gauge('rooms', 'Documents in memory.', sources.rooms);
+  gauge('room_memory_bytes', 'What documents take in memory, about.', sources.roomMemoryBytes);
+  gauge('outbox_memory_bytes', 'What waits for slow readers.', sources.outboxMemoryBytes);
   gauge('sessions', 'Clients in documents.', sources.sessions);
   counter('rooms_loaded_total', 'Documents loaded.', () => sync.roomsLoaded);
   counter('rooms_unloaded_total', 'Documents let go.', () => sync.roomsUnloaded);

@@ -32,6 +32,10 @@ export class RangeSet {
     return this.#clients === undefined || this.#clients.size === 0;
   }
 
+  get clientCount(): number {
+    return this.#clients?.size ?? 0;
+  }
+
   get rangeCount(): number {
     let count = 0;
     for (const ranges of this.#clients?.values() ?? []) count += ranges.used / 2;

@@ -101,8 +101,13 @@ export class Intake {
     return this.#accepted.judge(facts) === 'duplicate';
   }
 
-  /** As `Room.submit`. */
-  submit(update: Uint8Array, facts: UpdateFacts, answer: boolean, author: Author): Submission {
+  /** What it takes in memory, about. */
+  get memoryBytes(): number {
+    return this.#accepted.memoryBytes + (this.#durable === this.#accepted ? 0 : this.#durable.memoryBytes);
+  }
+
+  /** As `Room.submit`. A document that is full takes only what brings nothing but deletions. */
+  submit(update: Uint8Array, facts: UpdateFacts, answer: boolean, author: Author, isFull: boolean): Submission {
     const stats = this.#stats;
     stats.updateBytesIn += update.length;
     this.#oldCopies?.checkUpdate(facts);
@@ -115,6 +120,7 @@ export class Intake {
       stats.updatesWithGap++;
       return 'gap';
     }
+    if (isFull && facts.intervals.length > 0) throw limitReached('document-size');
     const added = this.#accepted.addedClients(facts);
     if (added > 0 && this.#accepted.clientCount + added > MAX_DOCUMENT_CLIENTS) {
       throw limitReached('document-clients');

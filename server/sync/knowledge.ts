@@ -17,6 +17,10 @@ import { WaitingRuns } from './waiting-runs.ts';
  */
 export type Verdict = 'duplicate' | 'gap' | 'new';
 
+/** What an entry of a map takes in memory, about, and what a range does, with the space that is kept free behind it. */
+const CLIENT_BYTES = 64;
+const RANGE_BYTES = 16;
+
 /** The state vector of an empty document. */
 const nothing: StateVector = new Map();
 
@@ -77,6 +81,12 @@ export class Knowledge {
   /** Clients of whom anything has integrated or waits. */
   get clients(): number[] {
     return [...(this.#clocks?.keys() ?? []), ...(this.#waiting?.clients ?? [])];
+  }
+
+  /** What it takes in memory, about. */
+  get memoryBytes(): number {
+    const { rangeCount, clientCount } = this.#deletes;
+    return this.clientCount * CLIENT_BYTES + clientCount * CLIENT_BYTES + rangeCount * RANGE_BYTES + this.waitingBytes;
   }
 
   /** How many clients the update brings of which nothing has integrated. One may count twice. */

@@ -160,6 +160,7 @@ export class LiveSession implements Author {
   /** The session has ended. */
   close(): void {
     this.#joins?.close();
+    this.#outbox?.discard();
   }
 
   async #takeLarge(update: Uint8Array, answer: boolean): Promise<void> {
@@ -229,7 +230,7 @@ export class LiveSession implements Author {
       if (broadcast.presence !== null) this.#peer.reply(this.codec.presence(broadcast.presence));
       return false;
     }
-    this.#outbox ??= new Outbox(this.#connection, this.#deps);
+    this.#outbox ??= new Outbox(this.#peer, this.#connection, this.#deps);
     this.#outbox.deliver(broadcast);
     return true;
   }

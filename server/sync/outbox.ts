@@ -3,6 +3,8 @@ import { limitReached } from '../limits.ts';
 import type { Broadcast } from './broadcast.ts';
 import type { Codec } from './codec.ts';
 import type { Connection } from './connection.ts';
+import type { OutboxMemory, Waiting } from './outbox-memory.ts';
+import type { Peer } from './peer.ts';
 import type { SyncStats } from './stats.ts';
 
 /**
@@ -16,6 +18,8 @@ const MAX_MERGE_BYTES = 256 * 1024;
 export interface OutboxDeps {
   readonly codec: Codec;
   readonly stats: SyncStats;
+  /** What waits in all outboxes. */
+  readonly outboxMemory: OutboxMemory;
   readonly limits: {
     /** What may be gathered for a slow reader before it is sent away. */
     readonly maxOutboxBytes: number;
@@ -26,16 +30,22 @@ export interface OutboxDeps {
  * What a room sends to one session, on its way to the socket. A fast reader gets the shared frames at once. For a slow
  * one updates are gathered, merged when it catches up, and bounded; presence is dropped and sent whole afterwards.
  */
-export class Outbox {
+export class Outbox implements Waiting {
+  readonly peer: Pick<Peer, 'end'>;
   readonly #connection: Connection;
   readonly #deps: OutboxDeps;
   #updates: Uint8Array[] | null = null;
   #bytes = 0;
   #presenceDropped = false;
 
-  constructor(connection: Connection, deps: OutboxDeps) {
+  constructor(peer: Pick<Peer, 'end'>, connection: Connection, deps: OutboxDeps) {
+    this.peer = peer;
     this.#connection = connection;
     this.#deps = deps;
+  }
+
+  get waitingBytes(): number {
+    return this.#bytes;
   }
 
   /** Throws RefusedError ('too-slow') if the bound is reached. */
@@ -55,6 +65,14 @@ export class Outbox {
     this.#bytes += broadcast.update.length;
     if (this.#bytes > limits.maxOutboxBytes) throw limitReached('outbox-size');
     (this.#updates ??= []).push(broadcast.update);
+    this.#deps.outboxMemory.grew(this, broadcast.update.length);
+  }
+
+  /** Forgets what waits: the session has ended. */
+  discard(): void {
+    this.#deps.outboxMemory.emptied(this);
+    this.#updates = null;
+    this.#bytes = 0;
   }
 
   /** The socket is empty: sends what was gathered. `presence` is asked for everybody who is here, as frames, if that is needed. */
@@ -70,8 +88,7 @@ export class Outbox {
       const states = presence();
       if (states !== null) frames.push(states);
     }
-    this.#updates = null;
-    this.#bytes = 0;
+    this.discard();
     this.#presenceDropped = false;
     if (frames.length > 0) this.#connection.write(frames.length === 1 ? frames[0]! : Buffer.concat(frames));
   }

@@ -16,6 +16,8 @@ const MAX_CLOCK = 2 ** 31;
  * by speaking in its name: it goes on from there.
  */
 const MAX_CLOCK_STEP = 2 ** 16;
+/** What a state takes in memory beside its text. */
+const STATE_BYTES = 200;
 const NULL_STATE = Buffer.from('null');
 
 /** Whoever announces states: a session. */
@@ -55,6 +57,13 @@ export class Presence {
   /** How often a state was set or taken away: what is echoed changes nothing. */
   get changes(): number {
     return this.#changes;
+  }
+
+  /** What the states take in memory, about. */
+  get bytes(): number {
+    let bytes = 0;
+    for (const { json } of this.#states.values()) bytes += STATE_BYTES + (json?.length ?? 0);
+    return bytes;
   }
 
   get dirty(): boolean {

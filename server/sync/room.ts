@@ -28,6 +28,8 @@ import type { Tickable, Ticker } from './ticker.ts';
 
 export interface RoomDeps {
   readonly log: UpdateLog;
+  /** A document of this size takes only deletions. */
+  readonly maxDocumentBytes: number;
   readonly ticker: Ticker;
   readonly nudger: Nudger;
   readonly offload: Offload;
@@ -128,6 +130,17 @@ export class Room implements LogFollower, Tickable {
     return this.#intake.oldCopies;
   }
 
+  /** Half of a tail counts: folding makes less of it, and comes at twice the size of the snapshot at the latest. */
+  get #isFull(): boolean {
+    return Math.max(this.#snapshot.bytes, this.tail.bytes / 2) >= this.#deps.maxDocumentBytes;
+  }
+
+  /** What it takes in memory, about: 4 KB without anything in it. */
+  get memoryBytes(): number {
+    const content = this.tail.bytes + this.#snapshot.cachedBytes + this.#intake.memoryBytes;
+    return 4_096 + content + (this.#presence?.bytes ?? 0);
+  }
+
   /** Nobody is here and nothing is on its way to the disk. */
   get isIdle(): boolean {
     return this.peers.size === 0 && this.#intake.isSettled && !this.#snapshot.isPinned;
@@ -178,7 +191,7 @@ export class Room implements LogFollower, Tickable {
    * and for what comes from a deleted generation.
    */
   submit(update: Uint8Array, facts: UpdateFacts, answer: boolean, author: Author): Submission {
-    return this.#intake.submit(update, facts, answer, author);
+    return this.#intake.submit(update, facts, answer, author, this.#isFull);
   }
 
   committed(entries: readonly Entry[]): void {

@@ -1,6 +1,7 @@
 import { CorruptDocumentError } from '../../persistence/errors.ts';
 import { RefusedError, toRefusal } from '../errors.ts';
 import type { UpdateLog } from '../../persistence/log/update-log.ts';
+import { limitReached } from '../limits.ts';
 import { Nudger } from './nudger.ts';
 import type { Offload } from './offload.ts';
 import type { Peer } from './peer.ts';
@@ -17,10 +18,17 @@ export interface RoomsDeps {
   readonly stats: SyncStats;
   /** How long a room without people stays loaded. */
   readonly idleRoomTimeoutMs: number;
+  readonly limits: RoomsLimits;
   /** A room had to be ended: a write failed, or its document must be loaded anew. */
   roomFailed(docId: string, error: Error): void;
   /** In milliseconds since 1970. */
   now(): number;
+}
+
+export interface RoomsLimits {
+  readonly maxDocumentBytes: number;
+  /** What all documents may take in memory, about. */
+  readonly maxRoomMemoryBytes: number;
 }
 
 /**
@@ -41,6 +49,8 @@ export class Rooms {
   readonly #sweeper: NodeJS.Timeout;
   #closing: Promise<void> | null = null;
   #coarseNowMs: number;
+  /** Counted at every sweep, and what was loaded since then. */
+  #memoryBytes = 0;
 
   constructor(deps: RoomsDeps) {
     this.#deps = deps;
@@ -49,6 +59,7 @@ export class Rooms {
       log: deps.log,
       offload: deps.offload,
       stats: deps.stats,
+      maxDocumentBytes: deps.limits.maxDocumentBytes,
       ticker: new Ticker(),
       nudger: new Nudger(),
       failed: (room, error) => this.#failed(room, error),
@@ -66,6 +77,17 @@ export class Rooms {
     return this.#slots.size;
   }
 
+  /** What documents take in memory, about. */
+  get memoryBytes(): number {
+    return this.#memoryBytes;
+  }
+
+  /** It is in memory, or on its way there. */
+  isOpen(docId: string): boolean {
+    const phase = this.#slots.get(docId)?.phase;
+    return phase === 'live' || phase === 'loading';
+  }
+
   /** Whoever is in any room. */
   *sessions(): Iterable<Peer> {
     for (const slot of this.#slots.values()) if (slot.phase === 'live') yield* slot.room.peers;
@@ -80,7 +102,7 @@ export class Rooms {
 
   /**
    * The room of a document, loaded whole. The caller joins it in the same turn in which this resolves, or it may be
-   * unloaded. Rejects with RefusedError while shutting down, and with what `UpdateLog.open` rejects with.
+   * unloaded. Rejects with RefusedError while shutting down or without memory for one more, and with what `UpdateLog.open` rejects with.
    */
   async get(docId: string): Promise<Room> {
     for (;;) {
@@ -102,13 +124,16 @@ export class Rooms {
   }
 
   #load(docId: string): Slot {
+    if (this.#memoryBytes > this.#deps.limits.maxRoomMemoryBytes) throw limitReached('room-memory');
     const room = Room.load(docId, this.#roomDeps);
     const slot: Slot = { phase: 'loading', room };
     this.#slots.set(docId, slot);
     room.then(
       (loaded) => {
         this.#deps.stats.roomsLoaded++;
-        this.#slots.set(docId, { phase: 'live', room: loaded, idleSinceMs: this.#deps.now() });
+        this.#slots.set(docId, { phase: 'live', room: loaded, idleSinceMs: null });
+        this.#memoryBytes += loaded.memoryBytes;
+        this.#makeRoom();
         // Between the opening of its log and this turn a write may have failed: nobody gets the dead room.
         if (loaded.hasFailed) void this.#unload(loaded);
       },
@@ -187,13 +212,32 @@ export class Rooms {
     return room === null ? slot === undefined : slot?.phase === 'live' && slot.room === room;
   }
 
+  /** Beyond the bound of memory, lets go of what nobody uses: the longest unused first, until the rest fits. */
+  #makeRoom(): void {
+    const { maxRoomMemoryBytes } = this.#deps.limits;
+    if (this.#memoryBytes <= maxRoomMemoryBytes) return;
+    const idle: { readonly room: Room; readonly idleSinceMs: number }[] = [];
+    for (const slot of this.#slots.values()) {
+      if (slot.phase !== 'live' || slot.idleSinceMs === null || !slot.room.isIdle) continue;
+      idle.push({ room: slot.room, idleSinceMs: slot.idleSinceMs });
+    }
+    idle.sort((a, b) => a.idleSinceMs - b.idleSinceMs);
+    for (const { room } of idle) {
+      if (this.#memoryBytes <= maxRoomMemoryBytes) return;
+      this.#memoryBytes -= room.memoryBytes;
+      void this.#unload(room);
+    }
+  }
+
   /** Lets presence expire, keeps quiet sessions alive, and unloads what has been idle for long. Runs once a second. */
   sweep(): void {
     const nowMs = this.#deps.now();
     this.#coarseNowMs = nowMs;
+    this.#memoryBytes = 0;
     for (const slot of this.#slots.values()) {
       if (slot.phase !== 'live') continue;
       slot.room.sweep(nowMs);
+      this.#memoryBytes += slot.room.memoryBytes;
       if (!slot.room.isIdle) {
         slot.idleSinceMs = null;
         continue;
@@ -201,6 +245,7 @@ export class Rooms {
       slot.idleSinceMs ??= nowMs;
       if (nowMs - slot.idleSinceMs >= this.#deps.idleRoomTimeoutMs) void this.#unload(slot.room);
     }
+    this.#makeRoom();
   }
 
   /**

@@ -4,10 +4,30 @@ import { SnapshotCache } from './snapshot-cache.ts';
 
 /** The snapshot of a room as joins read it: pinned while they do, encoded once for all of them. */
 export class ServedSnapshot {
-  current: Snapshot | null = null;
+  #current: Snapshot | null = null;
+  #bytes = 0;
   #cache: { readonly codec: Codec; readonly parts: SnapshotCache } | null = null;
   /** Sequence numbers after which joins that are under way still read the tail. */
   #pinnedSeqs: number[] | null = null;
+
+  get current(): Snapshot | null {
+    return this.#current;
+  }
+
+  set current(snapshot: Snapshot | null) {
+    this.#current = snapshot;
+    this.#bytes = snapshot?.parts.reduce((sum, part) => sum + part.bytes, 0) ?? 0;
+  }
+
+  /** On disk. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** In memory. */
+  get cachedBytes(): number {
+    return this.#cache?.parts.bytes ?? 0;
+  }
 
   get isPinned(): boolean {
     return this.#pinnedSeqs !== null;

@@ -2,6 +2,7 @@ import { closeReason, toRefusal } from '../errors.ts';
 import type { RefusedError } from '../errors.ts';
 import { limitReached } from '../limits.ts';
 import type { LimitName } from '../limits.ts';
+import type { Tallied } from '../tally.ts';
 import type { BucketSize } from '../token-bucket.ts';
 import type { Broadcast } from './broadcast.ts';
 import type { Codec } from './codec.ts';
@@ -9,9 +10,11 @@ import { DRAIN_BYTES, type Connection, type ConnectionHandler } from './connecti
 import type { Grant, Person } from './grant.ts';
 import { type LivePeer, LiveSession, type LiveSessionDeps, NOBODY } from './live-session.ts';
 import { MessageQueue } from './message-queue.ts';
+import type { Opens } from './opens.ts';
 import { SLOW_BYTES } from './outbox.ts';
 import type { PaceLimits } from './pace.ts';
 import type { Room } from './room.ts';
+import type { Users } from './users.ts';
 
 /** A stock client closes after 30 s without a message; half of that leaves room for one that gets lost. */
 const KEEP_ALIVE_MS = 15_000;
@@ -21,6 +24,8 @@ const OLD_COPY_HOLD_MS = 2_000;
 /** What all sessions of a dialect share. */
 export interface SessionDeps extends LiveSessionDeps {
   readonly limits: SessionLimits;
+  readonly users: Users;
+  readonly opens: Opens;
   /** A session has ended by our decision. */
   refused(connection: Connection, docId: string, refusal: RefusedError): void;
 }
@@ -28,6 +33,8 @@ export interface SessionDeps extends LiveSessionDeps {
 /** What a client asks for. */
 export interface SessionRequest {
   readonly docId: string;
+  /** Whom limits take for one address; null if no such limit holds. */
+  readonly block: string | null;
   /** Who this is and what is allowed. Rejects with RefusedError. */
   authorize(): Promise<Grant>;
 }
@@ -40,6 +47,7 @@ export interface SessionLimits extends PaceLimits {
   readonly maxQueuedBytes: number;
   /** Client ids that one session may bring into its document. */
   readonly maxNewClients: number;
+  readonly maxConnectionsPerDocument: number;
 }
 
 type State =
@@ -59,6 +67,7 @@ export class Session implements LivePeer, ConnectionHandler {
   #queue: MessageQueue | null = null;
   /** The client has sent too much, and is read later. */
   #slowed = false;
+  #user: Tallied | null = null;
   #lastWriteMs = 0;
   /** Written by `reply` since the client last kept up. */
   #unreadBytes = 0;
@@ -71,13 +80,18 @@ export class Session implements LivePeer, ConnectionHandler {
   }
 
   /** Resolves when the session is live or closed; never rejects. */
-  async start({ authorize }: SessionRequest): Promise<void> {
+  async start({ authorize, block }: SessionRequest): Promise<void> {
+    const { rooms, users, opens, limits } = this.#deps;
     try {
       const grant = await authorize();
       if (this.ended) return;
       this.#state = { phase: 'loading', grant };
-      const room = await this.#deps.rooms.get(grant.docId);
+      this.#user = users.enter(grant.userId);
+      if (!rooms.isOpen(grant.docId)) await opens.turn(block);
       if (this.ended) return;
+      const room = await rooms.get(grant.docId);
+      if (this.ended) return;
+      if (room.peers.size >= limits.maxConnectionsPerDocument) throw limitReached('connections-per-document');
       this.#goLive(grant, room);
     } catch (error) {
       this.end(toRefusal(error));
@@ -268,6 +282,7 @@ export class Session implements LivePeer, ConnectionHandler {
     if (state.phase === 'closed') return;
     this.#state = { phase: 'closed' };
     this.#queue = null;
+    this.#deps.users.leave(this.#user);
     if (state.phase === 'live') {
       state.live.close();
       state.live.room.leave(this);

@@ -19,6 +19,11 @@ export class SnapshotCache {
     this.#encode = encode;
   }
 
+  /** What is kept. */
+  get bytes(): number {
+    return this.#parts.reduce((sum, part, at) => sum + (part === undefined ? 0 : this.#snapshot!.parts[at]!.bytes), 0);
+  }
+
   /** The encoded part. Rejects like `PinnedSnapshot.read`. */
   read(pinned: PinnedSnapshot, part: number, nowMs: number): Promise<Uint8Array> {
     if (this.#snapshot !== pinned.snapshot) {

@@ -75,7 +75,7 @@ export class RoomBench {
     this.#clock = clock;
   }
 
-  static async load(t: TestContext, log = new FakeLog()): Promise<RoomBench> {
+  static async load(t: TestContext, log = new FakeLog(), maxDocumentBytes = Infinity): Promise<RoomBench> {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     const clock = { nowMs: 0 };
     const stats = new SyncStats();
@@ -83,6 +83,7 @@ export class RoomBench {
     const room = await Room.load('doc', {
       log,
       stats,
+      maxDocumentBytes,
       ticker: new Ticker(() => clock.nowMs),
       nudger: new Nudger(),
       offload: new FakeOffload(),

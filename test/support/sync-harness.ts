@@ -2,12 +2,16 @@ import type { TestContext } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parseConfig } from '../../server/config.ts';
 import type { RefusedError } from '../../server/errors.ts';
+import type { Limits } from '../../server/limit-options.ts';
 import type { ConnectionHandler } from '../../server/sync/connection.ts';
 import type { Grant } from '../../server/sync/grant.ts';
+import { Opens } from '../../server/sync/opens.ts';
+import { OutboxMemory } from '../../server/sync/outbox-memory.ts';
 import { Rooms } from '../../server/sync/rooms.ts';
 import type { SessionLimits } from '../../server/sync/session.ts';
 import { SyncStats } from '../../server/sync/stats.ts';
 import { GATHER_MS } from '../../server/sync/ticker.ts';
+import { Users } from '../../server/sync/users.ts';
 import { YWebsocket } from '../../server/sync/y-websocket.ts';
 import { FakeConnection } from './fake-connection.ts';
 import { FakeLog } from './fake-log.ts';
@@ -24,6 +28,7 @@ export interface ClientOptions {
   readonly docId?: string;
   readonly userId?: string;
   readonly access?: Grant['access'];
+  readonly block?: string;
   readonly limits?: Partial<SessionLimits>;
 }
 
@@ -34,17 +39,28 @@ export class SyncHarness {
   readonly offload = new FakeOffload();
   readonly rooms: Rooms;
   readonly roomFailures: string[] = [];
+  readonly users: Users;
+  readonly outboxMemory: OutboxMemory;
+  readonly opens: Opens;
   nowMs = 1_000_000;
   readonly #t: TestContext;
 
-  constructor(t: TestContext) {
+  constructor(t: TestContext, limits: Partial<Limits> = {}) {
     this.#t = t;
+    this.users = new Users(limits.maxConnectionsPerUser ?? Infinity);
+    this.outboxMemory = new OutboxMemory(limits.maxOutboxMemoryBytes ?? Infinity);
+    this.opens = new Opens({
+      rate: limits.openRatePerAddress ?? defaultLimits.openRatePerAddress,
+      now: () => this.nowMs,
+      wait: (delayMs) => new Promise((resolve) => setTimeout(resolve, delayMs)),
+    });
     t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
     this.rooms = new Rooms({
       log: this.log,
       offload: this.offload,
       stats: this.stats,
       idleRoomTimeoutMs: 30_000,
+      limits: { ...defaultLimits, ...limits },
       roomFailed: (docId) => this.roomFailures.push(docId),
       now: () => this.nowMs,
     });
@@ -116,11 +132,15 @@ export class FakeClient {
       rooms: harness.rooms,
       offload: harness.offload,
       stats: harness.stats,
+      outboxMemory: harness.outboxMemory,
+      users: harness.users,
+      opens: harness.opens,
       limits: { ...defaultLimits, maxOutboxBytes: 1024 * 1024, maxQueuedBytes: 1024 * 1024, ...options.limits },
       refused: (_connection, _docId, refusal) => this.refusals.push(refusal),
     });
     this.#handler = dialect.accept(this.connection, {
       docId: grant.docId,
+      block: options.block ?? null,
       authorize: async () => {
         await Promise.resolve();
         await this.authorizing.passed();

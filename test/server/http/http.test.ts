@@ -28,6 +28,8 @@ function setUp() {
     storage: new StorageStats(),
     connections: () => 3,
     rooms: () => 2,
+    roomMemoryBytes: () => 0,
+    outboxMemoryBytes: () => 0,
     sessions: () => 1,
     logState: () => state.log,
   });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as Y from 'yjs';
 import { Broadcast } from '../../../server/sync/broadcast.ts';
+import { OutboxMemory } from '../../../server/sync/outbox-memory.ts';
 import { Outbox } from '../../../server/sync/outbox.ts';
 import { SyncStats } from '../../../server/sync/stats.ts';
 import { yWebsocketCodec as codec } from '../../../server/sync/y-websocket-codec.ts';
@@ -14,7 +15,8 @@ const nobody = Uint8Array.of(0);
 function slowOutbox(maxOutboxBytes = 1024 * KIB) {
   const connection = new FakeConnection();
   const stats = new SyncStats();
-  return { connection, stats, outbox: new Outbox(connection, { codec, stats, limits: { maxOutboxBytes } }) };
+  const deps = { codec, stats, outboxMemory: new OutboxMemory(Infinity), limits: { maxOutboxBytes } };
+  return { connection, stats, outbox: new Outbox({ end: () => {} }, connection, deps) };
 }
 
 /** One client's edits, each an update of its own. */
