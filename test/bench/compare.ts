@@ -97,7 +97,7 @@ class Race<Run> {
   }
 
   async #start({ name, server }: Contender, owner: Disposer): Promise<Target> {
-    const target = await Target.start(name, server, owner, this.#plan.start);
+    const target = await Target.start(name, server, owner, { ...this.#plan.start, settles: !this.#settings.quick });
     await this.#plan.prepare?.(target);
     return target;
   }
@@ -120,6 +120,6 @@ class Race<Run> {
       const numbers = runs.map(of).filter((value) => value !== null);
       if (numbers.length > 0) values[contender.name] = numbers;
     }
-    return { name, unit, better, values, goals: this.#settings.goalsOf(goals) };
+    return { name, unit, better, values, goals: this.#settings.goalsOf(goals, better) };
   }
 }

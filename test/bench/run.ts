@@ -60,7 +60,10 @@ function fieldOf(
   if (against !== null) {
     const name = `quire@${against}`;
     const other = { name, kind: 'ours', server: quire('fsync', buildRevision(against, disposer)) } as const;
-    return { contenders: [other, quireFsync], goalsOf: () => [times(tolerated, name)] };
+    const goalsOf: BenchSettings['goalsOf'] = (_, better) => [
+      times(better === 'less' ? tolerated : 1 / tolerated, name),
+    ];
+    return { contenders: [other, quireFsync], goalsOf };
   }
   if (quick) return { contenders: [...floors, quireFsync], goalsOf: () => [] };
   return {

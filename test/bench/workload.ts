@@ -6,7 +6,7 @@ export interface BenchSettings {
   readonly repetitions: number;
   readonly contenders: readonly Contender[];
   /** The goals that count in this comparison, of those that a figure has. */
-  goalsOf(goals: readonly Goal[]): readonly Goal[];
+  goalsOf(goals: readonly Goal[], better: Figure['better']): readonly Goal[];
 }
 
 /** What a figure of ours should be at most, or at least where more is better. */

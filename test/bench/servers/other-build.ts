@@ -12,12 +12,14 @@ const root = join(import.meta.dirname, '../../../..');
  * was compiled. Packages are those of this tree if that revision wants the same, else they are installed.
  */
 export function buildRevision(revision: string, owner: Owner): string {
-  const folder = join(mkdtempSync(join(tmpdir(), 'quire-revision-')), 'tree');
+  const own = mkdtempSync(join(tmpdir(), 'quire-revision-'));
+  const folder = join(own, 'tree');
   const git = (...args: string[]): void => void execFileSync('git', args, { cwd: root, stdio: 'pipe' });
   owner.after(() => {
     // The link first, or else the packages of this tree would go as well.
     rmSync(join(folder, 'node_modules'), { recursive: true, force: true });
     git('worktree', 'remove', '--force', folder);
+    rmSync(own, { recursive: true });
   });
   git('worktree', 'add', '--detach', folder, revision);
   if (lockfileOf(folder) === lockfileOf(root)) symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));

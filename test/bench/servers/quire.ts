@@ -5,11 +5,11 @@ import type { Server } from './server.ts';
 /** This build: dist/, three folders up from here when compiled. */
 const thisBuild = join(import.meta.dirname, '../../..');
 
-/** Quire as it is by default, but for the log and one limit; `build` is the folder of another compiled revision. */
+/** Quire as it is by default, but for the log and two limits; `build` is the folder of another compiled revision. */
 export function quire(commit: 'fsync' | 'write', build: string = thisBuild): Server {
   const script = join(build, 'server/cli/main.js');
   const args = (port: number, dataFolder: string): string[] => {
-    const options = { data: dataFolder, port, commit, 'log-level': 'warn', ...unpaced(script) };
+    const options = { data: dataFolder, port, commit, 'log-level': 'warn', ...unlimited(script) };
     return ['serve', ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)])];
   };
   return {
@@ -25,8 +25,12 @@ export function quire(commit: 'fsync' | 'write', build: string = thisBuild): Ser
   };
 }
 
-/** One client writes a whole paper here: by default that is slowed down to 1,000 edits a second. Older revisions have no such limit. */
-function unpaced(script: string): Readonly<Record<string, number>> {
+/**
+ * One client writes a whole paper here, where by default 1,000 edits a second are taken; and one opens 10,000 documents before
+ * anything is measured, where 1,000 connections a second are. Older revisions have no such limits.
+ */
+function unlimited(script: string): Readonly<Record<string, number>> {
   const help = execFileSync(process.execPath, [script, 'serve', '--help'], { encoding: 'utf8' });
-  return help.includes('--max-message-rate') ? { 'max-message-rate': 1_000_000 } : {};
+  const limits = ['max-message-rate', 'max-connect-rate'].filter((name) => help.includes(`--${name} `));
+  return Object.fromEntries(limits.map((name) => [name, 1_000_000]));
 }
