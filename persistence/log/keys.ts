@@ -38,6 +38,7 @@ export const probeKey = bare('probe');
 /** The marks of all documents. */
 export const allLeftovers = all('leftovers');
 export const allTransient = all('transient');
+export const allMetas = all('meta');
 
 /** The keys of one document. Built when they are asked for: most documents that are open are idle. */
 export class DocumentKeys {

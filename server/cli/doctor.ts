@@ -36,6 +36,9 @@ export const doctorUsage: readonly string[] = [
   'quire doctor [options of serve]',
   'On the machine of the server: looks at configuration, disk, clock, database and certificate too.',
   '',
+  '  --deep',
+  '      If the server does not run: read every document, however long it takes, instead of some for 3 s.',
+  '',
   'Exit status: 0 nothing wrong, or warnings only; 10 name, 11 TCP, 12 TLS, 13 upgrade, 14 sync,',
   '16 message size, 17 idle, 20 this machine; 2 a wrong call.',
 ];
@@ -48,6 +51,8 @@ interface Call {
   readonly ca: string | null;
   readonly idleMs: number | null;
   readonly json: boolean;
+  /** Every document is read. */
+  readonly deep: boolean;
   /** Flags of `quire serve`. */
   readonly rest: readonly string[];
 }
@@ -70,7 +75,8 @@ export async function doctor(args: readonly string[], environment: NodeJS.Proces
   return statusOf(diagnosed);
 }
 
-async function remote({ token, origin, ca, rest }: Call, url: string, deps: DoctorDeps): Promise<Diagnosed> {
+async function remote({ token, origin, ca, deep, rest }: Call, url: string, deps: DoctorDeps): Promise<Diagnosed> {
+  if (deep) throw new ConfigError('--deep is not expected beside a URL: it is about the database of this machine.');
   if (rest.length > 0) throw new ConfigError(`${rest[0]} is not expected beside a URL.`);
   try {
     return await examine(parseTarget(url, { token, origin, ca: ca === null ? null : readAuthority(ca) }), deps);
@@ -80,9 +86,14 @@ async function remote({ token, origin, ca, rest }: Call, url: string, deps: Doct
   }
 }
 
-async function local({ rest, token }: Call, environment: NodeJS.ProcessEnv, deps: DoctorDeps): Promise<Diagnosed> {
+async function local(
+  { rest, token, deep }: Call,
+  environment: NodeJS.ProcessEnv,
+  deps: DoctorDeps,
+): Promise<Diagnosed> {
   try {
-    return await examineLocal(parseConfig(rest, environment), token, deps, machine);
+    const local = deep ? { ...machine, verifyBudgetMs: Infinity } : machine;
+    return await examineLocal(parseConfig(rest, environment), token, deps, local);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     return { findings: [finding('local-config', { reason: error.message })], measurements: [] };
@@ -96,7 +107,7 @@ function readCall(args: readonly string[]): Call {
   for (let index = 0; index < args.length; index++) {
     const arg = args[index]!;
     const [flag, inline] = arg.split(/=(.*)/s, 2) as [string, string | undefined];
-    if (flag === '--json') values.set(flag, 'true');
+    if (['--json', '--deep'].includes(flag)) values.set(flag, 'true');
     else if (flag === '--idle') values.set(flag, inline ?? defaultIdle);
     else if (['--token', '--origin', '--ca'].includes(flag)) {
       const value = inline ?? args[++index];
@@ -113,13 +124,14 @@ function readCall(args: readonly string[]): Call {
     ca: values.get('--ca') ?? null,
     idleMs: idle === undefined ? null : readIdle(idle),
     json: values.has('--json'),
+    deep: values.has('--deep'),
     rest,
   };
 }
 
 /** A flag of `quire serve` may have a URL as its value. */
 function isUrl(arg: string, before = ''): boolean {
-  return /^[a-z]+:\/\//i.test(arg) && (!before.startsWith('--') || /^--(json$|idle)|=/.test(before));
+  return /^[a-z]+:\/\//i.test(arg) && (!before.startsWith('--') || /^--(json$|deep$|idle)|=/.test(before));
 }
 
 function readIdle(value: string): number {

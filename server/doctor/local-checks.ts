@@ -3,6 +3,8 @@ import { access, constants, open, readdir, readFile, rm, stat, statfs } from 'no
 import { join, resolve } from 'node:path';
 import { LogError } from '../../persistence/errors.ts';
 import { openDatabase } from '../../persistence/log/database.ts';
+import type { RecordStore } from '../../persistence/log/record-store.ts';
+import { verifyDocuments } from '../../persistence/log/verify-documents.ts';
 import type { Config } from '../config.ts';
 import type { Measurement } from './examination.ts';
 import { finding } from './finding.ts';
@@ -19,6 +21,8 @@ export interface LocalDeps {
   fsyncsMs(folder: string): Promise<readonly number[]>;
   /** How many files a process of this user may open; null if the system does not say. */
   openFilesLimit(): Promise<number | null>;
+  /** How long records of the database may be read, in milliseconds. */
+  readonly verifyBudgetMs: number;
 }
 
 export interface LocalState {
@@ -35,6 +39,8 @@ const lowFactor = 4;
 /** Files of LevelDB, listeners, and what Node needs. */
 const filesBesideConnections = 200;
 const clockToleranceMs = 60_000;
+/** Damaged documents that are named beside the first. */
+const maxNamed = 20;
 
 /** Looks at the machine and the data folder, without changing anything but a file of its own. */
 export async function checkMachine(config: Config, deps: LocalDeps): Promise<LocalState> {
@@ -66,7 +72,7 @@ async function checkFolder(config: Config, deps: LocalDeps, state: LocalState): 
   const documents = join(folder, 'documents');
   if (existsSync(documents)) {
     await checkClock(documents, deps, state);
-    await checkDatabase(documents, state);
+    await checkDatabase(documents, deps, state);
   }
   if (hasRoom) await checkFsync(folder, deps, state);
 }
@@ -108,16 +114,23 @@ async function checkClock(documents: string, deps: LocalDeps, state: LocalState)
   }
 }
 
-async function checkDatabase(folder: string, state: LocalState): Promise<void> {
+async function checkDatabase(folder: string, deps: LocalDeps, state: LocalState): Promise<void> {
   try {
     const store = await openDatabase(folder, { mayCreate: false });
-    await store.close();
-    state.measurements.push({ name: 'database', value: 'opens; no server uses it' });
+    try {
+      state.measurements.push({ name: 'database', value: 'opens; no server uses it' });
+      await checkRecords(store, deps, state);
+    } finally {
+      await store.close();
+    }
   } catch (error) {
     if (!(error instanceof LogError)) throw error;
     if (error.code === 'LOG_LOCKED') {
       state.running = true;
-      state.measurements.push({ name: 'database', value: 'in use by the server' });
+      state.measurements.push({
+        name: 'database',
+        value: 'in use by the server; to have its records checked, stop it first',
+      });
       return;
     }
     const codes: Partial<Record<LogError['code'], FindingCode>> = {
@@ -128,8 +141,26 @@ async function checkDatabase(folder: string, state: LocalState): Promise<void> {
   }
 }
 
+async function checkRecords(store: RecordStore, deps: LocalDeps, state: LocalState): Promise<void> {
+  const endMs = deps.monotonicMs() + deps.verifyBudgetMs;
+  const { documents, verified, damaged } = await verifyDocuments(store, () => deps.monotonicMs() < endMs);
+  const all = verified === documents;
+  state.measurements.push({
+    name: 'records',
+    value: all ? `${verified} documents verified` : `${verified} of ${documents} documents verified; --deep for all`,
+  });
+  const [first] = damaged;
+  if (first === undefined) return;
+  const others = damaged.slice(1, 1 + maxNamed).map(({ docId }) => `'${docId}'`);
+  const more = damaged.length > 1 + maxNamed ? ', ...' : '';
+  const alike = others.length === 0 ? '' : ` Likewise: ${others.join(', ')}${more}.`;
+  state.findings.push(finding('local-document-damaged', { docId: first.docId, reason: first.message, alike }));
+}
+
 /** What the machine says. */
 export const machine: LocalDeps = {
+  // Some 100 MB.
+  verifyBudgetMs: 3_000,
   now: Date.now,
   monotonicMs: () => performance.now(),
   async freeBytes(folder) {

@@ -68,6 +68,14 @@ export const localFindings = {
     sentence: 'The database is of a newer version: {reason}',
     advice: 'Install that version again.',
   },
+  'local-document-damaged': {
+    stage: 'local',
+    severity: 'error',
+    sentence: "The document '{docId}' is damaged: {reason}.{alike}",
+    advice:
+      'It is not served; all others are. Check the disk. Restore the data folder from a backup, or delete the document ' +
+      '(docs/auth.md): whoever still has a copy brings it back.',
+  },
   'local-certificate': {
     stage: 'local',
     severity: 'error',

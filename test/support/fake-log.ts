@@ -4,6 +4,7 @@ import type {
   Entry,
   LogFollower,
   LogState,
+  OpenOptions,
   PinnedSnapshot,
   Snapshot,
   StoredDocument,
@@ -41,6 +42,8 @@ export class FakeLog implements UpdateLog {
   deleteError: Error | null = null;
   readError: Error | null = null;
   opens = 0;
+  /** Documents that were opened as such. */
+  readonly transient = new Set<string>();
   pins = 0;
   readonly #documents = new Map<string, FakeDocument>();
 
@@ -73,8 +76,9 @@ export class FakeLog implements UpdateLog {
     }
   }
 
-  async open(docId: string, follower: LogFollower): Promise<DocumentLog> {
+  async open(docId: string, follower: LogFollower, options?: OpenOptions): Promise<DocumentLog> {
     this.opens++;
+    if (options?.transient === true) this.transient.add(docId);
     await this.opening.passed();
     if (this.openError !== null) throw this.openError;
     const document = this.document(docId);

@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { DocumentKeys } from '../../persistence/log/keys.ts';
+import { LevelLog } from '../../persistence/log/level-log.ts';
+import type { LevelDatabase } from '../../persistence/log/level-store.ts';
+import { parseConfig } from '../../server/config.ts';
+import { checkMachine, machine } from '../../server/doctor/local-checks.ts';
+import type { LocalDeps, LocalState } from '../../server/doctor/local-checks.ts';
+import type { Finding } from '../../server/doctor/finding.ts';
+import { FakeCompact } from '../support/fake-compact.ts';
+import { inDatabase } from '../support/raw-database.ts';
+import { RecordingFollower } from '../support/recording-follower.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+
+const eager = { minTailBytes: 10, tailToSnapshotRatio: 1, entryCostBytes: 0 };
+const keys = new DocumentKeys('notes/victim');
+
+/** Three documents of a snapshot up to 1 and entries 2 to 4 each. */
+async function dataFolder(t: TestContext): Promise<string> {
+  const folder = tempFolder(t);
+  const log = await LevelLog.open(
+    { folder: join(folder, 'documents'), commit: 'write', diskReserveBytes: 0, compaction: eager },
+    { compact: new FakeCompact().compact },
+  );
+  for (const docId of ['notes/sound', keys.docId, 'notes/other']) {
+    const follower = new RecordingFollower();
+    const document = await log.open(docId, follower);
+    document.append(new Uint8Array(10), 'me');
+    await follower.compactedTo(1);
+    for (let i = 0; i < 3; i += 1) document.append(new Uint8Array(2), 'me');
+    await follower.durable(4);
+  }
+  await log.settled();
+  await log.close();
+  return folder;
+}
+
+async function check(folder: string, local: Partial<LocalDeps> = {}): Promise<LocalState> {
+  const deps = { ...machine, openFilesLimit: () => Promise.resolve(null), fsyncsMs: () => Promise.resolve([1]) };
+  const generous = { freeBytes: () => Promise.resolve(1e12), verifyBudgetMs: 60_000 };
+  return checkMachine(parseConfig(['--data', folder], {}), { ...deps, ...generous, ...local });
+}
+
+function recordsOf({ measurements }: LocalState): string | undefined {
+  return measurements.find(({ name }) => name === 'records')?.value;
+}
+
+function messageOf({ sentence, advice }: Finding): string {
+  return `${sentence} ${advice}`;
+}
+
+async function flip(database: LevelDatabase, key: Uint8Array): Promise<void> {
+  const value = Uint8Array.from((await database.get(key)) ?? assert.fail('There is no such record'));
+  value[value.length - 1]! ^= 4;
+  await database.put(key, value);
+}
+
+test('a sound database is verified, and nothing is wrong', async (t) => {
+  const state = await check(await dataFolder(t));
+  assert.deepEqual(state.findings, []);
+  assert.equal(recordsOf(state), '3 documents verified');
+});
+
+test('a flipped bit, a hole and a missing record name the document, what of it is broken, and what to do', async (t) => {
+  const damages: [RegExp, (database: LevelDatabase) => Promise<void>][] = [
+    [/entry 3: its checksum is wrong/, (database) => flip(database, keys.entry(3))],
+    [/part 0 of snapshot 1: its checksum is wrong/, (database) => flip(database, keys.piece(1, 0))],
+    [/part 0 of snapshot 1: piece 0 is missing/, (database) => database.del(keys.piece(1, 0))],
+    [/entry 2: entry 3 is in its place/, (database) => database.del(keys.entry(2))],
+    [/meta or snapshot head: its checksum is wrong/, (database) => flip(database, keys.head)],
+    [/snapshot 1 is expected, 0 is there/, (database) => database.del(keys.head)],
+  ];
+  for (const [reason, damage] of damages) {
+    const folder = await dataFolder(t);
+    await inDatabase(join(folder, 'documents'), damage);
+    const { findings } = await check(folder);
+    assert.deepEqual(
+      findings.map(({ code }) => code),
+      ['local-document-damaged'],
+    );
+    const text = messageOf(findings[0]!);
+    assert.match(text, reason);
+    assert.match(text, /notes\/victim/);
+    assert.doesNotMatch(text, /notes\/(sound|other)/);
+    assert.match(text, /backup/);
+  }
+});
+
+test('several damaged documents are all named', async (t) => {
+  const folder = await dataFolder(t);
+  await inDatabase(join(folder, 'documents'), async (database) => {
+    await flip(database, keys.entry(2));
+    await flip(database, new DocumentKeys('notes/other').entry(4));
+  });
+  const { findings } = await check(folder);
+  assert.equal(findings.length, 1);
+  assert.match(messageOf(findings[0]!), /notes\/victim/);
+  assert.match(messageOf(findings[0]!), /notes\/other/);
+});
+
+test('when the time is over it says how much it has seen, and how to see all', async (t) => {
+  let nowMs = 0;
+  const state = await check(await dataFolder(t), { verifyBudgetMs: 2, monotonicMs: () => nowMs++ });
+  assert.equal(recordsOf(state), '1 of 3 documents verified; --deep for all');
+});
+
+test('a database that a server uses is left alone, and the report says so', async (t) => {
+  const folder = await dataFolder(t);
+  await inDatabase(join(folder, 'documents'), async () => {
+    const state = await check(folder);
+    assert.deepEqual(state.findings, []);
+    assert.match(state.measurements.find(({ name }) => name === 'database')?.value ?? '', /stop it first/);
+    assert.equal(recordsOf(state), undefined);
+  });
+});

@@ -1,0 +1,45 @@
+/** The doctor edits a document of its own; of that nothing may be left in the data folder. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { Quire } from '../support/quire.ts';
+import { inDatabase } from '../support/raw-database.ts';
+import { StockClient } from '../support/stock-client.ts';
+
+const script = fileURLToPath(new URL('../../server/cli/main.js', import.meta.url));
+
+/** Kinds of the records and the documents that they belong to. */
+async function recordsIn(quire: Quire): Promise<string[]> {
+  const keys = await inDatabase(join(quire.dataFolder, 'documents'), (database) => database.keys().all());
+  return keys.map((key) => Buffer.from(key).toString('latin1'));
+}
+
+test('after a run of the doctor and the end of the server nothing is left, in the scratch document or elsewhere', async (t) => {
+  const quire = await Quire.start(t, { tls: 'off' });
+  const doctor = spawn(process.execPath, [script, 'doctor', `${quire.url}/doc`], { stdio: 'ignore' });
+  const [status] = (await once(doctor, 'exit')) as [number];
+  assert.equal(status, 0);
+  await quire.process.stop();
+  assert.deepEqual(await recordsIn(quire), ['F']);
+});
+
+test('when doctor and server are killed in the middle, the next start erases what they left', async (t) => {
+  const quire = await Quire.start(t, { tls: 'off' });
+  const client = new StockClient(quire.url, 'quire-doctor/killed');
+  await client.synced();
+  client.text.insert(0, 'x'.repeat(1_000_000));
+  await client.saved();
+  await quire.process.kill();
+  client.destroy();
+  assert.equal(
+    (await recordsIn(quire)).some((record) => record.startsWith('E')),
+    true,
+    'it was on disk',
+  );
+  await quire.restart();
+  await quire.process.stop();
+  assert.deepEqual(await recordsIn(quire), ['F']);
+});
