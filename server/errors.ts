@@ -19,6 +19,7 @@ const meanings = {
   'binary-only': { status: 400, closeCode: 4400, reason: 'binary frames only' },
   'bad-document-name': { status: 400, closeCode: 4400, reason: 'bad document name' },
   'bad-upgrade': { status: 400, closeCode: 4400, reason: 'not a WebSocket upgrade' },
+  'upgrade-version': { status: 426, closeCode: 4400, reason: 'version 13 of WebSocket is needed' },
   unauthorized: { status: 401, closeCode: 4401, reason: 'unauthorized' },
   forbidden: { status: 403, closeCode: 4403, reason: 'forbidden' },
   'not-found': { status: 404, closeCode: 4404, reason: 'not found' },

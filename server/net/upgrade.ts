@@ -56,6 +56,7 @@ export interface UpgradeLimits {
 }
 
 const syncPath = '/sync/';
+const version = '13';
 /** Offered by clients that send a token as a second subprotocol: it is the one we select, so the token is never echoed. */
 const marker = 'quire';
 
@@ -81,10 +82,8 @@ export class Upgrade {
       handleProtocols: (offered) => (offered.has(marker) ? marker : [...offered][0]!),
     };
     this.#webSockets = new WebSocketServer(options);
-    this.#webSockets.on('wsClientError', (error, socket, request) => {
-      const version = request.headers['sec-websocket-version'];
-      const headers = version === '13' ? [] : ['Sec-WebSocket-Version: 13'];
-      this.#refuse(socket, new RefusedError('bad-upgrade', error.message), headers);
+    this.#webSockets.on('wsClientError', (error, socket) => {
+      this.#refuse(socket, new RefusedError('bad-upgrade', error.message));
     });
   }
 
@@ -129,6 +128,10 @@ export class Upgrade {
     const path = question === -1 ? target : target.slice(0, question);
     if (!path.startsWith(syncPath))
       throw new RefusedError('not-found', `WebSockets are served at ${syncPath}<document>`);
+    if (request.httpVersion === '1.0') throw new RefusedError('bad-upgrade', 'HTTP/1.1 is needed');
+    if (request.headers.host === undefined) throw new RefusedError('bad-upgrade', 'a Host header is needed');
+    // `ws` takes version 8 as well, whose origin stands in another header than the one that is checked.
+    if (request.headers['sec-websocket-version'] !== version) throw new RefusedError('upgrade-version');
     return {
       docName: decodeDocumentName(path.slice(syncPath.length)),
       params: new URLSearchParams(question === -1 ? '' : target.slice(question)),
@@ -182,7 +185,7 @@ export class Upgrade {
     });
   }
 
-  #refuse(socket: Duplex, refusal: RefusedError, headers: readonly string[] = []): void {
+  #refuse(socket: Duplex, refusal: RefusedError): void {
     socket.on('error', destroy);
     increment(this.#deps.stats.upgradesRefused, refusal.code);
     if (refusal.limit !== null) increment(this.#deps.stats.limitsReached, refusal.limit);
@@ -191,7 +194,8 @@ export class Upgrade {
       const { code: error, message: reason, limit } = refusal;
       this.#deps.logger.info({ error, reason, ...(limit === null ? {} : { limit }) }, 'upgrade refused');
     }
-    refuseUpgrade(socket, refusal, headers);
+    const isOld = refusal.code === 'upgrade-version';
+    refuseUpgrade(socket, refusal, isOld ? ['Upgrade: websocket', `Sec-WebSocket-Version: ${version}`] : []);
   }
 }
 

@@ -27,7 +27,7 @@ export class OwnedWebSocket extends WebSocket {
 
   /** `ws` calls this too, without a reason, when it cannot read a frame. */
   override close(code?: number, reason?: string | Buffer): void {
-    super.close(code, reason ?? (code === 1009 ? closeReason('message-too-large').reason : undefined));
+    super.close(code, reason ?? (code === undefined ? undefined : closeReason(refusalOf(code)).reason));
   }
 
   /** What `ws` calls for every event; of those that a server gets the rest ('open') matters to nobody. */
@@ -55,6 +55,11 @@ export class OwnedWebSocket extends WebSocket {
         return false;
     }
   }
+}
+
+/** What a close code of `ws` means: all but one are frames that cannot be read. */
+function refusalOf(closeCode: number): 'message-too-large' | 'bad-frame' {
+  return closeCode === 1009 ? 'message-too-large' : 'bad-frame';
 }
 
 /** FIN and opcode 9, no mask, no payload. */
@@ -196,11 +201,8 @@ export class WsConnection implements Connection {
   failed(error: Error & { code?: string }): void {
     // An error of the socket (a reset, say) is no refusal; 'close' follows and says what there is to say.
     if (error.code === undefined || !error.code.startsWith('WS_ERR_')) return;
-    const tooLarge = error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH';
-    this.#owner.refused(
-      this,
-      new RefusedError(tooLarge ? 'message-too-large' : 'bad-frame', undefined, { cause: error }),
-    );
+    const isTooLarge = /^WS_ERR_UNSUPPORTED_(MESSAGE|DATA_PAYLOAD)_LENGTH$/.test(error.code);
+    this.#owner.refused(this, new RefusedError(refusalOf(isTooLarge ? 1009 : 1002), undefined, { cause: error }));
   }
 
   /** @internal */

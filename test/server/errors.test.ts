@@ -29,6 +29,7 @@ test('only what a retry cannot change has a close code that is final for stock c
     'not-found',
     'unauthorized',
     'update-too-large',
+    'upgrade-version',
   ]);
 });
 

@@ -16,6 +16,11 @@ async function ask(net: NetHarness, request: Buffer): Promise<HttpAnswer> {
   return answer;
 }
 
+/** The request with another first line. */
+function withStart(request: Buffer, line: string): Buffer {
+  return Buffer.from(request.toString('latin1').replace(/^.*/, line), 'latin1');
+}
+
 for (const tls of [false, true]) {
   const over = tls ? 'TLS' : 'plain TCP';
 
@@ -34,7 +39,21 @@ for (const tls of [false, true]) {
       [upgradeRequest('/sync/doc', { 'Sec-WebSocket-Key': 'short' }), 400, 'bad-upgrade', /Sec-WebSocket-Key/],
       [upgradeRequest('/sync/doc', { Upgrade: 'h2c' }), 400, 'bad-upgrade', /Upgrade/],
       [upgradeRequest('/sync/doc', { 'Sec-WebSocket-Protocol': ',' }), 400, 'bad-upgrade', /Protocol/],
-      [upgradeRequest('/sync/doc', { 'Sec-WebSocket-Version': '12' }), 400, 'bad-upgrade', /Version/],
+      [
+        upgradeRequest('/sync/doc', { 'Sec-WebSocket-Key': 'AAAAAAAAAAAAAAAAAAAA' }),
+        400,
+        'bad-upgrade',
+        /Sec-WebSocket-Key/,
+      ],
+      [upgradeRequest('/sync/doc', { Host: null }), 400, 'bad-upgrade', /Host/],
+      [withStart(upgradeRequest('/sync/doc'), 'POST /sync/doc HTTP/1.1'), 400, 'bad-upgrade', /method/],
+      [withStart(upgradeRequest('/sync/doc'), 'GET /sync/doc HTTP/1.0'), 400, 'bad-upgrade', /HTTP\/1\.1/],
+      ...['12', '8', '0', '13, 8', 'x', null].map((version): [Buffer, number, string, RegExp] => [
+        upgradeRequest('/sync/doc', { 'Sec-WebSocket-Version': version }),
+        426,
+        'upgrade-version',
+        /13/,
+      ]),
     ];
     for (const [request, status, error, reason] of cases) {
       const answer = await ask(net, request);
@@ -55,6 +74,29 @@ test('an unknown version of WebSocket is told the one that is known', async (t) 
   const net = await NetHarness.start(t);
   const answer = await ask(net, upgradeRequest('/sync/doc', { 'Sec-WebSocket-Version': '12' }));
   assert.equal(answer.headers.get('sec-websocket-version'), '13');
+});
+
+test('what is no HTTP, or has headers beyond all bounds, is answered with a status and leaves others alone (I6)', async (t) => {
+  const net = await NetHarness.start(t);
+  const client = new WebSocket(`${net.url}/doc`);
+  await once(client, 'open');
+  const long = 'x'.repeat(20_000);
+  const many = Object.fromEntries(Array.from({ length: 3_000 }, (_, i) => [`X-${i}`, 'y']));
+  const cases: readonly [Buffer, number][] = [
+    [upgradeRequest('/sync/doc', { 'X-Long': long }), 431],
+    [upgradeRequest(`/sync/doc?token=${long}`), 431],
+    [upgradeRequest('/sync/doc', many), 431],
+    [upgradeRequest('/sync/doc', { 'Bad Name': 'x' }), 400],
+    [upgradeRequest('/sync/doc', { 'X-Control': 'a\u0000b' }), 400],
+    [upgradeRequest('/sync/doc', { 'Content-Length': '1', 'Transfer-Encoding': 'chunked' }), 400],
+    [withStart(upgradeRequest('/sync/doc'), 'GET  HTTP/1.1'), 400],
+    [withStart(upgradeRequest('/sync/doc'), 'GET /sync/doc HTTP/3.0'), 400],
+    [Buffer.from([0x16, 3, 1, 0, 200, 1]), 400],
+  ];
+  for (const [request, status] of cases) assert.equal((await ask(net, request)).status, status, request.toString());
+  client.ping();
+  await within(20_000, 'a pong', once(client, 'pong'));
+  assert.equal(net.connections.size, 1);
 });
 
 test('a refused client that never reads and never hangs up is cut off (I7)', async (t) => {

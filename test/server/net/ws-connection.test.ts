@@ -168,7 +168,8 @@ test('bytes that are no WebSocket frame are refused with 1002 and counted (I6, I
   socket.write(Buffer.from('GET / HTTP/1.1\r\n\r\n'));
   const handler = await net.handler();
   const [answer] = (await once(socket, 'data')) as [Buffer];
-  assert.deepEqual([...answer.subarray(0, 4)], [0x88, 2, 0x03, 0xea]);
+  const reason = Buffer.from('bad WebSocket frame');
+  assert.deepEqual(answer, Buffer.concat([Uint8Array.of(0x88, 2 + reason.length, 0x03, 0xea), reason]));
   socket.destroy();
   await handler.closedOnce;
   assert.equal(net.stats.connectionsRefused.get('bad-frame'), 1);
