@@ -9,7 +9,8 @@ import type { Auth } from './auth/open-auth.ts';
 import { checkOrigin } from './auth/origin-check.ts';
 import { RefusalDelay } from './auth/refusal-delay.ts';
 import { tokenOf } from './auth/token-source.ts';
-import { registerCertificateMetrics } from './certificate-metrics.ts';
+import type { Acme } from './acme/acme.ts';
+import { registerAcmeMetrics, registerCertificateMetrics } from './certificate-metrics.ts';
 import type { Config } from './config.ts';
 import { closeReason } from './errors.ts';
 import { loadDemo } from './http/demo.ts';
@@ -49,6 +50,8 @@ export interface AppDeps {
   readonly storageStats: StorageStats;
   /** Null for a server without TLS. */
   readonly certificates: ServedCertificates | null;
+  /** Whoever obtains them; null if they come from elsewhere. */
+  readonly acme: Acme | null;
 }
 
 /** Where a listener is to be found. */
@@ -170,7 +173,7 @@ export class App {
   }
 
   async #listen(): Promise<void> {
-    const { config, logger, certificates } = this.#deps;
+    const { config, logger, certificates, acme } = this.#deps;
     const registry = new Registry();
     const logState = (): LogState => this.#deps.storage.log.state;
     registerMetrics(registry, {
@@ -186,6 +189,7 @@ export class App {
       logState,
     });
     if (certificates !== null) registerCertificateMetrics(registry, certificates);
+    if (acme !== null) registerAcmeMetrics(registry, acme.stats);
     const http = createHttp({
       logger,
       registry,
@@ -214,6 +218,7 @@ export class App {
       stats: this.#net,
       handshakeTimeoutMs: config.handshakeTimeoutMs,
       admits: (socket: Socket) => this.#admission.allowsHandshake(this.#addresses.blockOfPeer(socket)),
+      challenges: acme?.answers ?? null,
     };
     const listen = async (port: number, secure: ServedCertificates | null): Promise<void> => {
       const listener = new Listener(listenerDeps, secure?.current ?? null);
@@ -226,12 +231,14 @@ export class App {
     await listen(config.port, certificates);
     certificates?.start();
     if (config.httpPort !== null) await this.#redirect(config.httpPort);
+    acme?.start(() => certificates?.reload());
   }
 
   /** Sends whoever comes over plain HTTP to the port with TLS. */
   async #redirect(port: number): Promise<void> {
-    const { config } = this.#deps;
-    const redirect = new RedirectToTls(() => this.addresses.find(({ secure }) => secure)?.port ?? config.port);
+    const { config, acme } = this.#deps;
+    const securePort = (): number => this.addresses.find(({ secure }) => secure)?.port ?? config.port;
+    const redirect = new RedirectToTls(securePort, acme?.answers);
     const listener = new Listener(
       {
         requests: redirect.request,
@@ -275,6 +282,7 @@ export class App {
       before(endMs, done, `${name} took too long; --shutdown-timeout is ${config.shutdownTimeoutMs} ms`);
 
     this.#upgrade.stop();
+    this.#deps.acme?.close();
     this.#deps.certificates?.close();
     clearInterval(this.#gateSweeper);
     // Half for people on slow lines, half for the disk.

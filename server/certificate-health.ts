@@ -11,7 +11,8 @@ export interface ValidityPeriod {
 export interface CertificateReport {
   readonly names: readonly string[];
   readonly notAfterMs: number;
-  readonly health: CertificateHealth;
+  /** `pending`: a placeholder, as the first real one has not been obtained yet. */
+  readonly health: CertificateHealth | 'pending';
 }
 
 /** Certificates are renewed with a third of their life left: from then on something is late. */

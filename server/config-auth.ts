@@ -8,6 +8,8 @@ export type AuthConfig =
   | { readonly mode: 'unset' }
   /** The same, and meant so. */
   | { readonly mode: 'none' }
+  /** Everybody with a certificate of the authority may do everything. */
+  | { readonly mode: 'certificate' }
   | JwtConfig
   | { readonly mode: 'callout'; readonly url: URL };
 
@@ -41,11 +43,22 @@ export function authOf(values: OptionValues, isLoopback: boolean): AuthConfig {
   if (needsKeys !== undefined && keys.length === 0) {
     throw new AuthOptionError(`--${needsKeys} is about tokens: give --${keyOptions.join(', --')} too.`);
   }
-  if (isGiven('auth-revocations') && keys.length === 0 && !isGiven('auth-url')) {
-    throw new AuthOptionError('--auth-revocations without tokens or --auth-url revokes nothing: give one of them.');
+  if (isGiven('auth-revocations') && keys.length === 0 && !isGiven('auth-url') && !isGiven('tls-client-ca')) {
+    throw new AuthOptionError(
+      '--auth-revocations without tokens, --auth-url or --tls-client-ca revokes nothing: give one of them.',
+    );
   }
   if (keys.length > 0) return jwtOf(values);
   if (values['auth-url'] !== null) return { mode: 'callout', url: values['auth-url'] };
+  if (isGiven('tls-client-ca')) {
+    if (values.auth === 'none') {
+      throw new AuthOptionError('--auth none and --tls-client-ca exclude each other: leave one of them out.');
+    }
+    if (values['tls-client-auth'] === 'required') return { mode: 'certificate' };
+    throw new AuthOptionError(
+      '--tls-client-auth optional is for those who have a token instead: say how tokens are checked, or leave it out.',
+    );
+  }
   if (values.auth === 'none') return { mode: 'none' };
   if (isLoopback) return { mode: 'unset' };
   throw new AuthOptionError(

@@ -13,26 +13,9 @@ import {
 } from './config-values.ts';
 import { limitOptions } from './limit-options.ts';
 import { logLevels } from './logger.ts';
-
-/** One thing that can be set, by a flag or by an environment variable. */
-export interface Option<Value, Default extends string | null> {
-  readonly parse: (value: string) => Value;
-  /** As one would write it; null if there is none. */
-  readonly default: Default;
-  /** What stands for the value in the help; null for a flag that takes none. */
-  readonly value: string | null;
-  /** What it does, and why the default is what it is. */
-  readonly help: string;
-}
-
-function option<Value, Default extends string | null>(
-  parse: (value: string) => Value,
-  defaultText: Default,
-  value: string | null,
-  help: string,
-): Option<Value, Default> {
-  return { parse, default: defaultText, value, help };
-}
+import { option } from './option.ts';
+import type { Option } from './option.ts';
+import { tlsOptions } from './tls-options.ts';
 
 /** Everything that can be set, with its default: nothing else has defaults, and the help is made from it. */
 export const options = {
@@ -72,17 +55,18 @@ export const options = {
     'file',
     'Private key of that certificate (PEM); of several, in the order of the certificates.',
   ),
+  ...tlsOptions,
   'http-port': option(
     portOrOff,
     'off',
     'port|off',
-    'A port without TLS that only redirects to the one with TLS: 80, usually. For certificates from files.',
+    'A port without TLS that redirects to the one with TLS, and answers an ACME authority: 80, usually. For certificates from files or by ACME.',
   ),
   hsts: option(
     flag,
     'false',
     null,
-    'Tell browsers to use TLS with this host for half a year, whatever they are given to open (Strict-Transport-Security). For certificates from files.',
+    'Tell browsers to use TLS with this host for half a year, whatever they are given to open (Strict-Transport-Security). For certificates from files or by ACME.',
   ),
   'plain-port': option(
     portOrOff,

@@ -1,4 +1,5 @@
 import { BlockList, isIP } from 'node:net';
+import { domainToASCII } from 'node:url';
 
 /** How the values of options are written: each parser takes the text and returns the value, or throws a sentence. */
 
@@ -18,6 +19,25 @@ export function list(value: string): readonly string[] {
   if (texts.includes('')) throw new ValueError('must be one or more texts with commas between them');
   return texts;
 }
+
+/** Names of hosts, for a certificate: as they are asked for, in lower case. */
+export function domains(value: string): readonly string[] {
+  const names = list(value).map((name) => domainToASCII(name.toLowerCase()) || name);
+  for (const name of names) {
+    if (name.startsWith('*.')) {
+      throw new ValueError(
+        `cannot be a wildcard such as '${name}', which authorities give by DNS only: list the names`,
+      );
+    }
+    if (isIP(name) !== 0 || !domainPattern.test(name) || name.length > 253) {
+      throw new ValueError(`must be names such as docs.example.org, not '${name}'`);
+    }
+  }
+  return [...new Set(names)];
+}
+
+/** At least two labels: no authority knows what `localhost` would be. */
+const domainPattern = /^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
 /** Not repeated in the sentence: there may be a password in it. */
 export function httpUrl(value: string): URL {

@@ -1,28 +1,18 @@
-import { isIP } from 'node:net';
 import type { BlockList } from 'node:net';
 import { parseArgs } from 'node:util';
 import type { OriginRule } from './auth/origin-check.ts';
+import { ConfigError } from './config-error.ts';
 import { AuthOptionError, authOf, authWarnings, originsOf } from './config-auth.ts';
 import type { AuthConfig } from './config-auth.ts';
 import { optionNames, options, variableOf } from './config-options.ts';
 import type { OptionName, OptionValues } from './config-options.ts';
-import { ValueError } from './config-values.ts';
+import { clientCertificatesOf, hstsOf, httpPortOf, isLoopback, plainPortOf, tlsOf, tlsWarnings } from './config-tls.ts';
+import type { ClientCertificates, Given, TlsConfig } from './config-tls.ts';
+import { domains, list, ValueError } from './config-values.ts';
 import { limitsOf } from './limit-options.ts';
 import type { Limits } from './limit-options.ts';
 import type { LogLevel } from './logger.ts';
 import { nearest } from './nearest.ts';
-
-/** Files with a certificate and its key. */
-export interface CertificatePaths {
-  readonly certPath: string;
-  readonly keyPath: string;
-}
-
-/** Where the certificate comes from. */
-export type TlsConfig =
-  | { readonly mode: 'dev' }
-  | { readonly mode: 'files'; readonly pairs: readonly CertificatePaths[] }
-  | { readonly mode: 'off' };
 
 /** Everything that can be set. Frozen: it does not change after the start. */
 export interface Config {
@@ -30,6 +20,8 @@ export interface Config {
   readonly port: number;
   readonly dataDir: string;
   readonly tls: TlsConfig;
+  /** Null if clients need show none. */
+  readonly clientCertificates: ClientCertificates | null;
   /** The second port, without TLS; null if there is none. */
   readonly plainPort: number | null;
   /** The port that redirects to TLS; null if there is none. */
@@ -56,19 +48,12 @@ export interface Config {
   readonly warnings: readonly string[];
 }
 
-/** What was asked for makes no sense. The message says what to write instead. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
-}
+/** What takes several values, with commas between them, may also be given several times. */
+const repeatable: readonly unknown[] = [list, domains];
+
+export { ConfigError };
 
 type Environment = Readonly<Record<string, string | undefined>>;
-
-/** What was written for an option, and where. */
-interface Given {
-  readonly written: string;
-  /** The flag or the variable. */
-  readonly source: string;
-}
 
 /** Reads flags, then `QUIRE_*` variables, then defaults. Throws ConfigError. */
 export function parseConfig(args: readonly string[], environment: Environment): Config {
@@ -80,6 +65,7 @@ export function parseConfig(args: readonly string[], environment: Environment): 
     port: values.port,
     dataDir: values.data,
     tls: Object.freeze(tls),
+    clientCertificates: clientCertificatesOf(values, tls, given),
     plainPort: plainPortOf(values, tls, given),
     httpPort: httpPortOf(values, tls, given),
     hsts: hstsOf(values, tls, given),
@@ -96,7 +82,11 @@ export function parseConfig(args: readonly string[], environment: Environment): 
     handshakeTimeoutMs: values['handshake-timeout'],
     idleRoomTimeoutMs: values['idle-room-timeout'],
     shutdownTimeoutMs: values['shutdown-timeout'],
-    warnings: Object.freeze([...unknownVariables(environment), ...authWarnings(values, auth)]),
+    warnings: Object.freeze([
+      ...unknownVariables(environment),
+      ...tlsWarnings(values, tls),
+      ...authWarnings(values, auth),
+    ]),
   });
 }
 
@@ -145,7 +135,9 @@ function readFlags(args: readonly string[]): Map<OptionName, Given> {
     } else if (token.value === undefined || (!token.inlineValue && token.value.startsWith('--'))) {
       throw new ConfigError(`--${name} needs a value: --${name} <${options[name].value}>.`);
     } else {
-      flags.set(name, { written: token.value, source: `--${name}` });
+      const before = repeatable.includes(options[name].parse) ? flags.get(name)?.written : undefined;
+      const written = before === undefined ? token.value : `${before},${token.value}`;
+      flags.set(name, { written, source: `--${name}` });
     }
   }
   return flags;
@@ -182,67 +174,4 @@ function valueOf(name: OptionName, given: Given | undefined): unknown {
     if (error instanceof ValueError) throw new ConfigError(`${given?.source ?? `--${name}`} ${error.message}.`);
     throw error;
   }
-}
-
-function tlsOf(values: OptionValues, given: ReadonlyMap<OptionName, Given>): TlsConfig {
-  const certPaths = values['tls-cert'];
-  const keyPaths = values['tls-key'];
-  if (certPaths === null && keyPaths === null) return { mode: values.tls };
-  const tls = given.get('tls');
-  if (tls !== undefined) {
-    throw new ConfigError(`${tls.source} and a certificate of your own exclude each other: leave one of them out.`);
-  }
-  if (certPaths === null) throw new ConfigError('A key without its certificate: give --tls-cert <file> too.');
-  if (keyPaths === null) throw new ConfigError('A certificate without its key: give --tls-key <file> too.');
-  if (certPaths.length !== keyPaths.length) {
-    throw new ConfigError(
-      `There are ${certPaths.length} certificates and ${keyPaths.length} keys: give one key for each, in the same order.`,
-    );
-  }
-  return { mode: 'files', pairs: certPaths.map((certPath, index) => ({ certPath, keyPath: keyPaths[index]! })) };
-}
-
-function httpPortOf(values: OptionValues, tls: TlsConfig, given: ReadonlyMap<OptionName, Given>): number | null {
-  const httpPort = values['http-port'];
-  if (httpPort === 'off') return null;
-  needsFiles(tls, given.get('http-port'));
-  if (httpPort !== 0 && httpPort === values.port) {
-    throw new ConfigError(`--port and --http-port are both ${httpPort}: choose another for one of them.`);
-  }
-  return httpPort;
-}
-
-function hstsOf(values: OptionValues, tls: TlsConfig, given: ReadonlyMap<OptionName, Given>): boolean {
-  if (values.hsts) needsFiles(tls, given.get('hsts'));
-  return values.hsts;
-}
-
-/** With a certificate for development it would lock people out of their own machine; behind a proxy it is for the proxy. */
-function needsFiles(tls: TlsConfig, given: Given | undefined): void {
-  if (tls.mode === 'files' || given === undefined) return;
-  throw new ConfigError(
-    `${given.source} needs a certificate of your own (--tls-cert, --tls-key)` +
-      (tls.mode === 'off' ? '; with --tls off it is for the proxy to do.' : '.'),
-  );
-}
-
-function plainPortOf(values: OptionValues, tls: TlsConfig, given: ReadonlyMap<OptionName, Given>): number | null {
-  const plainPort = values['plain-port'];
-  if (plainPort === 'off') return null;
-  const source = given.get('plain-port')?.source;
-  if (tls.mode === 'dev' && isLoopback(values.host)) {
-    if (plainPort !== 0 && plainPort === values.port) {
-      throw new ConfigError(`--port and --plain-port are both ${plainPort}: choose another for one of them.`);
-    }
-    return plainPort;
-  }
-  if (source === undefined) return null;
-  throw new ConfigError(
-    `${source} is for development, on a loopback address and without a certificate of your own: leave it out` +
-      (tls.mode === 'off' ? '; with --tls off, --port is plain already.' : '.'),
-  );
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }

@@ -1,29 +1,39 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Acme } from '../acme/acme.ts';
 import type { Config } from '../config.ts';
+import type { AcmeConfig } from '../config-tls.ts';
 import type { Logger } from '../logger.ts';
-import { parseCertificate } from '../net/certificate.ts';
+import { CertificateError, parseCertificate } from '../net/certificate.ts';
 import { fileSource } from '../net/certificate-source.ts';
 import type { CertificateSource } from '../net/certificate-source.ts';
 import { openDevCertificate } from '../net/dev-certificate.ts';
 import type { DevCertificate, DevCertificateDeps } from '../net/dev-certificate.ts';
 import { watchFolders } from '../net/file-watch.ts';
 import { ServedCertificates } from '../net/served-certificates.ts';
+import { readVersion } from '../version.ts';
 
 export interface Tls {
+  /** Whoever obtains the certificates; null if they come from elsewhere. */
+  readonly acme: Acme | null;
   /** Null for a server without TLS. */
   readonly certificates: ServedCertificates | null;
   /** The certificate to trust; null if it is none of ours. */
   readonly authorityPath: string | null;
 }
 
-/** Reads, or makes, the certificates to serve. Throws CertificateError. */
-export function openTls({ tls, ephemeral, dataDir }: Config, logger: Logger): Tls {
-  if (tls.mode === 'off') return { certificates: null, authorityPath: null };
+/** Reads, or makes, the certificates to serve. Rejects with CertificateError. */
+export async function openTls({ tls, ephemeral, dataDir }: Config, logger: Logger): Promise<Tls> {
+  if (tls.mode === 'off') return { acme: null, certificates: null, authorityPath: null };
   if (tls.mode === 'files') {
     const sources = tls.pairs.map(({ certPath, keyPath }) => fileSource(certPath, keyPath));
-    return { certificates: serveFrom(sources, logger), authorityPath: null };
+    return { acme: null, certificates: serveFrom(sources, logger), authorityPath: null };
+  }
+  if (tls.mode === 'acme') {
+    const acme = await openAcme(tls.acme, resolve(dataDir), logger);
+    return { acme, certificates: serveFrom([acme.source], logger), authorityPath: null };
   }
   const folder = ephemeral ? null : join(resolve(dataDir), 'tls');
   const deps = { folder, hostName: hostname(), now: Date.now };
@@ -36,6 +46,7 @@ export function openTls({ tls, ephemeral, dataDir }: Config, logger: Logger): Tl
     );
   }
   return {
+    acme: null,
     certificates: serveFrom([devSource(made, deps)], logger),
     authorityPath: folder === null ? lend(made.authority) : join(folder, 'ca.pem'),
   };
@@ -45,12 +56,37 @@ function serveFrom(sources: readonly CertificateSource[], logger: Logger): Serve
   return new ServedCertificates(sources, {
     logger,
     now: Date.now,
-    after(delayMs, callback) {
-      const timeout = setTimeout(callback, delayMs).unref();
-      return () => clearTimeout(timeout);
-    },
+    after,
     watch: watchFolders,
   });
+}
+
+function openAcme({ domains, caPath, ...account }: AcmeConfig, dataDir: string, logger: Logger): Promise<Acme> {
+  const options = {
+    ...account,
+    names: domains,
+    folder: join(dataDir, 'acme'),
+    ca: caPath === null ? null : readRoot(caPath),
+    userAgent: `quire/${readVersion()}`,
+  };
+  return Acme.open(options, { logger, now: Date.now, random: Math.random, after, wait });
+}
+
+function readRoot(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new CertificateError(`The root ${path} cannot be read: ${(cause as Error).message}.`, { cause });
+  }
+}
+
+function wait(delayMs: number, signal: AbortSignal): Promise<void> {
+  return pause(delayMs, undefined, { signal, ref: false });
+}
+
+function after(delayMs: number, callback: () => void): () => void {
+  const timeout = setTimeout(callback, delayMs).unref();
+  return () => clearTimeout(timeout);
 }
 
 /** One that is kept renews itself when it is looked at. One in memory stays: another would have another authority. */

@@ -26,12 +26,20 @@ export async function serve(config: Config): Promise<void> {
   const storage = await openStorage(config, { logger, stats: storageStats });
   let tls: Tls;
   try {
-    tls = openTls(config, logger);
+    tls = await openTls(config, logger);
   } catch (error) {
     await storage.close();
     throw error;
   }
-  const app = await App.start({ config, logger, auth, storage, storageStats, certificates: tls.certificates });
+  const app = await App.start({
+    config,
+    logger,
+    auth,
+    storage,
+    storageStats,
+    certificates: tls.certificates,
+    acme: tls.acme,
+  });
   endOnSignals(app, logger);
 
   logger.info({ addresses: app.addresses, redirectPort: app.redirectPort }, 'listening');

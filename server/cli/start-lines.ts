@@ -37,9 +37,10 @@ function urlsOf({ secure, host, port }: Address, config: Config): { page: string
   return { page: `http${s}://${authority}`, sync: `ws${s}://${authority}/sync` };
 }
 
-/** A name that the development certificate holds; else what was asked for. */
-function hostOf(host: string, config: Config): string {
-  return config.tls.mode === 'dev' ? 'localhost' : bracketed(host);
+/** A name that the certificate holds, where we know one; else what was asked for. */
+function hostOf(host: string, { tls }: Config): string {
+  if (tls.mode === 'acme') return tls.acme.domains[0]!;
+  return tls.mode === 'dev' ? 'localhost' : bracketed(host);
 }
 
 function bracketed(host: string): string {

@@ -1,7 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { AcmeStore } from '../acme/acme-store.ts';
 import { certificateHealth } from '../certificate-health.ts';
-import type { CertificatePaths, Config } from '../config.ts';
+import type { Config } from '../config.ts';
+import type { CertificatePaths } from '../config-tls.ts';
 import { CertificateError, readCertificate } from '../net/certificate.ts';
 import type { Certificate } from '../net/certificate.ts';
 import { dialTls } from './dial.ts';
@@ -12,6 +14,10 @@ import type { Target } from './target.ts';
 /** The certificate files that a server with this configuration serves; none without TLS, or before the first start. */
 export function certificatePaths({ tls, dataDir, ephemeral }: Config): readonly CertificatePaths[] {
   if (tls.mode === 'files') return tls.pairs;
+  if (tls.mode === 'acme') {
+    const { certificatePath } = new AcmeStore(join(resolve(dataDir), 'acme'), tls.acme.directoryUrl);
+    return existsSync(certificatePath) ? [{ certPath: certificatePath, keyPath: certificatePath }] : [];
+  }
   if (tls.mode === 'off' || ephemeral) return [];
   const folder = join(resolve(dataDir), 'tls');
   const paths = { certPath: join(folder, 'server.pem'), keyPath: join(folder, 'server-key.pem') };

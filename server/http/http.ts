@@ -72,7 +72,7 @@ export function createHttp(deps: HttpDeps): Hono {
         stopping: deps.isStopping(),
         certificates: certificates.map(({ names, notAfterMs, health }) => ({
           names,
-          notAfter: new Date(notAfterMs).toISOString(),
+          notAfter: health === 'pending' ? null : new Date(notAfterMs).toISOString(),
           health,
         })),
       },

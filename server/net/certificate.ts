@@ -19,6 +19,8 @@ export interface Certificate extends Credentials, ValidityPeriod {
   readonly fingerprint: string;
   /** The leaf first. */
   readonly chain: readonly X509Certificate[];
+  /** Signed by nobody, and served only until the first real one has been obtained. */
+  readonly isPlaceholder: boolean;
 }
 
 /** The certificate cannot be used. The message is for people, and says what to do. */
@@ -36,8 +38,19 @@ export function readCertificate(
   nowMs: number,
   before: Certificate | null = null,
 ): Certificate {
-  const cert = read(certPath, 'certificate');
-  const key = read(keyPath, 'key');
+  const credentials = { cert: read(certPath, 'certificate'), key: read(keyPath, 'key') };
+  return checkCertificate(credentials, { certPath, keyPath }, nowMs, before);
+}
+
+/** The same for what has been read already; the paths are for the messages. Throws CertificateError. */
+export function checkCertificate(
+  { cert, key }: Credentials,
+  { certPath, keyPath }: { readonly certPath: string; readonly keyPath: string },
+  nowMs: number,
+  before: Certificate | null,
+): Certificate {
+  // Looked at every minute and nearly always the same: to compare it with all public roots takes 20 ms.
+  if (before !== null && before.cert === cert && before.key === key) return before;
   const chain = chainOf(cert, certPath, before);
   const leaf = chain[0]!;
   if (!leaf.checkPrivateKey(parseKey(key, keyPath))) {
@@ -67,6 +80,7 @@ function describe(credentials: Credentials, chain: readonly X509Certificate[]): 
     notAfterMs: Date.parse(leaf.validTo),
     fingerprint: leaf.fingerprint256,
     chain,
+    isPlaceholder: false,
   };
 }
 

@@ -1,11 +1,12 @@
 import { X509Certificate, createPrivateKey } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { CertificateError } from './certificate.ts';
 import type { Credentials } from './certificate.ts';
 import { issueAuthority, issueLeaf } from './issue-certificate.ts';
 import type { DistinguishedName, Issued, Validity } from './issue-certificate.ts';
+import { replaceFile } from './replace-file.ts';
 
 const dayMs = 24 * 3_600_000;
 /** People add it to their browsers by hand: not again for ten years. */
@@ -149,11 +150,4 @@ function store(folder: string, authority: Pair | null, leaf: Pair): void {
 function writePair(folder: string, name: string, pair: Pair): void {
   replaceFile(join(folder, `${name}-key.pem`), pair.key, 0o600);
   replaceFile(join(folder, `${name}.pem`), pair.cert, 0o644);
-}
-
-/** A crash leaves the old file or the new one, never half of it. */
-function replaceFile(path: string, content: string, mode: number): void {
-  const temporary = `${path}.${process.pid}.tmp`;
-  writeFileSync(temporary, content, { mode });
-  renameSync(temporary, path);
 }

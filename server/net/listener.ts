@@ -3,7 +3,10 @@ import type { RequestListener, Server, ServerOptions } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import type { Credentials } from './certificate.ts';
+import { acmeProtocol } from './challenge-answers.ts';
+import type { ChallengeAnswers } from './challenge-answers.ts';
 import type { NetStats } from './stats.ts';
 import { TlsContexts } from './tls-contexts.ts';
 import type { Upgrade } from './upgrade.ts';
@@ -17,7 +20,11 @@ export interface ListenerDeps {
   readonly handshakeTimeoutMs: number;
   /** Whether a TLS handshake with this socket may begin; left out, it always may. */
   readonly admits?: (socket: Socket) => boolean;
+  /** For the authority that renews the certificates; null if somebody else does. */
+  readonly challenges?: ChallengeAnswers | null;
 }
+
+const httpProtocol = 'http/1.1';
 
 /** The address cannot be listened on; the message is for people. `cause` is the error of the system. */
 export class ListenError extends Error {
@@ -53,7 +60,9 @@ export class Listener {
               ...options,
               ...this.#contexts.defaultOptions,
               SNICallback: this.#contexts.select,
-              ALPNProtocols: ['http/1.1'],
+              ...(deps.challenges
+                ? { ALPNCallback: protocolSelector(deps.challenges) }
+                : { ALPNProtocols: [httpProtocol] }),
               handshakeTimeout: deps.handshakeTimeoutMs,
             },
             deps.requests,
@@ -61,6 +70,10 @@ export class Listener {
     if (this.#contexts !== null) this.#trackSockets();
     this.#server.on('upgrade', deps.upgrade.handle);
     this.#server.on('tlsClientError', () => deps.stats.tlsHandshakesFailed++);
+    // The authority has seen all that it came for.
+    this.#server.on('secureConnection', (socket: TLSSocket) => {
+      if (socket.alpnProtocol === acmeProtocol) socket.end();
+    });
   }
 
   #trackSockets(): void {
@@ -113,6 +126,21 @@ export class Listener {
     await closed;
     clearTimeout(deadline);
   }
+}
+
+/**
+ * The `ALPNCallback` of a server: shows the authority the certificate that it asks for, and speaks HTTP with everybody
+ * else. By SNI alone the two could not be told apart, and everybody would meet that certificate for a moment.
+ */
+function protocolSelector(challenges: ChallengeAnswers) {
+  return function (this: TLSSocket, hello: { servername: string; protocols: string[] }): string | undefined {
+    const answer = challenges.tls(hello.servername, hello.protocols);
+    if (answer !== null) {
+      this.setKeyCert(answer);
+      return acmeProtocol;
+    }
+    return hello.protocols.includes(httpProtocol) ? httpProtocol : undefined;
+  };
 }
 
 function explain(error: NodeJS.ErrnoException, host: string, port: number): ListenError {

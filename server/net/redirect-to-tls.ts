@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { ChallengeAnswers } from './challenge-answers.ts';
 
 /** A name or an address, with or without a port; nothing else goes into the answer. */
 const hostPattern = /^([a-z0-9.-]+|\[[0-9a-f:.]+\])(:\d+)?$/i;
@@ -18,15 +19,23 @@ export function secureLocation(request: IncomingMessage, securePort: number): st
 /** Answers every request, and every upgrade, on the plain port of a server that speaks TLS on another. */
 export class RedirectToTls {
   readonly #securePort: () => number;
+  readonly #challenges: ChallengeAnswers | null;
 
-  constructor(securePort: () => number) {
+  /** `challenges` holds what the authority that renews the certificates looks for here; null if somebody else does. */
+  constructor(securePort: () => number, challenges: ChallengeAnswers | null = null) {
     this.#securePort = securePort;
+    this.#challenges = challenges;
   }
 
   readonly request = (request: IncomingMessage, response: ServerResponse): void => {
-    const location = secureLocation(request, this.#securePort());
     // The body that may follow is not ours to read.
     response.setHeader('Connection', 'close');
+    const answer = this.#challenges?.http(request.url ?? '') ?? null;
+    if (answer !== null) {
+      response.writeHead(200, { 'Content-Type': 'application/octet-stream' }).end(answer);
+      return;
+    }
+    const location = secureLocation(request, this.#securePort());
     if (location === null) response.writeHead(400);
     else response.writeHead(308, { Location: location });
     response.end();

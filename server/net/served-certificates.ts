@@ -70,7 +70,7 @@ export class ServedCertificates {
     return this.current.map((certificate) => ({
       names: certificate.names,
       notAfterMs: certificate.notAfterMs,
-      health: certificateHealth(certificate, nowMs),
+      health: certificate.isPlaceholder ? ('pending' as const) : certificateHealth(certificate, nowMs),
     }));
   }
 
@@ -83,6 +83,11 @@ export class ServedCertificates {
     this.#rewatch();
     this.#warn();
     this.#poll();
+  }
+
+  /** Looks at all sources now, for who knows that one has changed. */
+  reload(): void {
+    this.#look(patience);
   }
 
   close(): void {
@@ -165,6 +170,7 @@ export class ServedCertificates {
     const nowMs = this.#deps.now();
     for (const served of this.#served) {
       const { certificate } = served;
+      if (certificate.isPlaceholder) continue;
       const health = certificateHealth(certificate, nowMs);
       if (health === 'good' || nowMs - served.warnedMs < dayMs) continue;
       served.warnedMs = nowMs;

@@ -29,7 +29,8 @@ async function start(owner: Owner, { args = [], wrap = (storage) => storage }: O
   const storageStats = new StorageStats();
   const auth = openAuth(config, { logger, stats: new AuthStats(), now: Date.now });
   const storage = await openStorage(config, { logger, stats: storageStats });
-  const app = await App.start({ config, logger, auth, storage: wrap(storage), storageStats, certificates: null });
+  const tls = { certificates: null, acme: null };
+  const app = await App.start({ config, logger, auth, storage: wrap(storage), storageStats, ...tls });
   owner.after(async () => {
     await app.close().catch(() => {});
     await storage.close();

@@ -22,6 +22,7 @@ test('without flags and variables every default holds, and the value cannot be c
     port: 8443,
     dataDir: './data',
     tls: { mode: 'dev' },
+    clientCertificates: null,
     plainPort: 8080,
     httpPort: null,
     hsts: false,

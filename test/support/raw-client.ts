@@ -1,15 +1,18 @@
+import type { ConnectionOptions } from 'node:tls';
 import { WebSocket } from 'ws';
 import type { ClientOptions } from 'ws';
 import { within } from './deadline.ts';
 import { decodeFrame, emptyStateVector, emptyUpdate, encodeFrame } from './frames.ts';
 import type { Frame, FrameOf, FrameType } from './frames.ts';
 
+type SocketOption = 'headers' | 'localAddress' | 'origin' | 'servername' | 'cert' | 'key';
+
 export interface RawClientOptions {
   /** Certificate authority to trust, PEM. */
   readonly ca?: string;
   readonly protocols?: readonly string[];
-  /** Headers, and the address it comes from, which may be any of 127.0.0.0/8. */
-  readonly socket?: Pick<ClientOptions, 'headers' | 'localAddress' | 'origin'>;
+  /** Headers, the address it comes from, which may be any of 127.0.0.0/8, the name it asks for, its own certificate. */
+  readonly socket?: Pick<ClientOptions & ConnectionOptions, SocketOption>;
   /** Hears every frame instead of the queue that `next` and `until` read: for load, and for recording. */
   readonly onFrame?: (frame: Frame, client: RawClient) => void;
   /** What to answer to a SyncStep1 of the server. By default an empty update: this client has nothing more. */

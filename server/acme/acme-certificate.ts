@@ -1,0 +1,63 @@
+import type { Logger } from '../logger.ts';
+import { CertificateError, checkCertificate, parseCertificate } from '../net/certificate.ts';
+import type { Certificate } from '../net/certificate.ts';
+import type { CertificateSource } from '../net/certificate-source.ts';
+import { bitString, sequence } from '../net/der.ts';
+import { extension, generalName, generateKey, issue } from '../net/issue-certificate.ts';
+import type { AcmeStore } from './acme-store.ts';
+
+const dayMs = 86_400_000;
+
+/**
+ * The certificate that was obtained last; until there is one that can be served, a placeholder that nobody trusts. The
+ * authority must be able to connect before it gives us anything, so something has to be shown.
+ */
+export class AcmeCertificate implements CertificateSource {
+  readonly paths: readonly string[];
+  readonly #store: AcmeStore;
+  readonly #names: readonly string[];
+  readonly #logger: Logger;
+  /** What was read last: to look at it again takes 20 ms and more, for a certificate that is the same for weeks. */
+  #read: Certificate | null = null;
+
+  constructor(store: AcmeStore, names: readonly string[], logger: Logger) {
+    this.#store = store;
+    this.#names = names;
+    this.#logger = logger;
+    this.paths = [store.certificatePath];
+  }
+
+  read(nowMs: number, before: Certificate | null): Certificate {
+    try {
+      const stored = this.stored(nowMs, before);
+      if (stored !== null) return stored;
+    } catch (error) {
+      // Once something is served, that is better than a placeholder.
+      if (!(error instanceof CertificateError) || (before !== null && !before.isPlaceholder)) throw error;
+      if (before === null) this.#logger.warn({ reason: error.message }, 'stored certificate cannot be served');
+    }
+    return before ?? placeholder(this.#names, nowMs);
+  }
+
+  /** Null if there is none. Throws CertificateError if it cannot be served now. */
+  stored(nowMs: number, before: Certificate | null = null): Certificate | null {
+    const credentials = this.#store.certificate();
+    if (credentials === null) return null;
+    const { cert, key } = credentials;
+    if (this.#read?.cert === cert && this.#read.key === key && this.#read.notAfterMs > nowMs) return this.#read;
+    const path = this.#store.certificatePath;
+    this.#read = checkCertificate(credentials, { certPath: path, keyPath: path }, nowMs, before);
+    return this.#read;
+  }
+}
+
+/** Signed by itself, and says in its name what it is: whoever looks at it in a browser reads that. */
+export function placeholder(names: readonly string[], nowMs: number): Certificate {
+  const subject = { commonName: 'Quire placeholder: no certificate has been obtained yet', unit: 'Quire' };
+  const key = generateKey();
+  const credentials = issue(subject, key, subject, key, { fromMs: nowMs - dayMs, toMs: nowMs + dayMs }, [
+    extension('2.5.29.15', true, bitString(Uint8Array.of(0x80), 7)),
+    extension('2.5.29.17', false, sequence(...names.map(generalName))),
+  ]);
+  return { ...parseCertificate(credentials), isPlaceholder: true };
+}

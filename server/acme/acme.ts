@@ -1,0 +1,69 @@
+import type { Logger } from '../logger.ts';
+import { ChallengeAnswers } from '../net/challenge-answers.ts';
+import { AcmeAuthority } from './acme-authority.ts';
+import type { AcmeAccount } from './acme-authority.ts';
+import { AcmeCertificate } from './acme-certificate.ts';
+import { AcmeRenewal } from './acme-renewal.ts';
+import { AcmeStats } from './acme-stats.ts';
+import { AcmeStore } from './acme-store.ts';
+
+export interface AcmeOptions extends AcmeAccount {
+  readonly names: readonly string[];
+  /** Where accounts and certificates are kept. */
+  readonly folder: string;
+}
+
+export interface AcmeDeps {
+  readonly logger: Logger;
+  /** In milliseconds since 1970. */
+  now(): number;
+  /** From 0 to 1. */
+  random(): number;
+  /** Calls once after `delayMs`; must not keep the process alive. Returns what cancels it. */
+  after(delayMs: number, callback: () => void): () => void;
+  /** Rejects when the signal is aborted. */
+  wait(delayMs: number, signal: AbortSignal): Promise<void>;
+}
+
+/** The certificate that this server gets for itself. */
+export class Acme {
+  readonly stats = new AcmeStats();
+  readonly answers: ChallengeAnswers;
+  readonly source: AcmeCertificate;
+  readonly #renewal: AcmeRenewal;
+  #obtained: () => void = () => {};
+
+  /** Asks nobody yet. Rejects with an error of the system if the account's key cannot be read or kept. */
+  static async open(options: AcmeOptions, deps: AcmeDeps): Promise<Acme> {
+    const store = new AcmeStore(options.folder, options.directoryUrl);
+    const accountKey = store.accountKey();
+    const answers = new ChallengeAnswers();
+    const authority = await AcmeAuthority.open(options, { ...deps, answers, accountKey });
+    return new Acme(options, deps, store, authority, answers);
+  }
+
+  private constructor(
+    { names }: AcmeOptions,
+    deps: AcmeDeps,
+    store: AcmeStore,
+    authority: AcmeAuthority,
+    answers: ChallengeAnswers,
+  ) {
+    this.answers = answers;
+    this.source = new AcmeCertificate(store, names, deps.logger);
+    const { source, stats } = this;
+    const obtained = (): void => this.#obtained();
+    this.#renewal = new AcmeRenewal({ ...deps, names, authority, store, source, stats, obtained });
+  }
+
+  /** To be called when the server listens. Calls `obtained` for each new certificate that `source` then has. */
+  start(obtained: () => void): void {
+    this.#obtained = obtained;
+    this.#renewal.start();
+  }
+
+  /** What is under way comes to nothing. */
+  close(): void {
+    this.#renewal.close();
+  }
+}

@@ -1,0 +1,219 @@
+/** Orders at Pebble, the authority that Let's Encrypt makes for tests, behind a gateway that does it harm. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { connect } from 'node:tls';
+import { AcmeHarness } from '../../support/acme-harness.ts';
+import { Authority } from '../../support/authority.ts';
+import type { Fault, GatewayRequest } from '../../support/faulty-gateway.ts';
+import { FaultyGateway } from '../../support/faulty-gateway.ts';
+import { freePort, noPebble, Pebble } from '../../support/pebble.ts';
+import { tempFolder } from '../../support/temp-folder.ts';
+
+const minuteMs = 60_000;
+const options = { skip: noPebble };
+const name = 'docs.example.test';
+
+async function setUp(t: TestContext, fault: (request: GatewayRequest) => Fault = () => null) {
+  const [port, httpPort] = [await freePort(), await freePort()];
+  const pebble = await Pebble.start(t, { tlsPort: port, httpPort });
+  const gateway = await FaultyGateway.start(t, pebble.directoryUrl, pebble.ca);
+  gateway.fault = fault;
+  const { directoryUrl, ca } = gateway;
+  const harness = await AcmeHarness.start(t, { folder: tempFolder(t), directoryUrl, ca, names: [name], port });
+  return { gateway, harness, port };
+}
+
+/** What a request says, inside its signature. */
+function payloadOf({ body }: GatewayRequest): Readonly<Record<string, unknown>> {
+  const { payload } = JSON.parse(body) as { payload: string };
+  return JSON.parse(Buffer.from(payload, 'base64url').toString()) as Readonly<Record<string, unknown>>;
+}
+
+const problem = (status: number, type: string, detail: string, headers = {}): Fault => ({
+  status,
+  headers: { 'Content-Type': 'application/problem+json', ...headers },
+  body: JSON.stringify({ type: `urn:ietf:params:acme:error:${type}`, detail }),
+});
+
+test(
+  'a renewal swaps the certificate while connections stay, and only the authority is shown the answer',
+  options,
+  async (t) => {
+    const shown: Promise<string>[] = [];
+    const { harness, port } = await setUp(t, ({ path }) => {
+      // While the name is being checked, somebody else comes along.
+      if (path.startsWith('/chalZ/')) shown.push(harness.shown(name), harness.shown(name, ['acme-tls/1', 'http/1.1']));
+      return null;
+    });
+    const placeholder = await harness.shown(name);
+    harness.begin();
+    await harness.line('certificate reloaded');
+    const first = await harness.shown(name);
+    assert.notEqual(first, placeholder);
+    assert.deepEqual(await Promise.all(shown), [placeholder, placeholder]);
+    assert.equal(harness.acme.answers.fetched > 0, true);
+
+    const socket = connect({ port, host: '127.0.0.1', servername: name, rejectUnauthorized: false });
+    await once(socket, 'secureConnect');
+    const [served] = harness.served.current;
+    const lifetimeMs = served!.notAfterMs - served!.notBeforeMs;
+    harness.clock.advance(lifetimeMs * 0.6);
+    await harness.shown(name);
+    assert.equal(harness.lines.filter(({ msg }) => msg === 'certificate ordered').length, 1);
+    harness.clock.advance(lifetimeMs * 0.06);
+    await harness.line('certificate reloaded', 2);
+    const second = await harness.shown(name);
+    assert.notEqual(second, first);
+    socket.write(`GET / HTTP/1.1\r\nHost: ${name}\r\n\r\n`);
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    assert.match(answer.toString(), /^HTTP\/1\.1 200 /);
+    socket.destroy();
+  },
+);
+
+test('a rate limit is respected to the second, and said in the words of the authority', options, async (t) => {
+  let limited = true;
+  const { harness, gateway } = await setUp(t, ({ path }) =>
+    limited && path === '/order-plz'
+      ? problem(429, 'rateLimited', 'too many certificates already issued', { 'Retry-After': '7200' })
+      : null,
+  );
+  harness.begin();
+  const { error, reason, advice } = await harness.line('certificate not obtained');
+  assert.deepEqual([error, reason], ['rateLimited', 'too many certificates already issued']);
+  assert.match(String(advice), /--acme-staging/);
+  const asked = gateway.requests.length;
+  harness.clock.advance(119 * minuteMs);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(gateway.requests.length, asked);
+  limited = false;
+  harness.clock.advance(minuteMs);
+  harness.clock.advance(15 * minuteMs);
+  await harness.line('certificate reloaded');
+});
+
+const foreign = Authority.root().leaf({ names: [name] }).cert;
+
+const harms: readonly [string, (request: GatewayRequest) => Fault, string, RegExp][] = [
+  ['is down at the start', () => 'cut', 'no-answer', /cannot be reached/],
+  [
+    'goes down in the middle',
+    ({ path }) => (path.startsWith('/finalize-order/') ? 'cut' : null),
+    'no-answer',
+    /cannot be reached/,
+  ],
+  [
+    'has trouble',
+    ({ path }) => (path === '/sign-me-up' ? problem(500, 'serverInternal', 'try later') : null),
+    'serverInternal',
+    /try later/,
+  ],
+  ['is a web site', () => ({ status: 200, body: '<html>' }), 'bad-answer', /./],
+  ['is behind a proxy that is broken', () => ({ status: 502, body: '<html>' }), 'bad-answer', /502/],
+  [
+    'answers without end',
+    () => ({ status: 200, body: ' '.repeat(2 * 1024 * 1024) }),
+    'bad-answer',
+    /more than 1048576 bytes/,
+  ],
+  ['forgets its nonces', ({ path }) => (path === '/nonce-plz' ? { status: 200 } : null), 'bad-answer', /nonce/],
+  [
+    'does not offer the way',
+    ({ path }) =>
+      path.startsWith('/authZ/') ? { rewrite: (body) => body.replaceAll('tls-alpn-01', 'other-01') } : null,
+    'no-challenge',
+    /not tls-alpn-01/,
+  ],
+  [
+    'refuses the name',
+    ({ path }) => (path === '/order-plz' ? problem(400, 'rejectedIdentifier', 'policy forbids') : null),
+    'rejectedIdentifier',
+    /policy forbids/,
+  ],
+  [
+    'gives half a certificate',
+    ({ path }) => (path.startsWith('/certZ/') ? { rewrite: (body) => body.slice(0, 300) } : null),
+    'unusable',
+    /half written/,
+  ],
+  [
+    "gives somebody else's certificate",
+    ({ path }) => (path.startsWith('/certZ/') ? { rewrite: () => foreign } : null),
+    'unusable',
+    /does not belong/,
+  ],
+];
+
+for (const [what, fault, code, reason] of harms) {
+  test(`an authority that ${what} is reported as ${code}, and all is well once it is well`, options, async (t) => {
+    const { harness, gateway } = await setUp(t, fault);
+    const placeholder = await harness.shown(name);
+    harness.begin();
+    const line = await harness.line('certificate not obtained');
+    assert.equal(line['error'], code, JSON.stringify(line));
+    assert.match(String(line['reason']), reason);
+    assert.equal(await harness.shown(name), placeholder);
+    gateway.fault = () => null;
+    harness.clock.advance(2 * minuteMs);
+    await harness.line('certificate reloaded');
+  });
+}
+
+test('an authority that works slowly is waited for, and used nonces cost nothing but time', options, async (t) => {
+  let looks = 0;
+  let nonces = 0;
+  const { harness } = await setUp(t, ({ path }) => {
+    if (path.startsWith('/my-order/') && looks++ < 3) {
+      return { rewrite: (body) => body.replace(/"status": "(ready|valid)"/, '"status": "processing"') };
+    }
+    return path === '/order-plz' && nonces++ < 2 ? problem(400, 'badNonce', 'used', { 'Replay-Nonce': 'stale' }) : null;
+  });
+  harness.begin();
+  await harness.line('certificate reloaded');
+  assert.ok(looks > 3 && nonces > 2, `${looks} looks, ${nonces} orders`);
+});
+
+test(
+  'an authority with renewal information is told which certificate is replaced, and one that will not have it is asked without',
+  options,
+  async (t) => {
+    let refused = 0;
+    let asked = 0;
+    const nowMs = Date.now();
+    const window = { start: new Date(nowMs).toISOString(), end: new Date(nowMs + 1_000).toISOString() };
+    const { harness, gateway } = await setUp(t, (request) => {
+      const { path } = request;
+      if (path === '/dir')
+        return { rewrite: (body) => body.replace('{', `{"renewalInfo": "${gateway.directoryUrl.origin}/renewal",`) };
+      if (path.startsWith('/renewal/')) {
+        asked++;
+        return {
+          status: 200,
+          body: JSON.stringify({ suggestedWindow: window, explanationURL: 'https://ca.test/why' }),
+        };
+      }
+      if (path === '/order-plz' && 'replaces' in payloadOf(request) && refused++ === 0) {
+        return problem(409, 'alreadyReplaced', 'has been replaced');
+      }
+      return null;
+    });
+    harness.begin();
+    await harness.line('certificate reloaded');
+    // A day later the authority wants it back.
+    for (let hours = 0; hours < 25; hours++) {
+      harness.clock.advance(60 * minuteMs);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await harness.line('certificate reloaded', 2);
+    assert.equal((await harness.line('certificate ordered', 2))['explanation'], 'https://ca.test/why');
+    assert.equal(refused, 1);
+    assert.ok(asked >= 1);
+    const orders = gateway.requests.filter(({ path }) => path === '/order-plz').map(payloadOf);
+    assert.deepEqual(
+      orders.map((order) => 'replaces' in order),
+      [false, true, false],
+    );
+  },
+);

@@ -1,0 +1,282 @@
+/** When certificates are ordered, and what becomes of them: with an authority that is a fake, and a clock that is moved. */
+import assert from 'node:assert/strict';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { pino } from 'pino';
+import { AcmeCertificate } from '../../../server/acme/acme-certificate.ts';
+import { AcmeError } from '../../../server/acme/acme-error.ts';
+import { AcmeRenewal } from '../../../server/acme/acme-renewal.ts';
+import { AcmeStats } from '../../../server/acme/acme-stats.ts';
+import { AcmeStore } from '../../../server/acme/acme-store.ts';
+import type { CertificateAuthority, CertificateOrder } from '../../../server/acme/certificate-authority.ts';
+import type { RenewalInfo } from '../../../server/acme/renewal-info.ts';
+import { generalName, extension, generateKey, issue } from '../../../server/net/issue-certificate.ts';
+import { sequence } from '../../../server/net/der.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
+import { Signal } from '../../support/signal.ts';
+import { tempFolder } from '../../support/temp-folder.ts';
+
+const minuteMs = 60_000;
+const hourMs = 60 * minuteMs;
+const dayMs = 24 * hourMs;
+const directoryUrl = new URL('https://ca.test/directory');
+const subject = { commonName: 'fake authority', unit: 'test' };
+const authorityKey = generateKey();
+
+/** Issues what it is told to, for as long as it is told to. */
+class FakeAuthority implements CertificateAuthority {
+  readonly orders: CertificateOrder[] = [];
+  readonly asked: string[] = [];
+  lifetimeMs = 90 * dayMs;
+  failure: Error | null = null;
+  info: RenewalInfo | null = null;
+  isClosed = false;
+  names: readonly string[] | null = null;
+  readonly #now: () => number;
+  readonly #changed: Signal;
+
+  constructor(now: () => number, changed: Signal) {
+    this.#now = now;
+    this.#changed = changed;
+  }
+
+  async obtain(order: CertificateOrder): Promise<string> {
+    this.orders.push(order);
+    this.#changed.notify();
+    await Promise.resolve();
+    if (this.failure !== null) throw this.failure;
+    const key = createPrivateKey(order.key);
+    const validity = { fromMs: this.#now(), toMs: this.#now() + this.lifetimeMs };
+    const names = extension('2.5.29.17', false, sequence(...(this.names ?? order.names).map(generalName)));
+    return issue({ commonName: 'leaf', unit: 'test' }, key, subject, authorityKey, validity, [names]).cert;
+  }
+
+  renewalInfo(certificateId: string): Promise<RenewalInfo | null> {
+    this.asked.push(certificateId);
+    return Promise.resolve(this.orders.length < 2 ? this.info : null);
+  }
+
+  close(): void {
+    this.isClosed = true;
+  }
+}
+
+interface SetUp {
+  readonly folder?: string;
+  readonly names?: readonly string[];
+  readonly clock?: ManualClock;
+}
+
+function setUp(t: TestContext, { folder = tempFolder(t), names = ['a.test'], clock = new ManualClock() }: SetUp = {}) {
+  const lines: { msg: string; level: number; [field: string]: unknown }[] = [];
+  const changed = new Signal();
+  const logger = pino({}, { write: (line) => void lines.push(JSON.parse(line) as (typeof lines)[number]) });
+  const now = (): number => clock.wallMs();
+  const authority = new FakeAuthority(now, changed);
+  const store = new AcmeStore(folder, directoryUrl);
+  const source = new AcmeCertificate(store, names, logger);
+  const stats = new AcmeStats();
+  let obtained = 0;
+  const renewal = new AcmeRenewal({
+    names,
+    authority,
+    store,
+    source,
+    stats,
+    logger,
+    now,
+    random: () => 0.5,
+    after(delayMs, callback) {
+      const timer = clock.after(delayMs, callback);
+      changed.notify();
+      return () => timer.cancel();
+    },
+    obtained: () => obtained++,
+  });
+  t.after(() => renewal.close());
+  const idle = (): Promise<void> => changed.until(() => clock.pending.length > 0);
+  /** Lets time pass as timers see it, in hours at most, until it is so much later. */
+  const pass = async (byMs: number): Promise<void> => {
+    const endMs = clock.wallMs() + byMs;
+    while (clock.wallMs() < endMs) {
+      clock.advance(Math.min(endMs - clock.wallMs(), ...clock.pending));
+      await idle();
+    }
+  };
+  return {
+    folder,
+    clock,
+    authority,
+    store,
+    source,
+    stats,
+    renewal,
+    lines,
+    idle,
+    pass,
+    obtained: () => obtained,
+  };
+}
+
+for (const [days, what] of [
+  [90, 'of today'],
+  [47, 'of 2029'],
+  [6, 'that lives short'],
+] as const) {
+  test(`a certificate ${what} (${days} days) is renewed with a third of its life left, a little before, and only then`, async (t) => {
+    const { authority, renewal, idle, pass, stats, clock, obtained } = setUp(t);
+    authority.lifetimeMs = days * dayMs;
+    const startMs = clock.wallMs();
+    renewal.start();
+    await idle();
+    assert.equal(authority.orders.length, 1);
+    // The random number is 0.5: half of a thirtieth early.
+    const dueMs = days * dayMs * (2 / 3 - 1 / 60);
+    assert.ok(Math.abs(stats.nextAttemptMs - startMs - dueMs) < 1_000);
+    await pass(dueMs - hourMs);
+    assert.equal(authority.orders.length, 1);
+    await pass(hourMs + 1_000);
+    assert.equal(authority.orders.length, 2);
+    assert.notEqual(authority.orders[0]?.key, authority.orders[1]?.key);
+    assert.equal(obtained(), 2);
+  });
+}
+
+test('the authority may ask for renewal earlier, and then learns which certificate is replaced; never for later', async (t) => {
+  const { authority, renewal, idle, pass, clock, source, lines } = setUp(t);
+  renewal.start();
+  await idle();
+  const first = new X509Certificate(source.stored(clock.wallMs())!.cert);
+  const late = clock.wallMs() + 80 * dayMs;
+  authority.info = { startMs: late, endMs: late + dayMs, explanation: null };
+  await pass(7 * hourMs);
+  assert.equal(authority.orders.length, 1);
+  const soon = clock.wallMs() + dayMs;
+  authority.info = { startMs: soon, endMs: soon + 2 * hourMs, explanation: 'https://ca.test/why' };
+  await pass(dayMs);
+  assert.equal(authority.orders.length, 1);
+  await pass(dayMs);
+  assert.equal(authority.orders.length, 2);
+  const [keyId, serial] = authority.orders[1]!.replaces!.split('.') as [string, string];
+  assert.equal(BigInt(`0x${Buffer.from(serial, 'base64url').toString('hex')}`), BigInt(`0x${first.serialNumber}`));
+  assert.ok(first.raw.includes(Buffer.from(keyId, 'base64url')));
+  assert.equal(authority.orders[0]?.replaces, null);
+  assert.ok(lines.some(({ explanation }) => explanation === 'https://ca.test/why'));
+});
+
+test('failures are spaced out to 6 h, at most 5 in the first hour, and each is told with what to do', async (t) => {
+  const { authority, renewal, idle, pass, clock, stats, lines, source } = setUp(t);
+  authority.failure = new AcmeError('caa', 'CAA record for a.test prevents issuance');
+  const startMs = clock.wallMs();
+  renewal.start();
+  await idle();
+  const times: number[] = [];
+  for (let tries = 0; tries < 9; tries++) {
+    times.push((stats.nextAttemptMs - clock.wallMs()) / minuteMs / 1.1);
+    await pass(stats.nextAttemptMs - clock.wallMs());
+  }
+  assert.deepEqual(times.map(Math.round), [1, 3, 9, 27, 81, 243, 360, 360, 360]);
+  const within = lines.filter(({ msg, time }) => msg === 'certificate not obtained' && Number(time) > 0).length;
+  assert.equal(within, authority.orders.length);
+  const failed = lines.find(({ msg }) => msg === 'certificate not obtained')!;
+  assert.equal(failed['reason'], 'CAA record for a.test prevents issuance');
+  assert.match(String(failed['advice']), /CAA record/);
+  assert.equal(source.stored(startMs), null);
+
+  authority.failure = null;
+  await pass(7 * hourMs);
+  assert.ok(source.stored(clock.wallMs()));
+  assert.equal(stats.failuresInARow, 0);
+});
+
+test('the authority is not asked before the moment that it names, not even after a restart', async (t) => {
+  const first = setUp(t);
+  first.authority.failure = new AcmeError('rateLimited', 'too many certificates', 30 * hourMs);
+  first.renewal.start();
+  await first.idle();
+  await first.pass(29 * hourMs);
+  assert.equal(first.authority.orders.length, 1);
+  first.renewal.close();
+
+  const again = setUp(t, { folder: first.folder, clock: first.clock });
+  again.renewal.start();
+  await again.idle();
+  assert.equal(again.authority.orders.length, 0);
+  await again.pass(hourMs + minuteMs);
+  assert.equal(again.authority.orders.length, 1);
+  assert.ok(again.source.stored(again.clock.wallMs()));
+});
+
+test('a server that restarts all the time asks once a minute; one with a certificate does not ask at all', async (t) => {
+  const first = setUp(t);
+  first.authority.failure = new AcmeError('dns', 'no such name');
+  first.renewal.start();
+  await first.idle();
+  first.renewal.close();
+  const again = setUp(t, { folder: first.folder, clock: first.clock });
+  again.renewal.start();
+  await again.idle();
+  assert.equal(again.authority.orders.length, 0);
+  await again.pass(minuteMs);
+  assert.equal(again.authority.orders.length, 1);
+  again.renewal.close();
+  const third = setUp(t, { folder: first.folder, clock: first.clock });
+  third.clock.advance(hourMs);
+  third.renewal.start();
+  await third.idle();
+  assert.equal(third.authority.orders.length, 0);
+  assert.equal(third.authority.asked.length, 1);
+});
+
+test('for other names a certificate is ordered at once, and what there is is served meanwhile if it is for some of them', async (t) => {
+  const first = setUp(t);
+  first.renewal.start();
+  await first.idle();
+  first.renewal.close();
+  const stored = first.source.stored(first.clock.wallMs())!;
+  const { authority, renewal, source, idle, clock } = setUp(t, { ...first, names: ['a.test', 'b.test'] });
+  clock.advance(hourMs);
+  assert.equal(source.read(clock.wallMs(), null).fingerprint, stored.fingerprint);
+  renewal.start();
+  await idle();
+  assert.deepEqual(authority.orders[0]?.names, ['a.test', 'b.test']);
+  assert.deepEqual(source.read(clock.wallMs(), stored).names, ['a.test', 'b.test']);
+});
+
+test('a certificate that could not be served is not kept', async (t) => {
+  const { authority, renewal, idle, source, clock, stats, lines } = setUp(t);
+  authority.names = ['other.test'];
+  renewal.start();
+  await idle();
+  assert.deepEqual([stats.issued, stats.failed], [0, 1]);
+  assert.equal(source.stored(clock.wallMs()), null);
+  assert.equal(lines.find(({ msg }) => msg === 'certificate not obtained')?.['error'], 'unusable');
+});
+
+test('what cannot be served, or is over, gives way to a placeholder, and only at the start', async (t) => {
+  const { renewal, idle, source, clock, store } = setUp(t);
+  const nothing = source.read(clock.wallMs(), null);
+  assert.ok(nothing.isPlaceholder);
+  assert.equal(source.read(clock.wallMs(), nothing), nothing);
+  renewal.start();
+  await idle();
+  const real = source.read(clock.wallMs(), nothing);
+  assert.equal(real.isPlaceholder, false);
+  assert.ok(source.read(clock.wallMs() + 91 * dayMs, null).isPlaceholder);
+  assert.equal(source.read(clock.wallMs() + 91 * dayMs, real), real);
+  store.keep({ cert: 'half', key: 'half' });
+  assert.throws(() => source.read(clock.wallMs(), real));
+  assert.ok(source.read(clock.wallMs(), null).isPlaceholder);
+});
+
+test('nothing is left after the end, and what was under way is told to nobody', async (t) => {
+  const { renewal, authority, clock, lines } = setUp(t);
+  authority.failure = new AcmeError('no-answer', 'the server is stopping');
+  renewal.start();
+  renewal.close();
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(clock.pending, []);
+  assert.ok(authority.isClosed);
+  assert.ok(!lines.some(({ msg }) => msg === 'certificate not obtained'));
+});

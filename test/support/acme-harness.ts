@@ -1,0 +1,127 @@
+import { once } from 'node:events';
+import { setTimeout as pause } from 'node:timers/promises';
+import { connect } from 'node:tls';
+import { pino } from 'pino';
+import { Acme } from '../../server/acme/acme.ts';
+import type { ChallengeType } from '../../server/acme/acme-authority.ts';
+import { Listener } from '../../server/net/listener.ts';
+import { ServedCertificates } from '../../server/net/served-certificates.ts';
+import { NetStats } from '../../server/net/stats.ts';
+import { within } from './deadline.ts';
+import { ManualClock } from './manual-clock.ts';
+import type { Owner } from './owner.ts';
+import { Signal } from './signal.ts';
+
+/** Pebble is quicker than a real authority. */
+function wait(delayMs: number, signal: AbortSignal): Promise<void> {
+  return pause(delayMs / 10, undefined, { signal });
+}
+
+export interface AcmeHarnessOptions {
+  readonly folder: string;
+  readonly directoryUrl: URL;
+  /** Root of the directory, PEM; null if it is served without TLS. */
+  readonly ca: string | null;
+  readonly names: readonly string[];
+  readonly port: number;
+  readonly challenge?: ChallengeType;
+}
+
+type Line = Readonly<Record<string, unknown>> & { readonly msg: string };
+
+/** A TLS port whose certificates come from an authority, with a clock that a test moves. Polling the authority takes real time. */
+export class AcmeHarness {
+  readonly clock = new ManualClock();
+  readonly lines: Line[] = [];
+  readonly acme: Acme;
+  readonly served: ServedCertificates;
+  readonly #port: number;
+  readonly #changed: Signal;
+
+  static async start(
+    owner: Owner,
+    { port, challenge = 'tls-alpn-01', ...options }: AcmeHarnessOptions,
+  ): Promise<AcmeHarness> {
+    const clock = new ManualClock();
+    const lines: Line[] = [];
+    const changed = new Signal();
+    const write = (line: string): void => {
+      lines.push(JSON.parse(line) as Line);
+      changed.notify();
+    };
+    const logger = pino({ level: 'info' }, { write });
+    // Certificates are dated by the real clock; time that a test adds comes on top of it.
+    const startMs = clock.wallMs();
+    const now = (): number => Date.now() + clock.wallMs() - startMs;
+    const after = (delayMs: number, callback: () => void): (() => void) => {
+      const timer = clock.after(delayMs, callback);
+      return () => timer.cancel();
+    };
+    const account = { email: null, profile: null, userAgent: 'quire/test', challenge };
+    const acme = await Acme.open({ ...account, ...options }, { logger, now, random: () => 0.5, after, wait });
+    const served = new ServedCertificates([acme.source], { logger, now, after, watch: () => ({ close: () => {} }) });
+    const listener = new Listener(
+      {
+        requests: (_, response) => response.end('http'),
+        upgrade: { handle: (_, socket) => socket.destroy() },
+        stats: new NetStats(),
+        handshakeTimeoutMs: 20_000,
+        challenges: acme.answers,
+      },
+      served.current,
+    );
+    served.onChange((current) => listener.useCertificates(current));
+    await listener.listen('127.0.0.1', port);
+    owner.after(async () => {
+      acme.close();
+      served.close();
+      await listener.close(0);
+    });
+    return new AcmeHarness(clock, lines, changed, acme, served, port);
+  }
+
+  private constructor(
+    clock: ManualClock,
+    lines: Line[],
+    changed: Signal,
+    acme: Acme,
+    served: ServedCertificates,
+    port: number,
+  ) {
+    this.clock = clock;
+    this.lines = lines;
+    this.#changed = changed;
+    this.acme = acme;
+    this.served = served;
+    this.#port = port;
+  }
+
+  /** As the server does when it listens. */
+  begin(): void {
+    this.acme.start(() => this.served.reload());
+  }
+
+  /** Resolves with the nth line with this message, already written or still to come. */
+  async line(message: string, nth = 1): Promise<Line> {
+    const found = (): Line | undefined => this.lines.filter(({ msg }) => msg === message)[nth - 1];
+    const written = (): string => this.lines.map((line) => JSON.stringify(line)).join('\n');
+    await within(
+      30_000,
+      () => `line ${nth} of '${message}'; there are\n${written()}`,
+      this.#changed.until(() => found() !== undefined),
+    );
+    return found()!;
+  }
+
+  /** Resolves with the fingerprint of what a client is shown that asks for a name, by these protocols. */
+  async shown(servername: string, protocols: readonly string[] = ['http/1.1']): Promise<string> {
+    const options = { port: this.#port, host: '127.0.0.1', servername, rejectUnauthorized: false };
+    const socket = connect({ ...options, ALPNProtocols: [...protocols] });
+    try {
+      await within(30_000, 'a handshake', once(socket, 'secureConnect'));
+      return socket.getPeerX509Certificate()!.fingerprint256;
+    } finally {
+      socket.destroy();
+    }
+  }
+}
