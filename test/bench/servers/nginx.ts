@@ -36,6 +36,8 @@ export class Nginx {
   }
 
   private constructor(child: ChildProcess) {
+    // Told by the missing number, too.
+    child.once('error', () => {});
     if (child.pid === undefined) throw new Error('nginx is not installed');
     this.pid = child.pid;
     this.#child = child;

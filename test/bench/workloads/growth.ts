@@ -1,20 +1,25 @@
-import { stateVectorOf } from '../clients/state-vector.ts';
+import { TextWriter } from '../../support/text-writer.ts';
+import { Arrival } from '../clients/arrival.ts';
 import { LoadClient } from '../clients/load-client.ts';
+import { stateVectorOf } from '../clients/state-vector.ts';
 import { compare } from '../compare.ts';
 import { absolute } from '../goals.ts';
 import { pace } from '../pace.ts';
+import { orClosed } from '../paper.ts';
 import { RoomLoad } from '../room-load.ts';
 import type { RoomShape } from '../room-load.ts';
 import type { Target } from '../servers/target.ts';
 import type { BenchSettings, Outcome, Workload } from '../workload.ts';
-import { TextWriter } from '../../support/text-writer.ts';
-import { Arrival } from '../clients/arrival.ts';
-import { orClosed } from '../paper.ts';
 
 /** Flat, but for the caches of the processor and 10 ms ticks. */
 const flat = 1.3;
 const editsPerS = 500;
 const largestUpdate = 1_000_000;
+
+interface Size {
+  readonly name: string;
+  readonly size: number;
+}
 
 /** CPU time per unit of work, for each size. */
 type Run = ReadonlyMap<number, number>;
@@ -23,74 +28,70 @@ type Run = ReadonlyMap<number, number>;
 export const documentGrowth: Workload = {
   name: 'document-growth',
   describe: ({ quick }) => `2 people, ${editsPerS} edits/s, in documents of 10 KB to ${quick ? '100 KB' : '20 MB'}`,
-  run: (settings) =>
-    measureGrowth(
-      settings,
-      'edit',
-      ['10 KB', '1 MB', '20 MB'],
-      settings.quick ? [1e4, 1e5] : [1e4, 1e6, 2e7],
-      async (target, bytes, prefix) => {
-        const room = `${prefix}-${bytes}`;
-        const stateVector = await fill(target, room, bytes);
-        return [await RoomLoad.open(target, room, { writers: 1, readers: 1, stateVector }, 1_000)];
-      },
-    ),
+  run: (settings) => {
+    const sizes = (settings.quick ? [10, 100] : [10, 1_000, 20_000]).map((kb) => ({
+      name: `${kb} KB`,
+      size: kb * 1e3,
+    }));
+    return measureGrowth(settings, 'edit', sizes, async (target, bytes, prefix) => {
+      const room = `${prefix}-${bytes}`;
+      const stateVector = await fill(target, room, bytes);
+      return [await RoomLoad.open(target, room, { writers: 1, readers: 1, stateVector }, 1_000)];
+    });
+  },
 };
 
 /** What an edit costs as more documents are open; the edits are as many. */
 export const roomGrowth: Workload = {
   name: 'room-growth',
   describe: ({ quick }) => `${editsPerS} edits/s spread over 10 to ${quick ? 100 : '10,000'} documents`,
-  run: (settings) =>
-    measureGrowth(
-      settings,
-      'edit',
-      ['10 rooms', '1,000 rooms', '10,000 rooms'],
-      settings.quick ? [10, 100] : [10, 1_000, 10_000],
-      (target, rooms, prefix) => open(target, rooms, `${prefix}-${rooms}`, { writers: 1, readers: 0 }),
-    ),
+  run: (settings) => {
+    const sizes = (settings.quick ? [10, 100] : [10, 1_000, 10_000]).map((size) => ({ name: `${size} rooms`, size }));
+    return measureGrowth(settings, 'edit', sizes, (target, rooms, prefix) =>
+      open(target, rooms, `${prefix}-${rooms}`, { writers: 1, readers: 0 }),
+    );
+  },
 };
 
 /** What a delivery costs as more people are in a document: if that is flat, an edit costs in proportion to the people. */
 export const peerGrowth: Workload = {
   name: 'peer-growth',
   describe: ({ quick }) => `one document, 2 write 10 edits/s each, 2 to ${quick ? 50 : '1,000'} people`,
-  run: (settings) =>
-    measureGrowth(
-      settings,
-      'delivery',
-      ['2 peers', '100 peers', '1,000 peers'],
-      settings.quick ? [2, 50] : [2, 100, 1_000],
-      (target, peers, prefix) => open(target, 1, `${prefix}-${peers}`, { writers: 2, readers: peers - 2 }),
-    ),
+  run: (settings) => {
+    const sizes = (settings.quick ? [2, 50] : [2, 100, 1_000]).map((size) => ({ name: `${size} people`, size }));
+    return measureGrowth(settings, 'delivery', sizes, (target, peers, prefix) =>
+      open(target, 1, `${prefix}-${peers}`, { writers: 2, readers: peers - 2 }),
+    );
+  },
 };
 
 function measureGrowth(
   settings: BenchSettings,
   per: 'edit' | 'delivery',
-  names: readonly string[],
-  sizes: readonly number[],
+  sizes: readonly Size[],
   prepare: (target: Target, size: number, prefix: string) => Promise<readonly RoomLoad[]>,
 ): Promise<Outcome> {
-  const [first = 0, last = 0] = [sizes[0], sizes.at(-1)];
+  // An edit has a price of its own, which two people share and a hundred hardly notice.
+  const base = per === 'edit' ? sizes[0] : sizes.at(-2);
+  const last = sizes.at(-1);
   return compare<Run>(settings, {
     measures: [
-      ...sizes.map((size, index) => ({
-        name: `CPU per ${per}, ${settings.quick ? size : names[index]}`,
+      ...sizes.map(({ name, size }) => ({
+        name: `CPU per ${per}, ${name}`,
         unit: 'us',
         of: (run: Run) => run.get(size) ?? null,
       })),
       {
-        name: 'largest / smallest',
+        name: `${last?.name} / ${base?.name}`,
         unit: 'times',
         goals: [absolute(flat)],
-        of: (run) => (run.get(last) ?? NaN) / (run.get(first) ?? NaN),
+        of: (run) => (run.get(last?.size ?? 0) ?? NaN) / (run.get(base?.size ?? 0) ?? NaN),
       },
     ],
     suits: ({ kind, name }) => kind === 'ours' && name !== 'quire-write',
     play: async (target, { prefix, isWarmUp }) => {
       const run = new Map<number, number>();
-      for (const size of sizes) {
+      for (const { size } of sizes) {
         const rooms = await prepare(target, size, prefix);
         try {
           await target.settles();
