@@ -26,6 +26,14 @@ function closeFrame(code: number, reason: Uint8Array = Uint8Array.of()): Uint8Ar
   return clientFrame(close, Buffer.concat([Uint8Array.of(code >>> 8, code & 0xff), reason]));
 }
 
+/** Resolves when the next question is answered. */
+async function answered(socket: WireSocket): Promise<void> {
+  for (;;) {
+    const { payload } = await socket.next(opcode.binary);
+    if (decodeFrame(payload).type === 'sync-step-2') return;
+  }
+}
+
 suite('WebSocket frames over TLS, as RFC 6455 has them', () => {
   const owner = new Disposer();
   let quire: Quire;
@@ -132,13 +140,6 @@ suite('WebSocket frames over TLS, as RFC 6455 has them', () => {
     assert.equal((await endAfter(closeFrame(1000), small, Buffer.alloc(100, 0xff))).code, 1000);
     await nobodyElseNoticed();
   });
-
-  async function answered(socket: WireSocket): Promise<void> {
-    for (;;) {
-      const { payload } = await socket.next(opcode.binary);
-      if (decodeFrame(payload).type === 'sync-step-2') return;
-    }
-  }
 
   test('a ping is answered with what it says, also between the fragments of a message; a pong with nothing', async () => {
     const socket = await WireSocket.open(quire, 'frames');

@@ -14,6 +14,9 @@ import type { FuzzTarget } from '../target.ts';
 /** What the first byte of a step asks for; the rest of it is the message. */
 const steps = { apply: 0, leave: 1, wait: 2, tick: 3 } as const;
 
+/** More than these are more messages, not a larger one. */
+const maxSteps = 200;
+
 interface Replay {
   /** What was sent to everybody, and at last what a newcomer gets. */
   readonly sent: readonly Uint8Array[];
@@ -115,7 +118,7 @@ function stepsOf(input: Uint8Array): Step[] {
   const reader = new MessageReader(input);
   const found: Step[] = [];
   try {
-    for (;;) {
+    while (found.length < maxSteps) {
       const head = reader.varUint();
       found.push({ kind: head % 4, who: Math.floor(head / 4) % owners.length, message: reader.bytes() });
     }

@@ -46,6 +46,8 @@ test('of a key set, what cannot verify signatures is left out', () => {
       { kty: 'new' },
       null,
       { ...jwk, alg: 'RS512', kid: 'k3' },
+      // 50 ms if anybody looked at it, and 20 s with 200 KB.
+      { ...jwk, e: `${'Q'.repeat(40_000)}AQAB`, kid: 'k4' },
     ],
   });
   assert.deepEqual(
