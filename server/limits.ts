@@ -24,7 +24,8 @@ interface SettableLimit extends Limit {
 }
 
 interface FixedLimit extends Limit {
-  readonly max: number;
+  /** In the unit below; or as much as another limit is set to. */
+  readonly max: number | 'message-size';
   readonly unit: 'bytes' | 'count' | 'per second';
 }
 
@@ -174,17 +175,17 @@ export const settableLimits = {
 export const fixedLimits = {
   'outbox-size': {
     what: 'What waits for one slow reader.',
-    max: Infinity,
+    max: 'message-size',
     unit: 'bytes',
-    why: 'As much as `message-size`; who is further behind is better off with a fresh sync.',
+    why: 'Who is further behind is better off with a fresh sync.',
     refusal: byClose('too-slow'),
     reason: 'client reads too slowly',
   },
   'queue-size': {
     what: 'What one connection may send before its document is loaded.',
-    max: Infinity,
+    max: 'message-size',
     unit: 'bytes',
-    why: '`message-size` and 64 KB: one message, and what one read from the socket may bring along.',
+    why: 'One message; 64 KB more for what the same read from the socket may bring along.',
     refusal: byClose('limit-reached'),
     reason: 'too much before the document is loaded',
   },

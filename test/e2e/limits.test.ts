@@ -1,0 +1,299 @@
+/** Each limit over real sockets: what the client is told, what is counted, that others do not notice, and who comes back. */
+import assert from 'node:assert/strict';
+import { connect as connectTcp } from 'node:net';
+import { test } from 'node:test';
+import { connect } from 'node:tls';
+import type { TestContext } from 'node:test';
+import { paced, within } from '../support/deadline.ts';
+import { emptyStateVector } from '../support/frames.ts';
+import { metricsOf } from '../support/metrics.ts';
+import { parseAnswer, readToEnd, upgradeRequest } from '../support/net-harness.ts';
+import { Quire } from '../support/quire.ts';
+import { RawClient } from '../support/raw-client.ts';
+import type { RawClientOptions } from '../support/raw-client.ts';
+import { StockClient } from '../support/stock-client.ts';
+import { TextWriter } from '../support/text-writer.ts';
+import { secret, tokenFor } from '../support/tokens.ts';
+
+const deadlineMs = 20_000;
+
+/** A server that believes the tests when they say where they come from. */
+function start(t: TestContext, ...args: string[]): Promise<Quire> {
+  return Quire.start(t, { tls: 'off', args: ['--ephemeral', '--trusted-proxies', '127.0.0.1', ...args] });
+}
+
+function from(address: string): RawClientOptions {
+  return { socket: { headers: { 'X-Forwarded-For': address } } };
+}
+
+async function open(t: TestContext, quire: Quire, doc: string, options: RawClientOptions = {}): Promise<RawClient> {
+  const client = await RawClient.open(`${quire.url}/${doc}`, options);
+  t.after(() => client.terminate());
+  return client;
+}
+
+/** Opens and waits until the session is live. */
+async function join(t: TestContext, quire: Quire, doc: string, options: RawClientOptions = {}): Promise<RawClient> {
+  const client = await open(t, quire, doc, options);
+  await client.next('sync-step-1', deadlineMs);
+  return client;
+}
+
+function stock(t: TestContext, quire: Quire, doc: string): StockClient {
+  const client = new StockClient(quire.url, doc, { maxBackoffTime: 200 });
+  t.after(() => client.destroy());
+  return client;
+}
+
+async function reached(quire: Quire, limit: string): Promise<number> {
+  return (await metricsOf(quire)).get(`quire_limits_reached_total{limit="${limit}"}`) ?? NaN;
+}
+
+/** Resolves when the limit was reached. */
+async function untilReached(quire: Quire, limit: string): Promise<void> {
+  const done = async (): Promise<void> => {
+    while (!((await reached(quire, limit)) > 0)) await paced(20);
+  };
+  await within(deadlineMs, `the limit ${limit}`, done());
+}
+
+async function closeCode(client: RawClient): Promise<number> {
+  return (await within(deadlineMs, 'the end of the connection', client.closed)).code;
+}
+
+/** What an upgrade from this address is answered with, and when it may be tried again, in seconds. */
+async function refusal(quire: Quire, address: string): Promise<{ status: number; retryAfter: number }> {
+  const socket = connectTcp(Number(new URL(quire.url).port), '127.0.0.1');
+  socket.write(upgradeRequest('/sync/doc', { 'X-Forwarded-For': address }));
+  const { status, headers } = parseAnswer(await readToEnd(socket));
+  socket.destroy();
+  return { status, retryAfter: Number(headers.get('retry-after')) };
+}
+
+test('connections in all: 503, and a stock client gets in when somebody leaves', async (t) => {
+  const quire = await start(t, '--max-connections', '2');
+  const [first] = [await join(t, quire, 'a'), await join(t, quire, 'b')];
+  assert.deepEqual(await refusal(quire, '192.0.2.1'), { status: 503, retryAfter: 5 });
+  const waiting = stock(t, quire, 'a');
+  await untilReached(quire, 'connections');
+  first.terminate();
+  await waiting.synced();
+});
+
+test('connections of one address: 429 for it, and nothing for its neighbour', async (t) => {
+  const quire = await start(t, '--max-connections-per-address', '2');
+  const [first] = [
+    await join(t, quire, 'doc', from('2001:db8::1')),
+    await join(t, quire, 'doc', from('2001:db8:0:0:ffff::2')),
+  ];
+  assert.deepEqual(await refusal(quire, '2001:db8::3'), { status: 429, retryAfter: 5 });
+  await join(t, quire, 'doc', from('2001:db8:0:1::3'));
+  assert.equal(await reached(quire, 'connections-per-address'), 1);
+  await first.close();
+  await join(t, quire, 'doc', from('2001:db8::3'));
+});
+
+test('new connections of one address: 429 after the burst, and nothing for its neighbour', async (t) => {
+  const quire = await start(t, '--max-connect-rate-per-address', '1');
+  const attempts = await Promise.allSettled(Array.from({ length: 40 }, () => open(t, quire, 'doc', from('192.0.2.1'))));
+  const open429 = attempts.filter(({ status }) => status === 'rejected').length;
+  assert.ok(attempts.length - open429 >= 10, 'ten at once come in');
+  assert.equal(await reached(quire, 'connect-rate-per-address'), open429);
+  assert.ok(open429 > 0);
+  const honest = await join(t, quire, 'doc', from('192.0.2.2'));
+  await honest.saved();
+});
+
+test('TLS handshakes in all: cut off after the burst, counted, and possible again a moment later', async (t) => {
+  const quire = await Quire.start(t, { args: ['--max-connect-rate', '2'] });
+  const { port } = new URL(quire.wssUrl);
+  const handshake = (): Promise<boolean> =>
+    new Promise((resolve) => {
+      const socket = connect({ port: Number(port), host: '127.0.0.1', servername: 'localhost', ca: quire.ca });
+      t.after(() => socket.destroy());
+      socket.once('secureConnect', () => resolve(true));
+      socket.once('error', () => resolve(false));
+      socket.once('close', () => resolve(false));
+    });
+  const made = await Promise.all(Array.from({ length: 60 }, handshake));
+  const cut = made.filter((success) => !success).length;
+  assert.ok(made.length - cut >= 8, 'eight at once come in');
+  assert.ok(cut > 0);
+  assert.equal(await reached(quire, 'connect-rate'), cut);
+  const again = async (): Promise<void> => {
+    while (!(await handshake())) await paced(100);
+  };
+  await within(deadlineMs, 'another handshake', again());
+});
+
+test('documents of one user: 4529 for one too many, and a stock client gets in when another is closed', async (t) => {
+  const quire = await Quire.start(t, {
+    tls: 'off',
+    args: ['--ephemeral', '--max-connections-per-user', '1'],
+    env: { QUIRE_AUTH_SECRET: secret },
+  });
+  const [ann, bob] = [await tokenFor({ user: 'ann' }), await tokenFor({ user: 'bob' })];
+  const first = await join(t, quire, 'doc', { protocols: ['quire', ann] });
+  assert.equal(await closeCode(await open(t, quire, 'doc', { protocols: ['quire', ann] })), 4529);
+  assert.equal(await reached(quire, 'connections-per-user'), 1);
+  await join(t, quire, 'doc', { protocols: ['quire', bob] });
+  const waiting = new StockClient(quire.url, 'doc', { maxBackoffTime: 200, protocols: ['quire', ann] });
+  t.after(() => waiting.destroy());
+  first.terminate();
+  await waiting.synced();
+});
+
+test('people in one document: 4529 for one too many, nothing for other documents, and a stock client comes back', async (t) => {
+  const quire = await start(t, '--max-connections-per-document', '1');
+  const first = await join(t, quire, 'doc');
+  assert.equal(await closeCode(await open(t, quire, 'doc')), 4529);
+  const waiting = stock(t, quire, 'doc');
+  await join(t, quire, 'other');
+  first.terminate();
+  await waiting.synced();
+  assert.ok((await reached(quire, 'connections-per-document')) >= 1);
+});
+
+test('documents opened by one address: a few wait, the rest get 4529, and its neighbour does not wait', async (t) => {
+  const quire = await start(t, '--max-open-rate-per-address', '1');
+  const clients = await Promise.all(
+    Array.from({ length: 40 }, (_, i) => open(t, quire, `doc-${i}`, from('192.0.2.1'))),
+  );
+  await join(t, quire, 'elsewhere', from('192.0.2.2'));
+  // Ten at once, and those for whom it takes less than 4 s.
+  assert.equal(await Promise.any(clients.map(closeCode)), 4529);
+  assert.ok(clients[0]!.isOpen);
+  assert.ok((await reached(quire, 'open-rate-per-address')) >= 1);
+});
+
+test('a flood of messages is slowed down, none of it is lost, and somebody else does not wait for it', async (t) => {
+  const quire = await start(t, '--max-message-rate', '500');
+  const [flooding, honest] = [await join(t, quire, 'flooded'), await join(t, quire, 'other')];
+  const writer = new TextWriter(1);
+  const count = 11_000;
+  for (let i = 0; i < count; i++) flooding.edit(writer.type('x'));
+  await untilReached(quire, 'message-rate');
+  await honest.saved();
+  await flooding.saved(deadlineMs);
+  assert.equal((await metricsOf(quire)).get('quire_updates_appended_total'), count);
+});
+
+test('a flood of bytes is slowed down, and a paste of 1 MB is not', async (t) => {
+  const quire = await start(t, '--max-receive-rate', '1MB');
+  const [flooding, honest] = [await join(t, quire, 'flooded'), await join(t, quire, 'other')];
+  honest.edit(new TextWriter(2).type('x'.repeat(2 ** 20)));
+  await honest.saved();
+  assert.equal(await reached(quire, 'receive-rate'), 0);
+  const writer = new TextWriter(1);
+  for (let i = 0; i < 55; i++) flooding.edit(writer.type('x'.repeat(200_000)));
+  await untilReached(quire, 'receive-rate');
+  await honest.saved();
+  await flooding.saved(deadlineMs);
+});
+
+test('a pointer that moves too fast is shown later, and at last where it is', async (t) => {
+  const quire = await start(t, '--max-presence-rate', '5');
+  const [fast, watching] = [await join(t, quire, 'doc'), await join(t, quire, 'doc')];
+  watching.send({ type: 'sync-step-1', stateVector: emptyStateVector });
+  for (let clock = 1; clock <= 100; clock++) {
+    fast.send({ type: 'awareness', entries: [{ client: 1, clock, state: `{"at":${clock}}` }] });
+    if (clock % 10 === 0) await fast.pinged();
+  }
+  const last = await watching.until(
+    (frame) => frame.type === 'awareness' && frame.entries.some(({ clock }) => clock === 100),
+    'the last move',
+    deadlineMs,
+  );
+  assert.equal(last.type, 'awareness');
+  assert.ok((await reached(quire, 'presence-rate')) > 0);
+});
+
+test('who has the document sent again and again waits for it', async (t) => {
+  const quire = await start(t, '--max-sync-rate', '100KB');
+  const [asking, author] = [await join(t, quire, 'doc'), await join(t, quire, 'doc')];
+  author.edit(new TextWriter(1).type('x'.repeat(1_100_000)));
+  await author.saved();
+  for (let i = 0; i < 3; i++) await asking.sync(emptyStateVector, deadlineMs);
+  assert.equal(await reached(quire, 'sync-rate'), 1);
+  await author.saved();
+});
+
+for (const [limit, args, edit] of [
+  [
+    'new-clients',
+    ['--max-new-clients', '3'],
+    (client: RawClient, i: number) => client.edit(new TextWriter(i + 1).type('x')),
+  ],
+  [
+    'document-size',
+    ['--max-document-size', '20KB'],
+    (client: RawClient, i: number) => client.edit(new TextWriter(i + 1).type('x'.repeat(20_000))),
+  ],
+] as const) {
+  test(`${limit}: 4413 for the edit that is too much; what was there stays, and others go on reading it`, async (t) => {
+    const quire = await start(t, ...args);
+    const [writing, reading] = [await join(t, quire, 'doc'), await join(t, quire, 'doc')];
+    for (let i = 0; i < 10; i++) {
+      edit(writing, i);
+      if (writing.isOpen) await writing.saved().catch(() => {});
+    }
+    assert.equal(await closeCode(writing), 4413);
+    assert.equal(await reached(quire, limit), 1);
+    assert.ok((await reading.sync()).length > 0);
+  });
+}
+
+test('a message that is too large: 1009, counted', async (t) => {
+  const quire = await start(t, '--max-message-size', '10KB');
+  const client = await join(t, quire, 'doc');
+  client.edit(new TextWriter(1).type('x'.repeat(11_000)));
+  assert.equal(await closeCode(client), 1009);
+  assert.equal(await reached(quire, 'message-size'), 1);
+});
+
+test('documents in memory: 1013 for one more while all are in use; a stock client gets in when one is left', async (t) => {
+  const quire = await start(t, '--max-room-memory', '100KB');
+  const first = await join(t, quire, 'a');
+  first.edit(new TextWriter(1).type('x'.repeat(120_000)));
+  await first.saved();
+  const refused = async (): Promise<void> => {
+    // Counted once a second: the first ones may still come in.
+    for (let i = 0; ; i++) {
+      const client = await open(t, quire, `other-${i}`);
+      const end = await Promise.race([client.closed, client.next('sync-step-1', deadlineMs)]);
+      if ('code' in end) {
+        assert.equal(end.code, 1013);
+        return;
+      }
+      client.terminate();
+      await paced(50);
+    }
+  };
+  await within(deadlineMs, 'a refusal', refused());
+  assert.ok((await reached(quire, 'room-memory')) >= 1);
+  await first.saved();
+  const waiting = stock(t, quire, 'b');
+  await first.close();
+  await waiting.synced();
+});
+
+test('what waits for slow readers in all: the slow one is sent away, the author and other readers are not', async (t) => {
+  const quire = await start(t, '--max-outbox-memory', '1MB');
+  const slow = await join(t, quire, 'doc');
+  await slow.sync();
+  slow.pauseReading();
+  const [author, reader] = [await join(t, quire, 'doc'), await join(t, quire, 'doc')];
+  await reader.sync();
+  const writer = new TextWriter(1);
+  for (let i = 0; i < 240 && (await reached(quire, 'outbox-memory')) === 0; i++) {
+    author.edit(writer.type('x'.repeat(100_000)));
+    await author.saved();
+  }
+  assert.equal(await reached(quire, 'outbox-memory'), 1);
+  slow.resumeReading();
+  const code = await closeCode(slow);
+  // 4529 if the close frame still got through, 1006 if the socket was ended by force.
+  assert.ok(code === 4529 || code === 1006, `closed with ${code}`);
+  await author.saved();
+  assert.ok(reader.isOpen);
+});
