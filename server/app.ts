@@ -20,6 +20,7 @@ import { contains } from './ip-address.ts';
 import type { Logger } from './logger.ts';
 import { registerMetrics } from './metrics.ts';
 import { Admission } from './net/admission.ts';
+import type { ClientAuthority } from './net/client-authority.ts';
 import { ClientAddresses } from './net/client-addresses.ts';
 import { Connections } from './net/connections.ts';
 import { decodeDocumentName } from './net/document-name.ts';
@@ -52,6 +53,8 @@ export interface AppDeps {
   readonly certificates: ServedCertificates | null;
   /** Whoever obtains them; null if they come from elsewhere. */
   readonly acme: Acme | null;
+  /** Whose certificates clients may show; null if they need show none. */
+  readonly clientAuthority: ClientAuthority | null;
 }
 
 /** Where a listener is to be found. */
@@ -127,7 +130,7 @@ export class App {
       wait,
       grantees: () => this.#rooms.sessions(),
     });
-    this.#gateSweeper = setInterval(() => this.#gate.sweep(), gateSweepMs).unref();
+    this.#gateSweeper = setInterval(() => this.#sweep(), gateSweepMs).unref();
     this.#yWebsocket = new YWebsocket({
       rooms: this.#rooms,
       offload: storage.offload,
@@ -173,7 +176,7 @@ export class App {
   }
 
   async #listen(): Promise<void> {
-    const { config, logger, certificates, acme } = this.#deps;
+    const { config, logger, certificates, acme, clientAuthority } = this.#deps;
     const registry = new Registry();
     const logState = (): LogState => this.#deps.storage.log.state;
     registerMetrics(registry, {
@@ -219,10 +222,12 @@ export class App {
       handshakeTimeoutMs: config.handshakeTimeoutMs,
       admits: (socket: Socket) => this.#admission.allowsHandshake(this.#addresses.blockOfPeer(socket)),
       challenges: acme?.answers ?? null,
+      clientAuthority,
     };
     const listen = async (port: number, secure: ServedCertificates | null): Promise<void> => {
       const listener = new Listener(listenerDeps, secure?.current ?? null);
       secure?.onChange((current) => listener.useCertificates(current));
+      clientAuthority?.onChange((pem) => listener.useCertificates(secure?.current ?? [], pem));
       const address = { secure: secure !== null, host: config.host, port: await listener.listen(config.host, port) };
       this.#listeners.push(listener);
       this.addresses.push(address);
@@ -252,9 +257,16 @@ export class App {
     this.#listeners.push(listener);
   }
 
+  /** Ends grants that are over, and looks at the files that say who may come in. */
+  #sweep(): void {
+    this.#deps.clientAuthority?.reload();
+    this.#gate.sweep();
+  }
+
   #accept(connection: WsConnection, request: SyncRequest): ConnectionHandler {
     const { docName: docId, headers, params, address, block } = request;
-    const attempt = { docId, token: tokenOf(headers, params), origin: headers.origin ?? null, address };
+    const identity = this.#deps.clientAuthority === null ? null : request.clientCertificate;
+    const attempt = { docId, token: tokenOf(headers, params), origin: headers.origin ?? null, address, identity };
     return this.#yWebsocket.accept(connection, { docId, block, authorize: () => this.#gate.admit(attempt) });
   }
 

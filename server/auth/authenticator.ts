@@ -1,5 +1,16 @@
 import type { Grant } from '../sync/grant.ts';
 
+/** Who the other end of the connection is, by a certificate of its own. */
+export interface ClientIdentity {
+  /** Null if the certificate names nobody. */
+  readonly userId: string | null;
+  readonly name: string | null;
+  /** In milliseconds since 1970. */
+  readonly untilMs: number;
+  /** Why it is not to be believed; null if it is. */
+  readonly problem: string | null;
+}
+
 /** Somebody who wants to join a document, and what they show for it. */
 export interface Attempt {
   readonly docId: string;
@@ -9,6 +20,8 @@ export interface Attempt {
   readonly origin: string | null;
   /** Where it comes from: the other end of the socket, or what a trusted proxy says. */
   readonly address: string;
+  /** Left out, or null, if no certificate was shown. */
+  readonly identity?: ClientIdentity | null;
 }
 
 /** Decides who somebody is and what they may do. */

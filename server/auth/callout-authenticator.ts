@@ -72,9 +72,11 @@ export class CalloutAuthenticator implements Authenticator {
   }
 
   /** The body of the answer of somebody who is let in. */
-  async #request({ docId, token, origin, address }: Attempt, more: { readonly admin?: true } = {}): Promise<unknown> {
+  async #request(attempt: Attempt, more: { readonly admin?: true } = {}): Promise<unknown> {
+    const { docId, token, origin, address, identity } = attempt;
     const { url } = this.#options;
-    const body = { document: docId, token, origin, address, ...more };
+    const user = identity?.userId ?? undefined;
+    const body = { document: docId, token, origin, address, user, ...more };
     let answer: JsonAnswer;
     try {
       answer = await requestJson({ url, body, agent: this.#agent, timeoutMs, maxBytes });
@@ -123,8 +125,8 @@ export class CalloutAuthenticator implements Authenticator {
 }
 
 /** Everything that the application is told, so that an answer serves only who would get the same. Holds no token. */
-function keyOf({ docId, token, origin, address }: Attempt): string {
+function keyOf({ docId, token, origin, address, identity }: Attempt): string {
   return createHash('sha256')
-    .update(JSON.stringify([docId, token, origin, address]))
+    .update(JSON.stringify([docId, token, origin, address, identity?.userId]))
     .digest('base64');
 }

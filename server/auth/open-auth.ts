@@ -3,6 +3,7 @@ import type { AuthConfig, JwtConfig } from '../config-auth.ts';
 import type { Logger } from '../logger.ts';
 import type { AuthStats } from './auth-stats.ts';
 import type { Authenticator } from './authenticator.ts';
+import { CertificateAuthenticator } from './certificate-authenticator.ts';
 import { CalloutAuthenticator } from './callout-authenticator.ts';
 import { JwksUrl } from './jwks-url.ts';
 import { JwtAuthenticator } from './jwt-authenticator.ts';
@@ -20,6 +21,8 @@ export class AuthSetupError extends Error {
 export interface AuthSetup {
   readonly auth: AuthConfig;
   readonly revocationsPath: string | null;
+  /** Left out, or null, if clients need show no certificate. */
+  readonly clientCertificates?: { readonly required: boolean } | null;
 }
 
 export interface AuthDeps {
@@ -37,12 +40,21 @@ export interface Auth {
 }
 
 /** Reads keys and lists. Throws AuthSetupError or RevocationListError. */
-export function openAuth({ auth, revocationsPath }: AuthSetup, deps: AuthDeps): Auth {
+export function openAuth({ auth, revocationsPath, clientCertificates }: AuthSetup, deps: AuthDeps): Auth {
+  const authenticator = authenticatorOf(auth, deps);
   return {
-    authenticator: authenticatorOf(auth, deps),
+    authenticator: clientCertificates ? withCertificates(authenticator, clientCertificates, deps) : authenticator,
     revocations: revocationsPath === null ? null : new RevocationList(revocationsPath, deps.logger),
     stats: deps.stats,
   };
+}
+
+function withCertificates(
+  authenticator: Authenticator,
+  { required }: { readonly required: boolean },
+  { now }: AuthDeps,
+): Authenticator {
+  return new CertificateAuthenticator({ required, tokens: authenticator === openToAll ? null : authenticator, now });
 }
 
 function authenticatorOf(auth: AuthConfig, deps: AuthDeps): Authenticator {

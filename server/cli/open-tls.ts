@@ -7,6 +7,7 @@ import type { Config } from '../config.ts';
 import type { AcmeConfig } from '../config-tls.ts';
 import type { Logger } from '../logger.ts';
 import { CertificateError, parseCertificate } from '../net/certificate.ts';
+import { ClientAuthority } from '../net/client-authority.ts';
 import { fileSource } from '../net/certificate-source.ts';
 import type { CertificateSource } from '../net/certificate-source.ts';
 import { openDevCertificate } from '../net/dev-certificate.ts';
@@ -20,12 +21,20 @@ export interface Tls {
   readonly acme: Acme | null;
   /** Null for a server without TLS. */
   readonly certificates: ServedCertificates | null;
+  /** Whose certificates clients may show; null if they need show none. */
+  readonly clientAuthority: ClientAuthority | null;
   /** The certificate to trust; null if it is none of ours. */
   readonly authorityPath: string | null;
 }
 
 /** Reads, or makes, the certificates to serve. Rejects with CertificateError. */
-export async function openTls({ tls, ephemeral, dataDir }: Config, logger: Logger): Promise<Tls> {
+export async function openTls(config: Config, logger: Logger): Promise<Tls> {
+  const { clientCertificates } = config;
+  const clientAuthority = clientCertificates === null ? null : new ClientAuthority(clientCertificates.caPath, logger);
+  return { ...(await openServed(config, logger)), clientAuthority };
+}
+
+async function openServed({ tls, ephemeral, dataDir }: Config, logger: Logger): Promise<Omit<Tls, 'clientAuthority'>> {
   if (tls.mode === 'off') return { acme: null, certificates: null, authorityPath: null };
   if (tls.mode === 'files') {
     const sources = tls.pairs.map(({ certPath, keyPath }) => fileSource(certPath, keyPath));

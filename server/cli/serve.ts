@@ -37,8 +37,7 @@ export async function serve(config: Config): Promise<void> {
     auth,
     storage,
     storageStats,
-    certificates: tls.certificates,
-    acme: tls.acme,
+    ...tls,
   });
   endOnSignals(app, logger);
 

@@ -7,6 +7,7 @@ import type { TLSSocket } from 'node:tls';
 import type { Credentials } from './certificate.ts';
 import { acmeProtocol } from './challenge-answers.ts';
 import type { ChallengeAnswers } from './challenge-answers.ts';
+import type { ClientAuthority } from './client-authority.ts';
 import type { NetStats } from './stats.ts';
 import { TlsContexts } from './tls-contexts.ts';
 import type { Upgrade } from './upgrade.ts';
@@ -22,6 +23,8 @@ export interface ListenerDeps {
   readonly admits?: (socket: Socket) => boolean;
   /** For the authority that renews the certificates; null if somebody else does. */
   readonly challenges?: ChallengeAnswers | null;
+  /** Whose certificates clients may show; null to ask for none. */
+  readonly clientAuthority?: ClientAuthority | null;
 }
 
 const httpProtocol = 'http/1.1';
@@ -44,8 +47,9 @@ export class Listener {
 
   /** With `certificates` it speaks TLS; the first is for clients that ask for no name, or for an unknown one. */
   constructor(deps: ListenerDeps, certificates: readonly Credentials[] | null) {
+    const { clientAuthority = null } = deps;
     this.#deps = deps;
-    this.#contexts = certificates === null ? null : new TlsContexts(certificates);
+    this.#contexts = certificates === null ? null : new TlsContexts(certificates, clientAuthority?.pem);
     const options: ServerOptions = {
       headersTimeout: deps.handshakeTimeoutMs,
       // A body may take longer than a header.
@@ -60,6 +64,9 @@ export class Listener {
               ...options,
               ...this.#contexts.defaultOptions,
               SNICallback: this.#contexts.select,
+              // Who shows none, or a bad one, is told so when it opens a document: a failed handshake says nothing.
+              requestCert: clientAuthority !== null,
+              rejectUnauthorized: false,
               ...(deps.challenges
                 ? { ALPNCallback: protocolSelector(deps.challenges) }
                 : { ALPNProtocols: [httpProtocol] }),
@@ -105,12 +112,12 @@ export class Listener {
   }
 
   /**
-   * New handshakes get these; connections stay as they are, and sessions can be resumed all the same. Throws if one
+   * New handshakes get these, and clients' certificates are checked against `clientCa`; connections stay as they are, and sessions can be resumed all the same. Throws if one
    * cannot be used; then nothing has changed.
    */
-  useCertificates(certificates: readonly Credentials[]): void {
+  useCertificates(certificates: readonly Credentials[], clientCa?: string): void {
     if (this.#contexts === null || !(this.#server instanceof TlsServer)) return;
-    this.#contexts.replace(certificates);
+    this.#contexts.replace(certificates, clientCa);
     this.#server.setSecureContext(this.#contexts.defaultOptions);
   }
 

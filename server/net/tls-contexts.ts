@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import type { SecureContext, SecureContextOptions } from 'node:tls';
 import type { Credentials } from './certificate.ts';
@@ -14,10 +14,13 @@ export class TlsContexts {
     minVersion: 'TLSv1.2',
     ticketKeys: randomBytes(48),
   };
+  #clientCa: string | null;
   #default: SecureContextOptions;
   #byName: ReadonlyMap<string, SecureContext>;
 
-  constructor(certificates: readonly Credentials[]) {
+  /** `clientCa`: whose client certificates are believed, PEM; null if none are asked for. */
+  constructor(certificates: readonly Credentials[], clientCa: string | null = null) {
+    this.#clientCa = clientCa;
     [this.#default, this.#byName] = this.#build(certificates);
   }
 
@@ -27,8 +30,15 @@ export class TlsContexts {
   }
 
   /** Throws if OpenSSL takes one of them not; then nothing has changed. */
-  replace(certificates: readonly Credentials[]): void {
-    [this.#default, this.#byName] = this.#build(certificates);
+  replace(certificates: readonly Credentials[], clientCa: string | null = this.#clientCa): void {
+    const before = this.#clientCa;
+    this.#clientCa = clientCa;
+    try {
+      [this.#default, this.#byName] = this.#build(certificates);
+    } catch (error) {
+      this.#clientCa = before;
+      throw error;
+    }
   }
 
   /** The `SNICallback` of a server. */
@@ -52,6 +62,9 @@ export class TlsContexts {
   }
 
   #options({ cert, key }: Credentials): SecureContextOptions {
-    return { ...this.#shared, cert, key };
+    if (this.#clientCa === null) return { ...this.#shared, cert, key };
+    // A session remembers that its certificate was good: under other authorities it must not be resumed.
+    const sessionIdContext = createHash('sha256').update(this.#clientCa).digest('hex').slice(0, 32);
+    return { ...this.#shared, cert, key, ca: this.#clientCa, sessionIdContext };
   }
 }

@@ -8,6 +8,8 @@ import type { Logger } from '../logger.ts';
 import type { ConnectionHandler } from '../sync/connection.ts';
 import type { Admission } from './admission.ts';
 import type { ClientAddresses } from './client-addresses.ts';
+import { clientCertificateOf } from './client-certificate.ts';
+import type { ClientCertificate } from './client-certificate.ts';
 import type { Connections } from './connections.ts';
 import { decodeDocumentName } from './document-name.ts';
 import { refuseUpgrade } from './refuse-upgrade.ts';
@@ -25,6 +27,8 @@ export interface SyncRequest {
   readonly address: string;
   /** Whom limits take for one address; null if no such limit holds. */
   readonly block: string | null;
+  /** Asked for only when read, as most servers want none. */
+  readonly clientCertificate: ClientCertificate | null;
   /** Came over TLS that ends here. */
   readonly secure: boolean;
 }
@@ -138,6 +142,9 @@ export class Upgrade {
       headers: request.headers,
       address,
       block,
+      get clientCertificate() {
+        return clientCertificateOf(request.socket);
+      },
       secure: 'encrypted' in request.socket,
     };
   }

@@ -29,7 +29,7 @@ async function start(owner: Owner, { args = [], wrap = (storage) => storage }: O
   const storageStats = new StorageStats();
   const auth = openAuth(config, { logger, stats: new AuthStats(), now: Date.now });
   const storage = await openStorage(config, { logger, stats: storageStats });
-  const tls = { certificates: null, acme: null };
+  const tls = { certificates: null, acme: null, clientAuthority: null };
   const app = await App.start({ config, logger, auth, storage: wrap(storage), storageStats, ...tls });
   owner.after(async () => {
     await app.close().catch(() => {});

@@ -16,6 +16,8 @@ export interface LeafOptions {
   /** Says where its issuer's certificate can be fetched, as those of public authorities do. */
   readonly fetchable?: boolean;
   readonly commonName?: string;
+  /** Further extensions. */
+  readonly extensions?: readonly Uint8Array[];
 }
 
 export interface Pair {
@@ -58,9 +60,10 @@ export class Authority {
     names = ['localhost', '127.0.0.1'],
     fetchable = false,
     commonName = 'leaf',
+    extensions: further = [],
     ...dates
   }: LeafOptions = {}): Pair {
-    const extensions = [extension('2.5.29.19', true, sequence())];
+    const extensions = [extension('2.5.29.19', true, sequence()), ...further];
     if (names.length > 0) extensions.push(extension('2.5.29.17', false, sequence(...names.map(generalName))));
     if (fetchable) extensions.push(authorityInfoAccess);
     const subject = { commonName, unit: 'test' };
