@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { verdictOn } from '../verdict.ts';
+import { spread } from '../statistics.ts';
 import type { Result } from './results.ts';
 import { remarksOf, rowsOf } from './table.ts';
 
@@ -29,21 +30,33 @@ function verdictRows({ name, outcome }: Result): string[][] {
 
 /** Workloads that were measured in the same surroundings share a line. */
 function measuredOn(results: readonly Result[]): string {
-  const groups = new Map<string, string[]>();
-  for (const { name, surroundings, repetitions } of results) {
-    const { date, machine, revision, versions } = surroundings;
+  const groups = new Map<string, Result[]>();
+  for (const result of results) {
+    const { date, machine, revision, versions } = result.surroundings;
     const packages = Object.entries(versions).map(([key, version]) => `${key} ${version}`);
-    const key = `${date}, revision ${revision}, ${repetitions} repetitions. ${machine}. ${packages.join(', ')}`;
-    groups.set(key, [...(groups.get(key) ?? []), name]);
+    const key = `${date}, revision ${revision}, repetitions: ${result.repetitions}. ${machine}. ${packages.join(', ')}`;
+    groups.set(key, [...(groups.get(key) ?? []), result]);
   }
-  return [...groups].map(([key, names]) => `- ${names.join(', ')}: ${key}.`).join('\n');
+  return [...groups]
+    .map(([key, group]) => {
+      const fsync = spread(group.map(({ surroundings }) => surroundings.fsyncMs));
+      return `- ${group.map(({ name }) => name).join(', ')}: ${key}. An fsync took ${fsync} ms.`;
+    })
+    .join('\n');
 }
 
 function section(result: Result): string[] {
   const { name, description, outcome } = result;
   const [head = [], ...rows] = rowsOf(outcome);
   const remarks = remarksOf(outcome).map((remark) => `- ${remark.replace(/\s+/g, ' ')}`);
-  return [`## ${name}`, `${description}.`, `![${name}](benchmarks/${name}.svg)`, table(head, rows), remarks.join('\n')];
+  const picture = hasChart(result) ? [`![${name}](benchmarks/${name}.svg)`] : [];
+  const sentence = `${description.charAt(0).toUpperCase()}${description.slice(1)}.`;
+  return [`## ${name}`, sentence, ...picture, table(head, rows), remarks.join('\n')];
+}
+
+/** One contender alone needs no picture. */
+export function hasChart({ outcome }: Result): boolean {
+  return outcome.figures.some(({ values }) => Object.keys(values).length > 1);
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -3,13 +3,15 @@ import { closeSync, fsyncSync, mkdtempSync, openSync, readFileSync, rmSync, writ
 import { cpus, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { peerVersions } from '../servers/peers.ts';
-import { digits, median } from '../statistics.ts';
+import { median } from '../statistics.ts';
 
 /** What figures depend on, beside what is measured. */
 export interface Surroundings {
   /** Day, in UTC. */
   readonly date: string;
   readonly machine: string;
+  /** How long the disk took to keep 4 KB for good, in milliseconds: what Quire waits for, and peers do not. */
+  readonly fsyncMs: number;
   /** Commit that was measured; with a + if files were changed since. */
   readonly revision: string;
   /** Of Node and of the peers, by name. */
@@ -21,16 +23,15 @@ const syncs = 50;
 export function surroundings(): Surroundings {
   const processors = cpus();
   const memory = `${Math.round(totalmem() / 2 ** 30)} GB`;
-  const fsync = `an fsync takes ${digits(fsyncMs())} ms`;
   return {
     date: new Date().toISOString().slice(0, 10),
-    machine: `${processors.length} x ${processors[0]?.model ?? 'unknown'}, ${memory}, Linux ${release()}; ${fsync}`,
+    machine: `${processors.length} x ${processors[0]?.model ?? 'unknown'}, ${memory}, Linux ${release()}`,
+    fsyncMs: fsyncMs(),
     revision: revision(),
     versions: { node: process.version, ws: versionOfWs(), ...peerVersions() },
   };
 }
 
-/** How long the disk below the temporary folder takes to keep 4 KB for good, in milliseconds: what Quire waits for, and peers do not. */
 function fsyncMs(): number {
   const folder = mkdtempSync(join(tmpdir(), 'quire-bench-'));
   const file = openSync(join(folder, 'probe'), 'w');

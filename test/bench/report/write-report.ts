@@ -2,13 +2,13 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { chart } from './chart.ts';
-import { markdown } from './markdown.ts';
+import { hasChart, markdown } from './markdown.ts';
 import type { Result } from './results.ts';
 
 /** From dist/test/bench/report. */
 const docs = join(import.meta.dirname, '../../../../docs');
 
-/** Writes docs/benchmarks.md and a chart for each workload beside it, instead of those that are there. */
+/** Writes docs/benchmarks.md and a chart for each comparison beside it, instead of those that are there. */
 export function writeReport(results: readonly Result[]): void {
   const page = join(docs, 'benchmarks.md');
   writeFileSync(page, markdown(results));
@@ -16,7 +16,7 @@ export function writeReport(results: readonly Result[]): void {
   const charts = join(docs, 'benchmarks');
   rmSync(charts, { recursive: true, force: true });
   mkdirSync(charts);
-  for (const { name, outcome } of results) {
+  for (const { name, outcome } of results.filter(hasChart)) {
     const withGoals = outcome.figures.filter(({ goals }) => goals.length > 0);
     writeFileSync(join(charts, `${name}.svg`), chart(withGoals.length > 0 ? withGoals : outcome.figures.slice(0, 1)));
   }
