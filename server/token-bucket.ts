@@ -22,10 +22,11 @@ export class TokenBucket {
     this.#filledMs = nowMs;
   }
 
-  /** Takes this many whether or not they are there: what is missing is a debt that must flow in first. */
-  spend(count: number, nowMs: number): void {
-    this.#fill(nowMs);
+  /** Takes this many whether or not they are there. Returns whether they were: what is missing is a debt that must flow in first. */
+  spend(count: number, nowMs: number): boolean {
+    if (nowMs !== this.#filledMs) this.#fill(nowMs);
     this.#tokens -= count;
+    return this.#tokens >= 0;
   }
 
   /** How long until this many are there, in milliseconds; 0 if they are. More than the bucket holds is never asked of it. */

@@ -47,6 +47,8 @@ export class LiveSession implements Author {
   #questionOpen = false;
   /** Null while nothing is spent of it. */
   #pace: Pace | null = null;
+  /** The client has sent too much. */
+  #isAhead = false;
   /** Presence that was sent to the client and that it has not sent back yet, in bytes: stock clients echo all of it. */
   #echoBytes = 0;
 
@@ -142,12 +144,13 @@ export class LiveSession implements Author {
   #received(bytes: number): Pace {
     const { rooms, limits } = this.#deps;
     this.#pace ??= new Pace(limits, rooms.coarseNowMs);
-    this.#pace.received(bytes, rooms.coarseNowMs);
+    this.#isAhead = !this.#pace.received(bytes, rooms.coarseNowMs);
     return this.#pace;
   }
 
   /** Why the client must be read later; null if it need not. */
   get receiveLimit(): LimitName | null {
+    if (!this.#isAhead) return null;
     return this.#pace?.receiveLimit(this.#deps.rooms.coarseNowMs) ?? null;
   }
 

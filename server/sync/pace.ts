@@ -25,9 +25,10 @@ export class Pace {
     this.#bytes = new TokenBucket(limits.receiveRate, nowMs);
   }
 
-  received(bytes: number, nowMs: number): void {
-    this.#messages.spend(1, nowMs);
-    this.#bytes.spend(bytes, nowMs);
+  /** Counts a message. Returns whether the client may go on: if not, `receiveLimit` says why. */
+  received(bytes: number, nowMs: number): boolean {
+    const mayGoOn = this.#messages.spend(1, nowMs);
+    return this.#bytes.spend(bytes, nowMs) && mayGoOn;
   }
 
   /** What of the client must be read later, because it has sent too much; null if nothing. */
