@@ -23,7 +23,7 @@ export function buildRevision(revision: string, owner: Owner): string {
   });
   git('worktree', 'add', '--detach', folder, revision);
   if (lockfileOf(folder) === lockfileOf(root)) symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
-  else execFileSync('npm', ['ci', '--omit=optional'], { cwd: folder, stdio: 'inherit' });
+  else execFileSync('npm', ['ci'], { cwd: folder, stdio: 'inherit' });
   execFileSync('npx', ['tsc'], { cwd: folder, stdio: 'inherit' });
   return join(folder, 'dist');
 }
