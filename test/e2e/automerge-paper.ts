@@ -35,7 +35,7 @@ export async function writePaper(t: TestContext, { edits, kills }: PaperOptions)
   const random = randomOf(t);
   const { startContent, txns, endContent } = loadAutomergePaper();
   assert.equal(startContent, '');
-  const quire = await Quire.start(t, { tls: 'off', args: ['--log-level', 'debug'] });
+  const quire = await Quire.start(t, { tls: 'off', args: ['--log-level', 'debug', '--max-message-rate', '1000000'] });
   const docName = 'paper';
   const open = (): StockClient => {
     const client = new StockClient(quire.url, docName, { maxBackoffTime: 200 });
