@@ -2,40 +2,19 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import type { TestContext } from 'node:test';
 import { connect } from 'node:tls';
-import { AcmeHarness } from '../../support/acme-harness.ts';
-import { Authority } from '../../support/authority.ts';
-import type { Fault, GatewayRequest } from '../../support/faulty-gateway.ts';
-import { FaultyGateway } from '../../support/faulty-gateway.ts';
-import { freePort, noPebble, Pebble } from '../../support/pebble.ts';
-import { tempFolder } from '../../support/temp-folder.ts';
+import type { GatewayRequest } from '../../support/faulty-gateway.ts';
+import { noPebble } from '../../support/pebble.ts';
+import { name, problem, setUp } from './behind-gateway.ts';
 
 const minuteMs = 60_000;
 const options = { skip: noPebble };
-const name = 'docs.example.test';
-
-async function setUp(t: TestContext, fault: (request: GatewayRequest) => Fault = () => null) {
-  const [port, httpPort] = [await freePort(), await freePort()];
-  const pebble = await Pebble.start(t, { tlsPort: port, httpPort });
-  const gateway = await FaultyGateway.start(t, pebble.directoryUrl, pebble.ca);
-  gateway.fault = fault;
-  const { directoryUrl, ca } = gateway;
-  const harness = await AcmeHarness.start(t, { folder: tempFolder(t), directoryUrl, ca, names: [name], port });
-  return { gateway, harness, port };
-}
 
 /** What a request says, inside its signature. */
 function payloadOf({ body }: GatewayRequest): Readonly<Record<string, unknown>> {
   const { payload } = JSON.parse(body) as { payload: string };
   return JSON.parse(Buffer.from(payload, 'base64url').toString()) as Readonly<Record<string, unknown>>;
 }
-
-const problem = (status: number, type: string, detail: string, headers = {}): Fault => ({
-  status,
-  headers: { 'Content-Type': 'application/problem+json', ...headers },
-  body: JSON.stringify({ type: `urn:ietf:params:acme:error:${type}`, detail }),
-});
 
 test(
   'a renewal swaps the certificate while connections stay, and only the authority is shown the answer',
@@ -93,73 +72,6 @@ test('a rate limit is respected to the second, and said in the words of the auth
   harness.clock.advance(15 * minuteMs);
   await harness.line('certificate reloaded');
 });
-
-const foreign = Authority.root().leaf({ names: [name] }).cert;
-
-const harms: readonly [string, (request: GatewayRequest) => Fault, string, RegExp][] = [
-  ['is down at the start', () => 'cut', 'no-answer', /cannot be reached/],
-  [
-    'goes down in the middle',
-    ({ path }) => (path.startsWith('/finalize-order/') ? 'cut' : null),
-    'no-answer',
-    /cannot be reached/,
-  ],
-  [
-    'has trouble',
-    ({ path }) => (path === '/sign-me-up' ? problem(500, 'serverInternal', 'try later') : null),
-    'serverInternal',
-    /try later/,
-  ],
-  ['is a web site', () => ({ status: 200, body: '<html>' }), 'bad-answer', /./],
-  ['is behind a proxy that is broken', () => ({ status: 502, body: '<html>' }), 'bad-answer', /502/],
-  [
-    'answers without end',
-    () => ({ status: 200, body: ' '.repeat(2 * 1024 * 1024) }),
-    'bad-answer',
-    /more than 1048576 bytes/,
-  ],
-  ['forgets its nonces', ({ path }) => (path === '/nonce-plz' ? { status: 200 } : null), 'bad-answer', /nonce/],
-  [
-    'does not offer the way',
-    ({ path }) =>
-      path.startsWith('/authZ/') ? { rewrite: (body) => body.replaceAll('tls-alpn-01', 'other-01') } : null,
-    'no-challenge',
-    /not tls-alpn-01/,
-  ],
-  [
-    'refuses the name',
-    ({ path }) => (path === '/order-plz' ? problem(400, 'rejectedIdentifier', 'policy forbids') : null),
-    'rejectedIdentifier',
-    /policy forbids/,
-  ],
-  [
-    'gives half a certificate',
-    ({ path }) => (path.startsWith('/certZ/') ? { rewrite: (body) => body.slice(0, 300) } : null),
-    'unusable',
-    /half written/,
-  ],
-  [
-    "gives somebody else's certificate",
-    ({ path }) => (path.startsWith('/certZ/') ? { rewrite: () => foreign } : null),
-    'unusable',
-    /does not belong/,
-  ],
-];
-
-for (const [what, fault, code, reason] of harms) {
-  test(`an authority that ${what} is reported as ${code}, and all is well once it is well`, options, async (t) => {
-    const { harness, gateway } = await setUp(t, fault);
-    const placeholder = await harness.shown(name);
-    harness.begin();
-    const line = await harness.line('certificate not obtained');
-    assert.equal(line['error'], code, JSON.stringify(line));
-    assert.match(String(line['reason']), reason);
-    assert.equal(await harness.shown(name), placeholder);
-    gateway.fault = () => null;
-    harness.clock.advance(2 * minuteMs);
-    await harness.line('certificate reloaded');
-  });
-}
 
 test('an authority that works slowly is waited for, and used nonces cost nothing but time', options, async (t) => {
   let looks = 0;

@@ -1,0 +1,77 @@
+/** What goes wrong at an authority, and what is said of it: Pebble, behind a gateway that does it harm. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Authority } from '../../support/authority.ts';
+import type { Fault, GatewayRequest } from '../../support/faulty-gateway.ts';
+import { noPebble } from '../../support/pebble.ts';
+import { name, problem, setUp } from './behind-gateway.ts';
+
+const minuteMs = 60_000;
+const options = { skip: noPebble };
+
+const foreign = Authority.root().leaf({ names: [name] }).cert;
+
+const harms: readonly [string, (request: GatewayRequest) => Fault, string, RegExp][] = [
+  ['is down at the start', () => 'cut', 'no-answer', /cannot be reached/],
+  [
+    'goes down in the middle',
+    ({ path }) => (path.startsWith('/finalize-order/') ? 'cut' : null),
+    'no-answer',
+    /cannot be reached/,
+  ],
+  [
+    'has trouble',
+    ({ path }) => (path === '/sign-me-up' ? problem(500, 'serverInternal', 'try later') : null),
+    'serverInternal',
+    /try later/,
+  ],
+  ['is a web site', () => ({ status: 200, body: '<html>' }), 'bad-answer', /./],
+  ['is behind a proxy that is broken', () => ({ status: 502, body: '<html>' }), 'bad-answer', /502/],
+  [
+    'answers without end',
+    () => ({ status: 200, body: ' '.repeat(2 * 1024 * 1024) }),
+    'bad-answer',
+    /more than 1048576 bytes/,
+  ],
+  ['forgets its nonces', ({ path }) => (path === '/nonce-plz' ? { status: 200 } : null), 'bad-answer', /nonce/],
+  [
+    'does not offer the way',
+    ({ path }) =>
+      path.startsWith('/authZ/') ? { rewrite: (body) => body.replaceAll('tls-alpn-01', 'other-01') } : null,
+    'no-challenge',
+    /not tls-alpn-01/,
+  ],
+  [
+    'refuses the name',
+    ({ path }) => (path === '/order-plz' ? problem(400, 'rejectedIdentifier', 'policy forbids') : null),
+    'rejectedIdentifier',
+    /policy forbids/,
+  ],
+  [
+    'gives half a certificate',
+    ({ path }) => (path.startsWith('/certZ/') ? { rewrite: (body) => body.slice(0, 300) } : null),
+    'unusable',
+    /half written/,
+  ],
+  [
+    "gives somebody else's certificate",
+    ({ path }) => (path.startsWith('/certZ/') ? { rewrite: () => foreign } : null),
+    'unusable',
+    /does not belong/,
+  ],
+];
+
+for (const [what, fault, code, reason] of harms) {
+  test(`an authority that ${what} is reported as ${code}, and all is well once it is well`, options, async (t) => {
+    const { harness, gateway } = await setUp(t, fault);
+    const placeholder = await harness.shown(name);
+    harness.begin();
+    const line = await harness.line('certificate not obtained');
+    assert.equal(line['error'], code, JSON.stringify(line));
+    assert.match(String(line['reason']), reason);
+    assert.equal(await harness.shown(name), placeholder);
+    gateway.fault = () => null;
+    harness.clock.advance(2 * minuteMs);
+    await harness.line('certificate reloaded');
+  });
+}
