@@ -91,7 +91,7 @@ test('no target finds anything in its corpus, its seeds and some mutants (I6)', 
       target,
       seed,
       durationMs: Infinity,
-      maxInputs: 400,
+      maxInputs: 150,
       maxFindings: 1,
     });
     assert.deepEqual(findings, [], `SEED=${seed} ${target}`);

@@ -22,6 +22,28 @@ const values = [
   1n,
 ];
 const texts = ['a', 'hello', 'ä', '🙂', '👩‍💻', '\u0000', '\ufeffx', 'x'.repeat(130)];
+/** The borders of UTF-8: the last of each length, surrogates, overlong forms, beyond U+10FFFF. */
+const rawTexts = [
+  '7f',
+  'c280',
+  'c1bf',
+  'dfbf',
+  'e0a080',
+  'e09fbf',
+  'ed9fbf',
+  'eda080',
+  'edbfbf',
+  'ee8080',
+  'efbfbf',
+  'ecbfbf',
+  'f0908080',
+  'f08fbfbf',
+  'f48fbfbf',
+  'f4908080',
+  'f5808080',
+  '80',
+  'c2',
+];
 const link = { origin: 0x80, rightOrigin: 0x40, parentSub: 0x20 } as const;
 
 /** An update as no editor writes it, with every kind of struct: in most of them little or nothing is wrong. */
@@ -83,7 +105,7 @@ function writeContent(encoder: ReturnType<typeof createEncoder>, random: Random,
     case 3: // Binary
       return writeUint8Array(encoder, bytesOf(count, new Uint8Array(count)));
     case 4: // String
-      return writeVarString(encoder, random.pick(texts));
+      return writeUint8Array(encoder, randomText(random));
     case 5: // Embed
       return writeVarString(encoder, random.pick(jsonTexts));
     case 6: // Format
@@ -106,6 +128,13 @@ function writeContent(encoder: ReturnType<typeof createEncoder>, random: Random,
     default:
       writeUint8Array(encoder, new Uint8Array(random.below(6)).fill(random.below(256)));
   }
+}
+
+/** With its length; now and then it is hardly UTF-8, or not at all. */
+function randomText(random: Random): Uint8Array {
+  if (random.below(4) > 0) return bytesOf(random.pick(texts));
+  const bytes = Buffer.from(random.pick(rawTexts) + random.pick(['', '61']), 'hex');
+  return bytesOf(bytes.length, bytes);
 }
 
 function randomDeletes(random: Random): Uint8Array {

@@ -13,9 +13,23 @@ export function compareFacts(facts: UpdateFacts, update: Uint8Array): void {
   assert.equal(Y.decodeUpdate(head).structs.length, structs.length, 'the delete set begins elsewhere');
   const { from, to } = Y.parseUpdateMeta(update);
   assert.deepEqual({ from, to }, endsOf(structs), 'other beginnings or ends');
+  assertAscending(facts.intervals, 'intervals that meet or descend');
+  assertAscending(facts.deletes, 'deletes that meet or descend');
   for (let i = 0; i < facts.intervals.length; i += 3) {
     const [client = 0, start = 0, end = 0] = facts.intervals.slice(i, i + 3);
     assert.ok((from.get(client) ?? Infinity) <= start && end <= (to.get(client) ?? 0), 'an interval beyond the ends');
+  }
+}
+
+/** Of flat triples client, start, end: the ranges of a client stand together, and there is something between any two. */
+export function assertAscending(flat: readonly number[], what: string): void {
+  const seen = new Set<number>();
+  for (let i = 0; i < flat.length; i += 3) {
+    const [client = 0, start = 0, end = 0] = flat.slice(i, i + 3);
+    assert.ok(start < end, what);
+    if (i > 0 && flat[i - 3] === client) assert.ok((flat[i - 1] ?? 0) < start, what);
+    else assert.ok(!seen.has(client), what);
+    seen.add(client);
   }
 }
 

@@ -31,6 +31,7 @@ export const documentNameTarget: FuzzTarget<string> = {
   check(name, input) {
     const bytes = Buffer.byteLength(name);
     assert.ok(bytes >= 1 && bytes <= 255, 'has a length that is not allowed');
+    assert.equal(decodeURIComponent(encodeBytes(input)), name, 'is not what others decode');
     assert.equal(decodeDocumentName(encodeURIComponent(name)), name, 'is not read as it was written');
     assert.equal(parsed(encodeURIComponent(name)), name, 'is another name once a URL was parsed');
     // What stock clients do: the name as it is.
@@ -38,6 +39,11 @@ export const documentNameTarget: FuzzTarget<string> = {
     return latin1(input).includes('%') ? 'decoded' : 'plain';
   },
 };
+
+/** Bytes beyond ASCII as URLs have them. */
+function encodeBytes(input: Uint8Array): string {
+  return Array.from(input, (byte) => (byte < 0x80 ? String.fromCharCode(byte) : `%${byte.toString(16)}`)).join('');
+}
 
 /** The name that the server gets from somebody who has put this behind `/sync/`. */
 function parsed(encoded: string): string {

@@ -20,7 +20,16 @@ export const frameTarget: FuzzTarget<ClientMessage> = {
     Uint8Array.of(0, 2, 0x82, 0x80, 0x00, 0, 0),
     Uint8Array.of(0, 2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f),
   ],
-  generate: null,
+  // Where lengths take another byte, in the message or in the frame around it.
+  generate(random) {
+    const payload = new Uint8Array(random.pick([0, 100, 16_380, 65_520]) + random.below(30));
+    return encodeFrame(
+      random.pick([
+        { type: 'update', update: payload },
+        { type: 'probe', payload },
+      ] as const),
+    );
+  },
   decode: (input) => yWebsocketCodec.decode(input),
   refusal: (error) =>
     error instanceof RefusedError && error.code === 'malformed' ? error.message.replace(/\d+/, '') : null,

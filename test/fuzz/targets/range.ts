@@ -4,6 +4,7 @@ import { RangeSet } from '../../../persistence/update/ranges.ts';
 import { bytesOf } from '../../support/update-bytes.ts';
 import type { Random } from '../../support/random.ts';
 import type { FuzzTarget } from '../target.ts';
+import { assertAscending } from '../yjs-facts.ts';
 
 /** Clocks of the model: small ranges, so that they meet. */
 const modelClocks = 4_096;
@@ -27,17 +28,23 @@ export const rangeTarget: FuzzTarget<RangeSet> = {
   },
 };
 
-/** Adds every second range to one set, the others to another, and compares both with sets of clocks. */
+/** Adds two pieces of three to a set, last and first in turns, asks it for the others, and compares with sets of clocks. */
 function checkAgainstModel(flat: readonly number[]): void {
-  const small = inTriples(flat).map(([client = 0, start = 0, end = 0]) => {
+  const pieces = inTriples(flat).flatMap(([client = 0, start = 0, end = 0]) => {
     const from = start % modelClocks;
-    return [client % 3, from, from + Math.min(end - start, 64)];
+    const to = from + Math.min(end - start, 64);
+    const middle = (from + to) >>> 1;
+    return [
+      [client % 3, from, middle],
+      [client % 3, middle, to],
+    ];
   });
-  const known = small.filter((_, i) => i % 2 === 0).toReversed();
-  const asked = small.filter((_, i) => i % 2 === 1);
+  const known = inTurns(pieces.filter((_, i) => i % 3 < 2));
+  const asked = pieces.filter((_, i) => i % 3 === 2);
   const set = RangeSet.from(known.flat());
   const model = clocksOf(known);
   assert.deepEqual(clocksOf(inTriples(set.toFlat())), model, 'ranges are joined wrongly');
+  assertAscending(set.toFlat(), 'ranges that meet or descend');
   const missing = without(clocksOf(asked), model);
   assert.deepEqual(clocksOf(inTriples(set.missing(asked.flat()))), missing, 'what is missing is wrong');
   assert.equal(set.covers(RangeSet.from(asked.flat())), missing.size === 0, 'what is covered is wrong');
@@ -51,6 +58,13 @@ function clocksOf(triples: readonly (readonly number[])[]): Set<string> {
     for (let clock = start; clock < end; clock++) clocks.add(`${client} ${clock}`);
   }
   return new Set([...clocks].sort());
+}
+
+/** The first, the last, the second, the last but one. */
+function inTurns<T>(items: readonly T[]): T[] {
+  const half = items.slice(0, items.length >>> 1);
+  const back = items.slice(items.length >>> 1).toReversed();
+  return back.flatMap((item, i) => [...half.slice(i, i + 1), item]);
 }
 
 function without(clocks: ReadonlySet<string>, known: ReadonlySet<string>): Set<string> {

@@ -7,6 +7,7 @@ import { tokenOf } from '../../../server/auth/token-source.ts';
 import { secretKey } from '../../../server/auth/verify-key.ts';
 import type { Grant } from '../../../server/sync/grant.ts';
 import { otherSecret, secret, sign, tokenFor } from '../../support/tokens.ts';
+import type { Random } from '../../support/random.ts';
 import type { FuzzTarget } from '../target.ts';
 import { checkGrant } from './grant.ts';
 
@@ -40,7 +41,8 @@ export const tokenTarget: FuzzTarget<Grant> = {
     });
     return [...contents, ...tokens.map((token) => Buffer.concat([Uint8Array.of(raw), Buffer.from(token)]))];
   },
-  generate: null,
+  generate: (random) =>
+    contentOf({ alg: 'HS256', ...(random.below(4) === 0 ? { kid: 'k' } : {}) }, randomClaims(random)),
   decode: (input) => authenticator.authenticate({ docId, token: shown(input), origin: null, address: '' }),
   refusal: (error) => (error instanceof AccessError ? `${error.code} ${error.why}` : null),
   check(grant, input) {
@@ -54,6 +56,37 @@ export const tokenTarget: FuzzTarget<Grant> = {
     return `${grant.access} ${grant.tokenId === null} ${grant.person?.color === null}`;
   },
 };
+
+const times = [nowMs / 1_000 + 60, nowMs / 1_000, 1, 0, -1, 8_640_000_000_000, 8_640_000_000_001, 1e300, '1', null];
+const texts = ['ada', 'x'.repeat(256), 'x'.repeat(257), '', 1, null, ['ada'], { a: 1 }, '\ud800'];
+const lists = [
+  [],
+  null,
+  {},
+  [null],
+  [{ name: 'doc', access: 'write' }],
+  [{ name: '*', access: 'read' }],
+  [{ name: 'd*' }],
+];
+
+/** Claims of which most are good, and any is odd. */
+function randomClaims(random: Random): object {
+  const odd = (usual: unknown, others: readonly unknown[]): unknown =>
+    random.below(4) > 0 ? usual : random.pick(others);
+  return {
+    sub: odd('ada', texts),
+    name: odd('Ada', texts),
+    color: odd(undefined, texts),
+    jti: odd(undefined, texts),
+    exp: odd(times[0], times),
+    nbf: odd(undefined, times),
+    documents: odd([{ name: odd('doc', texts), access: odd('write', ['read', 'all', null]) }], lists),
+  };
+}
+
+function contentOf(header: object, payload: object): Uint8Array {
+  return Buffer.concat([Uint8Array.of(signed), Buffer.from(`${JSON.stringify(header)}.${JSON.stringify(payload)}`)]);
+}
 
 /** What the server finds in a request with that token: not always the same. */
 function shown(input: Uint8Array): string | null {
