@@ -11,8 +11,11 @@ COPY . .
 RUN npm run build && npm prune --omit=dev --ignore-scripts
 # A command of its own, for `docker exec`.
 RUN mkdir bin && ln -s ../dist/server/cli/main.js bin/quire && chmod +x dist/server/cli/main.js
-# What classic-level has for other systems, its C++ sources, and the source maps of packages: 8 of 25 MB.
-RUN cd node_modules && rm -rf classic-level/deps classic-level/prebuilds/[adw]* && find . -name '*.map' -delete && mkdir /data
+# What nobody runs, half of it all: classic-level for other systems and its C++ sources; maps, types and tests of packages.
+RUN cd node_modules && rm -rf classic-level/deps classic-level/prebuilds/[adw]* \
+ && find . -name '*.map' -delete -o -name '*.d.ts' -delete -o -name '*.d.[cm]ts' -delete \
+ && find . -type d '(' -name test -o -name benchmarks -o -name coverage ')' -prune -exec rm -r '{}' + \
+ && mkdir /data
 
 FROM ${NODE_IMAGE}
 ARG VERSION=unreleased

@@ -11,12 +11,18 @@ import { RawClient } from '../support/raw-client.ts';
 import { StockClient } from '../support/stock-client.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { Container, podman } from './container.ts';
-import { addedBytes, buildImage, image } from './images.ts';
+import { addedBytes, buildImage, buildImageAgain, image, layersOf } from './images.ts';
 
 const secret = randomBytes(32).toString('hex');
-/** What the Dockerfile may add to Node and Debian. 17 MB in November 2026. */
+/** What the Dockerfile may add to Node and Debian. 18 MB in November 2026. */
 const maxAddedBytes = 20e6;
 const quietMs = 25;
+/** Of classic-level, for the systems that docs/dependencies.md names. */
+const prebuilds = [
+  'linux-x64/classic-level.node',
+  'linux-x64/classic-level.musl.node',
+  'linux-arm64/classic-level.armv8.node',
+];
 
 before(buildImage);
 
@@ -28,6 +34,21 @@ test('the image is small, carries its labels, a health check, and a user by numb
   assert.deepEqual(Object.keys(config.Volumes), ['/data']);
   assert.deepEqual(health.Test, ['CMD', 'node', 'dist/server/cli/health.js']);
   assert.equal(config.Labels['org.opencontainers.image.licenses'], 'MIT');
+});
+
+test('built again from the same sources it is the same, byte for byte', () => {
+  assert.deepEqual(layersOf(buildImageAgain()), layersOf(image));
+});
+
+test('it holds the database for glibc and for musl, and nothing that nobody runs', async (t) => {
+  const container = await start(t);
+  const files = (await container.execute('find', '/app', '-type', 'f')).split('\n');
+  const binaries = files.filter((file) => file.endsWith('.node')).map((file) => file.replace(/.*\/prebuilds\//, ''));
+  for (const needed of prebuilds) assert.ok(binaries.includes(needed), needed);
+  assert.deepEqual(
+    files.filter((file) => /node_modules.*(\.map$|\.d\.[cm]?ts$|\/test\/|\/prebuilds\/(android|darwin|win32))/.test(file)),
+    [],
+  );
 });
 
 test('a secret and a volume are all it needs: stock editors meet over wss, as a user that may do nothing else', async (t) => {

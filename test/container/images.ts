@@ -11,6 +11,8 @@ const storageConfig = join(storage, 'storage.conf');
 const tools = ['buildah', 'debootstrap', 'podman', 'runc'];
 
 export const image = 'localhost/quire:test';
+/** Of every file in an image, in seconds since 1970: any, if it is the same one each time. */
+const sourceDate = 1_750_000_000;
 
 /** What buildah and podman are to see: images of their own, a storage driver that needs nothing of the kernel. */
 export const engineEnvironment = {
@@ -37,9 +39,20 @@ export function buildImage(): void {
   if (spawnSync('buildah', ['inspect', '--type', 'image', base], { env: engineEnvironment }).status !== 0) {
     run(join(root, 'test/container/make-base.sh'), [base]);
   }
-  // The format docker, because an OCI image has no health check.
-  run('buildah', ['bud', '--format', 'docker', '--pull-never', '--layers=false', '--tag', image, root]);
+  buildAs(image);
   run('buildah', ['rmi', '--prune']);
+}
+
+/** Builds it once more, from nothing, under another name; returns that. */
+export function buildImageAgain(): string {
+  const again = 'localhost/quire:again';
+  buildAs(again);
+  return again;
+}
+
+/** The hashes of what is in an image, layer by layer. */
+export function layersOf(name: string): readonly string[] {
+  return JSON.parse(inspect(name, '{{json .RootFS.Layers}}')) as string[];
 }
 
 /** In bytes: what the Dockerfile adds to its base. */
@@ -47,9 +60,19 @@ export function addedBytes(): number {
   return sizeOf(image) - sizeOf(baseImage());
 }
 
+function buildAs(tag: string): void {
+  // The format docker, because an OCI image has no health check.
+  const how = ['--format', 'docker', '--pull-never', '--layers=false', '--timestamp', String(sourceDate)];
+  run('buildah', ['bud', ...how, '--tag', tag, root]);
+}
+
 function sizeOf(name: string): number {
-  const args = ['image', 'inspect', '--format', '{{.Size}}', name];
-  return Number(execFileSync('podman', args, { env: engineEnvironment, encoding: 'utf8' }));
+  return Number(inspect(name, '{{.Size}}'));
+}
+
+function inspect(name: string, format: string): string {
+  const args = ['image', 'inspect', '--format', format, name];
+  return execFileSync('podman', args, { env: engineEnvironment, encoding: 'utf8' });
 }
 
 /** The one that the Dockerfile names. */
