@@ -247,9 +247,9 @@ export const fixedLimits = {
   },
   'document-clients': {
     what: 'Client ids in one document.',
-    max: 40_000,
+    max: 20_000,
     unit: 'count',
-    why: 'A very old document has 10,000; with twice as many as this nobody could say what they have.',
+    why: 'A very old document has 10,000; beyond this, what one client says of all of it takes longer than the event loop may wait.',
     refusal: byClose('malformed'),
     reason: 'too many clients have written this document',
   },

@@ -3,6 +3,7 @@ import { parentPort } from 'node:worker_threads';
 import { mergeInLevels } from '../update/merge.ts';
 import { diffUpdate } from '../update/parts.ts';
 import { scanUpdate } from '../update/scan.ts';
+import { decodeStateVector } from '../update/state-vector.ts';
 import type { CompactionOutput } from './compaction.ts';
 import { fold } from './fold.ts';
 import { unpackBytes } from './packed-bytes.ts';
@@ -34,7 +35,7 @@ function perform(job: YjsJob): Done {
   if (job.name === 'merge') return ofBytes(mergeInLevels(updates));
   const update = argument(updates, 0);
   return job.name === 'diff'
-    ? ofBytes(diffUpdate(update, argument(updates, 1)))
+    ? ofBytes(diffUpdate(update, decodeStateVector(argument(updates, 1))))
     : { result: scanUpdate(update), bytes: [] };
 }
 

@@ -55,21 +55,24 @@ function clientsOf(ranges: readonly number[]): Set<number> {
  * triples of one client must stand together, ascending.
  */
 export function encodeDeleteRanges(ranges: readonly number[]): Uint8Array {
-  // Offsets of the first triple of each client, and behind them the end.
+  // Offsets of the first triple of each client. Mostly they stand there as Yjs wrote them, and need not be sorted.
   const firsts: number[] = [];
-  for (let i = 0; i < ranges.length; i += 3) if (i === 0 || ranges[i] !== ranges[i - 3]) firsts.push(i);
-  const runs = firsts.map((start, i) => ({
-    client: ranges[start] as number,
-    start,
-    end: firsts[i + 1] ?? ranges.length,
-  }));
-  runs.sort((a, b) => b.client - a.client);
+  let isSorted = true;
+  for (let i = 0; i < ranges.length; i += 3) {
+    if (ranges[i] === ranges[i - 3]) continue;
+    firsts.push(i);
+    isSorted &&= i === 0 || (ranges[i] as number) < (ranges[i - 3] as number);
+  }
+  if (!isSorted) firsts.sort((a, b) => (ranges[b] as number) - (ranges[a] as number));
   const encoder = createEncoder();
-  writeVarUint(encoder, runs.length);
-  for (const { client, start, end } of runs) {
+  writeVarUint(encoder, firsts.length);
+  for (const first of firsts) {
+    const client = ranges[first] as number;
+    let end = first;
+    while (ranges[end] === client) end += 3;
     writeVarUint(encoder, client);
-    writeVarUint(encoder, (end - start) / 3);
-    for (let i = start; i < end; i += 3) {
+    writeVarUint(encoder, (end - first) / 3);
+    for (let i = first; i < end; i += 3) {
       const from = ranges[i + 1] as number;
       writeVarUint(encoder, from);
       writeVarUint(encoder, (ranges[i + 2] as number) - from);

@@ -1,7 +1,7 @@
 import * as Y from 'yjs';
 import { encodeSections, pushInterval, sectionAt, type Section } from './sections.ts';
 import { noScanLimits, StructReader, structKind } from './struct-reader.ts';
-import { decodeStateVector, type StateVector } from './state-vector.ts';
+import { encodeStateVector, type StateVector } from './state-vector.ts';
 
 /** A piece of a cut update: itself a valid update. */
 export interface UpdatePart {
@@ -65,16 +65,21 @@ export function cutIntoParts(update: Uint8Array, partBytes: number): UpdatePart[
  * What of a scanned update somebody with this state vector lacks, with the whole delete set: what `Y.diffUpdate` gives, which
  * decodes every struct, known ones too.
  */
-export function diffUpdate(update: Uint8Array, stateVector: Uint8Array): Uint8Array {
-  return Y.diffUpdate(selectStructs(update, decodeStateVector(stateVector)), stateVector);
+export function diffUpdate(update: Uint8Array, stateVector: StateVector): Uint8Array {
+  const { selected, cuts } = selectStructs(update, stateVector);
+  return cuts.size === 0 ? selected : Y.diffUpdate(selected, encodeStateVector(cuts));
 }
 
 /**
  * Leaves out the structs that lie wholly below the state vector, by copying bytes; the delete set stays whole. A struct
- * that reaches over the vector stays whole too: `Y.diffUpdate` cuts it, and then has little to read. Returns the update
- * itself if nothing can be left out.
+ * that reaches over the vector stays whole too: `cuts` says for which clients `Y.diffUpdate` has to cut one, and where. What
+ * is selected is the update itself if nothing can be left out.
  */
-export function selectStructs(update: Uint8Array, stateVector: StateVector): Uint8Array {
+export function selectStructs(
+  update: Uint8Array,
+  stateVector: StateVector,
+): { readonly selected: Uint8Array; readonly cuts: StateVector } {
+  const cuts = new Map<number, number>();
   const sections: Section[] = [];
   const reader = new StructReader(update, noScanLimits);
   let isAll = true;
@@ -85,10 +90,11 @@ export function selectStructs(update: Uint8Array, stateVector: StateVector): Uin
       if (section !== undefined) extend(section, reader);
       else if (reader.kind !== structKind.skip && reader.clock + reader.length > known) {
         sections.push((section = sectionAt(reader)));
+        if (reader.clock < known) cuts.set(reader.client, known);
       } else isAll = false;
     }
   }
-  return isAll ? update : encodeSections(update, sections, update.subarray(reader.pos));
+  return { selected: isAll ? update : encodeSections(update, sections, update.subarray(reader.pos)), cuts };
 }
 
 function intervalsOf(update: Uint8Array): number[] {

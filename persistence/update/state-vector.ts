@@ -1,5 +1,7 @@
-import { createEncoder, toUint8Array, writeVarUint } from 'lib0/encoding';
 import { Reader } from './reader.ts';
+
+/** Of a number below 2^53. */
+const MAX_VAR_UINT_BYTES = 8;
 
 /** Per client how many clocks are there, contiguous from 0. */
 export type StateVector = ReadonlyMap<number, number>;
@@ -21,14 +23,27 @@ export function decodeStateVector(bytes: Uint8Array, maxClients = Infinity): Map
 
 /** Writes a state vector as Yjs does: the highest client first, so that equal ones are equal bytes. Zeros are left out. */
 export function encodeStateVector(vector: StateVector): Uint8Array {
-  const entries = [...vector].filter(([, clock]) => clock > 0).sort(([a], [b]) => b - a);
-  const encoder = createEncoder();
-  writeVarUint(encoder, entries.length);
-  for (const [client, clock] of entries) {
-    writeVarUint(encoder, client);
-    writeVarUint(encoder, clock);
+  // Of 40,000 clients: numbers are sorted ten times as fast as entries, and an encoder that grows takes longer than the rest.
+  const clients = Float64Array.from(vector.keys()).sort();
+  const bytes = new Uint8Array(MAX_VAR_UINT_BYTES * (2 * clients.length + 1));
+  let count = 0;
+  for (const clock of vector.values()) if (clock > 0) count++;
+  let end = writeVarUint(bytes, 0, count);
+  for (let i = clients.length - 1; i >= 0; i--) {
+    const client = clients[i]!;
+    const clock = vector.get(client)!;
+    if (clock > 0) end = writeVarUint(bytes, writeVarUint(bytes, end, client), clock);
   }
-  return toUint8Array(encoder);
+  return bytes.slice(0, end);
+}
+
+/** Returns where the number ends. */
+function writeVarUint(bytes: Uint8Array, start: number, number: number): number {
+  let at = start;
+  let rest = number;
+  for (; rest > 0x7f; rest = Math.floor(rest / 0x80)) bytes[at++] = 0x80 | (rest & 0x7f);
+  bytes[at++] = rest;
+  return at;
 }
 
 /** Whether `vector` knows everything that `other` knows. */

@@ -2,18 +2,28 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { PinnedSnapshot, SnapshotPart } from '../../persistence/log/update-log.ts';
 import { deleteSetUpdate, mergeInLevels } from '../../persistence/update/merge.ts';
 import { diffUpdate } from '../../persistence/update/parts.ts';
-import { covers, decodeStateVector } from '../../persistence/update/state-vector.ts';
+import { covers, decodeStateVector, type StateVector } from '../../persistence/update/state-vector.ts';
+import { CLIENT_WEIGHT, weightOf, weightOfAll } from '../../persistence/update/weight.ts';
 import type { Codec } from './codec.ts';
+import { gather } from './gather.ts';
 import { MAX_DOCUMENT_CLIENTS } from './intake.ts';
-import { OFFLOAD_BYTES, type Offload } from './offload.ts';
+import { MAX_MERGE_WEIGHT, OFFLOAD_BYTES, type Offload } from './offload.ts';
 import type { Room } from './room.ts';
 import type { Block } from './tail.ts';
 
+/** Of the tail, what is compared with what a client has in one turn of the event loop. */
+const WEIGHT_PER_TURN = OFFLOAD_BYTES / 2;
 /** What of the tail may be written at once; more is pulled as the socket drains. */
 const TAIL_BURST_BYTES = 1024 * 1024;
 /** Clients in a state vector: twice as many as a document takes, for what a client has and the server does not. */
 export const MAX_STATE_VECTOR_CLIENTS = 2 * MAX_DOCUMENT_CLIENTS;
 const EMPTY_UPDATE = Uint8Array.of(0, 0);
+
+/** What the client says that it has, decoded and as it came. */
+interface Client {
+  readonly has: StateVector;
+  readonly stateVector: Uint8Array;
+}
 
 /** The session's side of a join. */
 export interface JoinSink {
@@ -38,6 +48,7 @@ export async function answerSyncStep1(
   live: () => void,
 ): Promise<void> {
   const has = decodeStateVector(stateVector, MAX_STATE_VECTOR_CLIENTS);
+  const client = { has, stateVector };
   const pinned = room.pin();
   try {
     const stored = pinned === null ? null : decodeStateVector(pinned.snapshot.stateVector);
@@ -47,10 +58,10 @@ export async function answerSyncStep1(
       return;
     }
     if (pinned !== null && stored !== null && !covers(has, stored)) {
-      await sendSnapshotDiff(pinned, has, stateVector, sink, offload);
+      await sendSnapshotDiff(pinned, client, sink, offload);
       if (sink.ended) return;
     }
-    await sendTailDiff(room, pinned?.snapshot.seq ?? 0, stateVector, sink, offload, live);
+    await sendTailDiff(room, pinned?.snapshot.seq ?? 0, client, sink, offload, live);
   } finally {
     room.unpin(pinned);
   }
@@ -107,8 +118,7 @@ function takeBurst(blocks: readonly { update: Uint8Array }[]): number {
  */
 async function sendSnapshotDiff(
   pinned: PinnedSnapshot,
-  has: ReadonlyMap<number, number>,
-  stateVector: Uint8Array,
+  client: Client,
   sink: JoinSink,
   offload: Offload,
 ): Promise<void> {
@@ -116,11 +126,11 @@ async function sendSnapshotDiff(
   const parts = pinned.snapshot.parts;
   for (const [index, part] of parts.entries()) {
     // The deletions, which the last part carries, come with the tail.
-    if (!lacksSome(part, has)) continue;
-    diffs.push(await diff(await pinned.read(index), stateVector, offload));
+    if (!lacksSome(part, client.has)) continue;
+    diffs.push(await diff(await pinned.read(index), client, offload));
   }
   if (pinned.snapshot.pending !== null) diffs.push(pinned.snapshot.pending);
-  const merged = sumBytes(diffs) > OFFLOAD_BYTES ? await offload.merge(diffs) : mergeInLevels(diffs);
+  const merged = weightOfAll(diffs) > MAX_MERGE_WEIGHT ? await offload.merge(diffs) : mergeInLevels(diffs);
   await sink.whenDrained();
   if (sink.ended) return;
   sink.write(sink.codec.update(merged));
@@ -130,42 +140,39 @@ async function sendSnapshotDiff(
 async function sendTailDiff(
   room: Room,
   afterSeq: number,
-  stateVector: Uint8Array,
+  client: Client,
   sink: JoinSink,
   offload: Offload,
   live: () => void,
 ): Promise<void> {
   const { codec } = sink;
-  let diffs: Uint8Array[] = [];
+  let diffs: Block[] = [];
   let seq = afterSeq;
-  let read = 0;
+  // What it took to read the state vector counts: with tens of thousands of clients that fills a turn.
+  let read = client.has.size * CLIENT_WEIGHT;
   for (let blocks = tailAfter(room, seq); blocks.length > 0; blocks = tailAfter(room, seq)) {
     const { update, lastSeq } = blocks[0]!;
-    diffs.push(
-      update.length > OFFLOAD_BYTES ? await offload.diff(update, stateVector) : diffUpdate(update, stateVector),
-    );
+    diffs.push({ lastSeq, update: await diff(update, client, offload) });
     seq = lastSeq;
-    read += update.length;
-    if (read < OFFLOAD_BYTES) continue;
+    read += weightOf(update);
+    if (read < WEIGHT_PER_TURN) continue;
     // More than one turn of the event loop may hold: send what there is, and go on when the socket has taken it.
-    sink.write(Buffer.concat(diffs.map((each) => codec.update(each))));
+    sink.write(Buffer.concat(diffs.map((block) => codec.update(block.update))));
     diffs = [];
     read = 0;
     await nextTurn();
     await sink.whenDrained();
     if (sink.ended) return;
   }
-  diffs.push(deleteSetUpdate(room.durable.encodeDeleteSet()));
-  sink.write(codec.syncStep2(mergeInLevels(diffs)));
+  diffs.push({ lastSeq: seq, update: deleteSetUpdate(room.durable.encodeDeleteSet()) });
+  const blocks = gather(diffs);
+  const last = blocks.pop()!.update;
+  sink.write(Buffer.concat([...blocks.map((block) => codec.update(block.update)), codec.syncStep2(last)]));
   live();
 }
 
-function diff(update: Uint8Array, stateVector: Uint8Array, offload: Offload): Promise<Uint8Array> | Uint8Array {
-  return update.length > OFFLOAD_BYTES ? offload.diff(update, stateVector) : diffUpdate(update, stateVector);
-}
-
-function sumBytes(updates: readonly Uint8Array[]): number {
-  return updates.reduce((sum, update) => sum + update.length, 0);
+function diff(update: Uint8Array, { has, stateVector }: Client, offload: Offload): Promise<Uint8Array> | Uint8Array {
+  return weightOf(update) > OFFLOAD_BYTES ? offload.diff(update, stateVector) : diffUpdate(update, has);
 }
 
 function sharesClient(a: ReadonlyMap<number, number>, b: ReadonlyMap<number, number>): boolean {

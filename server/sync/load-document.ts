@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Entry, StoredDocument } from '../../persistence/log/update-log.ts';
 import { mergeInLevels } from '../../persistence/update/merge.ts';
 import { noScanLimits, scanUpdate } from '../../persistence/update/scan.ts';
+import { weightOf } from '../../persistence/update/weight.ts';
 import { Knowledge } from './knowledge.ts';
 import { OldCopies } from './old-copies.ts';
 import { OFFLOAD_BYTES, type Offload } from './offload.ts';
@@ -9,7 +10,7 @@ import type { Tail } from './tail.ts';
 
 /** While a long tail is read, others come in between after this much of it: some 5 ms, 20 in a process that is not warm yet. */
 const ENTRIES_PER_TURN = 500;
-const BYTES_PER_TURN = 512 * 1024;
+const WEIGHT_PER_TURN = 512 * 1024;
 
 export interface LoadedDocument {
   readonly knowledge: Knowledge;
@@ -47,10 +48,10 @@ export async function loadDocument(
 
 /** Where the part of a tail ends that is read in one turn: one entry at least. */
 function turnEnd(entries: readonly Entry[], start: number): number {
-  let bytes = 0;
+  let weight = 0;
   for (let end = start; end < entries.length; end++) {
-    bytes += entries[end]!.update.length;
-    if (end > start && (bytes > BYTES_PER_TURN || end - start === ENTRIES_PER_TURN)) return end;
+    weight += weightOf(entries[end]!.update);
+    if (end > start && (weight > WEIGHT_PER_TURN || end - start === ENTRIES_PER_TURN)) return end;
   }
   return entries.length;
 }

@@ -1,8 +1,10 @@
 import { mergeInLevels } from '../../persistence/update/merge.ts';
+import { weightOfAll } from '../../persistence/update/weight.ts';
 import { limitReached } from '../limits.ts';
 import type { Broadcast } from './broadcast.ts';
 import type { Codec } from './codec.ts';
 import type { Connection } from './connection.ts';
+import { MAX_MERGE_WEIGHT } from './offload.ts';
 import type { OutboxMemory, Waiting } from './outbox-memory.ts';
 import type { Peer } from './peer.ts';
 import type { SyncStats } from './stats.ts';
@@ -12,8 +14,6 @@ import type { SyncStats } from './stats.ts';
  * a fast line, and well above what a busy room sends in a tick.
  */
 export const SLOW_BYTES = 64 * 1024;
-/** Merging this much takes a millisecond or two; more is sent in several messages. */
-const MAX_MERGE_BYTES = 256 * 1024;
 
 export interface OutboxDeps {
   readonly codec: Codec;
@@ -80,7 +80,8 @@ export class Outbox implements Waiting {
     const { codec } = this.#deps;
     const frames: Uint8Array[] = [];
     if (this.#updates !== null) {
-      const small = this.#bytes <= MAX_MERGE_BYTES && this.#updates.length > 1;
+      // More is sent in several messages.
+      const small = this.#updates.length > 1 && weightOfAll(this.#updates) <= MAX_MERGE_WEIGHT;
       const updates = small ? [mergeInLevels(this.#updates)] : this.#updates;
       frames.push(...updates.map((update) => codec.update(update)));
     }

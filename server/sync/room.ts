@@ -7,12 +7,12 @@ import type {
   Snapshot,
   UpdateLog,
 } from '../../persistence/log/update-log.ts';
-import { mergeInLevels } from '../../persistence/update/merge.ts';
 import type { UpdateFacts } from '../../persistence/update/scan.ts';
 import { RefusedError } from '../errors.ts';
 import { isScratchName } from '../scratch-name.ts';
 import { Broadcast } from './broadcast.ts';
 import type { Codec } from './codec.ts';
+import { gather } from './gather.ts';
 import { type Author, Intake, type Submission } from './intake.ts';
 import type { Knowledge } from './knowledge.ts';
 import { loadDocument } from './load-document.ts';
@@ -23,7 +23,7 @@ import type { Peer } from './peer.ts';
 import { Presence } from './presence.ts';
 import { ServedSnapshot } from './served-snapshot.ts';
 import type { SyncStats } from './stats.ts';
-import { Tail } from './tail.ts';
+import { type Block, Tail } from './tail.ts';
 import type { Tickable, Ticker } from './ticker.ts';
 
 export interface RoomDeps {
@@ -51,7 +51,7 @@ export class Room implements LogFollower, Tickable {
   readonly #intake: Intake;
   readonly #snapshot = new ServedSnapshot();
   /** Durable, but not yet sent to the peers and not yet in the tail. */
-  #undelivered: Uint8Array[] = [];
+  #undelivered: Block[] = [];
   #log: DocumentLog | null = null;
   #hasFailed = false;
 
@@ -198,7 +198,7 @@ export class Room implements LogFollower, Tickable {
     try {
       for (const entry of entries) {
         this.#intake.committed(entry);
-        this.#undelivered.push(entry.update);
+        this.#undelivered.push({ lastSeq: entry.seq, update: entry.update });
       }
     } catch (error) {
       this.#fail(error as Error, new RefusedError('internal'));
@@ -221,21 +221,19 @@ export class Room implements LogFollower, Tickable {
   }
 
   #deliver(): void {
-    const update = this.#takeUndelivered();
+    const blocks = gather(this.#undelivered);
+    this.#undelivered = [];
     const presence = this.#presence?.takeDirty() ?? null;
-    if (update === null && presence === null) return;
-    const broadcast = new Broadcast(update, presence);
-    this.#deps.stats.broadcasts++;
-    for (const peer of this.peers) peer.deliver(broadcast);
+    const last = blocks.pop() ?? null;
+    for (const block of blocks) this.#broadcast(block, null);
+    if (last !== null || presence !== null) this.#broadcast(last, presence);
   }
 
-  #takeUndelivered(): Uint8Array | null {
-    const updates = this.#undelivered;
-    if (updates.length === 0) return null;
-    this.#undelivered = [];
-    const update = updates.length === 1 ? updates[0]! : mergeInLevels(updates);
-    this.tail.push({ lastSeq: this.durableSeq, update });
-    return update;
+  #broadcast(block: Block | null, presence: Uint8Array | null): void {
+    if (block !== null) this.tail.push(block);
+    const broadcast = new Broadcast(block?.update ?? null, presence);
+    this.#deps.stats.broadcasts++;
+    for (const peer of this.peers) peer.deliver(broadcast);
   }
 
   /** The snapshot, and everything after it in the tail, until released: a join reads both while compaction goes on. */

@@ -1,4 +1,6 @@
 import { mergeInLevels } from '../../persistence/update/merge.ts';
+import { weightOfAll } from '../../persistence/update/weight.ts';
+import { MAX_MERGE_WEIGHT } from './offload.ts';
 
 /** Consecutive entries of the log, merged into one update. */
 export interface Block {
@@ -10,9 +12,6 @@ export interface Block {
 const BLOCKS_PER_MERGE = 50;
 /** Levels of merging: blocks of 50, then of 2,500. A third level would merge for longer than an event loop may wait. */
 const LEVELS = 2;
-/** Larger blocks stay as they are: merging them costs time and saves nothing. */
-const MAX_MERGE_BYTES = 256 * 1024;
-
 /** The entries after the snapshot, merged in levels as they come, so that a join sends few messages. */
 export class Tail {
   /** Blocks of the highest level (oldest) first; the last array holds the newest. Null without any: most documents are idle. */
@@ -38,13 +37,14 @@ export class Tail {
     blocks.push(block);
     if (level === 0 || blocks.length < BLOCKS_PER_MERGE) return;
     levels[level] = [];
-    const bytes = sumBytes(blocks);
-    if (bytes > MAX_MERGE_BYTES) {
+    const updates = blocks.map(({ update }) => update);
+    // Larger blocks stay as they are: merging them costs time and saves nothing.
+    if (weightOfAll(updates) > MAX_MERGE_WEIGHT) {
       moveUp(levels, level, blocks);
       return;
     }
-    const update = mergeInLevels(blocks.map((each) => each.update));
-    this.#bytes += update.length - bytes;
+    const update = mergeInLevels(updates);
+    this.#bytes += update.length - sumBytes(blocks);
     this.#pushAt(levels, level - 1, { lastSeq: block.lastSeq, update });
   }
 

@@ -1,4 +1,5 @@
 import { createEncoder, toUint8Array, writeUint8Array, writeVarString, writeVarUint } from 'lib0/encoding';
+import { diffUpdate } from 'yjs';
 
 /** Writes numbers as varUint, texts with their length, bytes as they are: updates that no editor would write. */
 export function bytesOf(...parts: readonly (number | string | Uint8Array)[]): Uint8Array {
@@ -49,4 +50,9 @@ export function updateOf(clients: readonly ClientStructs[], deletes: readonly nu
   write(deletes.length / 3);
   for (let i = 0; i < deletes.length; i += 3) write(deletes[i] ?? 0, 1, deletes[i + 1] ?? 0, deletes[i + 2] ?? 0);
   return toUint8Array(encoder);
+}
+
+/** The same update as Yjs writes it: a bit of a struct that says nothing beside an origin is left out. */
+export function writtenByYjs(update: Uint8Array): Uint8Array {
+  return diffUpdate(update, Uint8Array.of(0));
 }

@@ -9,7 +9,7 @@ import { scanRuns } from '../../../persistence/update/runs.ts';
 import type { Run } from '../../../persistence/update/runs.ts';
 import { noScanLimits, scanUpdate } from '../../../persistence/update/scan.ts';
 import type { UpdateFacts } from '../../../persistence/update/scan.ts';
-import { encodeStateVector } from '../../../persistence/update/state-vector.ts';
+import { decodeStateVector, encodeStateVector } from '../../../persistence/update/state-vector.ts';
 import { randomUpdate } from '../random-update.ts';
 import { realUpdates } from '../real-updates.ts';
 import type { FuzzTarget } from '../target.ts';
@@ -60,7 +60,7 @@ export const partsTarget: FuzzTarget<Cut> = {
       compare(Y.encodeStateAsUpdate(doc), whole, 'parts make another document');
       compare(Y.encodeStateAsUpdate(docOf(merged)), whole, 'merged parts make another document');
       const vector = halfOf(facts);
-      const diff = diffUpdate(input, vector);
+      const diff = diffUpdate(input, decodeStateVector(vector));
       compare(diff, Y.diffUpdate(input, vector), 'a difference is not what Yjs finds');
     });
     return `${Math.min(parts.length, 5)} parts, ${Math.min(runs.length, 5)} runs`;
