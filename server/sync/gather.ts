@@ -12,7 +12,8 @@ export function gather(blocks: readonly Block[]): Block[] {
     group.push(update);
     weight += weightOf(update);
     const next = blocks[index + 1];
-    if (next !== undefined && weight + weightOf(next.update) <= MAX_MERGE_WEIGHT) continue;
+    // What has one sequence number stays together: whoever joins reads on after a number.
+    if (next !== undefined && (next.lastSeq === lastSeq || weight + weightOf(next.update) <= MAX_MERGE_WEIGHT)) continue;
     gathered.push({ lastSeq, update: mergeInLevels(group) });
     group = [];
     weight = 0;

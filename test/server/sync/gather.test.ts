@@ -44,6 +44,16 @@ test('I6: client ids weigh more than their bytes: two updates of 3,000 stay two'
   assert.equal(gather(blocksOf(updates)).length, 2);
 });
 
+test('I3: what belongs to one entry stays one block, however much it is', () => {
+  const writer = new TextWriter(1);
+  const large = (): Uint8Array => writer.type('x'.repeat(200 * KIB));
+  const gathered = gather([1, 2, 2, 3].map((lastSeq) => ({ lastSeq, update: large() })));
+  assert.deepEqual(
+    gathered.map(({ lastSeq }) => lastSeq),
+    [1, 2, 3],
+  );
+});
+
 function manyClients(first: number): Uint8Array {
   return updateOf(Array.from({ length: 3_000 }, (_, i) => ({ client: first - i, clock: 0, structs: [struct.gc(1)] })));
 }
