@@ -13,7 +13,8 @@ export function gather(blocks: readonly Block[]): Block[] {
     weight += weightOf(update);
     const next = blocks[index + 1];
     // What has one sequence number stays together: whoever joins reads on after a number.
-    if (next !== undefined && (next.lastSeq === lastSeq || weight + weightOf(next.update) <= MAX_MERGE_WEIGHT)) continue;
+    if (next !== undefined && (next.lastSeq === lastSeq || weight + weightOf(next.update) <= MAX_MERGE_WEIGHT))
+      continue;
     gathered.push({ lastSeq, update: mergeInLevels(group) });
     group = [];
     weight = 0;
