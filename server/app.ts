@@ -25,6 +25,7 @@ import { ClientAddresses } from './net/client-addresses.ts';
 import { Connections } from './net/connections.ts';
 import { decodeDocumentName } from './net/document-name.ts';
 import { Listener } from './net/listener.ts';
+import type { OpenSockets } from './net/open-sockets.ts';
 import type { ServedCertificates } from './net/served-certificates.ts';
 import { RedirectToTls } from './net/redirect-to-tls.ts';
 import { NetStats } from './net/stats.ts';
@@ -49,6 +50,7 @@ export interface AppDeps {
   readonly storage: Storage;
   /** What that storage counts. */
   readonly storageStats: StorageStats;
+  readonly openSockets: OpenSockets;
   /** Null for a server without TLS. */
   readonly certificates: ServedCertificates | null;
   /** Whoever obtains them; null if they come from elsewhere. */
@@ -218,6 +220,7 @@ export class App {
     const listenerDeps = {
       requests: (...request: Parameters<typeof answer>) => void answer(...request),
       upgrade: this.#upgrade,
+      openSockets: this.#deps.openSockets,
       stats: this.#net,
       handshakeTimeoutMs: config.handshakeTimeoutMs,
       admits: (socket: Socket) => this.#admission.allowsHandshake(this.#addresses.blockOfPeer(socket)),
@@ -241,13 +244,14 @@ export class App {
 
   /** Sends whoever comes over plain HTTP to the port with TLS. */
   async #redirect(port: number): Promise<void> {
-    const { config, acme } = this.#deps;
+    const { config, acme, openSockets } = this.#deps;
     const securePort = (): number => this.addresses.find(({ secure }) => secure)?.port ?? config.port;
     const redirect = new RedirectToTls(securePort, acme?.answers);
     const listener = new Listener(
       {
         requests: redirect.request,
         upgrade: redirect,
+        openSockets,
         stats: this.#net,
         handshakeTimeoutMs: config.handshakeTimeoutMs,
       },

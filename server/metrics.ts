@@ -89,7 +89,7 @@ export function registerMetrics(registry: Registry, sources: MetricSources): voi
     () => net.upgradesRefused,
   );
   counter('tls_handshakes_failed_total', 'TLS handshakes that came to nothing.', () => net.tlsHandshakesFailed);
-  counter('accepts_failed_total', 'Connections that the system would not hand over.', () => net.acceptsFailed);
+  counter('accepts_failed_total', 'Connections cut off because too many files were open.', () => net.acceptsFailed);
 
   counter('access_granted_total', 'Attempts to join a document that were let in.', () => auth.granted);
   counter('access_refused_total', 'Attempts to join a document that were refused.', () => auth.refused);

@@ -4,6 +4,8 @@ import { openAuth } from '../auth/open-auth.ts';
 import type { Config } from '../config.ts';
 import { createLogger } from '../logger.ts';
 import type { Logger } from '../logger.ts';
+import { OpenSockets } from '../net/open-sockets.ts';
+import { openFilesLimit, socketsWithin, webSocketsAmong } from '../open-files.ts';
 import { StorageStats } from '../storage-stats.ts';
 import { openStorage } from '../storage.ts';
 import { openTls } from './open-tls.ts';
@@ -31,8 +33,11 @@ export async function serve(config: Config): Promise<void> {
     await storage.close();
     throw error;
   }
+  const openFiles = await openFilesLimit();
+  const maxSockets = openFiles === null ? Infinity : socketsWithin(openFiles);
   const app = await App.start({
-    config,
+    config: withFewerConnections(config, maxSockets, logger),
+    openSockets: new OpenSockets(maxSockets),
     logger,
     auth,
     storage,
@@ -46,6 +51,17 @@ export async function serve(config: Config): Promise<void> {
   // People read them; whatever collects JSON from stdout must not have to.
   if (terminal) console.log(lines);
   else console.error(lines);
+}
+
+/** No more than files may be opened for, whatever was asked for. */
+function withFewerConnections(config: Config, maxSockets: number, logger: Logger): Config {
+  const maxConnections = Math.min(config.limits.maxConnections, webSocketsAmong(maxSockets));
+  if (maxConnections === config.limits.maxConnections) return config;
+  logger.warn(
+    { maxConnections, wanted: config.limits.maxConnections },
+    'fewer connections than --max-connections: more files than this process may open; raise its limit (ulimit -n)',
+  );
+  return { ...config, limits: { ...config.limits, maxConnections } };
 }
 
 /** The first signal ends in order, the second at once. */

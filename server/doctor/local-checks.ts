@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
-import { access, constants, open, readdir, readFile, rm, stat, statfs } from 'node:fs/promises';
+import { access, constants, open, readdir, rm, stat, statfs } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { LogError } from '../../persistence/errors.ts';
 import { openDatabase } from '../../persistence/log/database.ts';
 import type { RecordStore } from '../../persistence/log/record-store.ts';
 import { verifyDocuments } from '../../persistence/log/verify-documents.ts';
 import type { Config } from '../config.ts';
+import { openFilesLimit, socketsWithin, webSocketsAmong } from '../open-files.ts';
 import type { Measurement } from './examination.ts';
 import { finding } from './finding.ts';
 import type { Finding, FindingCode } from './finding.ts';
@@ -36,8 +37,6 @@ export interface LocalState {
 const slowFsyncMs = 50;
 /** Time to act, before documents become read-only. */
 const lowFactor = 4;
-/** Files of LevelDB, listeners, and what Node needs. */
-const filesBesideConnections = 200;
 const clockToleranceMs = 60_000;
 /** Damaged documents that are named beside the first. */
 const maxNamed = 20;
@@ -48,7 +47,7 @@ export async function checkMachine(config: Config, deps: LocalDeps): Promise<Loc
   const limit = await deps.openFilesLimit();
   if (limit !== null) {
     state.measurements.push({ name: 'open files', value: `${limit} allowed` });
-    if (limit < config.limits.maxConnections + filesBesideConnections) {
+    if (webSocketsAmong(socketsWithin(limit)) < config.limits.maxConnections) {
       state.findings.push(finding('local-file-limit', { limit, connections: config.limits.maxConnections }));
     }
   }
@@ -184,15 +183,7 @@ export const machine: LocalDeps = {
     }
     return durationsMs;
   },
-  async openFilesLimit() {
-    try {
-      const limits = await readFile('/proc/self/limits', 'utf8');
-      const soft = /^Max open files\s+(\d+)/m.exec(limits)?.[1];
-      return soft === undefined ? null : Number(soft);
-    } catch {
-      return null;
-    }
-  },
+  openFilesLimit,
 };
 
 function size(bytes: number): string {

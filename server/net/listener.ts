@@ -8,6 +8,7 @@ import type { Credentials } from './certificate.ts';
 import { acmeProtocol } from './challenge-answers.ts';
 import type { ChallengeAnswers } from './challenge-answers.ts';
 import type { ClientAuthority } from './client-authority.ts';
+import type { OpenSockets } from './open-sockets.ts';
 import type { NetStats } from './stats.ts';
 import { TlsContexts } from './tls-contexts.ts';
 import type { Upgrade } from './upgrade.ts';
@@ -19,6 +20,8 @@ export interface ListenerDeps {
   readonly stats: NetStats;
   /** How long the TLS handshake, and after it the header of a request, may take. */
   readonly handshakeTimeoutMs: number;
+  /** Shared by all listeners, so that they leave files for the database; left out, there may be any number. */
+  readonly openSockets?: OpenSockets;
   /** Whether a TLS handshake with this socket may begin; left out, it always may. */
   readonly admits?: (socket: Socket) => boolean;
   /** For the authority that renews the certificates; null if somebody else does. */
@@ -44,6 +47,7 @@ export class Listener {
    * here: the server knows those that speak HTTP, and the upgrade those that have left it.
    */
   readonly #sockets = new Set<Socket>();
+  readonly #forget = removerFrom(this.#sockets);
 
   /** With `certificates` it speaks TLS; the first is for clients that ask for no name, or for an unknown one. */
   constructor(deps: ListenerDeps, certificates: readonly Credentials[] | null) {
@@ -74,7 +78,7 @@ export class Listener {
             },
             deps.requests,
           );
-    if (this.#contexts !== null) this.#trackSockets();
+    this.#server.on('connection', (socket) => this.#receive(socket));
     this.#server.on('upgrade', deps.upgrade.handle);
     this.#server.on('tlsClientError', () => deps.stats.tlsHandshakesFailed++);
     // The authority has seen all that it came for.
@@ -83,19 +87,19 @@ export class Listener {
     });
   }
 
-  #trackSockets(): void {
-    const sockets = this.#sockets;
-    const forget = function (this: Socket): void {
-      sockets.delete(this);
-    };
-    this.#server.on('connection', (socket) => {
-      if (this.#deps.admits?.(socket) === false) {
-        socket.destroy();
-        return;
-      }
-      sockets.add(socket);
-      socket.on('close', forget);
-    });
+  #receive(socket: Socket): void {
+    if (this.#deps.openSockets?.admits(socket) === false) {
+      this.#deps.stats.acceptsFailed++;
+      socket.destroy();
+      return;
+    }
+    if (this.#contexts === null) return;
+    if (this.#deps.admits?.(socket) === false) {
+      socket.destroy();
+      return;
+    }
+    this.#sockets.add(socket);
+    socket.on('close', this.#forget);
   }
 
   /** Resolves with the port, which matters if `port` was 0. Rejects with ListenError. */
@@ -133,6 +137,13 @@ export class Listener {
     await closed;
     clearTimeout(deadline);
   }
+}
+
+/** One function for all sockets, not one for each. */
+function removerFrom(sockets: Set<Socket>) {
+  return function (this: Socket): void {
+    sockets.delete(this);
+  };
 }
 
 /**

@@ -16,7 +16,7 @@ export class NetStats {
   readonly limitsReached = new Map<LimitName, number>();
   /** TLS handshakes that came to nothing: a client that does not trust us, a scanner, a timeout. */
   tlsHandshakesFailed = 0;
-  /** Connections that the system would not hand over: too many open files, say. */
+  /** Connections that were cut off, or never handed over by the system, because too many files are open. */
   acceptsFailed = 0;
 
   closed(code: number): void {

@@ -12,6 +12,7 @@ import { parseConfig } from '../../server/config.ts';
 import { ListenError } from '../../server/net/listener.ts';
 import { StorageStats } from '../../server/storage-stats.ts';
 import { openStorage } from '../../server/storage.ts';
+import { OpenSockets } from '../../server/net/open-sockets.ts';
 import type { Storage } from '../../server/storage.ts';
 import { within } from '../support/deadline.ts';
 import type { Owner } from '../support/owner.ts';
@@ -29,8 +30,8 @@ async function start(owner: Owner, { args = [], wrap = (storage) => storage }: O
   const storageStats = new StorageStats();
   const auth = openAuth(config, { logger, stats: new AuthStats(), now: Date.now });
   const storage = await openStorage(config, { logger, stats: storageStats });
-  const tls = { certificates: null, acme: null, clientAuthority: null };
-  const app = await App.start({ config, logger, auth, storage: wrap(storage), storageStats, ...tls });
+  const net = { openSockets: new OpenSockets(Infinity), certificates: null, acme: null, clientAuthority: null };
+  const app = await App.start({ config, logger, auth, storage: wrap(storage), storageStats, ...net });
   owner.after(async () => {
     await app.close().catch(() => {});
     await storage.close();

@@ -11,6 +11,7 @@ export interface QuireOptions {
   readonly args?: readonly string[];
   readonly nodeArgs?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  readonly openFiles?: number;
   /** Where it keeps its data; without it a folder of its own, which is gone when the owner ends. */
   readonly dataFolder?: string;
   /** `dev` (wss and plain) unless told. */
@@ -96,6 +97,7 @@ function launch(dataFolder: string, options: QuireOptions, ports: Ports | null):
     args: [...args, ...(options.args ?? [])],
     ...(options.nodeArgs ? { nodeArgs: options.nodeArgs } : {}),
     ...(options.env ? { env: options.env } : {}),
+    ...(options.openFiles === undefined ? {} : { openFiles: options.openFiles }),
   });
 }
 

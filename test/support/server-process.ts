@@ -10,6 +10,8 @@ export interface Launch {
   readonly args?: readonly string[];
   readonly nodeArgs?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** How many files it may open (`ulimit -n`); without it as many as this process. */
+  readonly openFiles?: number;
 }
 
 /** How a process ended: one of the two is null. */
@@ -39,8 +41,11 @@ export class ServerProcess {
   readonly #listeners = new Set<(line: string) => void>();
   #exit: Exit | null = null;
 
-  constructor({ script, args = [], nodeArgs = [], env = {} }: Launch) {
-    const child = spawn(process.execPath, [...nodeArgs, script, ...args], {
+  constructor({ script, args = [], nodeArgs = [], env = {}, openFiles }: Launch) {
+    const command = [process.execPath, ...nodeArgs, script, ...args];
+    const limited = openFiles === undefined ? [] : ['/bin/sh', '-c', 'ulimit -n "$0"; exec "$@"', String(openFiles)];
+    const [file = '', ...rest] = [...limited, ...command];
+    const child = spawn(file, rest, {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
