@@ -66,11 +66,13 @@ test('errors of storage become what clients understand; unknown ones say nothing
   assert.equal(toRefusal(new MalformedUpdateError('truncated', 7)).message, 'malformed update: truncated');
 });
 
+function secondsOf(code: RefusalCode, retryAfterMs: number | null = null): number | null {
+  return new RefusedError(code, undefined, { retryAfterMs }).retryAfterSeconds;
+}
+
 test('whoever may come back is told when, in whole seconds and never at once', () => {
-  const seconds = (code: RefusalCode, retryAfterMs?: number): number | null =>
-    new RefusedError(code, undefined, { retryAfterMs: retryAfterMs ?? null }).retryAfterSeconds;
-  assert.equal(seconds('overloaded'), 5);
-  assert.equal(seconds('limit-reached', 1_200), 2);
-  assert.equal(seconds('limit-reached', 0), 1);
-  assert.equal(seconds('forbidden', 1_200), null);
+  assert.equal(secondsOf('overloaded'), 5);
+  assert.equal(secondsOf('limit-reached', 1_200), 2);
+  assert.equal(secondsOf('limit-reached', 0), 1);
+  assert.equal(secondsOf('forbidden', 1_200), null);
 });
