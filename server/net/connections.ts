@@ -31,6 +31,8 @@ export class Connections implements WsConnectionOwner {
   readonly #all = new Set<WsConnection>();
   /** Not live yet, the oldest first. */
   readonly #pending = new Set<WsConnection>();
+  /** Told that they were too slow: who has not answered by the next tick is cut off. */
+  #late: WsConnection[] = [];
   readonly #ticker: NodeJS.Timeout;
   readonly #handshakeTicks: number;
   #tick = 0;
@@ -62,11 +64,14 @@ export class Connections implements WsConnectionOwner {
   /** Once a second. Connections are pinged at the pace at which they came, not all in one tick. */
   tick(): void {
     this.#tick++;
+    for (const connection of this.#late) connection.terminate();
+    this.#late = [];
     for (const connection of this.#pending) {
       if (connection.dueTick > this.#tick) break;
       this.#pending.delete(connection);
       this.#schedulePing(connection);
       connection.refuse(new RefusedError('not-live'));
+      this.#late.push(connection);
     }
     for (const connection of this.#all) {
       if (connection.dueTick > this.#tick || this.#pending.has(connection)) continue;

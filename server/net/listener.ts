@@ -58,7 +58,7 @@ export class Listener {
       headersTimeout: deps.handshakeTimeoutMs,
       // A body may take longer than a header.
       requestTimeout: deps.handshakeTimeoutMs * 3,
-      connectionsCheckingInterval: Math.min(1_000, deps.handshakeTimeoutMs),
+      connectionsCheckingInterval: Math.min(500, deps.handshakeTimeoutMs),
     };
     this.#server =
       this.#contexts === null

@@ -22,7 +22,7 @@ export interface Connection {
    */
   pause(): void;
   resume(): void;
-  /** The session on it is live: deadlines for becoming so end here. Twice is fine. */
+  /** The session on it is live, and its client has said something: deadlines for becoming so end here. Twice is fine. */
   established(): void;
 }
 

@@ -41,6 +41,8 @@ export class LiveSession implements Author {
   #outbox: Outbox | null = null;
   /** Null when the client has not asked for long. */
   #joins: Joins | null = null;
+  /** The client has said something: until then the deadline for handshakes goes on. */
+  #heard = false;
   /** The client has been sent everything up to some moment, and must be sent everything after it. */
   #receiving = false;
   /** A SyncStep1 of ours that the client has not answered yet. One at a time: its answer will contain what we miss. */
@@ -72,7 +74,6 @@ export class LiveSession implements Author {
   /** Joins the room; asks the client for what the room lacks and shows it who is here. */
   start(): void {
     this.room.join(this.#peer);
-    this.#connection.established();
     this.#ask();
     const present = this.#presentFrames();
     if (present !== null) this.#peer.write(present);
@@ -91,6 +92,10 @@ export class LiveSession implements Author {
    * what follows may be taken: order within a session is kept. Throws and rejects with what ends the session.
    */
   take(message: ClientMessage, bytes: number): Promise<void> | null {
+    if (!this.#heard) {
+      this.#heard = true;
+      this.#connection.established();
+    }
     if (message.type === 'presence') {
       this.#takePresence(message.states, bytes);
       return null;
