@@ -6,8 +6,12 @@ export interface Run {
   readonly clock: number;
   /** Exclusive. */
   end: number;
-  /** Size of the structs in the update. */
-  bytes: number;
+  structCount: number;
+  /**
+   * The structs as they stand in the update, each byte a character: a copy, so that the update itself can go. An array
+   * would take 200 bytes more.
+   */
+  data: string;
   /**
    * Flat pairs client, clock: the structs of other clients without which the first of the run cannot integrate; the
    * others need no more. That a run builds on everything before it in its own client goes without saying.
@@ -26,6 +30,8 @@ const noDependencies: readonly number[] = Object.freeze([]);
 export function scanRuns(update: Uint8Array): Run[] {
   const reader = new StructReader(update);
   const runs: Run[] = [];
+  /** Where each run begins in the update, and where it ends. */
+  const offsets: number[] = [];
   while (reader.nextClient()) {
     let run: Run | undefined;
     /** How far the run reaches into each other client. */
@@ -40,17 +46,19 @@ export function scanRuns(update: Uint8Array): Run[] {
         reach ??= new Map();
         for (let i = 0; i < needed.length; i += 2) reach.set(needed[i] as number, needed[i + 1] as number);
       }
-      const end = reader.clock + reader.length;
-      const bytes = reader.pos - reader.start;
       if (run === undefined || needed !== undefined) {
-        run = { client: reader.client, clock: reader.clock, end, bytes, dependencies: needed ?? noDependencies };
+        const { client, clock } = reader;
+        run = { client, clock, end: clock, structCount: 0, data: '', dependencies: needed ?? noDependencies };
         runs.push(run);
-      } else {
-        run.end = end;
-        run.bytes += bytes;
+        offsets.push(reader.start, reader.start);
       }
+      run.end = reader.clock + reader.length;
+      run.structCount++;
+      offsets[offsets.length - 1] = reader.pos;
     }
   }
+  const bytes = Buffer.from(update.buffer, update.byteOffset, update.length);
+  for (const [i, run] of runs.entries()) run.data = bytes.toString('latin1', offsets[2 * i], offsets[2 * i + 1]);
   return runs;
 }
 

@@ -1,5 +1,6 @@
 import type { DocumentLog, Entry } from '../../persistence/log/update-log.ts';
 import { trimDeletes } from '../../persistence/update/merge.ts';
+import { encodeRuns } from '../../persistence/update/encoded-runs.ts';
 import { noScanLimits, scanUpdate, type UpdateFacts } from '../../persistence/update/scan.ts';
 import { fixedLimits, limitReached } from '../limits.ts';
 import { Knowledge } from './knowledge.ts';
@@ -150,12 +151,17 @@ export class Intake {
     this.#acceptedSeq = entry.seq;
   }
 
-  /** An entry is durable, whoever appended it. */
-  committed(entry: Entry): void {
+  /**
+   * An entry is durable, whoever appended it. Returns what must be sent to whoever follows: its update, and with it what
+   * waited for it. Yjs alone does not always see that what it keeps pending could integrate: of each client it remembers
+   * one missing clock, and that of a later struct may hide an earlier one.
+   */
+  committed(entry: Entry): Uint8Array[] {
     const isOurs = this.#inFlight[0]?.entry === entry;
     const facts = isOurs ? this.#inFlight.shift()!.facts : scanUpdate(entry.update, noScanLimits);
-    this.#durable.add(facts, entry.update);
+    const released = this.#durable.add(facts, entry.update);
     this.#durableSeq = entry.seq;
+    return [entry.update, ...encodeRuns(released)];
   }
 
   /** More is deleted than the log says: garbage collection has found it. In the encoding of Yjs (V1). */

@@ -1,5 +1,5 @@
 import { RangeSet } from '../../persistence/update/ranges.ts';
-import { scanRuns } from '../../persistence/update/runs.ts';
+import { type Run, scanRuns } from '../../persistence/update/runs.ts';
 import type { UpdateFacts } from '../../persistence/update/scan.ts';
 import {
   covers,
@@ -23,6 +23,8 @@ const RANGE_BYTES = 16;
 
 /** The state vector of an empty document. */
 const nothing: StateVector = new Map();
+
+const noRuns: readonly Run[] = Object.freeze([]);
 
 /**
  * What a room knows of its document, by clocks alone: what a Y.Doc that was given the same updates would have integrated,
@@ -117,22 +119,31 @@ export class Knowledge {
     return this.#reaches(intervals) && this.#reaches(deletes);
   }
 
-  /** Takes in an accepted update. If it has a gap, what cannot integrate waits. Costs more then: the update is read again. */
-  add(facts: UpdateFacts, update: Uint8Array): void {
+  /**
+   * Takes in an accepted update. If it has a gap, what cannot integrate waits. Costs more then: the update is read again.
+   * Returns what had waited and has integrated with it.
+   */
+  add(facts: UpdateFacts, update: Uint8Array): readonly Run[] {
     const { intervals, deletes } = facts;
+    let brought: readonly Run[] = noRuns;
+    let released: readonly Run[] = noRuns;
     if (this.#isContiguous(facts)) {
       for (let i = 0; i < intervals.length; i += 3) {
         this.#advance(intervals[i] as number, intervals[i + 2] as number);
       }
     } else {
       this.#waiting ??= new WaitingRuns();
-      this.#waiting.add(scanRuns(update));
+      brought = scanRuns(update);
+      this.#waiting.add(brought);
     }
-    if (this.#waiting !== null) this.#settle(this.#waiting, intervals);
+    if (this.#waiting !== null) released = this.#settle(this.#waiting, intervals);
     for (let i = 0; i < deletes.length; i += 3) {
       this.#deletes.add(deletes[i] as number, deletes[i + 1] as number, deletes[i + 2] as number);
       this.#watchDeletes(deletes[i] as number);
     }
+    if (released.length === 0 || brought.length === 0) return released;
+    const own = new Set(brought);
+    return released.filter((run) => !own.has(run));
   }
 
   /** The deletions that are not known, as flat triples client, start, end. */
@@ -228,11 +239,13 @@ export class Knowledge {
     if (this.#deletedAhead !== null) this.#watchDeletes(client);
   }
 
-  #settle(waiting: WaitingRuns, intervals: readonly number[]): void {
+  #settle(waiting: WaitingRuns, intervals: readonly number[]): Run[] {
     const clients = new Set<number>();
     for (let i = 0; i < intervals.length; i += 3) clients.add(intervals[i] as number);
-    for (const client of waiting.settle(clients, (this.#clocks ??= new Map()))) this.#watchDeletes(client);
+    const released = waiting.settle(clients, (this.#clocks ??= new Map()));
+    for (const { client } of released) this.#watchDeletes(client);
     if (waiting.isEmpty) this.#waiting = null;
+    return released;
   }
 
   /** Called when a client's clock or its deletions have changed. */

@@ -1,6 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Entry, StoredDocument } from '../../persistence/log/update-log.ts';
 import { mergeInLevels } from '../../persistence/update/merge.ts';
+import { encodeRuns } from '../../persistence/update/encoded-runs.ts';
+import type { Run } from '../../persistence/update/runs.ts';
 import { noScanLimits, scanUpdate } from '../../persistence/update/scan.ts';
 import { weightOf } from '../../persistence/update/weight.ts';
 import { Knowledge } from './knowledge.ts';
@@ -27,9 +29,9 @@ export async function loadDocument(
   offload: Offload,
 ): Promise<LoadedDocument> {
   const knowledge = snapshot === null ? Knowledge.empty() : Knowledge.from(snapshot.stateVector, snapshot.deleteSet);
-  const learn = async (update: Uint8Array): Promise<void> => {
+  const learn = async (update: Uint8Array): Promise<readonly Run[]> => {
     const facts = update.length > OFFLOAD_BYTES ? await offload.scan(update) : scanUpdate(update, noScanLimits);
-    knowledge.add(facts, update);
+    return knowledge.add(facts, update);
   };
   if (snapshot !== null && snapshot.pending !== null) await learn(snapshot.pending);
   let seq = snapshot?.seq ?? 0;
@@ -38,9 +40,10 @@ export async function loadDocument(
     const end = turnEnd(entries, next);
     // Merged first, so that hundreds of keystrokes are learned in one go.
     const update = mergeInLevels(entries.slice(next, end).map((entry) => entry.update));
-    await learn(update);
+    const released = await learn(update);
     seq = entries[end - 1]!.seq;
-    tail.push({ lastSeq: seq, update });
+    // As `Intake.committed` sends it: whoever joins gets these block by block.
+    tail.push({ lastSeq: seq, update: mergeInLevels([update, ...encodeRuns(released)]) });
     next = end;
   }
   return { knowledge, seq, oldCopies: deletedClients.size === 0 ? null : new OldCopies(deletedClients) };

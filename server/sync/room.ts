@@ -197,8 +197,8 @@ export class Room implements LogFollower, Tickable {
   committed(entries: readonly Entry[]): void {
     try {
       for (const entry of entries) {
-        this.#intake.committed(entry);
-        this.#undelivered.push({ lastSeq: entry.seq, update: entry.update });
+        const lastSeq = entry.seq;
+        for (const update of this.#intake.committed(entry)) this.#undelivered.push({ lastSeq, update });
       }
     } catch (error) {
       this.#fail(error as Error, new RefusedError('internal'));

@@ -94,17 +94,17 @@ export class WaitingRuns {
 
   /**
    * Integrates what can be, after the clocks of `clients` have advanced or they have got new runs. `clocks` is carried
-   * forward; returns the clients whose clock this has moved.
+   * forward; returns the runs that did it, those of each client in order.
    */
-  settle(clients: Iterable<number>, clocks: Map<number, number>): Set<number> {
-    const moved = new Set<number>();
+  settle(clients: Iterable<number>, clocks: Map<number, number>): Run[] {
+    const released: Run[] = [];
     const turn = [...clients];
     for (let client = turn.pop(); client !== undefined; client = turn.pop()) {
       const queue = this.#queues.get(client);
-      if (queue !== undefined && this.#integrate(queue, clocks)) moved.add(client);
+      if (queue !== undefined) this.#integrate(queue, clocks, released);
       this.#wake(client, clocks.get(client) ?? 0, turn);
     }
-    return moved;
+    return released;
   }
 
   #enqueue(client: number, added: readonly Run[]): void {
@@ -112,7 +112,7 @@ export class WaitingRuns {
     const queue = this.#queues.get(client) ?? { client, runs: [], head: 0, waiter: null };
     this.#queues.set(client, queue);
     this.#count += added.length;
-    for (const run of added) this.#bytes += run.bytes;
+    for (const run of added) this.#bytes += run.data.length;
     const { runs, head } = queue;
     if (runs.length === head || (runs.at(-1) as Run).clock <= (added[0] as Run).clock) {
       for (const run of added) runs.push(run);
@@ -124,8 +124,7 @@ export class WaitingRuns {
     }
   }
 
-  /** Returns whether the queue's clock has moved. */
-  #integrate(queue: Queue, clocks: Map<number, number>): boolean {
+  #integrate(queue: Queue, clocks: Map<number, number>, released: Run[]): void {
     const { client, runs } = queue;
     const before = clocks.get(client) ?? 0;
     let clock = before;
@@ -136,8 +135,11 @@ export class WaitingRuns {
         this.#await(queue, run.dependencies[unmet] as number, run.dependencies[unmet + 1] as number);
         break;
       }
-      clock = Math.max(clock, run.end);
-      this.#bytes -= run.bytes;
+      if (run.end > clock) {
+        clock = run.end;
+        released.push(run);
+      }
+      this.#bytes -= run.data.length;
       this.#count--;
     }
     if (queue.head === runs.length) {
@@ -147,9 +149,7 @@ export class WaitingRuns {
       queue.runs = runs.slice(queue.head);
       queue.head = 0;
     }
-    if (clock === before) return false;
-    clocks.set(client, clock);
-    return true;
+    if (clock > before) clocks.set(client, clock);
   }
 
   #await(queue: Queue, onClient: number, onClock: number): void {
