@@ -44,6 +44,14 @@ function isPlanted({ stage }: Finding, expected: string | null): boolean {
   return stage !== 'latency' || expected?.startsWith('latency') === true;
 }
 
+async function healthy(planted: Planted): Promise<void> {
+  const findings = await diagnose(planted);
+  assert.deepEqual(
+    findings.filter((finding) => isPlanted(finding, null)),
+    [],
+  );
+}
+
 // Most of their time is waiting for what does not come.
 describe('the doctor names exactly the cause, within seconds', { concurrency: 12 }, () => {
   for (const { name, expected, plant } of faults) {
@@ -73,12 +81,6 @@ describe('and otherwise', () => {
   });
 
   test('a healthy server gives none: over ws, over wss, in silence, and another that speaks y-websocket', async () => {
-    const healthy = async (planted: Planted): Promise<void> => {
-      assert.deepEqual(
-        (await diagnose(planted)).filter((finding) => isPlanted(finding, null)),
-        [],
-      );
-    };
     await healthy({ url: `${quire.url}/doc` });
     await healthy({ url: `${quire.wssUrl}/doc`, ca: quire.ca });
     await healthy({ url: quire.wssUrl, ca: quire.ca, deps: { idleMs: 300 } });

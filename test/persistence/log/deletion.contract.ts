@@ -101,7 +101,6 @@ export function deletionContract(name: string, worldOf: (t: TestContext) => LogW
 
     test('40,000 client ids are remembered, those of the last generation first (I7)', async (t) => {
       const bench = await setUp(t);
-      const ids = (first: number): number[] => Array.from({ length: 30_000 }, (_, i) => first + i);
       for (const first of [0, 100_000]) {
         await bench.write('a', [bytes(1)]);
         await bench.log.delete('a', ids(first));
@@ -155,4 +154,8 @@ export function deletionContract(name: string, worldOf: (t: TestContext) => LogW
       assert.deepEqual(await everything(await bench.document('a')), []);
     });
   });
+}
+
+function ids(first: number): number[] {
+  return Array.from({ length: 30_000 }, (_, i) => first + i);
 }

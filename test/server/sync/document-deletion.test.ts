@@ -156,7 +156,7 @@ test('of several who delete a document one does, the others find nothing', async
   const harness = new SyncHarness(t);
   harness.log.store('doc', [new Typist().type('x')]);
   const deleted = await Promise.all([1, 2, 3].map(() => harness.rooms.delete('doc')));
-  assert.deepEqual(deleted.sort(), [false, false, true]);
+  assert.equal(deleted.filter(Boolean).length, 1);
   assert.equal(await harness.rooms.delete('never'), false);
 });
 
