@@ -1,15 +1,11 @@
 import type { Socket } from 'node:net';
-import type { IncomingMessage } from 'node:http';
-import { setTimeout as pause } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
 import { Registry } from 'prom-client';
 import type { LogState } from '../persistence/log/update-log.ts';
-import { Gate } from './auth/gate.ts';
 import type { Auth } from './auth/open-auth.ts';
 import { checkOrigin } from './auth/origin-check.ts';
-import { RefusalDelay } from './auth/refusal-delay.ts';
-import { tokenOf } from './auth/token-source.ts';
 import type { Acme } from './acme/acme.ts';
+import { Collaboration } from './collaboration.ts';
 import { registerAcmeMetrics, registerCertificateMetrics } from './certificate-metrics.ts';
 import type { Config } from './config.ts';
 import { closeReason } from './errors.ts';
@@ -30,17 +26,8 @@ import type { ServedCertificates } from './net/served-certificates.ts';
 import { RedirectToTls } from './net/redirect-to-tls.ts';
 import { NetStats } from './net/stats.ts';
 import { Upgrade } from './net/upgrade.ts';
-import type { SyncRequest } from './net/upgrade.ts';
-import type { WsConnection } from './net/ws-connection.ts';
-import type { ConnectionHandler } from './sync/connection.ts';
 import type { StorageStats } from './storage-stats.ts';
 import type { Storage } from './storage.ts';
-import { Opens } from './sync/opens.ts';
-import { OutboxMemory } from './sync/outbox-memory.ts';
-import { Rooms } from './sync/rooms.ts';
-import { SyncStats } from './sync/stats.ts';
-import { Users } from './sync/users.ts';
-import { YWebsocket } from './sync/y-websocket.ts';
 
 export interface AppDeps {
   readonly config: Config;
@@ -74,9 +61,6 @@ export class ShutdownError extends Error {
 /** A client that answers at all does so within a round trip or two. */
 const closeTimeoutMs = 3_000;
 
-/** How often grants are looked at: how late one may end, and how long a revocation may take. */
-const gateSweepMs = 1_000;
-
 /** The whole server: puts the parts together, and takes them apart in order. */
 export class App {
   readonly addresses: Address[] = [];
@@ -84,12 +68,7 @@ export class App {
   redirectPort: number | null = null;
   readonly #deps: AppDeps;
   readonly #net = new NetStats();
-  readonly #sync = new SyncStats();
-  readonly #outboxMemory: OutboxMemory;
-  readonly #rooms: Rooms;
-  readonly #gate: Gate;
-  readonly #gateSweeper: NodeJS.Timeout;
-  readonly #yWebsocket: YWebsocket;
+  readonly #collaboration: Collaboration;
   readonly #addresses: ClientAddresses;
   readonly #admission: Admission;
   readonly #connections: Connections;
@@ -110,49 +89,9 @@ export class App {
   }
 
   private constructor(deps: AppDeps) {
-    const { config, logger, storage } = deps;
+    const { config, logger } = deps;
     const { handshakeTimeoutMs, limits } = config;
-    const { maxMessageBytes } = limits;
     this.#deps = deps;
-    this.#outboxMemory = new OutboxMemory(limits.maxOutboxMemoryBytes);
-    this.#rooms = new Rooms({
-      log: storage.log,
-      offload: storage.offload,
-      stats: this.#sync,
-      idleRoomTimeoutMs: config.idleRoomTimeoutMs,
-      limits,
-      roomFailed: (docId, err) => logger.error({ docId, err }, 'room ended'),
-      now: Date.now,
-    });
-    this.#gate = new Gate({
-      ...deps.auth,
-      delay: new RefusalDelay(),
-      logger,
-      now: Date.now,
-      wait,
-      grantees: () => this.#rooms.sessions(),
-    });
-    this.#gateSweeper = setInterval(() => this.#sweep(), gateSweepMs).unref();
-    this.#yWebsocket = new YWebsocket({
-      rooms: this.#rooms,
-      offload: storage.offload,
-      stats: this.#sync,
-      outboxMemory: this.#outboxMemory,
-      users: new Users(limits.maxConnectionsPerUser),
-      opens: new Opens({ rate: limits.openRatePerAddress, now: () => performance.now(), wait }),
-      limits: {
-        ...limits,
-        // What a slow reader may be behind before it is better off with a fresh sync.
-        maxOutboxBytes: maxMessageBytes,
-        // One message, and what one read from the socket may bring along after it.
-        maxQueuedBytes: maxMessageBytes + 64 * 1024,
-      },
-      refused: (connection, docId, refusal) => {
-        const fields = { connectionId: connection.id, docId, error: refusal.code, reason: refusal.message };
-        if (refusal.code === 'internal') logger.error({ ...fields, err: refusal.cause }, 'session failed');
-        else logger.info(fields, 'session ended');
-      },
-    });
     let warned = false;
     this.#addresses = new ClientAddresses(config.trustedProxies, (peer) => {
       if (warned) return;
@@ -162,6 +101,7 @@ export class App {
         'X-Forwarded-For is not believed: if this is a proxy of yours, name it in --trusted-proxies',
       );
     });
+    this.#collaboration = new Collaboration({ ...deps, addresses: this.#addresses });
     this.#admission = new Admission({ limits, stats: this.#net, now: () => performance.now() });
     const admission = this.#admission;
     this.#connections = new Connections({ logger, stats: this.#net, admission, handshakeTimeoutMs });
@@ -172,25 +112,26 @@ export class App {
       logger,
       stats: this.#net,
       checks: [({ headers }) => checkOrigin(config.origins, headers.origin, headers.host)],
-      accept: (connection, request) => this.#accept(connection, request),
-      limits: { maxMessageBytes, handshakeTimeoutMs, closeTimeoutMs },
+      accept: (connection, request) => this.#collaboration.accept(connection, request),
+      limits: { maxMessageBytes: limits.maxMessageBytes, handshakeTimeoutMs, closeTimeoutMs },
     });
   }
 
   async #listen(): Promise<void> {
     const { config, logger, certificates, acme, clientAuthority } = this.#deps;
+    const { rooms, stats, outboxMemory } = this.#collaboration;
     const registry = new Registry();
     const logState = (): LogState => this.#deps.storage.log.state;
     registerMetrics(registry, {
       auth: this.#deps.auth.stats,
       net: this.#net,
-      sync: this.#sync,
+      sync: stats,
       storage: this.#deps.storageStats,
       connections: () => this.#connections.size,
-      rooms: () => this.#rooms.size,
-      roomMemoryBytes: () => this.#rooms.memoryBytes,
-      outboxMemoryBytes: () => this.#outboxMemory.bytes,
-      sessions: () => this.#rooms.peers,
+      rooms: () => rooms.size,
+      roomMemoryBytes: () => rooms.memoryBytes,
+      outboxMemoryBytes: () => outboxMemory.bytes,
+      sessions: () => rooms.peers,
       logState,
     });
     if (certificates !== null) registerCertificateMetrics(registry, certificates);
@@ -210,11 +151,11 @@ export class App {
     });
     serveDocuments(http, {
       logger,
-      stats: this.#sync,
+      stats,
       checkOrigin: ({ headers }) => checkOrigin(config.origins, headers.origin, headers.host),
       documentNameOf: decodeDocumentName,
-      admitAdmin: (request, docId) => this.#admitAdmin(request, docId),
-      deleteDocument: (docId) => this.#rooms.delete(docId),
+      admitAdmin: (request, docId) => this.#collaboration.admitAdmin(request, docId),
+      deleteDocument: (docId) => rooms.delete(docId),
     });
     const answer = getRequestListener(http.fetch, { overrideGlobalObjects: false });
     const listenerDeps = {
@@ -261,27 +202,6 @@ export class App {
     this.#listeners.push(listener);
   }
 
-  /** Ends grants that are over, and looks at the files that say who may come in. */
-  #sweep(): void {
-    this.#deps.clientAuthority?.reload();
-    this.#gate.sweep();
-  }
-
-  #accept(connection: WsConnection, request: SyncRequest): ConnectionHandler {
-    const { docName: docId, headers, params, address, block } = request;
-    const identity = this.#deps.clientAuthority === null ? null : request.clientCertificate;
-    const attempt = { docId, token: tokenOf(headers, params), origin: headers.origin ?? null, address, identity };
-    return this.#yWebsocket.accept(connection, { docId, block, authorize: () => this.#gate.admit(attempt) });
-  }
-
-  /** The token may not stand in the address: nobody writes it into a log by mistake. */
-  async #admitAdmin(request: IncomingMessage, docId: string): Promise<string> {
-    const { headers } = request;
-    const address = this.#addresses.of(request);
-    const token = tokenOf(headers, new URLSearchParams());
-    return (await this.#gate.admitAdmin({ docId, token, origin: headers.origin ?? null, address })).userId;
-  }
-
   /**
    * Stops accepting, ends sessions (1012: come back), drains rooms, closes the log. Concurrent calls share one promise.
    * Rejects with ShutdownError if that is not done within the deadline.
@@ -300,19 +220,15 @@ export class App {
     this.#upgrade.stop();
     this.#deps.acme?.close();
     this.#deps.certificates?.close();
-    clearInterval(this.#gateSweeper);
+    this.#collaboration.stop();
     // Half for people on slow lines, half for the disk.
     const netMs = config.shutdownTimeoutMs / 2;
     const closed = Promise.all(this.#listeners.map((listener) => listener.close(netMs)));
     await this.#connections.end(closeReason('shutting-down'), netMs);
-    await step('Draining the rooms', this.#rooms.close());
+    await step('Draining the rooms', this.#collaboration.rooms.close());
     await step('Closing the log', storage.close());
     await step('Closing the ports', closed);
   }
-}
-
-function wait(delayMs: number): Promise<void> {
-  return pause(delayMs, undefined, { ref: false });
 }
 
 async function before(endMs: number, done: Promise<unknown>, sentence: string): Promise<void> {

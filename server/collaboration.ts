@@ -1,0 +1,124 @@
+import type { IncomingMessage } from 'node:http';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Gate } from './auth/gate.ts';
+import type { Auth } from './auth/open-auth.ts';
+import { RefusalDelay } from './auth/refusal-delay.ts';
+import { tokenOf } from './auth/token-source.ts';
+import type { Config } from './config.ts';
+import type { Logger } from './logger.ts';
+import type { ClientAddresses } from './net/client-addresses.ts';
+import type { ClientAuthority } from './net/client-authority.ts';
+import type { SyncRequest } from './net/upgrade.ts';
+import type { WsConnection } from './net/ws-connection.ts';
+import type { Storage } from './storage.ts';
+import type { ConnectionHandler } from './sync/connection.ts';
+import { Opens } from './sync/opens.ts';
+import { OutboxMemory } from './sync/outbox-memory.ts';
+import { Rooms } from './sync/rooms.ts';
+import { SyncStats } from './sync/stats.ts';
+import { Users } from './sync/users.ts';
+import { YWebsocket } from './sync/y-websocket.ts';
+
+export interface CollaborationDeps {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly auth: Auth;
+  /** Open; closed by its owner after this. */
+  readonly storage: Storage;
+  readonly addresses: ClientAddresses;
+  /** Whose certificates clients may show; null if they need show none. */
+  readonly clientAuthority: ClientAuthority | null;
+}
+
+/** How often grants are looked at: how late one may end, and how long a revocation may take. */
+const gateSweepMs = 1_000;
+
+/** The rooms, who may enter them, and the dialects that lead there. Knows no port. */
+export class Collaboration {
+  readonly stats = new SyncStats();
+  readonly outboxMemory: OutboxMemory;
+  readonly rooms: Rooms;
+  readonly #deps: CollaborationDeps;
+  readonly #gate: Gate;
+  readonly #gateSweeper: NodeJS.Timeout;
+  readonly #yWebsocket: YWebsocket;
+
+  constructor(deps: CollaborationDeps) {
+    const { config, logger, storage } = deps;
+    const { limits } = config;
+    this.#deps = deps;
+    this.outboxMemory = new OutboxMemory(limits.maxOutboxMemoryBytes);
+    this.rooms = new Rooms({
+      log: storage.log,
+      offload: storage.offload,
+      stats: this.stats,
+      idleRoomTimeoutMs: config.idleRoomTimeoutMs,
+      limits,
+      roomFailed: (docId, err) => logger.error({ docId, err }, 'room ended'),
+      now: Date.now,
+    });
+    this.#gate = new Gate({
+      ...deps.auth,
+      delay: new RefusalDelay(),
+      logger,
+      now: Date.now,
+      wait,
+      grantees: () => this.rooms.sessions(),
+    });
+    this.#gateSweeper = setInterval(() => this.#sweep(), gateSweepMs).unref();
+    this.#yWebsocket = new YWebsocket({
+      rooms: this.rooms,
+      offload: storage.offload,
+      stats: this.stats,
+      outboxMemory: this.outboxMemory,
+      users: new Users(limits.maxConnectionsPerUser),
+      opens: new Opens({ rate: limits.openRatePerAddress, now: () => performance.now(), wait }),
+      limits: {
+        ...limits,
+        // What a slow reader may be behind before it is better off with a fresh sync.
+        maxOutboxBytes: limits.maxMessageBytes,
+        // One message, and what one read from the socket may bring along after it.
+        maxQueuedBytes: limits.maxMessageBytes + 64 * 1024,
+      },
+      refused: (connection, docId, refusal) => {
+        const fields = { connectionId: connection.id, docId, error: refusal.code, reason: refusal.message };
+        if (refusal.code === 'internal') logger.error({ ...fields, err: refusal.cause }, 'session failed');
+        else logger.info(fields, 'session ended');
+      },
+    });
+  }
+
+  /** A client has come: who handles its messages. */
+  accept(connection: WsConnection, request: SyncRequest): ConnectionHandler {
+    const { docName: docId, headers, params, address, block } = request;
+    const identity = this.#deps.clientAuthority === null ? null : request.clientCertificate;
+    const attempt = { docId, token: tokenOf(headers, params), origin: headers.origin ?? null, address, identity };
+    return this.#yWebsocket.accept(connection, { docId, block, authorize: () => this.#gate.admit(attempt) });
+  }
+
+  /**
+   * Resolves with the user's id if the token may administer the document; rejects with RefusedError. The token may not stand in
+   * the address: nobody writes it into a log by mistake.
+   */
+  async admitAdmin(request: IncomingMessage, docId: string): Promise<string> {
+    const { headers } = request;
+    const address = this.#deps.addresses.of(request);
+    const token = tokenOf(headers, new URLSearchParams());
+    return (await this.#gate.admitAdmin({ docId, token, origin: headers.origin ?? null, address })).userId;
+  }
+
+  /** No grant is looked at any more: whoever is here is about to be sent away. */
+  stop(): void {
+    clearInterval(this.#gateSweeper);
+  }
+
+  /** Ends grants that are over, and looks at the files that say who may come in. */
+  #sweep(): void {
+    this.#deps.clientAuthority?.reload();
+    this.#gate.sweep();
+  }
+}
+
+function wait(delayMs: number): Promise<void> {
+  return pause(delayMs, undefined, { ref: false });
+}
