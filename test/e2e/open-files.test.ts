@@ -22,7 +22,10 @@ const editBytes = 100_000;
 test('I7: whoever is one too many for the files it may open is refused, and edits are committed all the same', async (t) => {
   const many = ['--max-connections-per-address', '--max-connect-rate-per-address', '--max-open-rate-per-address'];
   const quire = await Quire.start(t, { tls: 'off', openFiles, args: many.flatMap((flag) => [flag, '5000']) });
-  await quire.process.find((line) => /fewer connections than --max-connections.*ulimit -n/.test(line), 'a warning');
+  await quire.process.find(
+    (line) => /fewer connections than --max-connections.*ulimit -n/.exec(line)?.[0],
+    'a warning',
+  );
 
   const author = await RawClient.open(`${quire.url}/doc`);
   const clients = [author];
