@@ -1,7 +1,10 @@
 /**
  * Fuzzing: `npm run fuzz`, or `npm run fuzz -- scan --seconds 600` for one target and longer. The environment's SEED
- * repeats a run; `npm run fuzz -- scan --input <hex>` tries a single input again.
+ * repeats a run; `npm run fuzz -- scan --input <hex>` tries a single input again, `--input @<file>` one that is too long for a line.
  */
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Disposer } from '../support/owner.ts';
 import { runCampaign } from './campaign.ts';
@@ -16,6 +19,9 @@ const defaultSeconds = 60;
 /** More kinds in one target are not needed to know that something is wrong. */
 const maxFindings = 5;
 
+/** Longer inputs are written to a file. */
+const maxShownBytes = 2_048;
+
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { seconds: { type: 'string', default: String(defaultSeconds) }, input: { type: 'string' } },
@@ -29,7 +35,8 @@ if (!Number.isSafeInteger(seed) || !(seconds > 0) || names.length === 0 || posit
 }
 
 if (values.input === undefined) await fuzzAll();
-else await tryOne(Buffer.from(values.input, 'hex'));
+else
+  await tryOne(values.input.startsWith('@') ? readFileSync(values.input.slice(1)) : Buffer.from(values.input, 'hex'));
 
 async function fuzzAll(): Promise<void> {
   console.log(`SEED=${seed}`);
@@ -64,5 +71,13 @@ async function tryOne(input: Uint8Array): Promise<void> {
 function show(target: string, { input, what }: Finding): void {
   process.exitCode = 1;
   console.log(`${target}: FOUND ${what}`);
-  console.log(`SEED=${seed}; again: npm run fuzz -- ${target} --input ${Buffer.from(input).toString('hex')}\n`);
+  console.log(`SEED=${seed}; again: npm run fuzz -- ${target} --input ${inALine(target, input)}\n`);
+}
+
+/** In hex, or the file that it was written to. */
+function inALine(target: string, input: Uint8Array): string {
+  if (input.length <= maxShownBytes) return Buffer.from(input).toString('hex');
+  const file = join(mkdtempSync(join(tmpdir(), 'quire-fuzz-')), target);
+  writeFileSync(file, input);
+  return `@${file}`;
 }

@@ -58,5 +58,6 @@ test('of a key set, what cannot verify signatures is left out', () => {
     ],
   );
   assert.throws(() => jwksKeys({ keys: [] }), sentence(/no key/));
+  assert.equal(jwksKeys({ keys: Array.from({ length: 80_000 }, (_, i) => (i < 100 ? {} : jwk)) }).length, 100);
   assert.throws(() => jwksKeys('<html>'), sentence(/not a JSON Web Key Set/));
 });
