@@ -161,6 +161,7 @@ export class App {
     const listenerDeps = {
       requests: (...request: Parameters<typeof answer>) => void answer(...request),
       upgrade: this.#upgrade,
+      logger,
       openSockets: this.#deps.openSockets,
       stats: this.#net,
       handshakeTimeoutMs: config.handshakeTimeoutMs,
@@ -185,13 +186,14 @@ export class App {
 
   /** Sends whoever comes over plain HTTP to the port with TLS. */
   async #redirect(port: number): Promise<void> {
-    const { config, acme, openSockets } = this.#deps;
+    const { config, logger, acme, openSockets } = this.#deps;
     const securePort = (): number => this.addresses.find(({ secure }) => secure)?.port ?? config.port;
     const redirect = new RedirectToTls(securePort, acme?.answers);
     const listener = new Listener(
       {
         requests: redirect.request,
         upgrade: redirect,
+        logger,
         openSockets,
         stats: this.#net,
         handshakeTimeoutMs: config.handshakeTimeoutMs,

@@ -17,6 +17,8 @@ interface Meaning {
 const meanings = {
   malformed: { status: 400, closeCode: 4400, reason: 'malformed message' },
   'binary-only': { status: 400, closeCode: 4400, reason: 'binary frames only' },
+  'bad-request': { status: 400, closeCode: 4400, reason: 'not a request that can be read' },
+  'headers-too-large': { status: 431, closeCode: 4400, reason: 'headers too large' },
   'bad-document-name': { status: 400, closeCode: 4400, reason: 'bad document name' },
   'bad-upgrade': { status: 400, closeCode: 4400, reason: 'not a WebSocket upgrade' },
   'upgrade-version': { status: 426, closeCode: 4400, reason: 'version 13 of WebSocket is needed' },
@@ -41,6 +43,7 @@ const meanings = {
   'auth-unavailable': { status: 503, closeCode: 4503, reason: 'access cannot be checked now, try again later' },
   'limit-reached': { status: 429, closeCode: 4529, reason: 'limit reached' },
   'too-slow': { status: 429, closeCode: 4529, reason: 'client reads too slowly' },
+  'request-timeout': { status: 408, closeCode: 4529, reason: 'request not complete in time' },
   'not-live': { status: 408, closeCode: 4529, reason: 'session not established in time' },
   'shutting-down': { status: 503, closeCode: 1012, reason: 'server is restarting' },
   overloaded: { status: 503, closeCode: 1013, reason: 'server is busy, try again later' },

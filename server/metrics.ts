@@ -83,6 +83,12 @@ export function registerMetrics(registry: Registry, sources: MetricSources): voi
   );
   counter('connections_silent_total', 'Sockets cut off because pings went unanswered.', () => net.connectionsSilent);
   counters(
+    'requests_unreadable_total',
+    'What came to the port and was no HTTP, too long or never whole, by reason.',
+    'error',
+    () => net.requestsUnreadable,
+  );
+  counters(
     'upgrades_refused_total',
     'WebSockets refused by HTTP status, by reason.',
     'error',

@@ -4,13 +4,16 @@ import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
+import type { Logger } from '../logger.ts';
 import type { Credentials } from './certificate.ts';
 import { acmeProtocol } from './challenge-answers.ts';
 import type { ChallengeAnswers } from './challenge-answers.ts';
 import type { ClientAuthority } from './client-authority.ts';
 import type { OpenSockets } from './open-sockets.ts';
+import { increment } from './stats.ts';
 import type { NetStats } from './stats.ts';
 import { TlsContexts } from './tls-contexts.ts';
+import { answerUnreadable } from './unreadable-request.ts';
 import type { Upgrade } from './upgrade.ts';
 
 export interface ListenerDeps {
@@ -18,6 +21,7 @@ export interface ListenerDeps {
   readonly requests: RequestListener;
   readonly upgrade: Pick<Upgrade, 'handle'>;
   readonly stats: NetStats;
+  readonly logger: Logger;
   /** How long the TLS handshake, and after it the header of a request, may take. */
   readonly handshakeTimeoutMs: number;
   /** Shared by all listeners, so that they leave files for the database; left out, there may be any number. */
@@ -31,6 +35,12 @@ export interface ListenerDeps {
 }
 
 const httpProtocol = 'http/1.1';
+
+/**
+ * Connections that may wait to be accepted: what Linux allows unless told otherwise (net.core.somaxconn). After a restart
+ * everybody comes back at once, and beyond Node's 511 a client tries again a second later, then two, then four.
+ */
+const BACKLOG = 4096;
 
 /** The address cannot be listened on; the message is for people. `cause` is the error of the system. */
 export class ListenError extends Error {
@@ -80,6 +90,12 @@ export class Listener {
           );
     this.#server.on('connection', (socket) => this.#receive(socket));
     this.#server.on('upgrade', deps.upgrade.handle);
+    this.#server.on('clientError', (error, socket) => {
+      const refusal = answerUnreadable(error, socket);
+      if (refusal === null) return;
+      increment(deps.stats.requestsUnreadable, refusal.code);
+      deps.logger.info({ error: refusal.code, err: error.message }, 'request not readable');
+    });
     this.#server.on('tlsClientError', () => deps.stats.tlsHandshakesFailed++);
     // The authority has seen all that it came for.
     this.#server.on('secureConnection', (socket: TLSSocket) => {
@@ -106,7 +122,7 @@ export class Listener {
   listen(host: string, port: number): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#server.once('error', (error: NodeJS.ErrnoException) => reject(explain(error, host, port)));
-      this.#server.listen(port, host, () => {
+      this.#server.listen({ port, host, backlog: BACKLOG }, () => {
         this.#server.removeAllListeners('error');
         // After listening there is nothing that could fail but accepting: out of file descriptors, say.
         this.#server.on('error', () => this.#deps.stats.acceptsFailed++);

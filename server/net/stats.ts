@@ -10,6 +10,8 @@ export class NetStats {
   readonly connectionsClosed = new Map<string, number>();
   /** Connections closed for what their client did, by reason. What sessions refuse they count themselves. */
   readonly connectionsRefused = new Map<RefusalCode, number>();
+  /** What could not be read as a request, or did not come whole in time. */
+  readonly requestsUnreadable = new Map<RefusalCode, number>();
   /** Upgrades answered with an HTTP status instead, by reason. */
   readonly upgradesRefused = new Map<RefusalCode, number>();
   /** How often a limit of the network was reached. */

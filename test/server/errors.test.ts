@@ -19,12 +19,14 @@ test('only what a retry cannot change has a close code that is final for stock c
   const final = refusalCodes.filter((code) => closeReason(code).code >= 4400 && closeReason(code).code < 4500);
   assert.deepEqual(final.toSorted(), [
     'bad-document-name',
+    'bad-request',
     'bad-upgrade',
     'binary-only',
     'document-deleted',
     'document-too-large',
     'forbidden',
     'generation-changed',
+    'headers-too-large',
     'malformed',
     'not-found',
     'unauthorized',

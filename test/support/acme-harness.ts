@@ -65,6 +65,7 @@ export class AcmeHarness {
         requests: (_, response) => response.end('http'),
         upgrade: { handle: (_, socket) => socket.destroy() },
         stats: new NetStats(),
+        logger,
         handshakeTimeoutMs: 20_000,
         challenges: acme.answers,
       },

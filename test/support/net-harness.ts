@@ -141,6 +141,7 @@ export class NetHarness {
       requests: (_: unknown, response: { end(text: string): void }) => response.end('http'),
       upgrade: this.upgrade,
       stats: this.stats,
+      logger,
       handshakeTimeoutMs,
       admits: (socket: Socket) => admission.allowsHandshake(addresses.blockOfPeer(socket)),
     };

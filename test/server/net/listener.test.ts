@@ -34,7 +34,10 @@ for (const tls of [false, true]) {
     const socket = await net.socket();
     socket.write('GET /sync/doc HTTP/1.1\r\nHost: ');
     const text = await within(soonMs, 'the end of a half-sent request', readToEnd(socket));
-    assert.equal(parseAnswer(text).status, 408);
+    const { status, body } = parseAnswer(text);
+    assert.equal(status, 408);
+    assert.equal((JSON.parse(body) as { error: string }).error, 'request-timeout');
+    assert.equal(net.stats.requestsUnreadable.get('request-timeout'), 1);
   });
 
   test(`over ${over}, a client that says nothing is ended by the handshake deadline (I7)`, async (t) => {

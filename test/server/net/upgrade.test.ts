@@ -93,7 +93,13 @@ test('what is no HTTP, or has headers beyond all bounds, is answered with a stat
     [withStart(upgradeRequest('/sync/doc'), 'GET /sync/doc HTTP/3.0'), 400],
     [Buffer.from([0x16, 3, 1, 0, 200, 1]), 400],
   ];
-  for (const [request, status] of cases) assert.equal((await ask(net, request)).status, status, request.toString());
+  for (const [request, status] of cases) {
+    const answer = await ask(net, request);
+    assert.equal(answer.status, status, request.toString());
+    const { error } = JSON.parse(answer.body) as { error: string };
+    assert.equal(error, status === 431 ? 'headers-too-large' : 'bad-request');
+  }
+  assert.deepEqual(Object.fromEntries(net.stats.requestsUnreadable), { 'headers-too-large': 3, 'bad-request': 6 });
   client.ping();
   await within(20_000, 'a pong', once(client, 'pong'));
   assert.equal(net.connections.size, 1);
