@@ -10,8 +10,24 @@ import { LevelLog } from '../../persistence/log/level-log.ts';
 import { FakeCompact } from './fake-compact.ts';
 
 const [folder = '', commit] = process.argv.slice(2);
-/** At once, not when the event loop finds time: what is said here is what a client would have been told. */
-const say = (line: string | number): unknown => writeSync(1, `${line}\n`);
+const pauseMs = 1;
+const pause = new Int32Array(new SharedArrayBuffer(4));
+
+/**
+ * At once, not when the event loop finds time: what is said here is what a client would have been told. The pipe does not
+ * block and holds 277 lines; whoever reads them may be slow.
+ */
+function say(line: string | number): void {
+  for (;;) {
+    try {
+      writeSync(1, `${line}\n`);
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+      Atomics.wait(pause, 0, 0, pauseMs);
+    }
+  }
+}
 
 /** What entry `seq` holds. */
 const updateOf = (seq: number): Uint8Array => new Uint8Array(20 + (seq % 50)).fill(seq % 200);
