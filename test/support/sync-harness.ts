@@ -150,8 +150,9 @@ export class FakeClient {
     });
   }
 
+  /** The server has asked it what the room lacks: the first that a session does when it is live. */
   get live(): boolean {
-    return this.connection.isEstablished;
+    return this.connection.writes.length > 0;
   }
 
   send(frame: Frame): void {
