@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { TestContext } from 'node:test';
+import { Worker } from 'node:worker_threads';
+import * as Y from 'yjs';
+import { paced } from '../support/deadline.ts';
+import { emptyStateVector } from '../support/frames.ts';
+import { mainThreadCpuMs } from '../support/main-thread-cpu.ts';
+import { Quire } from '../support/quire.ts';
+import { RawClient } from '../support/raw-client.ts';
+import { assertTook } from '../support/slowness.ts';
+import { sharedTextName, TextWriter } from '../support/text-writer.ts';
+import type { Strike } from './attack-thread.ts';
+import { type Attack, attacks } from './attacks.ts';
+
+/** Between two edits of the neighbour. */
+const editPauseMs = 10;
+/** I6: what the server computes for one message of an attacker. */
+const maxMessageMs = 50;
+
+export interface NeighbourOptions {
+  /** How often each attack is made, with a calm time as long beside it. */
+  readonly rounds: number;
+  readonly windowMs: number;
+}
+
+/** How long the neighbour waited for "saved", in milliseconds. */
+export interface NeighbourWaits {
+  readonly attack: Attack;
+  readonly calmMs: readonly number[];
+  readonly attackedMs: readonly number[];
+}
+
+/**
+ * Attacks a document in every way of `attacks`, in windows with calm ones between, while somebody types in another. Holds I6: the
+ * neighbour loses nothing, and no attack costs more processor time a message than a turn may take.
+ */
+export async function attackBeside(
+  t: TestContext,
+  { rounds, windowMs }: NeighbourOptions,
+): Promise<readonly NeighbourWaits[]> {
+  const quire = await Quire.start(t, { tls: 'off', args: ['--log-level', 'error'] });
+  const author = await RawClient.open(`${quire.url}/attacked`);
+  await author.sync();
+  author.edit(new TextWriter(1).type('x'.repeat(100_000)));
+  await author.saved();
+  author.terminate();
+  const neighbour = await RawClient.open(`${quire.url}/neighbour`);
+  await neighbour.sync();
+  const thread = new Worker(new URL('attack-thread.js', import.meta.url), {
+    workerData: { url: `${quire.url}/attacked` },
+  });
+  t.after(() => thread.terminate());
+  const strike = async (order: Strike): Promise<number> => {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
+    thread.postMessage(order);
+    return ((await once(thread, 'message')) as [number])[0];
+  };
+  const writer = new TextWriter(1);
+  const type = async (untilMs: number, waitsMs: number[]): Promise<void> => {
+    while (performance.now() < untilMs) {
+      const sinceMs = performance.now();
+      neighbour.edit(writer.type('x'));
+      await neighbour.saved();
+      waitsMs.push(performance.now() - sinceMs);
+      await paced(editPauseMs);
+    }
+  };
+  const all: NeighbourWaits[] = [];
+  const cpuMs = (): number => mainThreadCpuMs(quire.process.pid) ?? 0;
+  for (const [index, attack] of attacks().entries()) {
+    const calm: number[] = [];
+    const attacked: number[] = [];
+    let sent = 0;
+    let spentMs = 0;
+    for (let round = 0; round < rounds; round++) {
+      let sinceMs = cpuMs();
+      await type(performance.now() + windowMs, calm);
+      const calmMs = cpuMs() - sinceMs;
+      sinceMs = cpuMs();
+      const untilMs = performance.now() + windowMs;
+      const [count] = await Promise.all([strike({ index, forMs: windowMs }), type(untilMs, attacked)]);
+      sent += count;
+      spentMs += cpuMs() - sinceMs - calmMs;
+    }
+    const messageMs = spentMs / sent;
+    t.diagnostic(`${attack.name}: ${sent} messages, ${messageMs.toFixed(2)} ms of the main thread each`);
+    all.push({ attack, calmMs: calm, attackedMs: attacked });
+    assertTook(messageMs, maxMessageMs, `${attack.name}: a message costs`);
+  }
+  const doc = new Y.Doc();
+  const reader = await RawClient.open(`${quire.url}/neighbour`);
+  for (const update of await reader.sync(emptyStateVector)) Y.applyUpdate(doc, update);
+  assert.equal(doc.getText(sharedTextName).length, writer.clock, 'the neighbour lost something');
+  return all;
+}
