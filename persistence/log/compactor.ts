@@ -2,6 +2,7 @@ import type { Compact, CompactionOutput } from '../compaction/compaction.ts';
 import { BoundedMap } from './bounded-map.ts';
 import type { Clock } from './clock.ts';
 import { baseSeqOf, readHead, readPart, readRecords, seqOf, type StoredRecords } from './document-reader.ts';
+import type { Garbage } from './garbage.ts';
 import type { GroupCommit } from './group-commit.ts';
 import type { KeyedMutex } from './keyed-mutex.ts';
 import { DocumentKeys } from './keys.ts';
@@ -34,6 +35,7 @@ export interface CompactorDeps {
   readonly store: RecordStore;
   readonly commit: GroupCommit;
   readonly leftovers: Leftovers;
+  readonly garbage: Garbage;
   /** Keeps a document from being opened while its head is replaced. */
   readonly mutex: KeyedMutex;
   readonly compact: Compact;
@@ -189,7 +191,7 @@ export class Compactor {
       await this.#writePieces(keys, head, output);
       if (!(await this.#replace(keys, head, { ...base, meta }, output.setAside))) return;
       this.#failedCosts.delete(docId);
-      this.#deps.leftovers.add(docId, tailBytes + (base.head === null ? 0 : bytesOf(base.head)));
+      this.#deps.garbage.add(docId, base.tail.length, tailBytes + (base.head === null ? 0 : bytesOf(base.head)));
       this.#deps.observer.compacted?.({
         docId,
         seq: head.snapshot.seq,

@@ -1,5 +1,6 @@
 import { CorruptDocumentError } from '../errors.ts';
 import { baseSeqOf, guard, readHead } from './document-reader.ts';
+import type { Garbage } from './garbage.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { type DocumentKeys, entrySeqIn, pieceOf } from './keys.ts';
 import type { Leftovers } from './leftovers.ts';
@@ -13,6 +14,7 @@ export interface DeletionDeps {
   readonly store: RecordStore;
   readonly commit: GroupCommit;
   readonly leftovers: Leftovers;
+  readonly garbage: Garbage;
 }
 
 /** What the tombstone says. */
@@ -24,7 +26,7 @@ export type Epitaph = Pick<Tombstone, 'deletedMs' | 'passing'> & { readonly clie
  * rejects with CorruptDocumentError if the last tombstone cannot be read.
  */
 export async function deleteDocument(keys: DocumentKeys, epitaph: Epitaph, deps: DeletionDeps): Promise<boolean> {
-  const { store, commit, leftovers } = deps;
+  const { store, commit, leftovers, garbage } = deps;
   const [meta, head, buried] = await store.getMany([keys.meta, keys.head, keys.tombstone]);
   const before = guard(keys.docId, 'tombstone', () =>
     buried === undefined ? null : unsealTombstone(keys.tombstone, buried),
@@ -43,7 +45,7 @@ export async function deleteDocument(keys: DocumentKeys, epitaph: Epitaph, deps:
     for (const key of [keys.meta, keys.head, keys.transient]) batch.del(key);
     leftovers.mark(keys, batch);
   });
-  leftovers.addDeleted(keys.docId, found.bytes);
+  garbage.addDeleted(keys.docId, found.bytes);
   return true;
 }
 

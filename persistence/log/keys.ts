@@ -115,6 +115,11 @@ export class DocumentKeys {
     return { gte: this.piece(0, 0), lt: this.piece(seqEnd, 0) };
   }
 
+  /** The head alone, between two keys that no record has: one too short for its document id, and one too long. */
+  heads(): KeyRange {
+    return { gte: this.head.subarray(0, -1), lt: Buffer.concat([this.head, Buffer.alloc(1)]) };
+  }
+
   #numbered(kind: Kind, seq: number): Buffer {
     const key = this.#key(kind, seqBytes);
     key.writeUIntBE(seq, key.length - seqBytes, seqBytes);

@@ -1,5 +1,5 @@
-import { BoundedMap } from './bounded-map.ts';
 import { allPieceCount, baseSeqOf, readHead } from './document-reader.ts';
+import type { Garbage } from './garbage.ts';
 import type { GroupCommit } from './group-commit.ts';
 import type { KeyedMutex } from './keyed-mutex.ts';
 import { allLeftovers, docIdOf, type DocumentKeys, pieceOf } from './keys.ts';
@@ -10,6 +10,7 @@ import { seal, type Tombstone } from './records.ts';
 export interface LeftoversDeps {
   readonly store: RecordStore;
   readonly commit: GroupCommit;
+  readonly garbage: Garbage;
   readonly pins: Pins;
   readonly mutex: KeyedMutex;
   /** Also while it is being opened. */
@@ -18,11 +19,6 @@ export interface LeftoversDeps {
 
 /** Some 2 ms to put. */
 const maxDeletionsPerBatch = 1000;
-/** From here on a document's range is rewritten after a sweep: LevelDB keeps what is deleted until that happens. */
-const reclaimBytes = 8 * 1024 * 1024;
-
-/** The same for a document that was deleted: what people want gone should not stay until LevelDB comes across it. */
-const reclaimDeletedBytes = 256 * 1024;
 
 /**
  * Records that no valid snapshot refers to: folded entries, pieces of snapshots that were replaced or never finished, all
@@ -33,8 +29,6 @@ const reclaimDeletedBytes = 256 * 1024;
 export class Leftovers {
   readonly #deps: LeftoversDeps;
   readonly #marked = new Set<string>();
-  /** What became obsolete since the space was last given back. */
-  readonly #obsoleteBytes = new BoundedMap<string, number>(1000);
 
   constructor(deps: LeftoversDeps) {
     this.#deps = deps;
@@ -58,22 +52,12 @@ export class Leftovers {
     batch.put(keys.leftovers, seal(keys.leftovers, new Uint8Array(0)));
   }
 
-  /** Counts what a new snapshot has made obsolete, so that its space is given back to the disk now and then. */
-  add(docId: string, bytes: number): void {
-    this.#obsoleteBytes.set(docId, (this.#obsoleteBytes.get(docId) ?? 0) + bytes);
-  }
-
-  /** Counts what a deletion has made obsolete. */
-  addDeleted(docId: string, bytes: number): void {
-    this.add(docId, bytes < reclaimDeletedBytes ? bytes : reclaimBytes);
-  }
-
   /**
    * Deletes what the document's head does not refer to and nobody has pinned; the mark goes when nothing is left.
    * Must not run while a snapshot of the document is being written.
    */
   async sweep(keys: DocumentKeys): Promise<void> {
-    const { store, pins } = this.#deps;
+    const { store, garbage, pins, isOpen } = this.#deps;
     const stored = await readHead(store, keys);
     const { head, tombstone } = stored;
     const headPieces = head === null ? 0 : allPieceCount(head);
@@ -88,11 +72,7 @@ export class Leftovers {
       return false;
     });
     if (pinned) return;
-    if (!(await this.#unmark(keys, tombstone))) return;
-    if ((this.#obsoleteBytes.get(keys.docId) ?? 0) < reclaimBytes) return;
-    this.#obsoleteBytes.delete(keys.docId);
-    await store.reclaim(keys.entries(0));
-    await store.reclaim(keys.pieces());
+    if (await this.#unmark(keys, tombstone)) await garbage.reclaim(keys, isOpen(keys.docId));
   }
 
   /**

@@ -4,6 +4,7 @@ import type { Clock } from './clock.ts';
 import { type CompactionPolicy, Compactor } from './compactor.ts';
 import { deleteDocument, type DeletionDeps } from './deletion.ts';
 import { readRecords } from './document-reader.ts';
+import { Garbage } from './garbage.ts';
 import { GroupCommit } from './group-commit.ts';
 import { KeyedMutex } from './keyed-mutex.ts';
 import { allTransient, DocumentKeys, docIdOf } from './keys.ts';
@@ -33,12 +34,19 @@ export interface LiveStoreDeps {
   readonly failed: (error: Error) => void;
 }
 
+/**
+ * How long closing may take to give space back, beside the document that is under way then: some 50 ms for 1 MB. What is
+ * left takes space, and nothing else.
+ */
+const reclaimBudgetMs = 500;
+
 /** One opening of the store, and everything that dies with it when a write fails: documents, commits, compaction, pins. */
 export class LiveStore {
   readonly #store: RecordStore;
   readonly #deps: LiveStoreDeps;
   readonly #commit: GroupCommit;
   readonly #compactor: Compactor;
+  readonly #garbage: Garbage;
   readonly #pins: Pins;
   readonly #mutex = new KeyedMutex();
   readonly #documentDeps: OpenDocumentDeps;
@@ -56,19 +64,22 @@ export class LiveStore {
     this.#deps = deps;
     const failed = (error: Error): void => this.#fail(error);
     this.#commit = new GroupCommit(options.commit === 'fsync', { store, clock, pacing, observer, failed });
+    this.#garbage = new Garbage({ store, commit: this.#commit, clock });
     this.#pins = new Pins(store, (docId) => this.#compactor.sweep(docId));
     const leftovers = new Leftovers({
       store,
       commit: this.#commit,
+      garbage: this.#garbage,
       pins: this.#pins,
       mutex: this.#mutex,
       isOpen: (docId) => this.#documents.has(docId),
     });
-    this.#deletionDeps = { store, commit: this.#commit, leftovers };
+    this.#deletionDeps = { store, commit: this.#commit, leftovers, garbage: this.#garbage };
     this.#compactor = new Compactor(options.compaction, {
       store,
       commit: this.#commit,
       leftovers,
+      garbage: this.#garbage,
       mutex: this.#mutex,
       compact,
       clock,
@@ -160,14 +171,23 @@ export class LiveStore {
     await this.#compactor.settled();
   }
 
-  /** Commits what waits, drops compaction, closes the store. Every handle is dead afterwards. */
+  /** Commits what waits, drops compaction, gives space back, closes the store. Every handle is dead afterwards. */
   async close(): Promise<void> {
     this.#compactor.stop();
     await this.#commit.drain();
+    await this.#reclaimLast();
     const error = new LogError('LOG_CLOSED', 'The log is closed');
     this.#die(error);
     for (const document of this.#documents.values()) document?.end(error);
     await this.#store.close();
+  }
+
+  async #reclaimLast(): Promise<void> {
+    try {
+      await this.#garbage.reclaimLast(reclaimBudgetMs);
+    } catch (error) {
+      if (this.#end === null) this.#deps.observer.failed?.({ during: 'clean-up', error });
+    }
   }
 
   /** Closes what is left after a failure. */

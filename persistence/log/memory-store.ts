@@ -53,7 +53,7 @@ export class MemoryStore implements RecordStore {
     }
   }
 
-  reclaim(): Promise<void> {
+  reclaim(_range: KeyRange): Promise<void> {
     return Promise.resolve();
   }
 
