@@ -1,4 +1,5 @@
 import type { Codec } from './codec.ts';
+import { readGone } from './presence.ts';
 
 /** What one tick of a room sends to everybody: encoded once per codec, the same bytes for every peer. */
 export class Broadcast {
@@ -7,10 +8,16 @@ export class Broadcast {
   readonly presence: Uint8Array | null;
   #codec: Codec | null = null;
   #frames: Buffer | null = null;
+  #gone: ReadonlyMap<number, number> | null = null;
 
   constructor(update: Uint8Array | null, presence: Uint8Array | null) {
     this.update = update;
     this.presence = presence;
+  }
+
+  /** Whose presence it takes away: client ids and their clocks. */
+  get gone(): ReadonlyMap<number, number> {
+    return (this.#gone ??= this.presence === null ? new Map() : readGone(this.presence));
   }
 
   /** Both messages, as frames that go out in one write. */

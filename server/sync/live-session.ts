@@ -79,9 +79,9 @@ export class LiveSession implements Author {
     if (present !== null) this.#peer.write(present);
   }
 
-  /** Everybody who is here, as frames that the client will send back; null if nobody is. */
-  #presentFrames(): Uint8Array | null {
-    const present = this.room.encodePresence();
+  /** As `Room.encodePresence`, as frames that the client will send back. */
+  #presentFrames(gone?: ReadonlyMap<number, number>): Uint8Array | null {
+    const present = this.room.encodePresence(gone);
     if (present === null) return null;
     this.#echoBytes += present.length;
     return this.codec.presence(present);
@@ -245,6 +245,6 @@ export class LiveSession implements Author {
 
   /** The socket has taken everything that was written. */
   drained(): void {
-    this.#outbox?.flush(() => this.#presentFrames());
+    this.#outbox?.flush((gone) => this.#presentFrames(gone));
   }
 }

@@ -6,22 +6,30 @@ const NUDGE_MS = 200;
 
 /**
  * Makes everybody visible to everybody after a join. A client that reconnects announces itself with a clock that the
- * others have seen, and has itself seen theirs: neither side would show the other until the next renewal, 15 s later.
- * Whoever is nudged raises its clock. One timer for all rooms, armed only after a join.
+ * others have seen, and has itself seen theirs: neither side would show the other until the next renewal, 15 s later. One
+ * that shows nothing of itself does not announce anything, but has seen their clocks just so. Whoever is nudged raises its
+ * clock. One timer for all rooms, armed only after a join.
  */
 export class Nudger {
   #joined = new Map<Room, Set<Peer>>();
 
-  /** The newcomer is nudged at once, everybody else a little later and once for all who come meanwhile. */
+  /** Whoever is here is nudged a little later, and once for all who come meanwhile. */
+  joined(room: Room): void {
+    this.#newcomers(room);
+  }
+
+  /** The newcomer is nudged at once, everybody else as if it had joined now. */
   announced(room: Room, newcomer: Peer): void {
     nudge(room, newcomer);
+    this.#newcomers(room).add(newcomer);
+  }
+
+  /** Those who have been nudged since others have come. */
+  #newcomers(room: Room): Set<Peer> {
     if (this.#joined.size === 0) setTimeout(this.#nudgeOthers, NUDGE_MS).unref();
-    const joined = this.#joined.get(room);
-    if (joined === undefined) {
-      this.#joined.set(room, new Set([newcomer]));
-    } else {
-      joined.add(newcomer);
-    }
+    const newcomers = this.#joined.get(room) ?? new Set();
+    this.#joined.set(room, newcomers);
+    return newcomers;
   }
 
   readonly #nudgeOthers = (): void => {

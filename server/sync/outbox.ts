@@ -14,6 +14,8 @@ import type { SyncStats } from './stats.ts';
  * a fast line, and well above what a busy room sends in a tick.
  */
 export const SLOW_BYTES = 64 * 1024;
+/** Of so many who have left a slow reader is told; others it sees until their states expire, after 30 s. 10 KB at most. */
+const MAX_GONE = 200;
 
 export interface OutboxDeps {
   readonly codec: Codec;
@@ -28,7 +30,8 @@ export interface OutboxDeps {
 
 /**
  * What a room sends to one session, on its way to the socket. A fast reader gets the shared frames at once. For a slow
- * one updates are gathered, merged when it catches up, and bounded; presence is dropped and sent whole afterwards.
+ * one updates are gathered, merged when it catches up, and bounded; presence is dropped and sent whole afterwards, with
+ * those who have left meanwhile.
  */
 export class Outbox implements Waiting {
   readonly peer: Pick<Peer, 'end'>;
@@ -36,7 +39,8 @@ export class Outbox implements Waiting {
   readonly #deps: OutboxDeps;
   #updates: Uint8Array[] | null = null;
   #bytes = 0;
-  #presenceDropped = false;
+  /** Who has left in the presence that was dropped, with their clocks, the latest last. Null if none was. */
+  #gone: Map<number, number> | null = null;
 
   constructor(peer: Pick<Peer, 'end'>, connection: Connection, deps: OutboxDeps) {
     this.peer = peer;
@@ -57,10 +61,7 @@ export class Outbox implements Waiting {
       connection.write(broadcast.frames(codec));
       return;
     }
-    if (broadcast.presence !== null) {
-      this.#presenceDropped = true;
-      stats.presenceDropped++;
-    }
+    if (broadcast.presence !== null) this.#dropPresence(broadcast);
     if (broadcast.update === null) return;
     this.#bytes += broadcast.update.length;
     if (this.#bytes > limits.maxOutboxBytes) throw limitReached('outbox-size');
@@ -68,15 +69,32 @@ export class Outbox implements Waiting {
     this.#deps.outboxMemory.grew(this, broadcast.update.length);
   }
 
+  #dropPresence(broadcast: Broadcast): void {
+    this.#deps.stats.presenceDropped++;
+    const gone = (this.#gone ??= new Map());
+    for (const [clientId, clock] of broadcast.gone) {
+      gone.delete(clientId);
+      gone.set(clientId, clock);
+    }
+    for (const clientId of gone.keys()) {
+      if (gone.size <= MAX_GONE) break;
+      gone.delete(clientId);
+    }
+  }
+
   /** Forgets what waits: the session has ended. */
   discard(): void {
     this.#deps.outboxMemory.emptied(this);
     this.#updates = null;
+    this.#gone = null;
     this.#bytes = 0;
   }
 
-  /** The socket is empty: sends what was gathered. `presence` is asked for everybody who is here, as frames, if that is needed. */
-  flush(presence: () => Uint8Array | null): void {
+  /**
+   * The socket is empty: sends what was gathered. `presence` is asked, if that is needed, for frames that say who is here
+   * and who of these client ids, with their clocks, is gone.
+   */
+  flush(presence: (gone: ReadonlyMap<number, number>) => Uint8Array | null): void {
     const { codec } = this.#deps;
     const frames: Uint8Array[] = [];
     if (this.#updates !== null) {
@@ -85,12 +103,11 @@ export class Outbox implements Waiting {
       const updates = small ? [mergeInLevels(this.#updates)] : this.#updates;
       frames.push(...updates.map((update) => codec.update(update)));
     }
-    if (this.#presenceDropped) {
-      const states = presence();
+    if (this.#gone !== null) {
+      const states = presence(this.#gone);
       if (states !== null) frames.push(states);
     }
     this.discard();
-    this.#presenceDropped = false;
     if (frames.length > 0) this.#connection.write(frames.length === 1 ? frames[0]! : Buffer.concat(frames));
   }
 }

@@ -54,6 +54,12 @@ export class Presence {
     return this.#states.size;
   }
 
+  /** Somebody is here. */
+  get hasPresent(): boolean {
+    for (const { json } of this.#states.values()) if (json !== null) return true;
+    return false;
+  }
+
   /** How often a state was set or taken away: what is echoed changes nothing. */
   get changes(): number {
     return this.#changes;
@@ -167,11 +173,16 @@ export class Presence {
     return message;
   }
 
-  /** Everybody who is here, as an awareness update; null if nobody is. */
-  encodeAll(): Uint8Array | null {
-    const present: number[] = [];
-    for (const [clientId, state] of this.#states) if (state.json !== null) present.push(clientId);
-    return present.length === 0 ? null : this.#encode(present);
+  /**
+   * Everybody who is here, as an awareness update, and which of these client ids, each with its last clock, are gone; null if
+   * that is nobody.
+   */
+  encodeAll(gone: ReadonlyMap<number, number> = new Map()): Uint8Array | null {
+    const clientIds: number[] = [];
+    for (const [clientId, state] of this.#states) if (state.json !== null) clientIds.push(clientId);
+    for (const clientId of gone.keys())
+      if ((this.#states.get(clientId)?.json ?? null) === null) clientIds.push(clientId);
+    return clientIds.length === 0 ? null : this.#encode(clientIds, gone);
   }
 
   /**
@@ -189,7 +200,8 @@ export class Presence {
     return Uint8Array.from(bytes);
   }
 
-  #encode(clientIds: readonly number[]): Uint8Array {
+  /** `gone` tells the clocks of those that have been forgotten. */
+  #encode(clientIds: readonly number[], gone?: ReadonlyMap<number, number>): Uint8Array {
     const chunks: Uint8Array[] = [];
     let head: number[] = [];
     encodeVarUint(head, clientIds.length);
@@ -197,13 +209,25 @@ export class Presence {
       const state = this.#states.get(clientId);
       const json = state?.json ?? NULL_STATE;
       encodeVarUint(head, clientId);
-      encodeVarUint(head, state?.clock ?? 0);
+      encodeVarUint(head, state?.clock ?? gone?.get(clientId) ?? 0);
       encodeVarUint(head, json.length);
       chunks.push(Uint8Array.from(head), json);
       head = [];
     }
     return Buffer.concat(chunks);
   }
+}
+
+/** The client ids that an awareness update takes away, with their clocks. */
+export function readGone(message: Uint8Array): Map<number, number> {
+  const gone = new Map<number, number>();
+  const reader = new MessageReader(message);
+  for (let left = reader.varUint(); left > 0; left--) {
+    const clientId = reader.varUint();
+    const clock = reader.varUint();
+    if (isNull(reader.bytes())) gone.set(clientId, clock);
+  }
+  return gone;
 }
 
 function mayClaim(known: State | undefined, owner: PresenceOwner, clock: number, isFirstWord: boolean): boolean {

@@ -150,13 +150,14 @@ export class Room implements LogFollower, Tickable {
     return (this.#presence ??= new Presence());
   }
 
-  /** Everybody who is here, as an awareness update; null if nobody is. */
-  encodePresence(): Uint8Array | null {
-    return this.#presence?.encodeAll() ?? null;
+  /** As `Presence.encodeAll`. */
+  encodePresence(gone?: ReadonlyMap<number, number>): Uint8Array | null {
+    return this.#presence?.encodeAll(gone) ?? null;
   }
 
   join(peer: Peer): void {
     this.peers.add(peer);
+    if (this.#presence?.hasPresent === true) this.#deps.nudger.joined(this);
   }
 
   leave(peer: Peer): void {

@@ -65,3 +65,17 @@ test('who has left meanwhile is not nudged', async (t) => {
   bench.passMs(200);
   assert.deepEqual(nudgesOf(ada), []);
 });
+
+test('who comes and shows nothing of itself sees everybody too: those who are here are nudged, once for all who come', async (t) => {
+  const bench = await RoomBench.load(t);
+  const ada = bench.join('ada');
+  announce(bench, ada, 1);
+  bench.passMs(200);
+  nudgesOf(ada);
+  const spectators = ['bob', 'eve'].map((name) => bench.join(name));
+  bench.passMs(199);
+  assert.deepEqual(nudgesOf(ada), []);
+  bench.passMs(1);
+  assert.deepEqual(nudgesOf(ada), [{ client: 1, clock: 1, state: null }]);
+  for (const peer of spectators) assert.deepEqual(nudgesOf(peer), []);
+});

@@ -7,6 +7,7 @@ import { Outbox } from '../../../server/sync/outbox.ts';
 import { SyncStats } from '../../../server/sync/stats.ts';
 import { yWebsocketCodec as codec } from '../../../server/sync/y-websocket-codec.ts';
 import { FakeConnection } from '../../support/fake-connection.ts';
+import { encodeEntries } from '../../support/frames.ts';
 import { refused } from '../../support/refused.ts';
 
 const KIB = 1024;
@@ -127,4 +128,31 @@ test('after everybody has left nothing is sent in place of the presence that was
   outbox.deliver(new Broadcast(null, nobody));
   outbox.flush(() => null);
   assert.equal(connection.writes.length, 0);
+});
+
+const gone = (client: number, clock: number) => ({ client, clock, state: null });
+
+test('who has left while presence was dropped is named once it can be sent, the latest 200, with their clocks', () => {
+  const { outbox, connection } = slowOutbox();
+  connection.bufferedBytes = 64 * KIB;
+  outbox.deliver(new Broadcast(null, encodeEntries([{ client: 1, clock: 1, state: '{}' }, gone(2, 7)])));
+  outbox.deliver(new Broadcast(null, encodeEntries([gone(3, 4)])));
+  outbox.flush((left) => {
+    assert.deepEqual(
+      [...left],
+      [
+        [2, 7],
+        [3, 4],
+      ],
+    );
+    return null;
+  });
+  for (let client = 1; client <= 1_000; client++) outbox.deliver(new Broadcast(null, encodeEntries([gone(client, 1)])));
+  outbox.flush((left) => {
+    assert.deepEqual(
+      [...left.keys()],
+      Array.from({ length: 200 }, (_, i) => 801 + i),
+    );
+    return null;
+  });
 });

@@ -61,3 +61,22 @@ test('who leaves while somebody is still joining is not left standing there', as
     [[{ client: 2, clock: 1, state: null }]],
   );
 });
+
+test('who leaves while a slow reader is behind is gone for it too, once it has caught up', async (t) => {
+  const harness = new SyncHarness(t);
+  const [ada, bob, eve] = [await harness.synced(), await harness.synced(), await harness.synced()];
+  bob.send({ type: 'awareness', entries: [{ client: 2, clock: 5, state: '{}' }] });
+  eve.send({ type: 'awareness', entries: [{ client: 3, clock: 1, state: '{}' }] });
+  await harness.settle();
+  ada.take();
+  ada.connection.bufferedBytes = 64 * 1024;
+  bob.vanish();
+  await harness.settle();
+  assert.deepEqual(ada.take(), []);
+  ada.drain();
+  const entries = ada.takeOf('awareness').flatMap((frame) => frame.entries);
+  assert.deepEqual(entries, [
+    { client: 3, clock: 1, state: '{}' },
+    { client: 2, clock: 5, state: null },
+  ]);
+});
