@@ -46,7 +46,9 @@ test('it holds the database for glibc and for musl, and nothing that nobody runs
   const binaries = files.filter((file) => file.endsWith('.node')).map((file) => file.replace(/.*\/prebuilds\//, ''));
   for (const needed of prebuilds) assert.ok(binaries.includes(needed), needed);
   assert.deepEqual(
-    files.filter((file) => /node_modules.*(\.map$|\.d\.[cm]?ts$|\/test\/|\/prebuilds\/(android|darwin|win32))/.test(file)),
+    files.filter((file) =>
+      /node_modules.*(\.map$|\.d\.[cm]?ts$|\/test\/|\/prebuilds\/(android|darwin|win32))/.test(file),
+    ),
     [],
   );
 });
