@@ -1,6 +1,5 @@
 import type { Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
-import { Registry } from 'prom-client';
 import type { LogState } from '../persistence/log/update-log.ts';
 import type { Auth } from './auth/open-auth.ts';
 import { checkOrigin } from './auth/origin-check.ts';
@@ -14,6 +13,7 @@ import { serveDocuments } from './http/documents.ts';
 import { createHttp } from './http/http.ts';
 import { contains } from './ip-address.ts';
 import type { Logger } from './logger.ts';
+import { MetricRegistry } from './metric-registry.ts';
 import { registerMetrics } from './metrics.ts';
 import { Admission } from './net/admission.ts';
 import type { ClientAuthority } from './net/client-authority.ts';
@@ -120,7 +120,7 @@ export class App {
   async #listen(): Promise<void> {
     const { config, logger, certificates, acme, clientAuthority } = this.#deps;
     const { rooms, stats, outboxMemory } = this.#collaboration;
-    const registry = new Registry();
+    const registry = new MetricRegistry();
     const logState = (): LogState => this.#deps.storage.log.state;
     registerMetrics(registry, {
       auth: this.#deps.auth.stats,

@@ -1,10 +1,9 @@
 import { performance } from 'node:perf_hooks';
-import { Counter, Gauge } from 'prom-client';
-import type { Registry } from 'prom-client';
 import type { LogState } from '../persistence/log/update-log.ts';
 import type { AuthStats } from './auth/auth-stats.ts';
 import { limitNames } from './limits.ts';
 import type { LimitName } from './limits.ts';
+import type { MetricRegistry } from './metric-registry.ts';
 import type { NetStats } from './net/stats.ts';
 import type { StorageStats } from './storage-stats.ts';
 import type { SyncStats } from './sync/stats.ts';
@@ -26,43 +25,11 @@ export interface MetricSources {
 const logStates: readonly LogState[] = ['open', 'read-only', 'reopening', 'closed'];
 
 /** Registers everything that Quire measures. No label names a document or a person. */
-export function registerMetrics(registry: Registry, sources: MetricSources): void {
+export function registerMetrics(registry: MetricRegistry, sources: MetricSources): void {
   const { auth, net, sync, storage } = sources;
-  const registers = [registry];
-
-  const counter = (name: string, help: string, read: () => number): void => {
-    void new Counter({
-      name: `quire_${name}`,
-      help,
-      registers,
-      collect() {
-        this.reset();
-        this.inc(read());
-      },
-    });
-  };
-  const counters = (name: string, help: string, label: string, read: () => ReadonlyMap<string, number>): void => {
-    void new Counter({
-      name: `quire_${name}`,
-      help,
-      registers,
-      labelNames: [label],
-      collect() {
-        this.reset();
-        for (const [value, count] of read()) this.inc({ [label]: value }, count);
-      },
-    });
-  };
-  const gauge = (name: string, help: string, read: () => number): void => {
-    void new Gauge({
-      name: `quire_${name}`,
-      help,
-      registers,
-      collect() {
-        this.set(read());
-      },
-    });
-  };
+  const counter = registry.counter.bind(registry);
+  const counters = registry.counters.bind(registry);
+  const gauge = registry.gauge.bind(registry);
 
   counters('limits_reached_total', 'Times that a limit was reached, by its name (docs/limits.md).', 'limit', () => {
     const reached = new Map<LimitName, number>(limitNames.map((name) => [name, 0]));
@@ -142,14 +109,9 @@ export function registerMetrics(registry: Registry, sources: MetricSources): voi
   counter('entries_set_aside_total', 'Updates that would have poisoned their document.', () => storage.entriesSetAside);
   counter('storage_failures_total', 'Failed writes, reopenings and clean-ups.', () => storage.failures);
 
-  void new Gauge({
-    name: 'quire_log_state',
-    help: 'The state of storage: 1 for the one it is in.',
-    registers,
-    labelNames: ['state'],
-    collect() {
-      for (const state of logStates) this.set({ state }, sources.logState() === state ? 1 : 0);
-    },
+  registry.gauges('log_state', 'The state of storage: 1 for the one it is in.', 'state', () => {
+    const now = sources.logState();
+    return logStates.map((state) => [state, state === now ? 1 : 0]);
   });
 
   gauge('process_resident_memory_bytes', 'Memory of the process.', () => process.memoryUsage.rss());

@@ -6,7 +6,7 @@ import type { Authenticator } from './authenticator.ts';
 import { CertificateAuthenticator } from './certificate-authenticator.ts';
 import { CalloutAuthenticator } from './callout-authenticator.ts';
 import { JwksUrl } from './jwks-url.ts';
-import { JwtAuthenticator } from './jwt-authenticator.ts';
+import type { JwtAuthenticator } from './jwt-authenticator.ts';
 import { FixedKeys } from './key-source.ts';
 import { openToAll } from './open-to-all.ts';
 import { RevocationList } from './revocation-list.ts';
@@ -39,9 +39,12 @@ export interface Auth {
   readonly stats: AuthStats;
 }
 
-/** Reads keys and lists. Throws AuthSetupError or RevocationListError. */
-export function openAuth({ auth, revocationsPath, clientCertificates }: AuthSetup, deps: AuthDeps): Auth {
-  const authenticator = authenticatorOf(auth, deps);
+/** Reads keys and lists. Rejects with AuthSetupError or RevocationListError. */
+export async function openAuth(
+  { auth, revocationsPath, clientCertificates }: AuthSetup,
+  deps: AuthDeps,
+): Promise<Auth> {
+  const authenticator = await authenticatorOf(auth, deps);
   return {
     authenticator: clientCertificates ? withCertificates(authenticator, clientCertificates, deps) : authenticator,
     revocations: revocationsPath === null ? null : new RevocationList(revocationsPath, deps.logger),
@@ -57,17 +60,19 @@ function withCertificates(
   return new CertificateAuthenticator({ required, tokens: authenticator === openToAll ? null : authenticator, now });
 }
 
-function authenticatorOf(auth: AuthConfig, deps: AuthDeps): Authenticator {
+async function authenticatorOf(auth: AuthConfig, deps: AuthDeps): Promise<Authenticator> {
   if (auth.mode === 'jwt') return jwtAuthenticatorOf(auth, deps);
   return auth.mode === 'callout' ? new CalloutAuthenticator({ ...deps, url: auth.url }) : openToAll;
 }
 
-function jwtAuthenticatorOf(jwt: JwtConfig, deps: AuthDeps): JwtAuthenticator {
+async function jwtAuthenticatorOf(jwt: JwtConfig, deps: AuthDeps): Promise<JwtAuthenticator> {
   const fixed = new FixedKeys([...secretsOf(jwt).map(secret), ...jwt.publicKeyPaths.flatMap(publicKeysIn)]);
   const jwks = jwt.jwksUrl === null ? null : new JwksUrl(jwt.jwksUrl, deps);
   // So that a wrong URL is in the log from the start, not after the first complaint.
   void jwks?.refresh();
   const { issuer, audience } = jwt;
+  // Brings `jose` along, which nobody needs who has no tokens.
+  const { JwtAuthenticator } = await import('./jwt-authenticator.ts');
   return new JwtAuthenticator({ sources: jwks === null ? [fixed] : [fixed, jwks], issuer, audience, now: deps.now });
 }
 

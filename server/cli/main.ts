@@ -7,32 +7,36 @@ import { CertificateError } from '../net/certificate.ts';
 import { ListenError } from '../net/listener.ts';
 import { nearest } from '../nearest.ts';
 import { readVersion } from '../version.ts';
-import { doctor } from './doctor.ts';
-import { serve } from './serve.ts';
-import { makeToken } from './token.ts';
-import { usage } from './usage.ts';
 
 /** What was asked for makes no sense; running it again will not help. */
 const exitUsage = 2;
 const exitFailure = 1;
 
+// Only what the command needs is loaded: reading files is most of what a start takes.
+const usage = async (): Promise<string> => (await import('./usage.ts')).usage();
+
 const [command, ...rest] = process.argv.slice(2);
 const asks = (...flags: readonly string[]): boolean => process.argv.slice(2).some((arg) => flags.includes(arg));
 
 if (asks('--help', '-h') || command === 'help') {
-  console.log(usage());
+  console.log(await usage());
 } else if (asks('--version')) {
   console.log(readVersion());
 } else if (command === 'serve' || command === 'token' || command === 'doctor') {
   try {
-    if (command === 'serve') await serve(parseConfig(rest, process.env));
-    else if (command === 'doctor') process.exitCode = await doctor(rest, process.env);
-    else console.log(await makeToken(rest, process.env, Date.now()));
+    if (command === 'serve') {
+      const config = parseConfig(rest, process.env);
+      await (await import('./serve.ts')).serve(config);
+    } else if (command === 'doctor') {
+      process.exitCode = await (await import('./doctor.ts')).doctor(rest, process.env);
+    } else {
+      console.log(await (await import('./token.ts')).makeToken(rest, process.env, Date.now()));
+    }
   } catch (error) {
     fail(error);
   }
 } else if (command === undefined) {
-  console.error(`quire needs a command. To serve: quire serve\n\n${usage()}`);
+  console.error(`quire needs a command. To serve: quire serve\n\n${await usage()}`);
   process.exitCode = exitUsage;
 } else {
   const close = nearest(command, ['serve', 'token', 'doctor', 'help']);

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Acme } from '../acme/acme.ts';
+import type { Acme } from '../acme/acme.ts';
 import type { Config } from '../config.ts';
 import type { AcmeConfig } from '../config-tls.ts';
 import type { Logger } from '../logger.ts';
@@ -70,7 +70,7 @@ function serveFrom(sources: readonly CertificateSource[], logger: Logger): Serve
   });
 }
 
-function openAcme({ domains, caPath, ...account }: AcmeConfig, dataDir: string, logger: Logger): Promise<Acme> {
+async function openAcme({ domains, caPath, ...account }: AcmeConfig, dataDir: string, logger: Logger): Promise<Acme> {
   const options = {
     ...account,
     names: domains,
@@ -78,6 +78,7 @@ function openAcme({ domains, caPath, ...account }: AcmeConfig, dataDir: string, 
     ca: caPath === null ? null : readRoot(caPath),
     userAgent: `quire/${readVersion()}`,
   };
+  const { Acme } = await import('../acme/acme.ts');
   return Acme.open(options, { logger, now: Date.now, random: Math.random, after, wait });
 }
 

@@ -22,7 +22,7 @@ export async function serve(config: Config): Promise<void> {
     process.exit(1);
   });
 
-  const auth = openAuth(config, { logger, stats: new AuthStats(), now: Date.now });
+  const auth = await openAuth(config, { logger, stats: new AuthStats(), now: Date.now });
   // First of all, because it is what a second process on the same folder must stumble over.
   const storageStats = new StorageStats();
   const storage = await openStorage(config, { logger, stats: storageStats });

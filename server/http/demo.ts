@@ -9,7 +9,8 @@ import type { Context, Hono } from 'hono';
 /** One file of the demo page, ready to be sent. */
 interface DemoFile {
   readonly plain: Uint8Array<ArrayBuffer>;
-  readonly gzipped: Uint8Array<ArrayBuffer>;
+  /** Compressed when it is asked for the first time: most servers never show the page, and none should start later for it. */
+  gzipped(): Promise<Uint8Array<ArrayBuffer>>;
   readonly headers: Readonly<Record<string, string>>;
 }
 
@@ -40,14 +41,14 @@ const contentSecurityPolicy = [
 const compress = promisify(gzip);
 const builtPage = fileURLToPath(new URL('../../client-demo/site', import.meta.url));
 
-/** Reads and compresses the built page. Resolves with null if it was not built: the server works without. */
+/** Reads the built page. Resolves with null if it was not built: the server works without. */
 export async function loadDemo(folder: string = builtPage): Promise<Demo | null> {
   const demo = new Map<string, DemoFile>();
   for (const path of await filesIn(folder)) {
     const plain = new Uint8Array(await readFile(join(folder, path)));
     demo.set(`/${path.replaceAll(sep, '/')}`, {
       plain,
-      gzipped: new Uint8Array(await compress(plain)),
+      gzipped: once(async () => new Uint8Array(await compress(plain))),
       headers: headersOf(path, plain),
     });
   }
@@ -62,10 +63,15 @@ export function serveDemo(app: Hono, demo: Demo): void {
   for (const [path, file] of demo) app.get(path, (c) => answer(c, file));
 }
 
-function answer(c: Context, { plain, gzipped, headers }: DemoFile): Response {
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | null = null;
+  return () => (made ??= make());
+}
+
+async function answer(c: Context, { plain, gzipped, headers }: DemoFile): Promise<Response> {
   if (c.req.header('If-None-Match') === headers['ETag']) return c.body(null, 304, { ...headers });
   if (!/\bgzip\b/.test(c.req.header('Accept-Encoding') ?? '')) return c.body(plain, 200, { ...headers });
-  return c.body(gzipped, 200, { ...headers, 'Content-Encoding': 'gzip' });
+  return c.body(await gzipped(), 200, { ...headers, 'Content-Encoding': 'gzip' });
 }
 
 function headersOf(path: string, bytes: Uint8Array): Record<string, string> {

@@ -1,17 +1,17 @@
 import type { IncomingMessage } from 'node:http';
 import { Hono } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
-import type { Registry } from 'prom-client';
 import type { LogState } from '../../persistence/log/update-log.ts';
 import type { CertificateReport } from '../certificate-health.ts';
 import { httpStatus, RefusedError, toRefusal } from '../errors.ts';
 import type { Logger } from '../logger.ts';
+import type { MetricRegistry } from '../metric-registry.ts';
 import { serveDemo } from './demo.ts';
 import type { Demo } from './demo.ts';
 
 export interface HttpDeps {
   readonly logger: Logger;
-  readonly registry: Registry;
+  readonly registry: MetricRegistry;
   /** The demo page; null if it was not built. */
   readonly demo: Demo | null;
   logState(): LogState;
@@ -80,9 +80,9 @@ export function createHttp(deps: HttpDeps): Hono {
     );
   });
 
-  app.get('/metrics', async (c) => {
+  app.get('/metrics', (c) => {
     if (!deps.mayReadMetrics((c.env as HttpEnv).incoming)) throw new RefusedError('forbidden', 'not for this address');
-    return c.body(await deps.registry.metrics(), 200, { 'Content-Type': deps.registry.contentType });
+    return c.body(deps.registry.text(), 200, { 'Content-Type': deps.registry.contentType });
   });
 
   app.all('/sync/*', () => {

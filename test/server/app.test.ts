@@ -28,7 +28,7 @@ async function start(owner: Owner, { args = [], wrap = (storage) => storage }: O
   const config = parseConfig(['--ephemeral', '--tls', 'off', '--port', '0', ...args], {});
   const logger = pino({ level: 'silent' });
   const storageStats = new StorageStats();
-  const auth = openAuth(config, { logger, stats: new AuthStats(), now: Date.now });
+  const auth = await openAuth(config, { logger, stats: new AuthStats(), now: Date.now });
   const storage = await openStorage(config, { logger, stats: storageStats });
   const net = { openSockets: new OpenSockets(Infinity), certificates: null, acme: null, clientAuthority: null };
   const app = await App.start({ config, logger, auth, storage: wrap(storage), storageStats, ...net });

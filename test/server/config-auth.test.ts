@@ -28,12 +28,12 @@ function sentence(...args: string[]): string {
   return 'accepted';
 }
 
-test('without auth the server is for this machine alone, and so are the pages that may connect', () => {
+test('without auth the server is for this machine alone, and so are the pages that may connect', async () => {
   for (const host of ['127.0.0.1', '::1', 'localhost', '127.0.0.2']) {
     const config = parseConfig(['--host', host], {});
     assert.equal(config.auth.mode, 'unset');
     assert.deepEqual(config.origins, { origins: [], sameHost: false, loopback: true });
-    assert.equal(open(config).authenticator, openToAll);
+    assert.equal((await open(config)).authenticator, openToAll);
   }
   for (const host of ['0.0.0.0', '::', '192.0.2.1', 'docs.example', '127.evil.example', '::ffff:127.0.0.1']) {
     assert.match(sentence('--host', host), /others than this machine can reach every document: say who may/, host);
@@ -89,18 +89,18 @@ test('what does not go together is a sentence that names it, and never repeats a
   }
 });
 
-test('secrets come from a list and from a file; what cannot be a key stops the start, and says which', (t) => {
+test('secrets come from a list and from a file; what cannot be a key stops the start, and says which', async (t) => {
   const folder = tempFolder(t);
   const file = join(folder, 'secrets');
   writeFileSync(file, `\n${secret}\n${otherSecret}\r\n`);
-  assert.doesNotThrow(() => open(parseConfig(['--auth-secret-file', file], { QUIRE_AUTH_SECRET: secret })));
+  await assert.doesNotReject(open(parseConfig(['--auth-secret-file', file], { QUIRE_AUTH_SECRET: secret })));
   const cases: [string[], RegExp][] = [
     [['--auth-secret', `${secret},short`], /A secret for tokens .* has 5 bytes/],
     [['--auth-secret-file', join(folder, 'none')], /none cannot be read/],
     [['--auth-public-key', file], /secrets holds no PEM public key/],
     [['--auth-secret', secret, '--auth-revocations', file], /revocation list .* cannot be read/],
   ];
-  for (const [args, expected] of cases) assert.throws(() => open(parseConfig(args, {})), { message: expected });
+  for (const [args, expected] of cases) await assert.rejects(open(parseConfig(args, {})), { message: expected });
   writeFileSync(file, '\n');
-  assert.throws(() => open(parseConfig(['--auth-secret-file', file], {})), AuthSetupError);
+  await assert.rejects(open(parseConfig(['--auth-secret-file', file], {})), AuthSetupError);
 });

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { Registry } from 'prom-client';
 import { AuthStats } from '../../server/auth/auth-stats.ts';
 import { optionNames, options } from '../../server/config-options.ts';
 import { parseConfig } from '../../server/config.ts';
@@ -9,6 +8,7 @@ import { closeReason, httpStatus, RefusedError } from '../../server/errors.ts';
 import { limitOptions } from '../../server/limit-options.ts';
 import { fixedLimits, limitNames, limitReached, settableLimits } from '../../server/limits.ts';
 import type { LimitName } from '../../server/limits.ts';
+import { MetricRegistry } from '../../server/metric-registry.ts';
 import { registerMetrics } from '../../server/metrics.ts';
 import { NetStats } from '../../server/net/stats.ts';
 import { StorageStats } from '../../server/storage-stats.ts';
@@ -73,7 +73,7 @@ test('each limit that can be set is an option with its default, and there are no
 });
 
 test('each limit is counted under its name, from nought on, wherever it was reached', async () => {
-  const [net, sync, registry] = [new NetStats(), new SyncStats(), new Registry()];
+  const [net, sync, registry] = [new NetStats(), new SyncStats(), new MetricRegistry()];
   registerMetrics(registry, {
     auth: new AuthStats(),
     net,
@@ -88,7 +88,7 @@ test('each limit is counted under its name, from nought on, wherever it was reac
   });
   net.limitsReached.set('connections', 2);
   sync.limitReached('message-rate');
-  const text = await registry.metrics();
+  const text = registry.text();
   const counted = Array.from(text.matchAll(/^quire_limits_reached_total\{limit="([a-z-]+)"\} (\d+)$/gm), (found) => [
     found[1],
     Number(found[2]),

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pino } from 'pino';
-import { Registry } from 'prom-client';
 import type { LogState } from '../../../persistence/log/update-log.ts';
 import { AuthStats } from '../../../server/auth/auth-stats.ts';
 import type { CertificateReport } from '../../../server/certificate-health.ts';
 import { createHttp } from '../../../server/http/http.ts';
+import { MetricRegistry } from '../../../server/metric-registry.ts';
 import { registerMetrics } from '../../../server/metrics.ts';
 import { NetStats } from '../../../server/net/stats.ts';
 import { StorageStats } from '../../../server/storage-stats.ts';
@@ -20,7 +20,7 @@ function setUp() {
   };
   const net = new NetStats();
   const sync = new SyncStats();
-  const registry = new Registry();
+  const registry = new MetricRegistry();
   registerMetrics(registry, {
     auth: new AuthStats(),
     net,
@@ -132,8 +132,8 @@ test('metrics are what was counted, with units in their names and no document in
 test('metrics of two servers in one process do not touch each other', async () => {
   const [one, other] = [setUp(), setUp()];
   one.net.connectionsOpened = 1;
-  assert.match(await one.registry.metrics(), /quire_connections_opened_total 1/);
-  assert.match(await other.registry.metrics(), /quire_connections_opened_total 0/);
+  assert.match(one.registry.text(), /quire_connections_opened_total 1/);
+  assert.match(other.registry.text(), /quire_connections_opened_total 0/);
 });
 
 test('metrics are for those who may read them', async () => {
