@@ -1,7 +1,7 @@
 /** The other end of `YjsWorker`: runs in a thread of its own, one job after the other. Knows Yjs, and no storage. */
 import { parentPort } from 'node:worker_threads';
 import { mergeInLevels } from '../update/merge.ts';
-import { diffUpdate } from '../update/parts.ts';
+import { diffStructs } from '../update/parts.ts';
 import { scanUpdate } from '../update/scan.ts';
 import { decodeStateVector } from '../update/state-vector.ts';
 import type { CompactionOutput } from './compaction.ts';
@@ -35,7 +35,7 @@ function perform(job: YjsJob): Done {
   if (job.name === 'merge') return ofBytes(mergeInLevels(updates));
   const update = argument(updates, 0);
   return job.name === 'diff'
-    ? ofBytes(diffUpdate(update, decodeStateVector(argument(updates, 1))))
+    ? ofBytes(diffStructs(update, decodeStateVector(argument(updates, 1))))
     : { result: scanUpdate(update), bytes: [] };
 }
 

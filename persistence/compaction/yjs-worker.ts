@@ -88,7 +88,7 @@ export class YjsWorker {
     return this.#run('scan', [update]) as Promise<UpdateFacts>;
   }
 
-  /** What of an update somebody with this state vector lacks, with the whole delete set. */
+  /** The structs of an update that somebody with this state vector lacks, without its delete set. */
   diff(update: Uint8Array, stateVector: Uint8Array): Promise<Uint8Array> {
     return this.#run('diff', [update, stateVector]) as Promise<Uint8Array>;
   }

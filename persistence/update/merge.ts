@@ -28,9 +28,9 @@ export function trimDeletes(update: Uint8Array, facts: UpdateFacts, newDeletes: 
   return concat(update.subarray(0, facts.deleteSetOffset), encodeDeleteRanges(newDeletes));
 }
 
-/** An update without structs from an encoded delete set. */
-export function deleteSetUpdate(deleteSet: Uint8Array): Uint8Array {
-  return concat(Uint8Array.of(0), deleteSet);
+/** The structs of an update that deletes nothing, with an encoded delete set. */
+export function withDeleteSet(structs: Uint8Array, deleteSet: Uint8Array): Uint8Array {
+  return concat(structs.subarray(0, -1), deleteSet);
 }
 
 function concat(head: Uint8Array, tail: Uint8Array): Uint8Array {

@@ -62,18 +62,17 @@ export function cutIntoParts(update: Uint8Array, partBytes: number): UpdatePart[
 }
 
 /**
- * What of a scanned update somebody with this state vector lacks, with the whole delete set: what `Y.diffUpdate` gives, which
- * decodes every struct, known ones too.
+ * The structs of a scanned update that somebody with this state vector lacks: what `Y.diffUpdate` gives, which decodes every
+ * struct, known ones too, but without the delete set. That is sent once for many such updates.
  */
-export function diffUpdate(update: Uint8Array, stateVector: StateVector): Uint8Array {
+export function diffStructs(update: Uint8Array, stateVector: StateVector): Uint8Array {
   const { selected, cuts } = selectStructs(update, stateVector);
   return cuts.size === 0 ? selected : Y.diffUpdate(selected, encodeStateVector(cuts));
 }
 
 /**
- * Leaves out the structs that lie wholly below the state vector, by copying bytes; the delete set stays whole. A struct
- * that reaches over the vector stays whole too: `cuts` says for which clients `Y.diffUpdate` has to cut one, and where. What
- * is selected is the update itself if nothing can be left out.
+ * Leaves out the structs that lie wholly below the state vector, and the delete set, by copying bytes. A struct that
+ * reaches over the vector stays whole: `cuts` says for which clients `Y.diffUpdate` has to cut one, and where.
  */
 export function selectStructs(
   update: Uint8Array,
@@ -82,7 +81,6 @@ export function selectStructs(
   const cuts = new Map<number, number>();
   const sections: Section[] = [];
   const reader = new StructReader(update, noScanLimits);
-  let isAll = true;
   while (reader.nextClient()) {
     const known = stateVector.get(reader.client) ?? 0;
     let section: Section | undefined;
@@ -91,10 +89,10 @@ export function selectStructs(
       else if (reader.kind !== structKind.skip && reader.clock + reader.length > known) {
         sections.push((section = sectionAt(reader)));
         if (reader.clock < known) cuts.set(reader.client, known);
-      } else isAll = false;
+      }
     }
   }
-  return { selected: isAll ? update : encodeSections(update, sections, update.subarray(reader.pos)), cuts };
+  return { selected: encodeSections(update, sections, noDeletes), cuts };
 }
 
 function intervalsOf(update: Uint8Array): number[] {

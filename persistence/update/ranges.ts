@@ -12,6 +12,8 @@ interface Ranges {
 /** Per client a set of clocks, as half-open ranges [start, end). Eight bytes a range; clocks up to 2^32 - 1. */
 export class RangeSet {
   #clients: Map<number, Ranges> | undefined;
+  /** As a delete set, since it was last asked for: everybody who comes back gets it. */
+  #encoded: Uint8Array | undefined;
 
   /** From flat triples client, start, end. */
   static from(flat: readonly number[]): RangeSet {
@@ -48,21 +50,13 @@ export class RangeSet {
     this.#clients ??= new Map();
     const ranges = this.#clients.get(client);
     if (ranges === undefined) {
+      this.#encoded = undefined;
       this.#clients.set(client, { data: Uint32Array.of(start, end), used: 2 });
       return true;
     }
-    const { data, used } = ranges;
-    const lastEnd = data[used - 1] as number;
-    // The common case: next to the last range, or behind it.
-    if (start === lastEnd) {
-      data[used - 1] = end;
-      return true;
-    }
-    if (start > lastEnd) {
-      splice(ranges, used, used, start, end);
-      return true;
-    }
-    return insert(ranges, start, end);
+    if (!extend(ranges, start, end)) return false;
+    this.#encoded = undefined;
+    return true;
   }
 
   /** Adds flat triples client, start, end. Returns whether any of it is new. */
@@ -129,6 +123,7 @@ export class RangeSet {
   }
 
   deleteClient(client: number): void {
+    this.#encoded = undefined;
     this.#clients?.delete(client);
   }
 
@@ -151,9 +146,12 @@ export class RangeSet {
     return copy;
   }
 
-  /** As a delete set of format V1, the highest client first, as Yjs writes it. */
+  /**
+   * As a delete set of format V1, the highest client first, as Yjs writes it. Not to be changed: it is the same array until
+   * the set changes.
+   */
   encodeDeleteSet(): Uint8Array {
-    return encodeDeleteRanges(this.toFlat());
+    return (this.#encoded ??= encodeDeleteRanges(this.toFlat()));
   }
 }
 
@@ -167,6 +165,22 @@ function firstEndingAfter({ data, used }: Ranges, clock: number): number {
     else low = middle + 1;
   }
   return low * 2;
+}
+
+/** Adds a range. Returns whether any of it is new. */
+function extend(ranges: Ranges, start: number, end: number): boolean {
+  const { data, used } = ranges;
+  const lastEnd = data[used - 1] as number;
+  // The common case: next to the last range, or behind it.
+  if (start === lastEnd) {
+    data[used - 1] = end;
+    return true;
+  }
+  if (start > lastEnd) {
+    splice(ranges, used, used, start, end);
+    return true;
+  }
+  return insert(ranges, start, end);
 }
 
 /** Puts a range among others, joined with all that it overlaps or touches. Returns whether any of it is new. */

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { PinnedSnapshot, SnapshotPart } from '../../persistence/log/update-log.ts';
-import { deleteSetUpdate, mergeInLevels } from '../../persistence/update/merge.ts';
-import { diffUpdate } from '../../persistence/update/parts.ts';
+import { mergeInLevels, withDeleteSet } from '../../persistence/update/merge.ts';
+import { diffStructs } from '../../persistence/update/parts.ts';
 import { covers, decodeStateVector, type StateVector } from '../../persistence/update/state-vector.ts';
 import { CLIENT_WEIGHT, weightOf, weightOfAll } from '../../persistence/update/weight.ts';
 import type { Codec } from './codec.ts';
@@ -57,11 +57,9 @@ export async function answerSyncStep1(
       await sendAll(room, pinned, sink, live);
       return;
     }
-    if (pinned !== null && stored !== null && !covers(has, stored)) {
-      await sendSnapshotDiff(pinned, client, sink, offload);
-      if (sink.ended) return;
-    }
-    await sendTailDiff(room, pinned?.snapshot.seq ?? 0, client, sink, offload, live);
+    const lacking = pinned === null || covers(has, stored!) ? EMPTY_UPDATE : await lackingOf(pinned, client, offload);
+    if (!sink.ended)
+      await sendLacking(room, { lastSeq: pinned?.snapshot.seq ?? 0, update: lacking }, client, sink, offload, live);
   } finally {
     room.unpin(pinned);
   }
@@ -83,13 +81,13 @@ async function sendAll(room: Room, pinned: PinnedSnapshot | null, sink: JoinSink
   for (;;) {
     const blocks = tailAfter(room, seq);
     const burst = takeBurst(blocks);
-    if (burst === blocks.length) {
-      const last = blocks.pop()?.update ?? EMPTY_UPDATE;
-      sink.write(Buffer.concat([...blocks.map((block) => codec.update(block.update)), codec.syncStep2(last)]));
+    const ends = burst === blocks.length;
+    if (blocks.length === 0) sink.write(codec.syncStep2(EMPTY_UPDATE));
+    for (const frames of room.tail.frames(codec, blocks.slice(0, burst), ends)) sink.write(frames);
+    if (ends) {
       live();
       return;
     }
-    for (const block of blocks.slice(0, burst)) sink.write(codec.update(block.update));
     seq = blocks[burst - 1]!.lastSeq;
     await sink.whenDrained();
     if (sink.ended) return;
@@ -113,66 +111,72 @@ function takeBurst(blocks: readonly { update: Uint8Array }[]): number {
 }
 
 /**
- * For a client that has some of the snapshot. One message, whatever the number of parts: a document that is shown with
- * a piece missing is dangerous (DESIGN.md, Joining 4).
+ * Of the snapshot, what a client lacks that has some of it. One update, whatever the number of parts: a document that is
+ * shown with a piece missing is dangerous (DESIGN.md, Joining 4).
  */
-async function sendSnapshotDiff(
-  pinned: PinnedSnapshot,
-  client: Client,
-  sink: JoinSink,
-  offload: Offload,
-): Promise<void> {
+async function lackingOf(pinned: PinnedSnapshot, client: Client, offload: Offload): Promise<Uint8Array> {
   const diffs: Uint8Array[] = [];
-  const parts = pinned.snapshot.parts;
+  const { parts, pending } = pinned.snapshot;
   for (const [index, part] of parts.entries()) {
-    // The deletions, which the last part carries, come with the tail.
-    if (!lacksSome(part, client.has)) continue;
-    diffs.push(await diff(await pinned.read(index), client, offload));
+    if (lacksSome(part, client.has)) diffs.push(await diff(await pinned.read(index), client, offload));
   }
-  if (pinned.snapshot.pending !== null) diffs.push(pinned.snapshot.pending);
-  const merged = weightOfAll(diffs) > MAX_MERGE_WEIGHT ? await offload.merge(diffs) : mergeInLevels(diffs);
-  await sink.whenDrained();
-  if (sink.ended) return;
-  sink.write(sink.codec.update(merged));
+  if (pending !== null) diffs.push(await diff(pending, client, offload));
+  return weightOfAll(diffs) > MAX_MERGE_WEIGHT ? offload.merge(diffs) : mergeInLevels(diffs);
 }
 
-/** What the client lacks of the tail, and the whole delete set: a state vector says nothing of deletions. */
-async function sendTailDiff(
+/**
+ * Sends the structs that a client lacks: these of the snapshot, then those of the tail. A state vector says nothing of deletions:
+ * the whole delete set comes with the first of them, so that nothing is ever shown that was deleted, and no second time
+ * unless it has grown.
+ */
+async function sendLacking(
   room: Room,
-  afterSeq: number,
+  ofSnapshot: Block,
   client: Client,
   sink: JoinSink,
   offload: Offload,
   live: () => void,
 ): Promise<void> {
   const { codec } = sink;
-  let diffs: Block[] = [];
-  let seq = afterSeq;
+  let seq = ofSnapshot.lastSeq;
+  let lacking = isEmpty(ofSnapshot.update) ? [] : [ofSnapshot];
+  let sentDeletes: Uint8Array | null = null;
+  const takeUpdates = (): Uint8Array[] => {
+    const updates = gather(lacking).map((block) => block.update);
+    const deletes = room.durable.encodeDeleteSet();
+    if (deletes !== sentDeletes) updates[0] = withDeleteSet(updates[0] ?? EMPTY_UPDATE, deletes);
+    sentDeletes = deletes;
+    lacking = [];
+    return updates;
+  };
   // What it took to read the state vector counts: with tens of thousands of clients that fills a turn.
-  let read = client.has.size * CLIENT_WEIGHT;
+  let read = client.has.size * CLIENT_WEIGHT + ofSnapshot.update.length;
   for (let blocks = tailAfter(room, seq); blocks.length > 0; blocks = tailAfter(room, seq)) {
     const { update, lastSeq } = blocks[0]!;
-    diffs.push({ lastSeq, update: await diff(update, client, offload) });
+    const structs = await diff(update, client, offload);
+    if (!isEmpty(structs)) lacking.push({ lastSeq, update: structs });
     seq = lastSeq;
     read += weightOf(update);
     if (read < WEIGHT_PER_TURN) continue;
     // More than one turn of the event loop may hold: send what there is, and go on when the socket has taken it.
-    sink.write(Buffer.concat(diffs.map((block) => codec.update(block.update))));
-    diffs = [];
+    sink.write(Buffer.concat(takeUpdates().map(codec.update)));
     read = 0;
     await nextTurn();
     await sink.whenDrained();
     if (sink.ended) return;
   }
-  diffs.push({ lastSeq: seq, update: deleteSetUpdate(room.durable.encodeDeleteSet()) });
-  const blocks = gather(diffs);
-  const last = blocks.pop()!.update;
-  sink.write(Buffer.concat([...blocks.map((block) => codec.update(block.update)), codec.syncStep2(last)]));
+  const updates = takeUpdates();
+  const last = codec.syncStep2(updates.pop() ?? EMPTY_UPDATE);
+  sink.write(updates.length === 0 ? last : Buffer.concat([...updates.map(codec.update), last]));
   live();
 }
 
+function isEmpty(structs: Uint8Array): boolean {
+  return structs.length === EMPTY_UPDATE.length;
+}
+
 function diff(update: Uint8Array, { has, stateVector }: Client, offload: Offload): Promise<Uint8Array> | Uint8Array {
-  return weightOf(update) > OFFLOAD_BYTES ? offload.diff(update, stateVector) : diffUpdate(update, has);
+  return weightOf(update) > OFFLOAD_BYTES ? offload.diff(update, stateVector) : diffStructs(update, has);
 }
 
 function sharesClient(a: ReadonlyMap<number, number>, b: ReadonlyMap<number, number>): boolean {

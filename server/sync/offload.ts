@@ -13,7 +13,7 @@ export const MAX_MERGE_WEIGHT = 256 * 1024;
 export interface Offload {
   /** Rejects with MalformedUpdateError. */
   scan(update: Uint8Array): Promise<UpdateFacts>;
-  /** What of `update` somebody with this state vector lacks, with the whole delete set. */
+  /** The structs of `update` that somebody with this state vector lacks, without its delete set. */
   diff(update: Uint8Array, stateVector: Uint8Array): Promise<Uint8Array>;
   /** One update that says what all of them say. */
   merge(updates: readonly Uint8Array[]): Promise<Uint8Array>;

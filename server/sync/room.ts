@@ -137,7 +137,7 @@ export class Room implements LogFollower, Tickable {
 
   /** What it takes in memory, about: 4 KB without anything in it. */
   get memoryBytes(): number {
-    const content = this.tail.bytes + this.#snapshot.cachedBytes + this.#intake.memoryBytes;
+    const content = this.tail.memoryBytes + this.#snapshot.cachedBytes + this.#intake.memoryBytes;
     return 4_096 + content + (this.#presence?.bytes ?? 0);
   }
 
@@ -255,6 +255,7 @@ export class Room implements LogFollower, Tickable {
   /** Called about once a second with the time in milliseconds since 1970. */
   sweep(nowMs: number): void {
     this.#snapshot.sweep(nowMs);
+    this.tail.sweep();
     this.#presence?.expire(nowMs);
     this.presenceChanged();
     for (const peer of this.peers) peer.sweep(nowMs);

@@ -1,6 +1,8 @@
 import { mergeInLevels } from '../../persistence/update/merge.ts';
 import { weightOfAll } from '../../persistence/update/weight.ts';
+import type { Codec } from './codec.ts';
 import { MAX_MERGE_WEIGHT } from './offload.ts';
+import { TailFrames } from './tail-frames.ts';
 
 /** Consecutive entries of the log, merged into one update. */
 export interface Block {
@@ -17,9 +19,16 @@ export class Tail {
   /** Blocks of the highest level (oldest) first; the last array holds the newest. Null without any: most documents are idle. */
   #levels: Block[][] | null = null;
   #bytes = 0;
+  /** Null unless somebody has joined lately. */
+  #frames: TailFrames | null = null;
 
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** With what is kept for joins. */
+  get memoryBytes(): number {
+    return this.#bytes + (this.#frames?.bytes ?? 0);
   }
 
   get lastSeq(): number {
@@ -51,6 +60,17 @@ export class Tail {
   /** The blocks that hold entries after `seq`, in order. The first may hold some before it too. */
   after(seq: number): Block[] {
     return (this.#levels ?? []).flat().filter((block) => block.lastSeq > seq);
+  }
+
+  /** Blocks of this tail as messages, like `TailFrames.of`. */
+  frames(codec: Codec, blocks: readonly Block[], ends: boolean): Uint8Array[] {
+    if (this.#frames?.codec !== codec) this.#frames = new TailFrames(codec);
+    return this.#frames.of(blocks, ends);
+  }
+
+  /** Called about once a second: lets go of what was kept for joins when they are over. */
+  sweep(): void {
+    if (this.#frames?.sweep(this.after(0)) === false) this.#frames = null;
   }
 
   /** Forgets the blocks that hold nothing after `seq`. */

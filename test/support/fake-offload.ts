@@ -1,6 +1,7 @@
-import * as Y from 'yjs';
 import { mergeInLevels } from '../../persistence/update/merge.ts';
+import { diffStructs } from '../../persistence/update/parts.ts';
 import { scanUpdate } from '../../persistence/update/scan.ts';
+import { decodeStateVector } from '../../persistence/update/state-vector.ts';
 import type { Offload } from '../../server/sync/offload.ts';
 import { Gate } from './gate.ts';
 
@@ -18,7 +19,7 @@ export class FakeOffload implements Offload {
   async diff(update: Uint8Array, stateVector: Uint8Array) {
     this.calls.push('diff');
     await this.gate.passed();
-    return Y.diffUpdate(update, stateVector);
+    return diffStructs(update, decodeStateVector(stateVector));
   }
 
   async merge(updates: readonly Uint8Array[]) {

@@ -1,6 +1,7 @@
 import * as Y from 'yjs';
-import { deleteSetUpdate } from '../../persistence/update/merge.ts';
+import { withDeleteSet } from '../../persistence/update/merge.ts';
 import { RangeSet } from '../../persistence/update/ranges.ts';
+import { emptyUpdate } from './frames.ts';
 
 /** Types nested `depth` deep, by one client, and the deletion of the outermost, which takes all of them along. */
 export function nestedTypes(client: number, depth: number): { created: Uint8Array; deleted: Uint8Array } {
@@ -14,6 +15,6 @@ export function nestedTypes(client: number, depth: number): { created: Uint8Arra
       parent = child;
     }
   });
-  const deleted = deleteSetUpdate(RangeSet.from([client, 0, 1]).encodeDeleteSet());
+  const deleted = withDeleteSet(emptyUpdate, RangeSet.from([client, 0, 1]).encodeDeleteSet());
   return { created: Y.encodeStateAsUpdate(doc), deleted };
 }

@@ -1,5 +1,7 @@
 import { createEncoder, toUint8Array, writeUint8Array, writeVarString, writeVarUint } from 'lib0/encoding';
 import { diffUpdate } from 'yjs';
+import { noScanLimits, scanUpdate } from '../../persistence/update/scan.ts';
+import { trimDeletes } from '../../persistence/update/merge.ts';
 
 /** Writes numbers as varUint, texts with their length, bytes as they are: updates that no editor would write. */
 export function bytesOf(...parts: readonly (number | string | Uint8Array)[]): Uint8Array {
@@ -55,4 +57,9 @@ export function updateOf(clients: readonly ClientStructs[], deletes: readonly nu
 /** The same update as Yjs writes it: a bit of a struct that says nothing beside an origin is left out. */
 export function writtenByYjs(update: Uint8Array): Uint8Array {
   return diffUpdate(update, Uint8Array.of(0));
+}
+
+/** The structs of an update alone. */
+export function withoutDeletes(update: Uint8Array): Uint8Array {
+  return trimDeletes(update, scanUpdate(update, noScanLimits), []);
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import * as Y from 'yjs';
-import { deleteSetUpdate, mergeInLevels, trimDeletes } from '../../../persistence/update/merge.ts';
+import { mergeInLevels, trimDeletes, withDeleteSet } from '../../../persistence/update/merge.ts';
 import { scanUpdate } from '../../../persistence/update/scan.ts';
 import { cpuTimeMs } from '../../support/cpu-time.ts';
 import { passiveDoc } from '../../support/passive-doc.ts';
@@ -66,11 +66,9 @@ suite('delete sets', () => {
     assert.deepEqual(scanUpdate(trimDeletes(update, facts, [])).deletes, []);
   });
 
-  test('make an update of their own', () => {
-    const text = updateOf([{ client: 7, clock: 0, structs: [struct.text('abc')] }]);
-    const deleted = trimDeletes(text, scanUpdate(text), [7, 0, 1, 7, 2, 3]);
-    const deleteSet = deleted.subarray(scanUpdate(deleted).deleteSetOffset);
-    const doc = passiveDoc([text, deleteSetUpdate(deleteSet)]);
-    assert.equal(doc.getText('text').toJSON(), 'b');
+  test('are put behind the structs of an update that has none', () => {
+    const structs = updateOf([{ client: 7, clock: 0, structs: [struct.text('abc')] }]);
+    const whole = trimDeletes(structs, scanUpdate(structs), [7, 0, 1, 7, 2, 3]);
+    assert.deepEqual(withDeleteSet(structs, whole.subarray(scanUpdate(whole).deleteSetOffset)), whole);
   });
 });

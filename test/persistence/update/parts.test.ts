@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import * as Y from 'yjs';
-import { cutIntoParts, diffUpdate, selectStructs } from '../../../persistence/update/parts.ts';
+import { cutIntoParts, diffStructs, selectStructs } from '../../../persistence/update/parts.ts';
 import { scanUpdate } from '../../../persistence/update/scan.ts';
+import { emptyUpdate } from '../../support/frames.ts';
 import { passiveDoc } from '../../support/passive-doc.ts';
 import { RandomEditors } from '../../support/random-edits.ts';
 import { randomOf, type Random } from '../../support/random.ts';
-import { writtenByYjs } from '../../support/update-bytes.ts';
+import { withoutDeletes, writtenByYjs } from '../../support/update-bytes.ts';
 
 function randomState(random: Random): Uint8Array {
   const editors = new RandomEditors(random, 1 + random.below(5));
@@ -66,7 +67,7 @@ suite('cutIntoParts', () => {
 });
 
 suite('selectStructs', () => {
-  test('leaves out what a state vector names, so that a difference of it is the difference of the whole', (t) => {
+  test('leaves out what a state vector names and all deletions, so that a difference of it is the difference of the whole', (t) => {
     const random = randomOf(t);
     for (let i = 0; i < 30; i++) {
       const editors = new RandomEditors(random, 3);
@@ -80,22 +81,21 @@ suite('selectStructs', () => {
         [...Y.decodeStateVector(Y.encodeStateVector(doc))].map(([client, end]) => [client, random.below(end + 1)]),
       );
       const { selected } = selectStructs(update, vector);
-      assert.deepEqual(scanUpdate(selected).deletes, scanUpdate(update).deletes);
+      assert.deepEqual(scanUpdate(selected).deletes, []);
       assert.ok(selected.length <= update.length);
       const encoded = Y.encodeStateVector(vector);
-      assert.deepEqual(Y.diffUpdate(selected, encoded), Y.diffUpdate(update, encoded));
-      assert.deepEqual(writtenByYjs(diffUpdate(update, vector)), Y.diffUpdate(update, encoded));
+      const expected = withoutDeletes(Y.diffUpdate(update, encoded));
+      assert.deepEqual(Y.diffUpdate(selected, encoded), expected);
+      assert.deepEqual(writtenByYjs(diffStructs(update, vector)), expected);
     }
   });
 
-  test('returns the update itself for a client that has nothing, and only deletions for one that has all', (t) => {
+  test('leaves out nothing but the deletions for a client that has nothing, and everything for one that has all', (t) => {
     const state = randomState(randomOf(t));
-    assert.equal(selectStructs(state, new Map()).selected, state);
-    const { intervals, deletes } = scanUpdate(state);
+    assert.deepEqual(selectStructs(state, new Map()).selected, withoutDeletes(state));
+    const { intervals } = scanUpdate(state);
     const all = new Map<number, number>();
     for (let i = 0; i < intervals.length; i += 3) all.set(intervals[i] ?? 0, intervals[i + 2] ?? 0);
-    const selected = scanUpdate(selectStructs(state, all).selected);
-    assert.deepEqual(selected.intervals, []);
-    assert.deepEqual(selected.deletes, deletes);
+    assert.deepEqual(selectStructs(state, all).selected, emptyUpdate);
   });
 });

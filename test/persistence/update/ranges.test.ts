@@ -127,4 +127,24 @@ suite('RangeSet', () => {
     assert.equal(ranges.rangeCount, 10_000);
     assertTook(tookMs, 500, 'adding took');
   });
+
+  test('is encoded once, until something new comes', () => {
+    const ranges = RangeSet.from([7, 2, 4, 7, 8, 9]);
+    const encoded = ranges.encodeDeleteSet();
+    ranges.addAll([7, 2, 4, 7, 3, 4]);
+    assert.equal(ranges.encodeDeleteSet(), encoded);
+    for (const [client, start, end] of [
+      [7, 9, 10],
+      [7, 20, 21],
+      [7, 5, 6],
+      [3, 0, 1],
+    ] as const) {
+      const before = ranges.toFlat();
+      ranges.add(client, start, end);
+      assert.notDeepEqual(ranges.toFlat(), before);
+      assert.deepEqual(ranges.encodeDeleteSet(), ranges.clone().encodeDeleteSet());
+    }
+    ranges.deleteClient(7);
+    assert.deepEqual(ranges.encodeDeleteSet(), ranges.clone().encodeDeleteSet());
+  });
 });

@@ -101,6 +101,31 @@ test('a client that has everything gets a SyncStep2 and the deletions', async (t
   assert.equal(harness.log.document('doc').entries.length, 50);
 });
 
+for (const folded of [0, 200, 300]) {
+  test(`the deletions are sent once: who lacks one edit gets what Y.diffUpdate gives, ${folded} of 300 in the snapshot`, async (t) => {
+    const harness = new SyncHarness(t);
+    const writer = new Typist();
+    const updates = writer.work(299);
+    const old = new Typist().hear(...updates);
+    writer.type('last');
+    harness.log.store(
+      'doc',
+      writer.updates.slice(folded),
+      folded === 0 ? null : storedSnapshot(writer.updates.slice(0, folded), folded),
+    );
+    const editor = new DocClient(await harness.live(), old.doc);
+    editor.ask();
+    await harness.settle();
+    const { connection } = editor.client;
+    const updatesSent = [...connection.framesOf('update'), ...connection.framesOf('sync-step-2')];
+    const bytes = updatesSent.reduce((sum, { update }) => sum + update.length, 0);
+    const least = Y.diffUpdate(Y.encodeStateAsUpdate(writer.doc), Y.encodeStateVector(old.doc)).length;
+    assert.ok(bytes <= least, `${bytes} bytes instead of ${least}`);
+    editor.read();
+    assertSame(editor, writer);
+  });
+}
+
 test('a client with offline edits of its own, unrelated to the document', async (t) => {
   const harness = new SyncHarness(t);
   const writer = new Typist();

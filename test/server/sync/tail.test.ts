@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as Y from 'yjs';
 import { Tail } from '../../../server/sync/tail.ts';
+import { yWebsocketCodec } from '../../../server/sync/y-websocket-codec.ts';
+import { decodeWrite } from '../../support/fake-connection.ts';
 import { passiveDoc } from '../../support/passive-doc.ts';
 import { RandomEditors } from '../../support/random-edits.ts';
 import { randomOf } from '../../support/random.ts';
-import { Typist } from '../../support/shared-text.ts';
+import { textFrom, Typist } from '../../support/shared-text.ts';
 
 /** A document written by three people, an update for each of its edits. */
 function writtenDocument(count: number): { doc: Y.Doc; updates: Uint8Array[] } {
@@ -104,4 +106,40 @@ test('trimming forgets what the snapshot holds and nothing after it', () => {
   assert.deepEqual(tail.after(0), []);
   assert.equal(tail.bytes, 0);
   assert.equal(tail.lastSeq, 0);
+});
+
+test('large blocks are encoded once for all who join, until nobody has for five sweeps', () => {
+  const writer = new Typist();
+  const tail = new Tail();
+  tail.push({ lastSeq: 1, update: writer.type('x'.repeat(20_000)) });
+  const join = (): Uint8Array[] => tail.frames(yWebsocketCodec, tail.after(0), true);
+  const [first] = join();
+  assert.equal(join()[0], first);
+  assert.ok(tail.memoryBytes >= 40_000, 'what is kept counts');
+  for (let sweep = 0; sweep < 4; sweep++) tail.sweep();
+  assert.equal(join()[0], first);
+  for (let sweep = 0; sweep < 5; sweep++) tail.sweep();
+  assert.equal(tail.memoryBytes, tail.bytes);
+  assert.deepEqual(join(), [first]);
+});
+
+test('while somebody types, the large blocks stay encoded, and the last message is the SyncStep2', () => {
+  const writer = new Typist();
+  const tail = new Tail();
+  tail.push({ lastSeq: 1, update: writer.type('x'.repeat(20_000)) });
+  tail.push({ lastSeq: 2, update: writer.type('more') });
+  const join = (): Uint8Array[] => tail.frames(yWebsocketCodec, tail.after(0), true);
+  const before = join();
+  tail.push({ lastSeq: 3, update: writer.type('and more') });
+  const after = join();
+  assert.equal(after[0], before[0]);
+  const frames = after.flatMap(decodeWrite);
+  assert.deepEqual(
+    frames.map((frame) => frame.type),
+    ['update', 'update', 'sync-step-2'],
+  );
+  assert.equal(textFrom(...frames.map((frame) => (frame as { update: Uint8Array }).update)), writer.text);
+  tail.trim(1);
+  tail.sweep();
+  assert.equal(tail.memoryBytes, tail.bytes, 'what is folded is not kept');
 });
