@@ -31,6 +31,7 @@ export interface RoomDeps {
   /** A document of this size takes only deletions. */
   readonly maxDocumentBytes: number;
   readonly ticker: Ticker;
+  readonly presenceTicker: Ticker;
   readonly nudger: Nudger;
   readonly offload: Offload;
   readonly stats: SyncStats;
@@ -173,7 +174,7 @@ export class Room implements LogFollower, Tickable {
   }
 
   presenceChanged(): void {
-    if (this.#presence?.dirty === true) this.#deps.ticker.schedule(this);
+    if (this.#presence?.dirty === true) this.#deps.presenceTicker.schedule(this);
   }
 
   /** A session has announced its presence for the first time. */
@@ -211,7 +212,6 @@ export class Room implements LogFollower, Tickable {
     for (const peer of awaiting ?? []) peer.committed();
   }
 
-  /** Sends what was gathered to everybody. */
   tick(): void {
     try {
       this.#deliver();

@@ -7,7 +7,7 @@ import type { Offload } from './offload.ts';
 import type { Peer } from './peer.ts';
 import { Room, type RoomDeps } from './room.ts';
 import type { SyncStats } from './stats.ts';
-import { Ticker } from './ticker.ts';
+import { GATHER_MS, GATHER_PRESENCE_MS, Ticker } from './ticker.ts';
 
 /** How often rooms look for what has expired. */
 const SWEEP_MS = 1_000;
@@ -60,7 +60,8 @@ export class Rooms {
       offload: deps.offload,
       stats: deps.stats,
       maxDocumentBytes: deps.limits.maxDocumentBytes,
-      ticker: new Ticker(),
+      ticker: new Ticker(GATHER_MS),
+      presenceTicker: new Ticker(GATHER_PRESENCE_MS),
       nudger: new Nudger(),
       failed: (room, error) => this.#failed(room, error),
     };

@@ -7,7 +7,7 @@ import { Nudger } from '../../server/sync/nudger.ts';
 import type { Peer } from '../../server/sync/peer.ts';
 import { Room } from '../../server/sync/room.ts';
 import { SyncStats } from '../../server/sync/stats.ts';
-import { GATHER_MS, Ticker } from '../../server/sync/ticker.ts';
+import { GATHER_MS, GATHER_PRESENCE_MS, Ticker } from '../../server/sync/ticker.ts';
 import { FakeLog } from './fake-log.ts';
 import { FakeOffload } from './fake-offload.ts';
 
@@ -84,7 +84,8 @@ export class RoomBench {
       log,
       stats,
       maxDocumentBytes,
-      ticker: new Ticker(() => clock.nowMs),
+      ticker: new Ticker(GATHER_MS, () => clock.nowMs),
+      presenceTicker: new Ticker(GATHER_PRESENCE_MS, () => clock.nowMs),
       nudger: new Nudger(),
       offload: new FakeOffload(),
       failed: (_, error) => failures.push(error),

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import * as Y from 'yjs';
 import { LogError } from '../../../persistence/errors.ts';
 import { scanUpdate } from '../../../persistence/update/scan.ts';
+import { GATHER_MS, GATHER_PRESENCE_MS } from '../../../server/sync/ticker.ts';
 import { FakeLog } from '../../support/fake-log.ts';
 import { RoomBench } from '../../support/fake-room.ts';
 import { encodeEntries, readEntries } from '../../support/frames.ts';
@@ -85,6 +86,33 @@ test('presence rides along with edits in one broadcast, and needs no commit', as
     readEntries(bob.broadcasts[1]!.presence!).map((entry) => entry.clock),
     [3],
   );
+});
+
+test('presence alone is gathered for 20 ms, in which an edit does not wait for it', async (t) => {
+  const bench = await RoomBench.load(t);
+  const [ada, bob] = [bench.join(), bench.join('bob')];
+  const typist = new Typist();
+  const announce = (clock: number) => {
+    bench.room.presence.apply(ada, encodeEntries([{ client: 1, clock, state: '{}' }]), 0);
+    bench.room.presenceChanged();
+  };
+  announce(1);
+  for (let clock = 2; clock < 6; clock++) {
+    announce(clock);
+    assert.equal(bob.broadcasts.length, 1);
+    bench.passMs(GATHER_PRESENCE_MS / 4);
+  }
+  assert.equal(bob.broadcasts.length, 2);
+  assert.deepEqual(
+    readEntries(bob.broadcasts[1]!.presence!).map((entry) => entry.clock),
+    [5],
+  );
+  bench.submit(typist.type('x'));
+  bench.commit();
+  bench.passMs(GATHER_MS);
+  assert.equal(bob.broadcasts.length, 3);
+  bench.passMs(GATHER_PRESENCE_MS);
+  assert.equal(bob.broadcasts.length, 3);
 });
 
 test('who leaves takes its presence along, and is told nothing any more', async (t) => {

@@ -28,7 +28,7 @@ beforeEach(() => {
 });
 
 test('a quiet room is served at once', () => {
-  const ticker = new Ticker(() => nowMs);
+  const ticker = new Ticker(GATHER_MS, () => nowMs);
   const room = new CountingRoom();
   ticker.schedule(room);
   assert.equal(room.ticks, 1);
@@ -38,7 +38,7 @@ test('a quiet room is served at once', () => {
 });
 
 test('a busy room gathers for 5 ms and is then served once', () => {
-  const ticker = new Ticker(() => nowMs);
+  const ticker = new Ticker(GATHER_MS, () => nowMs);
   const room = new CountingRoom();
   ticker.schedule(room);
   for (let i = 0; i < 10; i++) ticker.schedule(room);
@@ -52,7 +52,7 @@ test('a busy room gathers for 5 ms and is then served once', () => {
 });
 
 test('a room that waits keeps waiting for the timer, though that is late', () => {
-  const ticker = new Ticker(() => nowMs);
+  const ticker = new Ticker(GATHER_MS, () => nowMs);
   const room = new CountingRoom();
   ticker.schedule(room);
   ticker.schedule(room);
@@ -64,7 +64,7 @@ test('a room that waits keeps waiting for the timer, though that is late', () =>
 });
 
 test('one timer serves all rooms that wait, and none runs when nobody waits', () => {
-  const ticker = new Ticker(() => nowMs);
+  const ticker = new Ticker(GATHER_MS, () => nowMs);
   const rooms = Array.from({ length: 3 }, () => new CountingRoom());
   const armed = mock.method(globalThis, 'setTimeout');
   for (const room of rooms) ticker.schedule(room);
@@ -82,7 +82,7 @@ test('one timer serves all rooms that wait, and none runs when nobody waits', ()
 });
 
 test('what a room has to say while it is being served goes out with its next tick', () => {
-  const ticker = new Ticker(() => nowMs);
+  const ticker = new Ticker(GATHER_MS, () => nowMs);
   const room = new CountingRoom();
   room.onTick = () => {
     room.onTick = () => {};
