@@ -1,47 +1,93 @@
-type MetricType = 'counter' | 'gauge';
-type Values = Iterable<readonly [label: string, value: number]>;
+import type { Registry } from 'prom-client';
 
-/** Everything that is measured, in the text format of Prometheus. Numbers are read when somebody asks for them. */
+type Values = Iterable<readonly [label: string, value: number]>;
+type Client = typeof import('prom-client');
+
+/**
+ * Everything that is measured, for Prometheus. Numbers are read when somebody asks for them; prom-client, a tenth of a start, is
+ * loaded when somebody asks for the first time.
+ */
 export class MetricRegistry {
   readonly contentType = 'text/plain; version=0.0.4; charset=utf-8';
-  readonly #writers = new Map<string, () => string>();
+  readonly #metrics = new Map<string, (client: Client, registers: Registry[]) => void>();
+  #registry: Promise<Registry> | null = null;
 
   get names(): Iterable<string> {
-    return this.#writers.keys();
+    return this.#metrics.keys();
   }
 
   counter(name: string, help: string, read: () => number): void {
-    this.#add('counter', name, help, () => `quire_${name} ${read()}\n`);
+    this.#add(name, ({ Counter }, registers) => {
+      void new Counter({
+        name: `quire_${name}`,
+        help,
+        registers,
+        collect() {
+          this.reset();
+          this.inc(read());
+        },
+      });
+    });
   }
 
   gauge(name: string, help: string, read: () => number): void {
-    this.#add('gauge', name, help, () => `quire_${name} ${read()}\n`);
+    this.#add(name, ({ Gauge }, registers) => {
+      void new Gauge({
+        name: `quire_${name}`,
+        help,
+        registers,
+        collect() {
+          this.set(read());
+        },
+      });
+    });
   }
 
   /** One count for each value of the label. */
   counters(name: string, help: string, label: string, read: () => Values): void {
-    this.#add('counter', name, help, () => labelled(name, label, read()));
+    this.#add(name, ({ Counter }, registers) => {
+      void new Counter({
+        name: `quire_${name}`,
+        help,
+        registers,
+        labelNames: [label],
+        collect() {
+          this.reset();
+          for (const [of, value] of read()) this.inc({ [label]: of }, value);
+        },
+      });
+    });
   }
 
   gauges(name: string, help: string, label: string, read: () => Values): void {
-    this.#add('gauge', name, help, () => labelled(name, label, read()));
+    this.#add(name, ({ Gauge }, registers) => {
+      void new Gauge({
+        name: `quire_${name}`,
+        help,
+        registers,
+        labelNames: [label],
+        collect() {
+          this.reset();
+          for (const [of, value] of read()) this.set({ [label]: of }, value);
+        },
+      });
+    });
   }
 
-  text(): string {
-    return Array.from(this.#writers.values(), (write) => write()).join('\n');
+  async text(): Promise<string> {
+    this.#registry ??= this.#load();
+    return (await this.#registry).metrics();
   }
 
-  #add(type: MetricType, name: string, help: string, write: () => string): void {
-    if (this.#writers.has(name)) throw new Error(`Two metrics of the name ${name}`);
-    this.#writers.set(name, () => `# HELP quire_${name} ${help}\n# TYPE quire_${name} ${type}\n${write()}`);
+  async #load(): Promise<Registry> {
+    const client = await import('prom-client');
+    const registry = new client.Registry();
+    for (const metric of this.#metrics.values()) metric(client, [registry]);
+    return registry;
   }
-}
 
-function labelled(name: string, label: string, values: Values): string {
-  return Array.from(values, ([of, value]) => `quire_${name}{${label}="${escape(of)}"} ${value}\n`).join('');
-}
-
-/** The name of a certificate may hold anything. */
-function escape(text: string): string {
-  return text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
+  #add(name: string, metric: (client: Client, registers: Registry[]) => void): void {
+    if (this.#metrics.has(name)) throw new Error(`Two metrics of the name ${name}`);
+    this.#metrics.set(name, metric);
+  }
 }

@@ -80,9 +80,9 @@ export function createHttp(deps: HttpDeps): Hono {
     );
   });
 
-  app.get('/metrics', (c) => {
+  app.get('/metrics', async (c) => {
     if (!deps.mayReadMetrics((c.env as HttpEnv).incoming)) throw new RefusedError('forbidden', 'not for this address');
-    return c.body(deps.registry.text(), 200, { 'Content-Type': deps.registry.contentType });
+    return c.body(await deps.registry.text(), 200, { 'Content-Type': deps.registry.contentType });
   });
 
   app.all('/sync/*', () => {

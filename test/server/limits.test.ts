@@ -88,7 +88,7 @@ test('each limit is counted under its name, from nought on, wherever it was reac
   });
   net.limitsReached.set('connections', 2);
   sync.limitReached('message-rate');
-  const text = registry.text();
+  const text = await registry.text();
   const counted = Array.from(text.matchAll(/^quire_limits_reached_total\{limit="([a-z-]+)"\} (\d+)$/gm), (found) => [
     found[1],
     Number(found[2]),

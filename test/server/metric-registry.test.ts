@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MetricRegistry } from '../../server/metric-registry.ts';
 
-test('metrics are written in the text format of Prometheus, with what is counted when somebody asks', () => {
+test('metrics are written in the text format of Prometheus, with what is counted when somebody asks', async () => {
   const registry = new MetricRegistry();
   let edits = 1;
   registry.counter('edits_total', 'Edits.', () => edits);
@@ -20,7 +20,7 @@ test('metrics are written in the text format of Prometheus, with what is counted
   registry.gauges('nothing', 'Of which there is none yet.', 'name', () => []);
   edits = 7;
   assert.equal(
-    registry.text(),
+    await registry.text(),
     `# HELP quire_edits_total Edits.
 # TYPE quire_edits_total counter
 quire_edits_total 7
@@ -40,10 +40,10 @@ quire_closed_total{code="1006"} 3
   );
 });
 
-test('whatever a label holds, it stays one line: certificates are named by others', () => {
+test('whatever a label holds, it stays one line: certificates are named by others', async () => {
   const registry = new MetricRegistry();
   registry.gauges('not_after_seconds', 'Its end.', 'name', () => [['a"b\\c\nd', 1]]);
-  assert.match(registry.text(), /^quire_not_after_seconds\{name="a\\"b\\\\c\\nd"\} 1$/m);
+  assert.match(await registry.text(), /^quire_not_after_seconds\{name="a\\"b\\\\c\\nd"\} 1$/m);
 });
 
 test('two metrics of one name are a mistake of ours', () => {

@@ -132,8 +132,8 @@ test('metrics are what was counted, with units in their names and no document in
 test('metrics of two servers in one process do not touch each other', async () => {
   const [one, other] = [setUp(), setUp()];
   one.net.connectionsOpened = 1;
-  assert.match(one.registry.text(), /quire_connections_opened_total 1/);
-  assert.match(other.registry.text(), /quire_connections_opened_total 0/);
+  assert.match(await one.registry.text(), /quire_connections_opened_total 1/);
+  assert.match(await other.registry.text(), /quire_connections_opened_total 0/);
 });
 
 test('metrics are for those who may read them', async () => {
