@@ -62,6 +62,10 @@ function refusalOf(closeCode: number): 'message-too-large' | 'bad-frame' {
   return closeCode === 1009 ? 'message-too-large' : 'bad-frame';
 }
 
+function uncork(socket: Socket): void {
+  socket.uncork();
+}
+
 /** FIN and opcode 9, no mask, no payload. */
 const pingFrame = Uint8Array.of(0x89, 0x00);
 /** FIN and opcode 10; the length follows. */
@@ -124,6 +128,12 @@ export class WsConnection implements Connection {
       this.#awaitsDrain = false;
       this.#drained();
     });
+  }
+
+  cork(): void {
+    this.#socket.cork();
+    // Runs when the promises of this turn have settled.
+    process.nextTick(uncork, this.#socket);
   }
 
   close({ code, reason }: CloseReason): void {

@@ -14,6 +14,8 @@ export interface Connection {
   readonly bufferedBytes: number;
   /** Writes one or more complete WebSocket frames (see frame.ts). The buffer may be shared: nobody writes into it. */
   write(frames: Uint8Array): void;
+  /** What is written from now on until nothing more follows in this turn of the event loop goes to the kernel together. */
+  cork(): void;
   /** Sends a close frame; ends the socket by force if the peer does not answer in time. Twice is fine. */
   close(reason: CloseReason): void;
   /**

@@ -101,6 +101,8 @@ export class Session implements LivePeer, ConnectionHandler {
   #goLive(grant: Grant, room: Room): void {
     const live = new LiveSession(this, this.#connection, grant, room, this.#deps);
     this.#state = { phase: 'live', live };
+    // Mostly the client has asked meanwhile: our question, who is here and the answer are one write then.
+    this.#connection.cork();
     live.start();
     this.#takeQueued();
   }

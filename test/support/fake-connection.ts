@@ -40,6 +40,8 @@ export class FakeConnection implements Connection {
   closedWith: CloseReason | null = null;
   /** Every buffer that was written, as it came: the same buffer for all peers is the same object here. */
   readonly writes: Uint8Array[] = [];
+  /** How much had been written when it was corked; null if it was not. */
+  corkedAt: number | null = null;
   /** Called after each write with its bytes: lets a test count what is buffered. */
   onWrite: (bytes: number) => void = () => {};
   #taken = 0;
@@ -52,6 +54,10 @@ export class FakeConnection implements Connection {
     if (this.closedWith !== null) throw new Error('Written to after close');
     this.writes.push(frames);
     this.onWrite(frames.length);
+  }
+
+  cork(): void {
+    this.corkedAt = this.writes.length;
   }
 
   close(reason: CloseReason): void {

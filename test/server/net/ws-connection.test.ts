@@ -55,6 +55,23 @@ for (const tls of [false, true]) {
     assert.deepEqual(handler.closings, [{ code: 1000, reason: 'bye' }]);
   });
 
+  test(`over ${over}, a corked connection sends when the promises of the turn have settled`, async (t) => {
+    const net = await NetHarness.start(t, { tls });
+    const client = await open(t, net);
+    const { connection } = await net.handler();
+    const received: string[] = [];
+    client.on('message', (data: Buffer) => received.push(data.toString()));
+    const [one, two] = [frame('one'), frame('two')];
+    connection.cork();
+    connection.write(one);
+    await Promise.resolve();
+    connection.write(two);
+    assert.equal(connection.bufferedBytes, one.length + two.length);
+    connection.close({ code: 1000, reason: 'bye' });
+    await closeOf(client);
+    assert.deepEqual(received, ['one', 'two']);
+  });
+
   test(`over ${over}, what the client does not read is counted as buffered, and its end is told as drained`, async (t) => {
     const net = await NetHarness.start(t, { tls });
     const client = await open(t, net);

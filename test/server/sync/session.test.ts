@@ -19,6 +19,15 @@ test('the server asks first, then says who is here', async (t) => {
   assert.deepEqual(typesOf(bob.take()), ['sync-step-1', 'awareness']);
 });
 
+test('what a session begins with is written together', async (t) => {
+  const harness = new SyncHarness(t);
+  const client = harness.connect();
+  client.send({ type: 'sync-step-1', stateVector: emptyStateVector });
+  await harness.settle();
+  assert.equal(client.connection.corkedAt, 0);
+  assert.deepEqual(typesOf(client.take()), ['sync-step-1', 'sync-step-2']);
+});
+
 test('nothing is sent before the document is loaded, and what came meanwhile is handled in order', async (t) => {
   const harness = new SyncHarness(t);
   const typist = new Typist();
