@@ -1,7 +1,7 @@
+import type * as Client from 'prom-client';
 import type { Registry } from 'prom-client';
 
 type Values = Iterable<readonly [label: string, value: number]>;
-type Client = typeof import('prom-client');
 
 /**
  * Everything that is measured, for Prometheus. Numbers are read when somebody asks for them; prom-client, a tenth of a start, is
@@ -9,7 +9,7 @@ type Client = typeof import('prom-client');
  */
 export class MetricRegistry {
   readonly contentType = 'text/plain; version=0.0.4; charset=utf-8';
-  readonly #metrics = new Map<string, (client: Client, registers: Registry[]) => void>();
+  readonly #metrics = new Map<string, (client: typeof Client, registers: Registry[]) => void>();
   #registry: Promise<Registry> | null = null;
 
   get names(): Iterable<string> {
@@ -86,7 +86,7 @@ export class MetricRegistry {
     return registry;
   }
 
-  #add(name: string, metric: (client: Client, registers: Registry[]) => void): void {
+  #add(name: string, metric: (client: typeof Client, registers: Registry[]) => void): void {
     if (this.#metrics.has(name)) throw new Error(`Two metrics of the name ${name}`);
     this.#metrics.set(name, metric);
   }
