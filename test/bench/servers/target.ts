@@ -120,7 +120,7 @@ export class Target implements Endpoint {
 
   /** Resolves when it has nothing more to do: what is put off must not disturb the next run. */
   async settles(timeoutMs = settleTimeoutMs): Promise<void> {
-    if (this.#options.settles === false) return;
+    if (this.#options.settles === false || !this.#process.isRunning) return;
     let before = this.cpuMicros();
     for (let waitedMs = 0; waitedMs < timeoutMs; waitedMs += settlePeriodMs) {
       await paced(settlePeriodMs);
