@@ -51,8 +51,8 @@ export class Siege {
     const quire = await Quire.start(owner, {
       tls: 'off',
       nodeArgs: inspectorArgs,
-      // Documents are let go soon, and so folded soon. One attacker can do what otherwise takes several.
-      args: ['--log-level', 'warn', '--idle-room-timeout', '100ms', '--max-new-clients', '1000000'],
+      // Documents are let go soon, and so folded soon.
+      args: ['--log-level', 'warn', '--idle-room-timeout', '100ms'],
     });
     const inspector = await Inspector.attach(quire.process);
     owner.after(() => inspector.close());
