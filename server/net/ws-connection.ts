@@ -182,10 +182,14 @@ export class WsConnection implements Connection {
     } catch (error) {
       this.refuse(toRefusal(error));
     }
-    if (turn.isSpent && !this.#socket.isPaused()) {
-      this.#socket.pause();
-      turn.hold(this);
-    }
+    this.#endIfSpent(turn);
+  }
+
+  /** Whoever has used up what all share of a turn goes on in a later one. */
+  #endIfSpent(turn: TurnBudget): void {
+    if (!turn.isSpent || this.#socket.isPaused()) return;
+    this.#socket.pause();
+    turn.hold(this);
   }
 
   /** @internal The turn that this connection has used up is over. */
@@ -204,7 +208,10 @@ export class WsConnection implements Connection {
 
   /** @internal A peer that pings and does not read gets no pongs: they would pile up. */
   pinged(data: Buffer): void {
+    const { turn } = this.#owner;
+    turn.begin();
     if (this.bufferedBytes < DRAIN_BYTES) this.write(Buffer.concat([Uint8Array.of(PONG_FIN, data.length), data]));
+    this.#endIfSpent(turn);
   }
 
   /** @internal `ws` has begun to close already. */
