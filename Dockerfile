@@ -5,14 +5,14 @@ ARG NODE_IMAGE=docker.io/library/node:26-trixie-slim
 FROM --platform=$BUILDPLATFORM ${NODE_IMAGE} AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-# No package needs its scripts: the only native one, classic-level, brings its binaries along.
+# No package needs its scripts: classic-level brings its binaries along, and bufferutil where it has any.
 RUN npm ci --ignore-scripts
 COPY . .
 RUN npm run build && npm prune --omit=dev --ignore-scripts
 # A command of its own, for `docker exec`.
 RUN mkdir bin && ln -s ../dist/server/cli/main.js bin/quire && chmod +x dist/server/cli/main.js
-# What nobody runs, half of it all: classic-level for other systems and its C++ sources; maps, types and tests of packages.
-RUN cd node_modules && rm -rf classic-level/deps classic-level/prebuilds/[adw]* \
+# What nobody runs, half of it all: binaries for other systems and C++ sources; maps, types and tests of packages.
+RUN cd node_modules && rm -rf classic-level/deps classic-level/prebuilds/[adw]* bufferutil/prebuilds/[adw]* bufferutil/src \
  && find . -name '*.map' -delete -o -name '*.d.ts' -delete -o -name '*.d.[cm]ts' -delete \
  && find . -type d '(' -name test -o -name benchmarks -o -name coverage ')' -prune -exec rm -r '{}' + \
  && mkdir /data

@@ -7,12 +7,13 @@ import { projectFolder, shippedPackages } from '../support/lock-file.ts';
 const page = readFileSync(join(projectFolder, 'docs/dependencies.md'), 'utf8');
 const manifest = JSON.parse(readFileSync(join(projectFolder, 'package.json'), 'utf8')) as {
   dependencies: Record<string, string>;
+  optionalDependencies: Record<string, string>;
 };
 /** They ask for nothing but their notice, which every package brings along. */
 const permissive = ['0BSD', 'Apache-2.0', 'BSD-2-Clause', 'BSD-3-Clause', 'BlueOak-1.0.0', 'ISC', 'MIT'];
 
 test('every dependency is explained in docs/dependencies.md, in the version that is used', () => {
-  for (const [name, version] of Object.entries(manifest.dependencies)) {
+  for (const [name, version] of Object.entries({ ...manifest.dependencies, ...manifest.optionalDependencies })) {
     assert.ok(page.includes(`| \`${name}\` ${version} `), `${name} ${version}`);
   }
 });
