@@ -27,6 +27,8 @@ export interface Limits {
   readonly maxConnectionsPerDocument: number;
   readonly connectRate: BucketSize;
   readonly connectRatePerAddress: BucketSize;
+  /** In milliseconds. */
+  readonly refusedWorkPerAddress: BucketSize;
   readonly openRatePerAddress: BucketSize;
   readonly maxMessageBytes: number;
   readonly messageRate: BucketSize;
@@ -53,6 +55,7 @@ export function limitsOf(values: Readonly<Record<LimitOptionName, number>>): Lim
     maxConnectionsPerDocument: values['max-connections-per-document'],
     connectRate: rate('connect-rate'),
     connectRatePerAddress: rate('connect-rate-per-address'),
+    refusedWorkPerAddress: rate('refused-work-per-address'),
     openRatePerAddress: rate('open-rate-per-address'),
     maxMessageBytes: values['max-message-size'],
     messageRate: rate('message-rate'),

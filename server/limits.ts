@@ -84,6 +84,15 @@ export const settableLimits = {
     refusal: byStatus('limit-reached'),
     reason: 'too many new connections from your address',
   },
+  'refused-work-per-address': {
+    what: 'Milliseconds per second that the event loop may spend on what it then refuses, of one address. Twenty times as many at once; new connections wait while more is owed.',
+    default: '5',
+    parse: count,
+    burstSeconds: 20,
+    why: 'A refused edit takes 1 ms with its connection, one of 1 MB 4 ms; nobody honest sends many, and those in other documents should not notice who does.',
+    refusal: byStatus('limit-reached'),
+    reason: 'too much of what came from your address was refused',
+  },
   'open-rate-per-address': {
     what: 'Documents per second that one address may have loaded from disk. Ten times as many at once; a few more wait.',
     default: '50',

@@ -13,7 +13,12 @@ export interface AdmissionLimits {
   readonly maxConnectionsPerAddress: number;
   readonly connectRate: BucketSize;
   readonly connectRatePerAddress: BucketSize;
+  /** In milliseconds. */
+  readonly refusedWorkPerAddress: BucketSize;
 }
+
+/** Longer no upgrade is held back: well within what a session may take to become live. */
+const maxHeldMs = 4_000;
 
 export interface AdmissionDeps {
   readonly limits: AdmissionLimits;
@@ -31,12 +36,15 @@ export class Admission {
   readonly #handshakes: Rate;
   readonly #upgrades: Rate;
   readonly #open = new Tally();
+  /** What may be spent on what is refused, in milliseconds. */
+  readonly #refusedWork: KeyedBuckets;
   #openCount = 0;
 
   constructor(deps: AdmissionDeps) {
     this.#deps = deps;
     this.#handshakes = new Rate(deps.limits, deps.now());
     this.#upgrades = new Rate(deps.limits, deps.now());
+    this.#refusedWork = new KeyedBuckets(deps.limits.refusedWorkPerAddress);
   }
 
   /** Open connections. */
@@ -55,6 +63,28 @@ export class Admission {
   attempt(block: string | null): void {
     const refused = this.#upgrades.take(block, this.#deps.now());
     if (refused !== null) throw limitReached(refused.limit, refused.waitMs);
+  }
+
+  /** Counts work on what was refused, in milliseconds; `tallied` is whose it was. */
+  wasted(tallied: Tallied | null, workMs: number): void {
+    if (tallied === null) return;
+    const nowMs = this.#deps.now();
+    this.#refusedWork.of(tallied.key, nowMs).spend(workMs, nowMs);
+  }
+
+  /**
+   * How long to hold back an upgrade, in milliseconds: nothing, unless this address owes for what was refused. Those who are
+   * held back go on one by one. Throws RefusedError if it would take too long.
+   */
+  heldMs(block: string | null): number {
+    if (block === null) return 0;
+    const nowMs = this.#deps.now();
+    const bucket = this.#refusedWork.of(block, nowMs);
+    if (bucket.waitMs(0, nowMs) === 0) return 0;
+    const heldMs = bucket.reserve(nowMs, maxHeldMs);
+    if (heldMs === null) throw limitReached('refused-work-per-address', bucket.waitMs(1, nowMs));
+    increment(this.#deps.stats.limitsReached, 'refused-work-per-address');
+    return heldMs;
   }
 
   /** Throws RefusedError if there is no place for one more connection. */

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { RefusedError } from '../errors.ts';
+import { closeReason, RefusedError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { CloseReason } from '../sync/connection.ts';
 import type { Admission } from './admission.ts';
@@ -15,6 +15,14 @@ const TICK_MS = 1_000;
 const PING_TICKS = 25;
 /** So a peer that has vanished is noticed after 50 to 75 s. */
 const MAX_SILENT_PINGS = 2;
+/** What it takes to become live, in milliseconds. Who may not is not charged with it: that is how many wait for a place. */
+const CONNECT_MS = 0.7;
+/** What is left after a tick of the work that a connection was charged with: what was done a minute ago was no attack. */
+const WORK_KEPT = 0.5;
+/** We close with these for what was sent: none of them is for what somebody may not, or not now. */
+const refusedInputCodes: ReadonlySet<number> = new Set(
+  (['malformed', 'update-too-large', 'limit-reached'] as const).map((code) => closeReason(code).code),
+);
 
 export interface ConnectionsDeps {
   readonly logger: Logger;
@@ -74,6 +82,7 @@ export class Connections implements WsConnectionOwner {
       this.#late.push(connection);
     }
     for (const connection of this.#all) {
+      connection.workMs *= WORK_KEPT;
       if (connection.dueTick > this.#tick || this.#pending.has(connection)) continue;
       if (connection.silentPings >= MAX_SILENT_PINGS) {
         this.#deps.stats.connectionsSilent++;
@@ -90,7 +99,15 @@ export class Connections implements WsConnectionOwner {
   }
 
   established(connection: WsConnection): void {
-    if (this.#pending.delete(connection)) this.#schedulePing(connection);
+    if (!this.#pending.delete(connection)) return;
+    connection.workMs += CONNECT_MS;
+    this.#schedulePing(connection);
+  }
+
+  closing(connection: WsConnection, code: number): void {
+    if (!refusedInputCodes.has(code)) return;
+    this.#deps.admission.wasted(connection.admitted, connection.workMs);
+    connection.workMs = 0;
   }
 
   refused(connection: WsConnection, refusal: RefusedError): void {

@@ -24,6 +24,8 @@ export class TurnBudget {
   readonly #deps: TurnBudgetDeps;
   /** When the first message of this turn was handled; null before that. */
   #beganMs: number | null = null;
+  /** When the latest message of this turn was done with. */
+  #doneMs = 0;
   readonly #held = new Set<Held>();
 
   constructor(deps: TurnBudgetDeps) {
@@ -34,11 +36,20 @@ export class TurnBudget {
   begin(): void {
     if (this.#beganMs !== null) return;
     this.#beganMs = this.#deps.now();
-    this.#deps.nextTurn(() => this.#end());
+    this.#doneMs = this.#beganMs;
+    this.#deps.nextTurn(() => this.#next());
   }
 
+  /** To be called after each message. Returns how long this turn went on since the one before it, in milliseconds. */
+  end(): number {
+    const sinceMs = this.#doneMs;
+    this.#doneMs = this.#deps.now();
+    return this.#doneMs - sinceMs;
+  }
+
+  /** As of the latest message. */
   get isSpent(): boolean {
-    return this.#beganMs !== null && this.#deps.now() - this.#beganMs > TURN_BUDGET_MS;
+    return this.#beganMs !== null && this.#doneMs - this.#beganMs > TURN_BUDGET_MS;
   }
 
   /** `release` is called in a later turn, once. */
@@ -46,7 +57,7 @@ export class TurnBudget {
     this.#held.add(held);
   }
 
-  #end(): void {
+  #next(): void {
     this.#beganMs = null;
     for (const held of this.#held) {
       this.#held.delete(held);

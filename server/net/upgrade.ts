@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
 import { WebSocketServer } from 'ws';
 import type { Server, ServerOptions } from 'ws';
 import { RefusedError, toRefusal } from '../errors.ts';
@@ -111,9 +112,11 @@ export class Upgrade {
     else void this.#upgradeAfter(waiting, request, socket, head, syncRequest);
   };
 
-  /** Null if no check has to wait: most do not, and need neither deadline nor listener. Throws or rejects with RefusedError. */
+  /** Null if nothing has to wait: most do not, and need neither deadline nor listener. Throws or rejects with RefusedError. */
   #check(syncRequest: SyncRequest): Promise<void> | null {
-    const { checks } = this.#deps;
+    const { checks, admission } = this.#deps;
+    const heldMs = admission.heldMs(syncRequest.block);
+    if (heldMs > 0) return all(pause(heldMs, undefined, { ref: false }), checks, syncRequest);
     for (const [index, check] of checks.entries()) {
       const checked = check(syncRequest);
       if (checked !== undefined) return all(checked, checks.slice(index + 1), syncRequest);

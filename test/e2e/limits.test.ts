@@ -6,55 +6,21 @@ import { connect } from 'node:tls';
 import type { TestContext } from 'node:test';
 import { paced, within } from '../support/deadline.ts';
 import { emptyStateVector } from '../support/frames.ts';
+import { from, join, open, reached, startLimited, untilReached } from '../support/limited-quire.ts';
 import { metricsOf } from '../support/metrics.ts';
 import { parseAnswer, readToEnd, upgradeRequest } from '../support/net-harness.ts';
 import { Quire } from '../support/quire.ts';
-import { RawClient } from '../support/raw-client.ts';
-import type { RawClientOptions } from '../support/raw-client.ts';
+import type { RawClient } from '../support/raw-client.ts';
 import { StockClient } from '../support/stock-client.ts';
 import { TextWriter } from '../support/text-writer.ts';
 import { secret, tokenFor } from '../support/tokens.ts';
 
 const deadlineMs = 20_000;
 
-/** A server that believes the tests when they say where they come from. */
-function start(t: TestContext, ...args: string[]): Promise<Quire> {
-  return Quire.start(t, { tls: 'off', args: ['--ephemeral', '--trusted-proxies', '127.0.0.1', ...args] });
-}
-
-function from(address: string): RawClientOptions {
-  return { socket: { headers: { 'X-Forwarded-For': address } } };
-}
-
-async function open(t: TestContext, quire: Quire, doc: string, options: RawClientOptions = {}): Promise<RawClient> {
-  const client = await RawClient.open(`${quire.url}/${doc}`, options);
-  t.after(() => client.terminate());
-  return client;
-}
-
-/** Opens and waits until the session is live. */
-async function join(t: TestContext, quire: Quire, doc: string, options: RawClientOptions = {}): Promise<RawClient> {
-  const client = await open(t, quire, doc, options);
-  await client.next('sync-step-1', deadlineMs);
-  return client;
-}
-
 function stock(t: TestContext, quire: Quire, doc: string): StockClient {
   const client = new StockClient(quire.url, doc, { maxBackoffTime: 200 });
   t.after(() => client.destroy());
   return client;
-}
-
-async function reached(quire: Quire, limit: string): Promise<number> {
-  return (await metricsOf(quire)).get(`quire_limits_reached_total{limit="${limit}"}`) ?? NaN;
-}
-
-/** Resolves when the limit was reached. */
-async function untilReached(quire: Quire, limit: string): Promise<void> {
-  const done = async (): Promise<void> => {
-    while (!((await reached(quire, limit)) > 0)) await paced(20);
-  };
-  await within(deadlineMs, `the limit ${limit}`, done());
 }
 
 async function closeCode(client: RawClient): Promise<number> {
@@ -71,7 +37,7 @@ async function refusal(quire: Quire, address: string): Promise<{ status: number;
 }
 
 test('connections in all: 503, and a stock client gets in when somebody leaves', async (t) => {
-  const quire = await start(t, '--max-connections', '2');
+  const quire = await startLimited(t, '--max-connections', '2');
   const [first] = [await join(t, quire, 'a'), await join(t, quire, 'b')];
   assert.deepEqual(await refusal(quire, '192.0.2.1'), { status: 503, retryAfter: 5 });
   const waiting = stock(t, quire, 'a');
@@ -81,7 +47,7 @@ test('connections in all: 503, and a stock client gets in when somebody leaves',
 });
 
 test('connections of one address: 429 for it, and nothing for its neighbour', async (t) => {
-  const quire = await start(t, '--max-connections-per-address', '2');
+  const quire = await startLimited(t, '--max-connections-per-address', '2');
   const [first] = [
     await join(t, quire, 'doc', from('2001:db8::1')),
     await join(t, quire, 'doc', from('2001:db8:0:0:ffff::2')),
@@ -94,7 +60,7 @@ test('connections of one address: 429 for it, and nothing for its neighbour', as
 });
 
 test('new connections of one address: 429 after the burst, and nothing for its neighbour', async (t) => {
-  const quire = await start(t, '--max-connect-rate-per-address', '1');
+  const quire = await startLimited(t, '--max-connect-rate-per-address', '1');
   const attempts = await Promise.allSettled(Array.from({ length: 40 }, () => open(t, quire, 'doc', from('192.0.2.1'))));
   const open429 = attempts.filter(({ status }) => status === 'rejected').length;
   assert.ok(attempts.length - open429 >= 10, 'ten at once come in');
@@ -144,7 +110,7 @@ test('documents of one user: 4529 for one too many, and a stock client gets in w
 });
 
 test('people in one document: 4529 for one too many, nothing for other documents, and a stock client comes back', async (t) => {
-  const quire = await start(t, '--max-connections-per-document', '1');
+  const quire = await startLimited(t, '--max-connections-per-document', '1');
   const first = await join(t, quire, 'doc');
   assert.equal(await closeCode(await open(t, quire, 'doc')), 4529);
   const waiting = stock(t, quire, 'doc');
@@ -155,7 +121,7 @@ test('people in one document: 4529 for one too many, nothing for other documents
 });
 
 test('documents opened by one address: a few wait, the rest get 4529, and its neighbour does not wait', async (t) => {
-  const quire = await start(t, '--max-open-rate-per-address', '1');
+  const quire = await startLimited(t, '--max-open-rate-per-address', '1');
   const clients = await Promise.all(
     Array.from({ length: 40 }, (_, i) => open(t, quire, `doc-${i}`, from('192.0.2.1'))),
   );
@@ -167,7 +133,7 @@ test('documents opened by one address: a few wait, the rest get 4529, and its ne
 });
 
 test('a flood of messages is slowed down, none of it is lost, and somebody else does not wait for it', async (t) => {
-  const quire = await start(t, '--max-message-rate', '500');
+  const quire = await startLimited(t, '--max-message-rate', '500');
   const [flooding, honest] = [await join(t, quire, 'flooded'), await join(t, quire, 'other')];
   const writer = new TextWriter(1);
   const count = 11_000;
@@ -179,7 +145,7 @@ test('a flood of messages is slowed down, none of it is lost, and somebody else 
 });
 
 test('a flood of bytes is slowed down, and a paste of 1 MB is not', async (t) => {
-  const quire = await start(t, '--max-receive-rate', '1MB');
+  const quire = await startLimited(t, '--max-receive-rate', '1MB');
   const [flooding, honest] = [await join(t, quire, 'flooded'), await join(t, quire, 'other')];
   honest.edit(new TextWriter(2).type('x'.repeat(2 ** 20)));
   await honest.saved();
@@ -192,7 +158,7 @@ test('a flood of bytes is slowed down, and a paste of 1 MB is not', async (t) =>
 });
 
 test('a pointer that moves too fast is shown later, and at last where it is', async (t) => {
-  const quire = await start(t, '--max-presence-rate', '5');
+  const quire = await startLimited(t, '--max-presence-rate', '5');
   const [fast, watching] = [await join(t, quire, 'doc'), await join(t, quire, 'doc')];
   watching.send({ type: 'sync-step-1', stateVector: emptyStateVector });
   for (let clock = 1; clock <= 100; clock++) {
@@ -209,7 +175,7 @@ test('a pointer that moves too fast is shown later, and at last where it is', as
 });
 
 test('who has the document sent again and again waits for it', async (t) => {
-  const quire = await start(t, '--max-sync-rate', '100KB');
+  const quire = await startLimited(t, '--max-sync-rate', '100KB');
   const [asking, author] = [await join(t, quire, 'doc'), await join(t, quire, 'doc')];
   author.edit(new TextWriter(1).type('x'.repeat(1_100_000)));
   await author.saved();
@@ -231,7 +197,7 @@ for (const [limit, args, edit] of [
   ],
 ] as const) {
   test(`${limit}: 4413 for the edit that is too much; what was there stays, and others go on reading it`, async (t) => {
-    const quire = await start(t, ...args);
+    const quire = await startLimited(t, ...args);
     const [writing, reading] = [await join(t, quire, 'doc'), await join(t, quire, 'doc')];
     for (let i = 0; i < 10; i++) {
       edit(writing, i);
@@ -244,7 +210,7 @@ for (const [limit, args, edit] of [
 }
 
 test('a message that is too large: 1009, counted', async (t) => {
-  const quire = await start(t, '--max-message-size', '10KB');
+  const quire = await startLimited(t, '--max-message-size', '10KB');
   const client = await join(t, quire, 'doc');
   client.edit(new TextWriter(1).type('x'.repeat(11_000)));
   assert.equal(await closeCode(client), 1009);
@@ -252,7 +218,7 @@ test('a message that is too large: 1009, counted', async (t) => {
 });
 
 test('documents in memory: 1013 for one more while all are in use; a stock client gets in when one is left', async (t) => {
-  const quire = await start(t, '--max-room-memory', '100KB');
+  const quire = await startLimited(t, '--max-room-memory', '100KB');
   const first = await join(t, quire, 'a');
   first.edit(new TextWriter(1).type('x'.repeat(120_000)));
   await first.saved();
@@ -278,7 +244,7 @@ test('documents in memory: 1013 for one more while all are in use; a stock clien
 });
 
 test('what waits for slow readers in all: the slow one is sent away, the author and other readers are not', async (t) => {
-  const quire = await start(t, '--max-outbox-memory', '1MB');
+  const quire = await startLimited(t, '--max-outbox-memory', '1MB');
   const slow = await join(t, quire, 'doc');
   await slow.sync();
   slow.pauseReading();

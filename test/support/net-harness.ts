@@ -74,6 +74,7 @@ const noAdmissionLimits: AdmissionLimits = {
   maxConnectionsPerAddress: 1_000,
   connectRate: { perSecond: 1_000, burst: 10_000 },
   connectRatePerAddress: { perSecond: 1_000, burst: 10_000 },
+  refusedWorkPerAddress: { perSecond: 1_000, burst: 10_000 },
 };
 
 /** The network on a free loopback port, with handlers that record. Ended when its owner ends. */

@@ -14,6 +14,7 @@ export interface StockClientOptions {
   readonly maxBackoffTime?: number;
   readonly connect?: boolean;
   readonly params?: Record<string, string>;
+  readonly headers?: Readonly<Record<string, string>>;
   readonly protocols?: string[];
 }
 
@@ -33,7 +34,7 @@ export class StockClient {
     this.doc = options.doc ?? new Y.Doc();
     this.#clientId = this.doc.clientID;
     this.provider = new WebsocketProvider(serverUrl, docName, this.doc, {
-      WebSocketPolyfill: socketTrusting(options.ca) as typeof globalThis.WebSocket,
+      WebSocketPolyfill: socketWith(options) as typeof globalThis.WebSocket,
       disableBc: true,
       connect: options.connect ?? true,
       params: options.params ?? {},
@@ -142,12 +143,12 @@ export class StockClient {
   }
 }
 
-/** The provider has no option for a certificate authority, so the class that it constructs brings it. */
-function socketTrusting(ca: string | undefined): unknown {
-  if (ca === undefined) return WebSocket;
+/** The provider has no option for a certificate authority or for headers, so the class that it constructs brings them. */
+function socketWith({ ca, headers }: StockClientOptions): unknown {
+  if (ca === undefined && headers === undefined) return WebSocket;
   return class extends WebSocket {
     constructor(address: string, protocols: string[]) {
-      super(address, protocols, { ca });
+      super(address, protocols, { ...(ca === undefined ? {} : { ca }), ...(headers === undefined ? {} : { headers }) });
     }
   };
 }

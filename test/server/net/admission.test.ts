@@ -16,6 +16,7 @@ function setUp(limits: Partial<AdmissionLimits>) {
       maxConnectionsPerAddress: 100,
       connectRate: many,
       connectRatePerAddress: many,
+      refusedWorkPerAddress: many,
       ...limits,
     },
     stats,
@@ -104,4 +105,21 @@ test('TLS handshakes have buckets of their own, and are counted when they may no
   assert.ok(admission.allowsHandshake(null));
   assert.equal(stats.limitsReached.get('connect-rate-per-address'), 2);
   admission.attempt('a');
+});
+
+test('I6: who owes for what was refused is held back, one by one, then sent away; others are not', () => {
+  const { admission, clock, stats } = setUp({ refusedWorkPerAddress: { perSecond: 1, burst: 20 } });
+  const place = admission.enter('a');
+  admission.wasted(place, 20);
+  assert.equal(admission.heldMs('a'), 0, 'what may be had at once');
+  admission.wasted(place, 1);
+  assert.deepEqual([admission.heldMs('a'), admission.heldMs('a'), admission.heldMs('a')], [2_000, 3_000, 4_000]);
+  assert.deepEqual(
+    refused(() => admission.heldMs('a')),
+    { limit: 'refused-work-per-address', code: 'limit-reached', retryAfterSeconds: 5 },
+  );
+  assert.deepEqual([admission.heldMs('b'), admission.heldMs(null)], [0, 0]);
+  assert.equal(stats.limitsReached.get('refused-work-per-address'), 3);
+  clock.nowMs = 4_000;
+  assert.equal(admission.heldMs('a'), 0);
 });

@@ -25,9 +25,11 @@ test('I6: a turn is spent when its messages have taken their time, and the next 
   const { turn, pass, nextTurn } = budget();
   turn.begin();
   pass(TURN_BUDGET_MS);
+  assert.equal(turn.end(), TURN_BUDGET_MS);
   turn.begin();
   assert.equal(turn.isSpent, false);
   pass(1);
+  assert.equal(turn.end(), 1);
   assert.equal(turn.isSpent, true);
   nextTurn();
   assert.equal(turn.isSpent, false);

@@ -1,0 +1,48 @@
+/** Stock clients that a limit has hit: they come back by themselves when its cause is gone, and no edit is lost. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { within } from '../support/deadline.ts';
+import { from, join, reached, startLimited } from '../support/limited-quire.ts';
+import type { Quire } from '../support/quire.ts';
+import { StockClient } from '../support/stock-client.ts';
+import type { StockClientOptions } from '../support/stock-client.ts';
+
+/** Only against hanging. */
+const deadlineMs = 60_000;
+const address = '192.0.2.1';
+
+/** A stock client that has written something while it was offline. */
+function offline(t: TestContext, quire: Quire, doc: string, options: StockClientOptions = {}): StockClient {
+  const client = new StockClient(quire.url, doc, { maxBackoffTime: 200, connect: false, ...options });
+  t.after(() => client.destroy());
+  client.text.insert(0, 'offline');
+  return client;
+}
+
+/** Resolves when what the client wrote has come to somebody else. */
+async function arrives(t: TestContext, quire: Quire, doc: string, client: StockClient): Promise<void> {
+  const other = new StockClient(quire.url, doc, { maxBackoffTime: 200 });
+  t.after(() => other.destroy());
+  await other.until(() => other.content === client.content, 'what was written', deadlineMs);
+}
+
+test('what is refused is charged to its address: its connections wait, its neighbour does not, and nothing is lost', async (t) => {
+  const quire = await startLimited(t, '--max-refused-work-per-address', '10');
+  const junk = Buffer.alloc(4 * 2 ** 20, 0xff);
+  const attack = async (): Promise<void> => {
+    for (let i = 0; (await reached(quire, 'refused-work-per-address')) === 0; i++) {
+      assert.ok(i < 100, 'never held back');
+      const attacker = await join(t, quire, 'attacked', from(address));
+      attacker.edit(junk);
+      assert.equal((await attacker.closed).code, 4400);
+    }
+  };
+  await within(deadlineMs, 'an end of the attack', attack());
+  await (await join(t, quire, 'attacked', from('192.0.2.2'))).saved();
+  const client = offline(t, quire, 'doc', { headers: { 'X-Forwarded-For': address } });
+  client.provider.connect();
+  await client.synced(deadlineMs);
+  await client.saved(deadlineMs);
+  await arrives(t, quire, 'doc', client);
+});

@@ -1,0 +1,55 @@
+import { paced, within } from './deadline.ts';
+import { metricsOf } from './metrics.ts';
+import type { Owner } from './owner.ts';
+import { Quire } from './quire.ts';
+import { RawClient } from './raw-client.ts';
+import type { RawClientOptions } from './raw-client.ts';
+
+const deadlineMs = 20_000;
+
+/** A server that believes the tests when they say where they come from (`from`), with nothing on disk. */
+export function startLimited(owner: Owner, ...args: string[]): Promise<Quire> {
+  return Quire.start(owner, { tls: 'off', args: ['--ephemeral', '--trusted-proxies', '127.0.0.1', ...args] });
+}
+
+/** Options of a client that comes from this address. */
+export function from(address: string): RawClientOptions {
+  return { socket: { headers: { 'X-Forwarded-For': address } } };
+}
+
+/** Opens a connection, which is gone when the owner ends. */
+export async function open(
+  owner: Owner,
+  quire: Quire,
+  doc: string,
+  options: RawClientOptions = {},
+): Promise<RawClient> {
+  const client = await RawClient.open(`${quire.url}/${doc}`, options);
+  owner.after(() => client.terminate());
+  return client;
+}
+
+/** Opens and waits until the session is live. */
+export async function join(
+  owner: Owner,
+  quire: Quire,
+  doc: string,
+  options: RawClientOptions = {},
+): Promise<RawClient> {
+  const client = await open(owner, quire, doc, options);
+  await client.next('sync-step-1', deadlineMs);
+  return client;
+}
+
+/** How often a limit was reached. */
+export async function reached(quire: Quire, limit: string): Promise<number> {
+  return (await metricsOf(quire)).get(`quire_limits_reached_total{limit="${limit}"}`) ?? NaN;
+}
+
+/** Resolves when the limit was reached. */
+export async function untilReached(quire: Quire, limit: string): Promise<void> {
+  const done = async (): Promise<void> => {
+    while (!((await reached(quire, limit)) > 0)) await paced(20);
+  };
+  await within(deadlineMs, `the limit ${limit}`, done());
+}
