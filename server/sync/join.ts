@@ -47,6 +47,12 @@ export async function answerSyncStep1(
   offload: Offload,
   live: () => void,
 ): Promise<void> {
+  const answer = room.lastAnswer.find(stateVector, room, sink.codec);
+  if (answer !== null) {
+    sink.write(answer);
+    live();
+    return;
+  }
   const has = decodeStateVector(stateVector, MAX_STATE_VECTOR_CLIENTS);
   const client = { has, stateVector };
   const pinned = room.pin();
@@ -141,6 +147,7 @@ async function sendLacking(
   let seq = ofSnapshot.lastSeq;
   let lacking = isEmpty(ofSnapshot.update) ? [] : [ofSnapshot];
   let sentDeletes: Uint8Array | null = null;
+  let isFirst = true;
   const takeUpdates = (): Uint8Array[] => {
     const updates = gather(lacking).map((block) => block.update);
     const deletes = room.durable.encodeDeleteSet();
@@ -160,6 +167,7 @@ async function sendLacking(
     if (read < WEIGHT_PER_TURN) continue;
     // More than one turn of the event loop may hold: send what there is, and go on when the socket has taken it.
     sink.write(Buffer.concat(takeUpdates().map(codec.update)));
+    isFirst = false;
     read = 0;
     await nextTurn();
     await sink.whenDrained();
@@ -167,7 +175,9 @@ async function sendLacking(
   }
   const updates = takeUpdates();
   const last = codec.syncStep2(updates.pop() ?? EMPTY_UPDATE);
-  sink.write(updates.length === 0 ? last : Buffer.concat([...updates.map(codec.update), last]));
+  const answer = updates.length === 0 ? last : Buffer.concat([...updates.map(codec.update), last]);
+  if (isFirst) room.lastAnswer.keep(client.stateVector, room, codec, answer);
+  sink.write(answer);
   live();
 }
 

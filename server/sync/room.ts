@@ -15,6 +15,7 @@ import type { Codec } from './codec.ts';
 import { gather } from './gather.ts';
 import { type Author, Intake, type Submission } from './intake.ts';
 import type { Knowledge } from './knowledge.ts';
+import { LastAnswer } from './last-answer.ts';
 import { loadDocument } from './load-document.ts';
 import type { OldCopies } from './old-copies.ts';
 import type { Nudger } from './nudger.ts';
@@ -45,6 +46,7 @@ export class Room implements LogFollower, Tickable {
   lastTickMs = -Infinity;
   readonly tail = new Tail();
   readonly peers = new Set<Peer>();
+  readonly lastAnswer = new LastAnswer();
   readonly #deps: RoomDeps;
   /** Null until somebody has announced presence. */
   #presence: Presence | null = null;
@@ -84,7 +86,7 @@ export class Room implements LogFollower, Tickable {
     // One that was begun by an earlier opening may have been replaced meanwhile.
     const { current } = this.#snapshot;
     if (current !== null && current !== snapshot) this.#intake.adoptDeletes(current.deleteSet);
-    this.#trim();
+    this.tail.trim(this.#snapshot.foldedSeq);
     log.forgetStored();
   }
 
@@ -138,8 +140,8 @@ export class Room implements LogFollower, Tickable {
 
   /** What it takes in memory, about: 4 KB without anything in it. */
   get memoryBytes(): number {
-    const content = this.tail.memoryBytes + this.#snapshot.cachedBytes + this.#intake.memoryBytes;
-    return 4_096 + content + (this.#presence?.bytes ?? 0);
+    const joins = this.#snapshot.cachedBytes + this.lastAnswer.bytes;
+    return 4_096 + this.tail.memoryBytes + joins + this.#intake.memoryBytes + (this.#presence?.bytes ?? 0);
   }
 
   /** Nobody is here and nothing is on its way to the disk. */
@@ -244,7 +246,7 @@ export class Room implements LogFollower, Tickable {
 
   unpin(pinned: PinnedSnapshot | null): void {
     this.#snapshot.unpin(pinned);
-    this.#trim();
+    this.tail.trim(this.#snapshot.foldedSeq);
   }
 
   /** A part of a pinned snapshot as the message that carries it. Rejects like `PinnedSnapshot.read`. */
@@ -256,6 +258,7 @@ export class Room implements LogFollower, Tickable {
   sweep(nowMs: number): void {
     this.#snapshot.sweep(nowMs);
     this.tail.sweep();
+    this.lastAnswer.sweep();
     this.#presence?.expire(nowMs);
     this.presenceChanged();
     for (const peer of this.peers) peer.sweep(nowMs);
@@ -269,10 +272,6 @@ export class Room implements LogFollower, Tickable {
       return;
     }
     this.#intake.adoptDeletes(snapshot.deleteSet);
-    this.#trim();
-  }
-
-  #trim(): void {
     this.tail.trim(this.#snapshot.foldedSeq);
   }
 
