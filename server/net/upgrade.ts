@@ -12,6 +12,7 @@ import type { ClientAddresses } from './client-addresses.ts';
 import { clientCertificateOf } from './client-certificate.ts';
 import type { ClientCertificate } from './client-certificate.ts';
 import type { Connections } from './connections.ts';
+import { corkUntilSettled } from './cork.ts';
 import { decodeDocumentName } from './document-name.ts';
 import { refuseUpgrade } from './refuse-upgrade.ts';
 import { increment } from './stats.ts';
@@ -184,6 +185,8 @@ export class Upgrade {
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, syncRequest: SyncRequest): void {
+    // What a session says first in a document that is open goes out with the answer to the upgrade.
+    corkUntilSettled(socket);
     this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       // The sockets of an HTTP server are net.Socket or TLSSocket, which is one too.
       const connection = this.#deps.connections.add(webSocket, socket as Socket, syncRequest.block);

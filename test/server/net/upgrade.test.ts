@@ -3,9 +3,10 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { WebSocket } from 'ws';
 import { RefusedError } from '../../../server/errors.ts';
+import type { WsConnection } from '../../../server/net/ws-connection.ts';
 import { within } from '../../support/deadline.ts';
 import { Deferred } from '../../support/deferred.ts';
-import { NetHarness, parseAnswer, readToEnd, upgradeRequest } from '../../support/net-harness.ts';
+import { NetHarness, parseAnswer, readToEnd, RecordingHandler, upgradeRequest } from '../../support/net-harness.ts';
 import type { HttpAnswer } from '../../support/net-harness.ts';
 
 async function ask(net: NetHarness, request: Buffer): Promise<HttpAnswer> {
@@ -263,3 +264,29 @@ test('an accept that throws closes the connection with its reason (I8)', async (
   assert.equal(code, 4501);
   assert.match(reason.toString(), /new token/);
 });
+
+for (const tls of [false, true]) {
+  test(`over ${tls ? 'TLS' : 'plain TCP'}, what is written before the promises of the turn have settled goes out with the answer to the upgrade`, async (t) => {
+    const hello = Uint8Array.of(0x82, 2, 0x68, 0x69);
+    const buffered: number[] = [];
+    const write = async (connection: WsConnection): Promise<void> => {
+      for (let hop = 0; hop < 10; hop++) await Promise.resolve();
+      connection.write(hello);
+      buffered.push(connection.bufferedBytes);
+    };
+    const net = await NetHarness.start(t, {
+      tls,
+      accept: (connection) => {
+        void write(connection);
+        return new RecordingHandler(connection);
+      },
+    });
+    const socket = await net.socket();
+    socket.write(upgradeRequest('/sync/doc'));
+    let received = '';
+    while (!received.endsWith('hi')) received += ((await once(socket, 'data')) as [Buffer])[0].toString('latin1');
+    socket.destroy();
+    assert.match(received, /^HTTP\/1\.1 101 /);
+    assert.deepEqual(buffered, [received.length]);
+  });
+}
