@@ -68,7 +68,7 @@ export class Listener {
       headersTimeout: deps.handshakeTimeoutMs,
       // A body may take longer than a header.
       requestTimeout: deps.handshakeTimeoutMs * 3,
-      connectionsCheckingInterval: Math.min(500, deps.handshakeTimeoutMs),
+      connectionsCheckingInterval: Math.min(250, deps.handshakeTimeoutMs),
     };
     this.#server =
       this.#contexts === null

@@ -3,8 +3,10 @@ import type { Duplex } from 'node:stream';
 import { httpStatus } from '../errors.ts';
 import type { RefusedError } from '../errors.ts';
 
-/** The client has this long to read the answer and to hang up, in milliseconds. */
+/** The client has this long to read the answer and to hang up, in milliseconds; */
 const lingerMs = 2_000;
+/** or this long, if it was too slow already. */
+const lateLingerMs = 500;
 
 /**
  * Answers an upgrade with an HTTP response and ends the socket: at once if the client hangs up, else after a moment.
@@ -25,7 +27,7 @@ export function refuseUpgrade(socket: Duplex, refusal: RefusedError, headers: re
     ...(refusal.retryAfterSeconds === null ? [] : [`Retry-After: ${refusal.retryAfterSeconds}`]),
     ...headers,
   ];
-  const linger = setTimeout(() => socket.destroy(), lingerMs);
+  const linger = setTimeout(() => socket.destroy(), refusal.code === 'request-timeout' ? lateLingerMs : lingerMs);
   socket.once('close', () => clearTimeout(linger));
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
   // What the client still sends is dropped; without reading we would not see it hang up.

@@ -9,9 +9,12 @@ const codes: Readonly<Record<string, RefusalCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'request-timeout',
 };
 
-/** Answers what cannot be read as a request. Returns why, or null if the client has gone and nobody is there to be told. */
+/** What Node's parser and its deadlines call their errors. Others are of the socket, or of a TLS handshake that failed. */
+const httpError = /^(HPE|ERR_HTTP)_/;
+
+/** Answers what cannot be read as a request. Returns why, or null if nobody is there to be told. */
 export function answerUnreadable(error: NodeJS.ErrnoException, socket: Duplex): RefusedError | null {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+  if (!httpError.test(error.code ?? '') || !socket.writable) {
     socket.destroy();
     return null;
   }

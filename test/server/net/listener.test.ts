@@ -53,6 +53,7 @@ test('a TLS handshake that does not begin is ended by the deadline, and counted 
   socket.on('error', () => {});
   await within(soonMs, 'the end of the handshake', once(socket, 'close'));
   assert.equal(net.stats.tlsHandshakesFailed, 1);
+  assert.equal(net.stats.requestsUnreadable.size, 0, 'nobody waited for an answer');
 });
 
 test('TLS 1.1 is refused; with 1.2 or newer, http/1.1 is what ALPN agrees on', async (t) => {
