@@ -104,7 +104,14 @@ export class App {
     this.#collaboration = new Collaboration({ ...deps, addresses: this.#addresses });
     this.#admission = new Admission({ limits, stats: this.#net, now: () => performance.now() });
     const admission = this.#admission;
-    this.#connections = new Connections({ logger, stats: this.#net, admission, handshakeTimeoutMs });
+    const { maxPartialBytes } = limits;
+    this.#connections = new Connections({
+      logger,
+      stats: this.#net,
+      admission,
+      handshakeTimeoutMs,
+      maxPartialBytes,
+    });
     this.#upgrade = new Upgrade({
       connections: this.#connections,
       addresses: this.#addresses,

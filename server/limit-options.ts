@@ -31,6 +31,7 @@ export interface Limits {
   readonly refusedWorkPerAddress: BucketSize;
   readonly openRatePerAddress: BucketSize;
   readonly maxMessageBytes: number;
+  readonly maxPartialBytes: number;
   readonly messageRate: BucketSize;
   /** In bytes, as `syncRate`. */
   readonly receiveRate: BucketSize;
@@ -58,6 +59,7 @@ export function limitsOf(values: Readonly<Record<LimitOptionName, number>>): Lim
     refusedWorkPerAddress: rate('refused-work-per-address'),
     openRatePerAddress: rate('open-rate-per-address'),
     maxMessageBytes: values['max-message-size'],
+    maxPartialBytes: values['max-partial-messages'],
     messageRate: rate('message-rate'),
     receiveRate: rate('receive-rate'),
     presenceRate: rate('presence-rate'),

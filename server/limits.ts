@@ -110,6 +110,14 @@ export const settableLimits = {
     refusal: byClose('message-too-large'),
     reason: 'message too large',
   },
+  'partial-messages': {
+    what: 'Messages of all connections that have come in part, in all; beyond it the largest of those who are not live yet are ended, then the largest of all.',
+    default: '128MB',
+    parse: size,
+    why: 'Six of the largest at once; hundreds on slow lines, with a few MB each at most.',
+    refusal: byClose('limit-reached'),
+    reason: 'too many unfinished messages',
+  },
   'message-rate': {
     what: 'Messages per second of one connection, after 20,000 at once; what is beyond is read later.',
     default: '1000',

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { closeReason, RefusedError } from '../errors.ts';
+import { limitReached } from '../limits.ts';
 import type { Logger } from '../logger.ts';
 import type { CloseReason } from '../sync/connection.ts';
 import type { Admission } from './admission.ts';
@@ -9,16 +10,19 @@ import { TurnBudget } from './turn-budget.ts';
 import { WsConnection } from './ws-connection.ts';
 import type { OwnedWebSocket, WsConnectionOwner } from './ws-connection.ts';
 
-/** How often connections are looked at. Deadlines are kept to this precision. */
-const TICK_MS = 1_000;
+/** How often connections are looked at. Deadlines are kept to this precision; unfinished messages grow by some 80 MB meanwhile. */
+const TICK_MS = 250;
+export const TICKS_PER_SECOND = 1_000 / TICK_MS;
 /** Proxies end idle connections, the first of them after 60 s: two pings fit in. */
-const PING_TICKS = 25;
+const PING_TICKS = 25 * TICKS_PER_SECOND;
+/** How long one that was too slow may take to answer our close frame. */
+const LATE_TICKS = 2;
 /** So a peer that has vanished is noticed after 50 to 75 s. */
 const MAX_SILENT_PINGS = 2;
 /** What it takes to become live, in milliseconds. Who may not is not charged with it: that is how many wait for a place. */
 const CONNECT_MS = 0.7;
-/** What is left after a tick of the work that a connection was charged with: what was done a minute ago was no attack. */
-const WORK_KEPT = 0.5;
+/** What is left after a tick of the work that a connection is charged with, half after a second: what was done long ago was no attack. */
+const WORK_KEPT = 0.5 ** (1 / TICKS_PER_SECOND);
 /** We close with these for what was sent: none of them is for what somebody may not, or not now. */
 const refusedInputCodes: ReadonlySet<number> = new Set(
   (['malformed', 'update-too-large', 'limit-reached'] as const).map((code) => closeReason(code).code),
@@ -30,6 +34,8 @@ export interface ConnectionsDeps {
   readonly admission: Admission;
   /** How long a connection may take until its session is live. */
   readonly handshakeTimeoutMs: number;
+  /** Of messages that have come in part, in all. */
+  readonly maxPartialBytes: number;
 }
 
 /** All open connections: pings them, ends those that are silent or do not become live, and in the end all of them. */
@@ -39,8 +45,8 @@ export class Connections implements WsConnectionOwner {
   readonly #all = new Set<WsConnection>();
   /** Not live yet, the oldest first. */
   readonly #pending = new Set<WsConnection>();
-  /** Told that they were too slow: who has not answered by the next tick is cut off. */
-  #late: WsConnection[] = [];
+  /** Told that they were too slow, the oldest first: who does not answer soon is cut off. */
+  readonly #late = new Set<WsConnection>();
   readonly #ticker: NodeJS.Timeout;
   readonly #handshakeTicks: number;
   #tick = 0;
@@ -69,20 +75,25 @@ export class Connections implements WsConnectionOwner {
     return connection;
   }
 
-  /** Once a second. Connections are pinged at the pace at which they came, not all in one tick. */
+  /** Four times a second. Connections are pinged at the pace at which they came, not all in one tick. */
   tick(): void {
     this.#tick++;
-    for (const connection of this.#late) connection.terminate();
-    this.#late = [];
+    for (const connection of this.#late) {
+      if (connection.dueTick > this.#tick) break;
+      this.#late.delete(connection);
+      connection.terminate();
+    }
     for (const connection of this.#pending) {
       if (connection.dueTick > this.#tick) break;
       this.#pending.delete(connection);
-      this.#schedulePing(connection);
+      connection.dueTick = this.#tick + LATE_TICKS;
+      this.#late.add(connection);
       connection.refuse(new RefusedError('not-live'));
-      this.#late.push(connection);
     }
+    let partialBytes = 0;
     for (const connection of this.#all) {
       connection.workMs *= WORK_KEPT;
+      partialBytes += connection.partialBytes;
       if (connection.dueTick > this.#tick || this.#pending.has(connection)) continue;
       if (connection.silentPings >= MAX_SILENT_PINGS) {
         this.#deps.stats.connectionsSilent++;
@@ -91,6 +102,21 @@ export class Connections implements WsConnectionOwner {
       }
       this.#schedulePing(connection);
       connection.ping();
+    }
+    if (partialBytes > this.#deps.maxPartialBytes) this.#endPartial(partialBytes);
+  }
+
+  /** Frees as much as there is too much. Nobody who is asked for an answer waits for it here: the memory is needed now. */
+  #endPartial(bytes: number): void {
+    let left = bytes;
+    const worst = Array.from(this.#all).sort(
+      (a, b) => Number(this.#pending.has(b)) - Number(this.#pending.has(a)) || b.partialBytes - a.partialBytes,
+    );
+    for (const connection of worst) {
+      if (left <= this.#deps.maxPartialBytes) return;
+      left -= connection.partialBytes;
+      connection.refuse(limitReached('partial-messages'));
+      connection.terminate();
     }
   }
 
@@ -124,6 +150,7 @@ export class Connections implements WsConnectionOwner {
     this.#deps.admission.leave(connection.admitted);
     this.#all.delete(connection);
     this.#pending.delete(connection);
+    this.#late.delete(connection);
     if (this.#all.size === 0) this.#emptied?.();
   }
 

@@ -4,6 +4,7 @@ import { closeReason, fitReason, RefusedError, toRefusal } from '../errors.ts';
 import { DRAIN_BYTES } from '../sync/connection.ts';
 import type { CloseReason, Connection, ConnectionHandler } from '../sync/connection.ts';
 import type { Tallied } from '../tally.ts';
+import { partialBytesOf } from './partial-message.ts';
 import type { TurnBudget } from './turn-budget.ts';
 
 /** Whoever keeps all connections. */
@@ -156,8 +157,14 @@ export class WsConnection implements Connection {
     this.#webSocket.close(code, fitReason(reason));
   }
 
+  /** As `partialBytesOf`. */
+  get partialBytes(): number {
+    return partialBytesOf(this.#webSocket);
+  }
+
   /** Closes for what the client did, and has it counted. */
   refuse(refusal: RefusedError): void {
+    this.workMs += this.partialBytes * READ_MS;
     this.#owner.refused(this, refusal);
     this.close(closeReason(refusal.code, refusal.message));
   }

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { within } from '../support/deadline.ts';
-import { from, join, reached, startLimited } from '../support/limited-quire.ts';
+import { from, join, reached, startLimited, untilReached } from '../support/limited-quire.ts';
 import type { Quire } from '../support/quire.ts';
+import { clientFrame, RawSocket } from '../support/raw-socket.ts';
 import { StockClient } from '../support/stock-client.ts';
 import type { StockClientOptions } from '../support/stock-client.ts';
 
@@ -44,5 +45,22 @@ test('what is refused is charged to its address: its connections wait, its neigh
   client.provider.connect();
   await client.synced(deadlineMs);
   await client.saved(deadlineMs);
+  await arrives(t, quire, 'doc', client);
+});
+
+test('I7: who holds unfinished messages is ended, and whoever else was ended with them comes back and loses nothing', async (t) => {
+  const quire = await startLimited(t, '--max-partial-messages', '1MB');
+  const attackers = await Promise.all(Array.from({ length: 3 }, () => RawSocket.open(`${quire.url}/attacked`)));
+  const client = offline(t, quire, 'doc');
+  client.text.insert(0, 'x'.repeat(900_000));
+  client.provider.connect();
+  for (const attacker of attackers) {
+    t.after(() => attacker.destroy());
+    attacker.sendBytes(clientFrame(0x02, new Uint8Array(2 ** 20)));
+  }
+  // Told why, or cut off while it was being told.
+  for (const attacker of attackers) assert.ok([4529, null].includes(await attacker.closeCode()));
+  await untilReached(quire, 'partial-messages');
+  await client.synced(deadlineMs);
   await arrives(t, quire, 'doc', client);
 });

@@ -66,6 +66,7 @@ export interface NetHarnessOptions {
   readonly trustedProxies?: BlockList | null;
   readonly accept?: Accept;
   readonly handshakeTimeoutMs?: number;
+  readonly maxPartialBytes?: number;
 }
 
 /** More than a test reaches. */
@@ -111,6 +112,7 @@ export class NetHarness {
     trustedProxies = null,
     accept,
     handshakeTimeoutMs = 5_000,
+    maxPartialBytes = 2 ** 30,
   }: NetHarnessOptions) {
     const certificate = openDevCertificate({ folder: null, hostName: 'localhost', now: Date.now });
     const logger = pino({ level: 'silent' });
@@ -122,7 +124,7 @@ export class NetHarness {
       now: () => this.nowMs,
     });
     const addresses = new ClientAddresses(trustedProxies, (peer) => this.distrusted.push(peer));
-    this.connections = new Connections({ logger, stats: this.stats, admission, handshakeTimeoutMs });
+    this.connections = new Connections({ logger, stats: this.stats, admission, handshakeTimeoutMs, maxPartialBytes });
     this.upgrade = new Upgrade({
       connections: this.connections,
       addresses,

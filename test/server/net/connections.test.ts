@@ -3,9 +3,11 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { WebSocket } from 'ws';
 import { closeReason } from '../../../server/errors.ts';
-import { within } from '../../support/deadline.ts';
+import { TICKS_PER_SECOND } from '../../../server/net/connections.ts';
+import { paced, within } from '../../support/deadline.ts';
 import { NetHarness } from '../../support/net-harness.ts';
 import type { Owner } from '../../support/owner.ts';
+import { clientFrame, RawSocket } from '../../support/raw-socket.ts';
 
 async function open(owner: Owner, net: NetHarness, autoPong = true): Promise<WebSocket> {
   const client = new WebSocket(`${net.url}/doc`, { autoPong });
@@ -17,7 +19,7 @@ async function open(owner: Owner, net: NetHarness, autoPong = true): Promise<Web
 
 /** As many seconds as the test says, without waiting for them. */
 function pass(net: NetHarness, seconds: number): void {
-  for (let i = 0; i < seconds; i++) net.connections.tick();
+  for (let i = 0; i < seconds * TICKS_PER_SECOND; i++) net.connections.tick();
 }
 
 test('a connection that is not live by its deadline is closed with a reason and comes back (I7, I8)', async (t) => {
@@ -109,6 +111,51 @@ test('connections are pinged at the pace at which they came, not all at once (I6
   assert.deepEqual([await pinged(0), await pinged(1), await pinged(2)], [1, 0, 0]);
   pass(net, 1);
   assert.deepEqual([await pinged(1), await pinged(2)], [1, 0]);
+});
+
+test('I7: of messages that never end only so much is kept in all: first go those who are not live, the largest first', async (t) => {
+  const net = await NetHarness.start(t, { maxPartialBytes: 300_000 });
+  const sockets: RawSocket[] = [];
+  const holds = async (index: number, bytes: number): Promise<void> => {
+    const socket = await RawSocket.open(`${net.url}/doc`);
+    t.after(() => socket.destroy());
+    sockets.push(socket);
+    const { connection } = await net.handler(index);
+    // Whole frames, of a message that goes on.
+    for (let sent = 0; sent < bytes; sent += 50_000) {
+      socket.sendBytes(clientFrame(sent === 0 ? 0x02 : 0x00, new Uint8Array(50_000)));
+    }
+    const come = async (): Promise<void> => {
+      while (connection.partialBytes < bytes) await paced(5);
+    };
+    await within(20_000, `${bytes} bytes`, come());
+  };
+  const gone = async (...indices: number[]): Promise<void> => {
+    const handlers = await Promise.all(indices.map((index) => net.handler(index)));
+    await within(20_000, 'their end', Promise.all(handlers.map(({ closedOnce }) => closedOnce)));
+  };
+  await holds(0, 150_000);
+  (await net.handler(0)).connection.established();
+  await holds(1, 50_000);
+  net.connections.tick();
+  assert.equal(net.connections.size, 2, 'enough for both');
+  await holds(2, 100_000);
+  net.connections.tick();
+  await gone(2);
+  assert.equal(net.stats.limitsReached.get('partial-messages'), 1);
+  assert.equal(net.connections.size, 2, 'as few as need be');
+  await holds(3, 300_000);
+  (await net.handler(3)).connection.established();
+  net.connections.tick();
+  await gone(1, 3);
+  assert.equal(net.connections.size, 1);
+  const handler = await net.handler(0);
+  const whole = new Promise<void>((resolve) => {
+    handler.onMessage = () => resolve();
+  });
+  sockets[0]?.sendBytes(clientFrame(0x80, Buffer.from('end')));
+  await within(20_000, 'the message that was let be', whole);
+  assert.equal(handler.connection.partialBytes, 0);
 });
 
 test('ending closes all with the reason, and resolves when all are gone', async (t) => {
