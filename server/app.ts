@@ -24,6 +24,7 @@ import { Listener } from './net/listener.ts';
 import type { OpenSockets } from './net/open-sockets.ts';
 import type { ServedCertificates } from './net/served-certificates.ts';
 import { RedirectToTls } from './net/redirect-to-tls.ts';
+import { RequestRate } from './net/request-rate.ts';
 import { NetStats } from './net/stats.ts';
 import { Upgrade } from './net/upgrade.ts';
 import type { StorageStats } from './storage-stats.ts';
@@ -165,8 +166,18 @@ export class App {
       deleteDocument: (docId) => rooms.delete(docId),
     });
     const answer = getRequestListener(http.fetch, { overrideGlobalObjects: false });
+    const requestRate = new RequestRate(
+      {
+        addresses: this.#addresses,
+        rate: config.limits.requestRatePerAddress,
+        logger,
+        stats: this.#net,
+        now: () => performance.now(),
+      },
+      (...request) => void answer(...request),
+    );
     const listenerDeps = {
-      requests: (...request: Parameters<typeof answer>) => void answer(...request),
+      requests: requestRate.handle,
       upgrade: this.#upgrade,
       logger,
       openSockets: this.#deps.openSockets,

@@ -27,6 +27,7 @@ export interface Limits {
   readonly maxConnectionsPerDocument: number;
   readonly connectRate: BucketSize;
   readonly connectRatePerAddress: BucketSize;
+  readonly requestRatePerAddress: BucketSize;
   /** In milliseconds. */
   readonly refusedWorkPerAddress: BucketSize;
   readonly openRatePerAddress: BucketSize;
@@ -56,6 +57,7 @@ export function limitsOf(values: Readonly<Record<LimitOptionName, number>>): Lim
     maxConnectionsPerDocument: values['max-connections-per-document'],
     connectRate: rate('connect-rate'),
     connectRatePerAddress: rate('connect-rate-per-address'),
+    requestRatePerAddress: rate('request-rate-per-address'),
     refusedWorkPerAddress: rate('refused-work-per-address'),
     openRatePerAddress: rate('open-rate-per-address'),
     maxMessageBytes: values['max-message-size'],

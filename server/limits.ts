@@ -4,16 +4,11 @@
  */
 import { count, size } from './config-values.ts';
 import { RefusedError } from './errors.ts';
-import type { RefusalCode } from './errors.ts';
+import { fixedLimits } from './fixed-limits.ts';
+import { byClose, byStatus } from './limit.ts';
+import type { Limit } from './limit.ts';
 
-interface Limit {
-  readonly what: string;
-  readonly why: string;
-  /** What is refused, and how: before the upgrade by HTTP status, after it by close code. Null: somebody waits instead. */
-  readonly refusal: { readonly code: RefusalCode; readonly by: 'status' | 'close' } | null;
-  /** What the client is told. */
-  readonly reason: string;
-}
+export { fixedLimits };
 
 interface SettableLimit extends Limit {
   readonly parse: (value: string) => number;
@@ -22,15 +17,6 @@ interface SettableLimit extends Limit {
   /** Of a rate per second: for how many seconds of it the bucket holds tokens. */
   readonly burstSeconds?: number;
 }
-
-interface FixedLimit extends Limit {
-  /** In the unit below; or as much as another limit is set to. */
-  readonly max: number | 'message-size';
-  readonly unit: 'bytes' | 'count' | 'per second';
-}
-
-const byStatus = (code: RefusalCode) => ({ code, by: 'status' }) as const;
-const byClose = (code: RefusalCode) => ({ code, by: 'close' }) as const;
 
 /** What an operator may set. */
 export const settableLimits = {
@@ -83,6 +69,15 @@ export const settableLimits = {
     why: 'An office of 500 comes back at once after a restart; a client that fails retries every 0.1 to 2.5 s.',
     refusal: byStatus('limit-reached'),
     reason: 'too many new connections from your address',
+  },
+  'request-rate-per-address': {
+    what: 'HTTP requests per second of one address; what asks how the server is (`/healthz`, `/readyz`, `/metrics`) is counted apart. Ten times as many at once.',
+    default: '100',
+    parse: count,
+    burstSeconds: 10,
+    why: 'One takes 0.3 ms. A hundred people behind one address open the demo page at once; probes come every few seconds.',
+    refusal: byStatus('limit-reached'),
+    reason: 'too many requests from your address',
   },
   'refused-work-per-address': {
     what: 'Milliseconds per second that the event loop may spend on what it then refuses, of one address. Twenty times as many at once; new connections wait while more is owed.',
@@ -187,98 +182,6 @@ export const settableLimits = {
     reason: 'server is busy, try again later',
   },
 } as const satisfies Record<string, SettableLimit>;
-
-/** What is as it is: nobody honest comes near it. */
-export const fixedLimits = {
-  'outbox-size': {
-    what: 'What waits for one slow reader.',
-    max: 'message-size',
-    unit: 'bytes',
-    why: 'Who is further behind is better off with a fresh sync.',
-    refusal: byClose('too-slow'),
-    reason: 'client reads too slowly',
-  },
-  'queue-size': {
-    what: 'What one connection may send before its document is loaded.',
-    max: 'message-size',
-    unit: 'bytes',
-    why: 'One message; 64 KB more for what the same read from the socket may bring along.',
-    refusal: byClose('limit-reached'),
-    reason: 'too much before the document is loaded',
-  },
-  'sync-requests': {
-    what: 'SyncStep1 of one connection, 40 at once; the next answer waits.',
-    max: 2,
-    unit: 'per second',
-    why: 'One per connect, or every few seconds (`resyncInterval`); an answer takes up to 25 ms.',
-    refusal: null,
-    reason: '',
-  },
-  'waiting-sync-requests': {
-    what: 'SyncStep1 of one connection that wait for an answer.',
-    max: 8,
-    unit: 'count',
-    why: 'Nobody asks again before the answer has come.',
-    refusal: byClose('limit-reached'),
-    reason: 'too many sync requests',
-  },
-  'waiting-probes': {
-    what: 'Saved probes of one connection that wait.',
-    max: 1_000,
-    unit: 'count',
-    why: 'A page asks after each edit at most.',
-    refusal: byClose('limit-reached'),
-    reason: 'too many probes wait',
-  },
-  'probe-size': {
-    what: 'Payload of a saved probe.',
-    max: 1_024,
-    unit: 'bytes',
-    why: 'It is a counter or a random id.',
-    refusal: byClose('malformed'),
-    reason: 'a probe is too large',
-  },
-  'presence-size': {
-    what: 'One presence state, in JSON.',
-    max: 16_384,
-    unit: 'bytes',
-    why: 'Name, color and selection take a few hundred.',
-    refusal: byClose('malformed'),
-    reason: 'a presence state is too large',
-  },
-  'presence-depth': {
-    what: 'Levels of a presence state.',
-    max: 64,
-    unit: 'count',
-    why: 'Clients compare states by recursion, which fails from a few thousand levels on; a cursor takes five.',
-    refusal: byClose('malformed'),
-    reason: 'a presence state is too deep',
-  },
-  'presence-entries': {
-    what: 'Presence states in one message.',
-    max: 5_000,
-    unit: 'count',
-    why: 'A client sends back what it receives: everybody in the document.',
-    refusal: byClose('malformed'),
-    reason: 'too many presence states',
-  },
-  'document-clients': {
-    what: 'Client ids in one document.',
-    max: 20_000,
-    unit: 'count',
-    why: 'A very old document has 10,000; beyond this, what one client says of all of it takes longer than the event loop may wait.',
-    refusal: byClose('malformed'),
-    reason: 'too many clients have written this document',
-  },
-  'waiting-edits': {
-    what: 'Edits of one document that wait for missing ones.',
-    max: 1024 * 1024,
-    unit: 'bytes',
-    why: 'Honest gaps close within a round trip and hold a few KB.',
-    refusal: byClose('malformed'),
-    reason: 'too many edits that build on missing ones',
-  },
-} as const satisfies Record<string, FixedLimit>;
 
 export type SettableLimitName = keyof typeof settableLimits;
 export type LimitName = SettableLimitName | keyof typeof fixedLimits;

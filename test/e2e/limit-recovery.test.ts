@@ -64,3 +64,28 @@ test('I7: who holds unfinished messages is ended, and whoever else was ended wit
   await client.synced(deadlineMs);
   await arrives(t, quire, 'doc', client);
 });
+
+test('requests of one address: 429 after the burst, and nothing for probes, its neighbour, or editors', async (t) => {
+  const quire = await startLimited(t, '--max-request-rate-per-address', '1');
+  const get = (path: string, asked: string): Promise<Response> =>
+    fetch(`${quire.httpUrl}${path}`, { headers: { 'X-Forwarded-For': asked, connection: 'close' } });
+  const answers: Response[] = [];
+  for (let i = 0; i < 40; i++) answers.push(await get('/sync/doc', address));
+  assert.ok(
+    answers.slice(0, 10).every(({ status }) => status === 400),
+    'ten at once are answered',
+  );
+  const refused = answers.filter(({ status }) => status === 429);
+  assert.equal(await reached(quire, 'request-rate-per-address'), refused.length);
+  assert.equal(refused[0]?.headers.get('retry-after'), '1');
+  assert.deepEqual(await refused[0]?.json(), {
+    error: 'limit-reached',
+    reason: 'too many requests from your address',
+  });
+  assert.equal((await get('/healthz', address)).status, 200);
+  assert.equal((await get('/sync/doc', '192.0.2.2')).status, 400);
+  const client = offline(t, quire, 'doc', { headers: { 'X-Forwarded-For': address } });
+  client.provider.connect();
+  await client.synced(deadlineMs);
+  await arrives(t, quire, 'doc', client);
+});

@@ -1,0 +1,14 @@
+import type { RefusalCode } from './errors.ts';
+
+/** Of how much of something there may be, whatever may be done about the number. */
+export interface Limit {
+  readonly what: string;
+  readonly why: string;
+  /** What is refused, and how: before the upgrade by HTTP status, after it by close code. Null: somebody waits instead. */
+  readonly refusal: { readonly code: RefusalCode; readonly by: 'status' | 'close' } | null;
+  /** What the client is told. */
+  readonly reason: string;
+}
+
+export const byStatus = (code: RefusalCode) => ({ code, by: 'status' }) as const;
+export const byClose = (code: RefusalCode) => ({ code, by: 'close' }) as const;
