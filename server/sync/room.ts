@@ -25,7 +25,7 @@ import { Presence } from './presence.ts';
 import { ServedSnapshot } from './served-snapshot.ts';
 import type { SyncStats } from './stats.ts';
 import { type Block, Tail } from './tail.ts';
-import type { Tickable, Ticker } from './ticker.ts';
+import { Rhythm, type Tickable, type Ticker } from './ticker.ts';
 
 export interface RoomDeps {
   readonly log: UpdateLog;
@@ -43,7 +43,7 @@ export interface RoomDeps {
 /** One live document: what is known of it, what came after its snapshot, who is here. Holds no Y.Doc and no content. */
 export class Room implements LogFollower, Tickable {
   readonly docId: string;
-  lastTickMs = -Infinity;
+  readonly rhythm = new Rhythm();
   readonly tail = new Tail();
   readonly peers = new Set<Peer>();
   readonly lastAnswer = new LastAnswer();

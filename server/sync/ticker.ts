@@ -10,17 +10,38 @@ export const GATHER_MS = 5;
  */
 export const GATHER_PRESENCE_MS = 20;
 
+/** A pause counts as no longer than this: a room that begins to be busy is known as such after eight events. */
+const MAX_GAP_MS = 40;
+/** What a gap counts for in the average: some three in a row by chance do not make a room busy. */
+const GAP_WEIGHT = 1 / 4;
+
+/** How often a room has news, and when it last sent some. */
+export class Rhythm {
+  lastTickMs = -Infinity;
+  #lastNewsMs = -Infinity;
+  #averageGapMs = MAX_GAP_MS;
+
+  /** There is news. Returns the time between the last few, on average, in milliseconds. */
+  news(nowMs: number): number {
+    const gapMs = Math.min(nowMs - this.#lastNewsMs, MAX_GAP_MS);
+    this.#lastNewsMs = nowMs;
+    this.#averageGapMs += (gapMs - this.#averageGapMs) * GAP_WEIGHT;
+    return this.#averageGapMs;
+  }
+}
+
 /** Something that has news to send. */
 export interface Tickable {
-  /** Kept by the ticker; -Infinity to begin with. */
-  lastTickMs: number;
+  /** Kept by the tickers. */
+  readonly rhythm: Rhythm;
   /** Sends to everybody what was gathered. */
   tick(): void;
 }
 
 /**
- * Says when a room sends what it has gathered: at once if it has been quiet, else together with what comes within
- * `gatherMs`. One timer for all rooms, armed only while one waits.
+ * Says when a room sends what it has gathered: at once, unless it has news so often that more comes within `gatherMs`: then
+ * together with that. For news that come more seldom a message less would be saved now and then, at the price of waiting each time.
+ * One timer for all rooms, armed only while one waits.
  */
 export class Ticker {
   readonly #gatherMs: number;
@@ -35,9 +56,10 @@ export class Ticker {
   }
 
   schedule(room: Tickable): void {
-    if (this.#waiting.has(room)) return;
     const nowMs = this.#now();
-    if (nowMs - room.lastTickMs >= this.#gatherMs) {
+    const isBusy = room.rhythm.news(nowMs) <= this.#gatherMs;
+    if (this.#waiting.has(room)) return;
+    if (!isBusy || nowMs - room.rhythm.lastTickMs >= this.#gatherMs) {
       this.#tick(room, nowMs);
       return;
     }
@@ -54,7 +76,7 @@ export class Ticker {
   };
 
   #tick(room: Tickable, nowMs: number): void {
-    room.lastTickMs = nowMs;
+    room.rhythm.lastTickMs = nowMs;
     room.tick();
   }
 }

@@ -108,6 +108,12 @@ export class RoomBench {
     this.log.commit('doc', count);
   }
 
+  /** From now on, for as long as no time passes, the room gathers what is committed and who is here. */
+  becomeBusy(): void {
+    for (let news = 0; news < 20; news++) this.room.rhythm.news(this.#clock.nowMs);
+    this.room.rhythm.lastTickMs = this.#clock.nowMs;
+  }
+
   /** Time passes, and with it the gathering of a busy room. */
   passMs(ms = GATHER_MS): void {
     this.#clock.nowMs += ms;

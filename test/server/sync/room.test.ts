@@ -44,6 +44,7 @@ test('I3: a commit of part of what is pending delivers that part, the rest follo
   assert.equal(textFrom(...peer.updates), 'abc');
   assert.equal(bench.room.durableSeq, 3);
   assert.equal(bench.room.acceptedSeq, 4);
+  bench.becomeBusy();
   bench.commit();
   assert.equal(peer.updates.length, 1, 'a busy room gathers');
   bench.passMs();
@@ -56,6 +57,7 @@ test('what one commit brings goes out as one message, and a busy room gathers se
   const typist = new Typist();
   bench.submit(typist.type('at once '));
   bench.commit();
+  bench.becomeBusy();
   for (let i = 0; i < 20; i++) {
     bench.submit(typist.type(String(i)));
     if (i % 2 === 1) bench.commit();
@@ -75,6 +77,7 @@ test('presence rides along with edits in one broadcast, and needs no commit', as
   };
   announce(1);
   assert.equal(bob.broadcasts.length, 1);
+  bench.becomeBusy();
   announce(2);
   announce(3);
   bench.submit(new Typist().type('x'));
@@ -88,7 +91,7 @@ test('presence rides along with edits in one broadcast, and needs no commit', as
   );
 });
 
-test('presence alone is gathered for 20 ms, in which an edit does not wait for it', async (t) => {
+test('where many move presence alone is gathered for 20 ms, in which an edit does not wait for it', async (t) => {
   const bench = await RoomBench.load(t);
   const [ada, bob] = [bench.join(), bench.join('bob')];
   const typist = new Typist();
@@ -97,6 +100,7 @@ test('presence alone is gathered for 20 ms, in which an edit does not wait for i
     bench.room.presenceChanged();
   };
   announce(1);
+  bench.becomeBusy();
   for (let clock = 2; clock < 6; clock++) {
     announce(clock);
     assert.equal(bob.broadcasts.length, 1);
