@@ -12,8 +12,8 @@ export interface Traffic {
   /** What the CPU time is counted per. */
   readonly per: 'delivery' | 'edit';
   readonly tls?: boolean;
-  /** Sends all there is to send; resolves when the last was sent. `share` is 1, less to warm up. */
-  drive(rooms: readonly RoomLoad[], share: number): Promise<void>;
+  /** Sends all there is to send; resolves when the last was sent. */
+  drive(rooms: readonly RoomLoad[]): Promise<void>;
 }
 
 export interface TrafficGoals {
@@ -31,8 +31,6 @@ export interface TrafficRun {
   readonly p99Ms: number;
   readonly durationMs: number;
 }
-
-const warmUpShare = 0.3;
 
 export function compareTraffic(settings: BenchSettings, traffic: Traffic, goals: TrafficGoals): Promise<Outcome> {
   return compare(settings, {
@@ -57,7 +55,7 @@ export function trafficMeasures(per: Traffic['per'], { cpu, p50, p99 }: TrafficG
 }
 
 /** Opens the rooms, drives them, waits for the last delivery; the server's time counts from the first to the last. */
-export async function playTraffic(target: Target, { prefix, isWarmUp }: Round, traffic: Traffic): Promise<TrafficRun> {
+export async function playTraffic(target: Target, { prefix }: Round, traffic: Traffic): Promise<TrafficRun> {
   const rooms: RoomLoad[] = [];
   try {
     for (let index = 0; index < traffic.rooms; index++) {
@@ -67,7 +65,7 @@ export async function playTraffic(target: Target, { prefix, isWarmUp }: Round, t
     await target.settles();
     const before = target.cpuMicros();
     const startMs = performance.now();
-    await traffic.drive(rooms, isWarmUp ? warmUpShare : 1);
+    await traffic.drive(rooms);
     await Promise.all(rooms.map((room) => room.complete()));
     const latenciesMs = rooms.flatMap((room) => room.latenciesMs);
     return {

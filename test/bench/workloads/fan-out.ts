@@ -32,9 +32,9 @@ function lecture({ quick }: BenchSettings): Traffic {
     rooms: 1,
     shape: { writers: 5, readers: quick ? 10 : 100 },
     per: 'delivery',
-    drive: async ([room], share) => {
+    drive: async ([room]) => {
       const senders = room?.writers.map((writer) => () => room.type(writer)) ?? [];
-      await pace(senders, 20, quick ? 500 : share * 6_000);
+      await pace(senders, 20, quick ? 500 : 6_000);
     },
   };
 }

@@ -17,8 +17,8 @@ export const flood: Workload = {
         rooms: 1,
         shape: { writers: 4, readers: 20 },
         per: 'edit',
-        drive: async ([room], share) => {
-          if (room) await driveByEcho(room, settings.quick ? 200 : share * 5_000);
+        drive: async ([room]) => {
+          if (room) await driveByEcho(room, settings.quick ? 200 : 10_000);
         },
       },
       { cpu: [times(0.2, 'best peer')] },

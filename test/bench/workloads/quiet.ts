@@ -17,9 +17,9 @@ export const quiet: Workload = {
           rooms: 1,
           shape: { writers: 1, readers: 1 },
           per: 'edit',
-          drive: async ([room], share) => {
+          drive: async ([room]) => {
             const senders = room?.writers.map((writer) => () => room.type(writer)) ?? [];
-            await pace(senders, 10, settings.quick ? 500 : share * 6_000);
+            await pace(senders, 10, settings.quick ? 500 : 6_000);
           },
         }),
     }),
