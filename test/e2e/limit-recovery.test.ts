@@ -2,31 +2,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { within } from '../support/deadline.ts';
-import { from, join, reached, startLimited, untilReached } from '../support/limited-quire.ts';
+import { paced, within } from '../support/deadline.ts';
+import { arrives, from, join, offline, open, reached, startLimited, untilReached } from '../support/limited-quire.ts';
 import type { Quire } from '../support/quire.ts';
 import { clientFrame, RawSocket } from '../support/raw-socket.ts';
-import { StockClient } from '../support/stock-client.ts';
-import type { StockClientOptions } from '../support/stock-client.ts';
 
 /** Only against hanging. */
 const deadlineMs = 60_000;
 const address = '192.0.2.1';
-
-/** A stock client that has written something while it was offline. */
-function offline(t: TestContext, quire: Quire, doc: string, options: StockClientOptions = {}): StockClient {
-  const client = new StockClient(quire.url, doc, { maxBackoffTime: 200, connect: false, ...options });
-  t.after(() => client.destroy());
-  client.text.insert(0, 'offline');
-  return client;
-}
-
-/** Resolves when what the client wrote has come to somebody else. */
-async function arrives(t: TestContext, quire: Quire, doc: string, client: StockClient): Promise<void> {
-  const other = new StockClient(quire.url, doc, { maxBackoffTime: 200 });
-  t.after(() => other.destroy());
-  await other.until(() => other.content === client.content, 'what was written', deadlineMs);
-}
 
 test('what is refused is charged to its address: its connections wait, its neighbour does not, and nothing is lost', async (t) => {
   const quire = await startLimited(t, '--max-refused-work-per-address', '10');
@@ -89,3 +72,59 @@ test('requests of one address: 429 after the burst, and nothing for probes, its 
   await client.synced(deadlineMs);
   await arrives(t, quire, 'doc', client);
 });
+
+/** Refused before or right after the upgrade for what somebody else takes, until that one gives it back or time passes. */
+const places: readonly (readonly [
+  limit: string,
+  args: readonly string[],
+  take: (place: Place) => Promise<() => void>,
+])[] = [
+  ['connections', ['--max-connections', '1'], ({ t, quire }) => taken(t, quire, 'other')],
+  ['connections-per-address', ['--max-connections-per-address', '1'], ({ t, quire }) => taken(t, quire, 'other')],
+  ['connections-per-document', ['--max-connections-per-document', '1'], ({ t, quire }) => taken(t, quire, 'doc')],
+  ['connect-rate', ['--max-connect-rate', '1'], (place) => usedUp(place, 'connect-rate')],
+  [
+    'connect-rate-per-address',
+    ['--max-connect-rate-per-address', '1'],
+    (place) => usedUp(place, 'connect-rate-per-address'),
+  ],
+  ['open-rate-per-address', ['--max-open-rate-per-address', '2'], (place) => usedUp(place, 'open-rate-per-address')],
+];
+
+interface Place {
+  readonly t: TestContext;
+  readonly quire: Quire;
+}
+
+/** Takes the only place; what this returns gives it back. */
+async function taken(t: TestContext, quire: Quire, doc: string): Promise<() => void> {
+  const client = await join(t, quire, doc, from(address));
+  return () => client.terminate();
+}
+
+/** Opens more than may be opened at once; what flows in later needs no giving back. */
+async function usedUp({ t, quire }: Place, limit: string): Promise<() => void> {
+  for (let i = 0; (await reached(quire, limit)) === 0; i++) {
+    assert.ok(i < 40, 'never refused');
+    await Promise.allSettled(Array.from({ length: 40 }, (_, k) => open(t, quire, `${i}-${k}`, from(address))));
+  }
+  return () => {};
+}
+
+for (const [limit, args, take] of places) {
+  test(`${limit}: a stock client with offline edits is kept out, comes in later by itself, and loses nothing`, async (t) => {
+    const quire = await startLimited(t, ...args);
+    const giveBack = await take({ t, quire });
+    const before = await reached(quire, limit);
+    const client = offline(t, quire, 'doc', { headers: { 'X-Forwarded-For': address } });
+    client.provider.connect();
+    const refused = async (): Promise<void> => {
+      while ((await reached(quire, limit)) <= before && !client.provider.synced) await paced(20);
+    };
+    await within(deadlineMs, `the limit ${limit}`, refused());
+    giveBack();
+    await client.synced(deadlineMs);
+    await client.saved(deadlineMs);
+    assert.ok((await reached(quire, limit)) > 0);
+  });
+}

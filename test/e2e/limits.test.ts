@@ -17,9 +17,11 @@ import { secret, tokenFor } from '../support/tokens.ts';
 
 const deadlineMs = 20_000;
 
+/** A stock client that has something to say as soon as it gets in. */
 function stock(t: TestContext, quire: Quire, doc: string): StockClient {
   const client = new StockClient(quire.url, doc, { maxBackoffTime: 200 });
   t.after(() => client.destroy());
+  client.text.insert(0, 'offline');
   return client;
 }
 
@@ -44,6 +46,7 @@ test('connections in all: 503, and a stock client gets in when somebody leaves',
   await untilReached(quire, 'connections');
   first.terminate();
   await waiting.synced();
+  await waiting.saved();
 });
 
 test('connections of one address: 429 for it, and nothing for its neighbour', async (t) => {
@@ -107,6 +110,7 @@ test('documents of one user: 4529 for one too many, and a stock client gets in w
   t.after(() => waiting.destroy());
   first.terminate();
   await waiting.synced();
+  await waiting.saved();
 });
 
 test('people in one document: 4529 for one too many, nothing for other documents, and a stock client comes back', async (t) => {
@@ -117,6 +121,7 @@ test('people in one document: 4529 for one too many, nothing for other documents
   await join(t, quire, 'other');
   first.terminate();
   await waiting.synced();
+  await waiting.saved();
   assert.ok((await reached(quire, 'connections-per-document')) >= 1);
 });
 
@@ -241,6 +246,7 @@ test('documents in memory: 1013 for one more while all are in use; a stock clien
   const waiting = stock(t, quire, 'b');
   await first.close();
   await waiting.synced();
+  await waiting.saved();
 });
 
 test('what waits for slow readers in all: the slow one is sent away, the author and other readers are not', async (t) => {

@@ -4,8 +4,12 @@ import type { Owner } from './owner.ts';
 import { Quire } from './quire.ts';
 import { RawClient } from './raw-client.ts';
 import type { RawClientOptions } from './raw-client.ts';
+import { StockClient } from './stock-client.ts';
+import type { StockClientOptions } from './stock-client.ts';
 
 const deadlineMs = 20_000;
+/** Only against hanging: some limits let a client in only later. */
+const longMs = 60_000;
 
 /** A server that believes the tests when they say where they come from (`from`), with nothing on disk. */
 export function startLimited(owner: Owner, ...args: string[]): Promise<Quire> {
@@ -52,4 +56,19 @@ export async function untilReached(quire: Quire, limit: string): Promise<void> {
     while (!((await reached(quire, limit)) > 0)) await paced(20);
   };
   await within(deadlineMs, `the limit ${limit}`, done());
+}
+
+/** A stock client that has written something while it was offline. */
+export function offline(owner: Owner, quire: Quire, doc: string, options: StockClientOptions = {}): StockClient {
+  const client = new StockClient(quire.url, doc, { maxBackoffTime: 200, connect: false, ...options });
+  owner.after(() => client.destroy());
+  client.text.insert(0, 'offline');
+  return client;
+}
+
+/** Resolves when what the client wrote has come to somebody else. */
+export async function arrives(owner: Owner, quire: Quire, doc: string, client: StockClient): Promise<void> {
+  const other = new StockClient(quire.url, doc, { maxBackoffTime: 200 });
+  owner.after(() => other.destroy());
+  await other.until(() => other.content === client.content, 'what was written', longMs);
 }
