@@ -145,8 +145,9 @@ export class Connections implements WsConnectionOwner {
     else this.#deps.logger.info(fields, 'connection refused');
   }
 
-  closed(connection: WsConnection, code: number): void {
+  closed(connection: WsConnection, code: number, wastedMs: number): void {
     this.#deps.stats.closed(code);
+    this.#deps.admission.wasted(connection.admitted, wastedMs);
     this.#deps.admission.leave(connection.admitted);
     this.#all.delete(connection);
     this.#pending.delete(connection);

@@ -14,7 +14,7 @@ const PIECE_BYTES = 200;
 /** Memory that a message takes which has come in part. For now and then, not for each message. */
 export function partialBytesOf(webSocket: WebSocket): number {
   const receiver = (webSocket as unknown as { readonly _receiver: Receiver | null })._receiver;
-  if (receiver === null || webSocket.readyState === webSocket.CLOSED) return 0;
+  if (receiver === null) return 0;
   const pieces = receiver._buffers.length + receiver._fragments.length;
   return receiver._bufferedBytes + receiver._messageLength + pieces * PIECE_BYTES;
 }

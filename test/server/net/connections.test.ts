@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { BlockList } from 'node:net';
+import type { Socket } from 'node:net';
 import { test } from 'node:test';
 import { WebSocket } from 'ws';
 import { closeReason } from '../../../server/errors.ts';
 import { TICKS_PER_SECOND } from '../../../server/net/connections.ts';
 import { paced, within } from '../../support/deadline.ts';
-import { NetHarness } from '../../support/net-harness.ts';
+import { NetHarness, parseAnswer, readToEnd, upgradeRequest } from '../../support/net-harness.ts';
 import type { Owner } from '../../support/owner.ts';
 import { clientFrame, RawSocket } from '../../support/raw-socket.ts';
 
@@ -156,6 +158,29 @@ test('I7: of messages that never end only so much is kept in all: first go those
   sockets[0]?.sendBytes(clientFrame(0x80, Buffer.from('end')));
   await within(20_000, 'the message that was let be', whole);
   assert.equal(handler.connection.partialBytes, 0);
+});
+
+test('I6: a message that its sender breaks off is charged to the address as one that is refused', async (t) => {
+  const trustedProxies = new BlockList();
+  trustedProxies.addAddress('127.0.0.1');
+  const refusedWorkPerAddress = { perSecond: 0.01, burst: 1 };
+  const net = await NetHarness.start(t, { trustedProxies, limits: { refusedWorkPerAddress } });
+  const upgrade = async (): Promise<Socket> => {
+    const socket = await net.socket();
+    t.after(() => socket.destroy());
+    socket.write(upgradeRequest('/sync/doc', { 'X-Forwarded-For': '192.0.2.1' }));
+    return socket;
+  };
+  const socket = await upgrade();
+  const handler = await net.handler();
+  socket.write(clientFrame(0x82, new Uint8Array(900_000), 1_000_000));
+  const come = async (): Promise<void> => {
+    while (handler.connection.partialBytes < 900_000) await paced(5);
+  };
+  await within(20_000, 'most of the message', come());
+  socket.destroy();
+  await within(20_000, 'the end of the connection', handler.closedOnce);
+  assert.equal(parseAnswer(await readToEnd(await upgrade())).status, 429);
 });
 
 test('ending closes all with the reason, and resolves when all are gone', async (t) => {
