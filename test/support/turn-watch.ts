@@ -45,8 +45,15 @@ export function watchTurns(): TurnWatch {
     lastMs = nowMs;
     lastCpuMs = nowCpuMs;
   };
-  const timer = setInterval(look, periodMs);
   let isOver = false;
+  const timer = setInterval(() => {
+    try {
+      look();
+    } catch (error) {
+      // An inspector runs `end` wherever the thread happens to be: here too, and then the file is closed already.
+      if (!isOver) throw error;
+    }
+  }, periodMs);
   return {
     end: () => {
       if (!isOver) {

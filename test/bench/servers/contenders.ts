@@ -1,4 +1,4 @@
-import { frameRelay, relay } from './floors.ts';
+import { durableRelay, frameRelay, relay } from './floors.ts';
 import { hocuspocus, yWebsocket, yWebsocketServer } from './peers.ts';
 import { quire } from './quire.ts';
 import type { Server } from './server.ts';
@@ -14,6 +14,7 @@ export interface Contender {
 export const floors: readonly Contender[] = [
   { name: 'relay', kind: 'floor', server: relay },
   { name: 'frame-relay', kind: 'floor', server: frameRelay },
+  { name: 'durable-relay', kind: 'floor', server: durableRelay },
 ];
 
 export const peers: readonly Contender[] = [
