@@ -10,7 +10,7 @@ export const GATHER_MS = 5;
  */
 export const GATHER_PRESENCE_MS = 20;
 
-/** A pause counts as no longer than this: a room that begins to be busy is known as such after seventeen events. */
+/** A pause counts as no longer than this: a room that begins to be busy is known as such after eighteen events. */
 const MAX_GAP_MS = 40;
 /** What a gap counts for in the average: a few short ones in a row, as chance has it, do not make a room busy. */
 const GAP_WEIGHT = 1 / 8;
