@@ -4,6 +4,7 @@ import { closeReason, fitReason, RefusedError, toRefusal } from '../errors.ts';
 import { DRAIN_BYTES } from '../sync/connection.ts';
 import type { CloseReason, Connection, ConnectionHandler } from '../sync/connection.ts';
 import type { Tallied } from '../tally.ts';
+import { corkUntilSettled } from './cork.ts';
 import { partialBytesOf } from './partial-message.ts';
 import type { TurnBudget } from './turn-budget.ts';
 
@@ -63,10 +64,6 @@ export class OwnedWebSocket extends WebSocket {
 /** What a close code of `ws` means: all but one are frames that cannot be read. */
 function refusalOf(closeCode: number): 'message-too-large' | 'bad-frame' {
   return closeCode === 1009 ? 'message-too-large' : 'bad-frame';
-}
-
-function uncork(socket: Socket): void {
-  socket.uncork();
 }
 
 /** What a byte costs besides what becomes of the message, in milliseconds: 3 ms per MB that is read, half of it garbage. */
@@ -144,9 +141,7 @@ export class WsConnection implements Connection {
   }
 
   cork(): void {
-    this.#socket.cork();
-    // Runs when the promises of this turn have settled.
-    process.nextTick(uncork, this.#socket);
+    corkUntilSettled(this.#socket);
   }
 
   close({ code, reason }: CloseReason): void {
