@@ -81,7 +81,7 @@ export const settableLimits = {
   },
   'refused-work-per-address': {
     what: 'Milliseconds per second that the event loop may spend on what it then refuses, of one address. Twenty times as many at once; new connections wait while more is owed.',
-    default: '5',
+    default: '3',
     parse: count,
     burstSeconds: 20,
     why: 'A refused edit takes 1 ms with its connection, one of 1 MB 4 ms; nobody honest sends many, and those in other documents should not notice who does.',
