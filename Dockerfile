@@ -25,7 +25,9 @@ LABEL org.opencontainers.image.title="Quire" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
+# glibc learns to keep what was freed, up to 32 MB a piece; so much goes back to the system (docs/performance.md, Memory).
 ENV NODE_ENV=production \
+    MALLOC_MMAP_THRESHOLD_=131072 \
     PATH=/app/bin:$PATH \
     QUIRE_HOST=0.0.0.0 \
     QUIRE_DATA=/data

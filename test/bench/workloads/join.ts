@@ -16,7 +16,7 @@ interface Run {
 /** Each opens a document of their own, which is new: connecting, the handshake, both halves of the first sync. */
 export const join: Workload = {
   name: 'join',
-  describe: ({ quick }) => `${quick ? 50 : 1_000} people open a document of their own each`,
+  describe: ({ quick }) => `${quick ? 50 : '4,000'} people open a document of their own each`,
   run: (settings) =>
     compare<Run>(settings, {
       measures: [
@@ -24,7 +24,7 @@ export const join: Workload = {
         { name: `p50, ${underWay} at a time`, unit: 'ms', of: ({ p50Ms }) => p50Ms },
       ],
       play: async (target, { prefix }) => {
-        const count = settings.quick ? 50 : 1_000;
+        const count = settings.quick ? 50 : 4_000;
         const clients: LoadClient[] = [];
         const durationsMs: number[] = [];
         const before = target.cpuMicros();

@@ -1,3 +1,4 @@
+import { paced } from '../../support/deadline.ts';
 import { Inspector, inspectorArgs } from '../../support/inspector.ts';
 import { rangeReader } from '../clients/arrival.ts';
 import { LoadClient } from '../clients/load-client.ts';
@@ -5,6 +6,9 @@ import { compare } from '../compare.ts';
 import { times } from '../goals.ts';
 import { openPaper, storeState, writePaper } from '../paper.ts';
 import type { Workload } from '../workload.ts';
+
+/** What is kept for those who come next is gone by then: what stays is asked for, not what passes. */
+const quietMs = 10_000;
 
 /** Real documents that are open: what each takes in memory. */
 export const resident: Workload = {
@@ -42,6 +46,7 @@ export const resident: Workload = {
             clients.push(await openPaper(target, `paper-${index}`, paper, read));
           }
           await target.settles();
+          if (!settings.quick) await paced(quietMs);
           await inspector.heap();
           return (target.pssBytes() - before) / count;
         } finally {
