@@ -4,6 +4,7 @@ import { RoomLoad } from './room-load.ts';
 import type { RoomShape } from './room-load.ts';
 import type { Target } from './servers/target.ts';
 import { quantile } from './statistics.ts';
+import { typeByEcho } from './type-by-echo.ts';
 import type { BenchSettings, Goal, Outcome } from './workload.ts';
 
 export interface Traffic {
@@ -32,6 +33,9 @@ export interface TrafficRun {
   readonly durationMs: number;
 }
 
+const warmUpEdits = 5_000;
+const warmUpWindowEdits = 10;
+
 export function compareTraffic(settings: BenchSettings, traffic: Traffic, goals: TrafficGoals): Promise<Outcome> {
   return compare(settings, {
     measures: trafficMeasures(traffic.per, goals),
@@ -55,7 +59,7 @@ export function trafficMeasures(per: Traffic['per'], { cpu, p50, p99 }: TrafficG
 }
 
 /** Opens the rooms, drives them, waits for the last delivery; the server's time counts from the first to the last. */
-export async function playTraffic(target: Target, { prefix }: Round, traffic: Traffic): Promise<TrafficRun> {
+export async function playTraffic(target: Target, { prefix, isWarmUp }: Round, traffic: Traffic): Promise<TrafficRun> {
   const rooms: RoomLoad[] = [];
   try {
     for (let index = 0; index < traffic.rooms; index++) {
@@ -65,6 +69,7 @@ export async function playTraffic(target: Target, { prefix }: Round, traffic: Tr
     await target.settles();
     const before = target.cpuMicros();
     const startMs = performance.now();
+    if (isWarmUp) await warmUp(rooms);
     await traffic.drive(rooms);
     await Promise.all(rooms.map((room) => room.complete()));
     const latenciesMs = rooms.flatMap((room) => room.latenciesMs);
@@ -78,4 +83,11 @@ export async function playTraffic(target: Target, { prefix }: Round, traffic: Tr
   } finally {
     for (const room of rooms) room.close();
   }
+}
+
+/** So much makes V8 compile what is hot; at the pace of people it would take minutes. */
+async function warmUp(rooms: readonly RoomLoad[]): Promise<void> {
+  const writers = rooms.reduce((sum, room) => sum + room.writers.length, 0);
+  await Promise.all(rooms.map((room) => typeByEcho(room, Math.ceil(warmUpEdits / writers), warmUpWindowEdits)));
+  await Promise.all(rooms.map((room) => room.complete()));
 }

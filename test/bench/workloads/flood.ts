@@ -1,6 +1,6 @@
 import { times } from '../goals.ts';
-import type { RoomLoad } from '../room-load.ts';
 import { compareTraffic } from '../traffic.ts';
+import { typeByEcho } from '../type-by-echo.ts';
 import type { Workload } from '../workload.ts';
 
 /** Edits that a writer has under way, at most: the next is sent when one of them has come back. */
@@ -18,26 +18,9 @@ export const flood: Workload = {
         shape: { writers: 4, readers: 20 },
         per: 'edit',
         drive: async ([room]) => {
-          if (room) await driveByEcho(room, settings.quick ? 200 : 10_000);
+          if (room) await typeByEcho(room, settings.quick ? 200 : 10_000, windowEdits);
         },
       },
       { cpu: [times(0.2, 'best peer')] },
     ),
 };
-
-/** Every writer sends `edits` edits; resolves when the last is sent. */
-function driveByEcho(room: RoomLoad, edits: number): Promise<void> {
-  return new Promise((resolve) => {
-    let writing = room.writers.length;
-    const fill = (writer: RoomLoad['writers'][number]): void => {
-      if (writer.text.clock === edits) return;
-      const end = Math.min(edits, writer.echoed + windowEdits);
-      while (writer.text.clock < end) room.type(writer);
-      if (writer.text.clock < edits) return;
-      writing--;
-      if (writing === 0) resolve();
-    };
-    room.onEcho = fill;
-    for (const writer of room.writers) fill(writer);
-  });
-}
