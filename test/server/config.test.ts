@@ -41,7 +41,7 @@ test('without flags and variables every default holds, and the value cannot be c
       connectRate: { perSecond: 1_000, burst: 4_000 },
       connectRatePerAddress: { perSecond: 50, burst: 500 },
       requestRatePerAddress: { perSecond: 100, burst: 1_000 },
-      refusedWorkPerAddress: { perSecond: 5, burst: 100 },
+      refusedWorkPerAddress: { perSecond: 3, burst: 60 },
       openRatePerAddress: { perSecond: 50, burst: 500 },
       maxMessageBytes: 20 * 1024 * 1024,
       maxPartialBytes: 128 * 1024 ** 2,
