@@ -1,4 +1,5 @@
 import type { BrowserContext, Page } from 'playwright-core';
+import { within } from './deadline.ts';
 
 export type StatusState = 'connecting' | 'offline' | 'syncing' | 'saving' | 'saved' | 'refused';
 
@@ -58,9 +59,16 @@ export class DemoPage {
     await this.#focus();
     await this.page.locator('.ProseMirror > *').nth(paragraph).click();
     await this.page.keyboard.press('End');
-    await this.page.waitForFunction(
-      `document.querySelectorAll('.ProseMirror > *')[${paragraph}]?.contains(getSelection()?.focusNode)`,
-    );
+    // Not `waitForFunction`: whatever it asks for a second time the page's Content Security Policy forbids.
+    const isThere = this.page.evaluate(`new Promise((resolve) => {
+      const look = () => {
+        const block = document.querySelectorAll('.ProseMirror > *')[${paragraph}];
+        if (block?.contains(getSelection()?.focusNode)) resolve();
+        else requestAnimationFrame(look);
+      };
+      look();
+    })`);
+    await within(20_000, `the caret in paragraph ${paragraph}`, isThere);
   }
 
   /**
