@@ -137,7 +137,8 @@ function check(doc: Y.Doc): void {
   doc.getText('text').toDelta();
   doc.getMap('map').toJSON();
   doc.getArray('array').toJSON();
-  doc.getXmlFragment('xml').toJSON();
+  // Not as text: at a null among the children, which anybody may put there, Yjs fails.
+  doc.getXmlFragment('xml').toArray();
   docOf(scanned(Y.encodeStateAsUpdate(doc)));
 }
 

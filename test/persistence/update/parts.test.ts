@@ -84,8 +84,9 @@ suite('selectStructs', () => {
       assert.deepEqual(scanUpdate(selected).deletes, []);
       assert.ok(selected.length <= update.length);
       const encoded = Y.encodeStateVector(vector);
-      const expected = withoutDeletes(Y.diffUpdate(update, encoded));
-      assert.deepEqual(Y.diffUpdate(selected, encoded), expected);
+      // Once more through Yjs: of an entry of a map that is cut it says that it has a key, where it writes none, only the first time.
+      const expected = writtenByYjs(withoutDeletes(Y.diffUpdate(update, encoded)));
+      assert.deepEqual(writtenByYjs(Y.diffUpdate(selected, encoded)), expected);
       assert.deepEqual(writtenByYjs(diffStructs(update, vector)), expected);
     }
   });
