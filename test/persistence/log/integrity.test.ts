@@ -112,6 +112,14 @@ suite('A document on disk', () => {
     await inDatabase(folder, (database) => database.del(keys.entry(1)));
     await refused(folder);
   });
+
+  test('is not served empty when its first batch is lost, the meta record and the first entry', async (t) => {
+    const folder = tempFolder(t);
+    await append(folder, 'victim', 3, Number.MAX_SAFE_INTEGER);
+    await append(folder, 'other', 1, Number.MAX_SAFE_INTEGER);
+    await inDatabase(folder, (database) => database.batch().del(keys.meta).del(keys.entry(1)).write());
+    await refused(folder);
+  });
 });
 
 function optionsFor(folder: string, minTailBytes: number) {
