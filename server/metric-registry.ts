@@ -1,5 +1,5 @@
 import type * as Client from 'prom-client';
-import type { Registry } from 'prom-client';
+import type { Counter, Gauge, Registry } from 'prom-client';
 
 type Values = Iterable<readonly [label: string, value: number]>;
 
@@ -17,61 +17,20 @@ export class MetricRegistry {
   }
 
   counter(name: string, help: string, read: () => number): void {
-    this.#add(name, ({ Counter }, registers) => {
-      void new Counter({
-        name: `quire_${name}`,
-        help,
-        registers,
-        collect() {
-          this.reset();
-          this.inc(read());
-        },
-      });
-    });
+    this.#add('Counter', name, help, null, () => [['', read()]]);
   }
 
   gauge(name: string, help: string, read: () => number): void {
-    this.#add(name, ({ Gauge }, registers) => {
-      void new Gauge({
-        name: `quire_${name}`,
-        help,
-        registers,
-        collect() {
-          this.set(read());
-        },
-      });
-    });
+    this.#add('Gauge', name, help, null, () => [['', read()]]);
   }
 
   /** One count for each value of the label. */
   counters(name: string, help: string, label: string, read: () => Values): void {
-    this.#add(name, ({ Counter }, registers) => {
-      void new Counter({
-        name: `quire_${name}`,
-        help,
-        registers,
-        labelNames: [label],
-        collect() {
-          this.reset();
-          for (const [of, value] of read()) this.inc({ [label]: of }, value);
-        },
-      });
-    });
+    this.#add('Counter', name, help, label, read);
   }
 
   gauges(name: string, help: string, label: string, read: () => Values): void {
-    this.#add(name, ({ Gauge }, registers) => {
-      void new Gauge({
-        name: `quire_${name}`,
-        help,
-        registers,
-        labelNames: [label],
-        collect() {
-          this.reset();
-          for (const [of, value] of read()) this.set({ [label]: of }, value);
-        },
-      });
-    });
+    this.#add('Gauge', name, help, label, read);
   }
 
   async text(): Promise<string> {
@@ -86,8 +45,20 @@ export class MetricRegistry {
     return registry;
   }
 
-  #add(name: string, metric: (client: typeof Client, registers: Registry[]) => void): void {
+  #add(kind: 'Counter' | 'Gauge', name: string, help: string, label: string | null, read: () => Values): void {
     if (this.#metrics.has(name)) throw new Error(`Two metrics of the name ${name}`);
-    this.#metrics.set(name, metric);
+    this.#metrics.set(name, (client, registers) => {
+      const options = {
+        name: `quire_${name}`,
+        help,
+        registers,
+        labelNames: label === null ? [] : [label],
+        collect(this: Counter | Gauge) {
+          this.reset();
+          for (const [of, value] of read()) this.inc(label === null ? {} : { [label]: of }, value);
+        },
+      };
+      void (kind === 'Counter' ? new client.Counter(options) : new client.Gauge(options));
+    });
   }
 }
