@@ -11,6 +11,7 @@ import {
 } from '../../../persistence/compaction/yjs-worker.ts';
 import { CompactionError, MalformedUpdateError, WorkerJobError } from '../../../persistence/errors.ts';
 import { scanUpdate } from '../../../persistence/update/scan.ts';
+import { collectGarbage } from '../../support/collect-garbage.ts';
 import { contentOf, entriesOf, snapshotOf } from '../../support/folding.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { nestedTypes } from '../../support/nested-types.ts';
@@ -186,6 +187,7 @@ describe('YjsWorker', () => {
     const large = largeDocument(20);
     const { worker } = observedWorker(t);
     await worker.merge([hello]);
+    collectGarbage();
     const watch = watchTurns();
     const output = await worker.compact({ snapshot: [large], entries: entriesOf([hello]) });
     const turnMs = watch.end();
