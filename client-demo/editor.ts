@@ -6,6 +6,7 @@ import { StarterKit } from '@tiptap/starter-kit';
 import type { Awareness } from 'y-protocols/awareness';
 import type { Doc } from 'yjs';
 import { Carets } from './carets.ts';
+import { PendingSelection } from './pending-selection.ts';
 
 export interface EditorOptions {
   readonly mount: HTMLElement;
@@ -16,7 +17,6 @@ export interface EditorOptions {
 
 /** Tiptap on a Yjs document. Collaboration keeps the text in the fragment `default` and undoes one's own edits only. */
 export function createEditor({ mount, doc, awareness, editable }: EditorOptions): Editor {
-  readSelectionFirst(doc, awareness);
   return new Editor({
     element: mount,
     editable,
@@ -36,19 +36,7 @@ export function createEditor({ mount, doc, awareness, editable }: EditorOptions)
       Placeholder.configure({ placeholder: 'Write something. Then open another tab.' }),
       Collaboration.configure({ document: doc }),
       Carets.configure({ awareness }),
+      PendingSelection.configure({ doc }),
     ],
   });
-}
-
-/**
- * A browser moves the caret first and tells so in a task of its own. What others do in between would make ProseMirror
- * put the caret back (seen: one click in ten, in a busy document on a slow machine). So it looks before that.
- */
-function readSelectionFirst(doc: Doc, awareness: Awareness): void {
-  awareness.on('change', tellSelection);
-  doc.on('beforeAllTransactions', tellSelection);
-}
-
-function tellSelection(): void {
-  document.dispatchEvent(new Event('selectionchange'));
 }

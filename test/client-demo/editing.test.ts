@@ -75,6 +75,26 @@ test('the demo editor in Chromium', async (t) => {
     },
   );
 
+  await t.test(
+    'where one has clicked the caret stays, though just then somebody else’s caret is drawn anew',
+    async (t) => {
+      const [one, two] = (await contexts(2)) as [BrowserContext, BrowserContext];
+      t.after(() => Promise.all([one.close(), two.close()]).then(() => {}));
+      const other = await open(one, 'clicks');
+      await other.caretAfter(0);
+      await other.type('first\nsecond\nthird');
+      await other.status('saved');
+      const clicker = await DemoPage.open(two, quire.httpUrl, 'clicks', {
+        prepare: (page) => page.addInitScript(clickBeforeCaretsAreDrawn),
+      });
+      await clicker.caretAfter(0);
+      await clicker.page.locator('.ProseMirror > :nth-child(3) .caret').waitFor({ state: 'attached' });
+      await clicker.page.evaluate('armed = true');
+      await other.caretAfter(0);
+      assert.equal(await clicker.page.evaluate('caretIs'), 'second');
+    },
+  );
+
   await t.test('a reload finds everything, and the link opens the same document elsewhere', async (t) => {
     const [here, elsewhere] = (await contexts(2)) as [BrowserContext, BrowserContext];
     t.after(() => Promise.all([here.close(), elsewhere.close()]).then(() => {}));
@@ -169,3 +189,29 @@ test('the demo editor in Chromium', async (t) => {
     },
   );
 });
+
+/**
+ * Moves the browser's selection to the second paragraph, as a click does, as the last thing before a timer draws the
+ * caret of another person in another paragraph; `caretIs` then tells in which paragraph it ended.
+ */
+const clickBeforeCaretsAreDrawn = `
+  globalThis.armed = false;
+  let answer;
+  globalThis.caretIs = new Promise((resolve) => { answer = resolve; });
+  const block = (node) => node?.parentElement?.closest('.ProseMirror > *');
+  const others = () => block(document.querySelector('.caret'));
+  const setTimer = globalThis.setTimeout;
+  globalThis.setTimeout = (run, ...rest) => setTimer(() => {
+    if (!armed) return run();
+    const before = others();
+    const { anchorNode, anchorOffset } = getSelection();
+    getSelection().collapse(document.querySelectorAll('.ProseMirror > *')[1].firstChild, 0);
+    run();
+    if (others() === before) {
+      getSelection().collapse(anchorNode, anchorOffset);
+    } else {
+      armed = false;
+      answer(block(getSelection().focusNode).textContent);
+    }
+  }, ...rest);
+`;
