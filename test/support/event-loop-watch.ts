@@ -16,6 +16,10 @@ export class EventLoopWatch {
 
   /** The longest turn of the loop since `begin`, in milliseconds; ends the watch. */
   async end(): Promise<number> {
-    return (await this.#inspector.evaluate('globalThis.__watch.end()')) as number;
+    return (await this.#inspector.evaluate(`(() => {
+      const longestMs = globalThis.__watch.end();
+      globalThis.__watch = undefined;
+      return longestMs;
+    })()`)) as number;
   }
 }

@@ -80,8 +80,28 @@ export class Inspector {
     return ((await this.evaluate('globalThis.__loop.max')) as number) / 1e6;
   }
 
+  /**
+   * Resolves with the value of an expression, which is evaluated in a turn of its own. An inspector interrupts a thread
+   * wherever it happens to be, so an expression that ends a timer could end it under Node's hands.
+   */
   async evaluate(expression: string): Promise<unknown> {
-    const { result } = await this.#call('Runtime.evaluate', { expression, returnByValue: true });
+    const inOwnTurn = `new Promise((resolve, reject) => {
+      const { port1, port2 } = new MessageChannel();
+      port1.onmessage = () => {
+        port1.close();
+        try {
+          resolve((${expression}));
+        } catch (error) {
+          reject(error);
+        }
+      };
+      port2.postMessage(null);
+    })`;
+    const { result } = await this.#call('Runtime.evaluate', {
+      expression: inOwnTurn,
+      awaitPromise: true,
+      returnByValue: true,
+    });
     if (result?.exceptionDetails) throw new Error(`In the server: ${result.exceptionDetails.text}: ${expression}`);
     return result?.result?.value;
   }

@@ -21,27 +21,6 @@ async function longestOf(turn: () => void): Promise<number> {
   return watch.end();
 }
 
-test('an inspector may end the watch of turns in the middle of a look', async (t) => {
-  const fs = process.getBuiltinModule('node:fs');
-  const { readSync } = fs;
-  let looks = 0;
-  const ended = new Promise<void>((resolve) => {
-    t.mock.method(fs, 'readSync', (...args: Parameters<typeof readSync>) => {
-      looks++;
-      if (looks === 3) {
-        watch.end();
-        resolve();
-      }
-      return readSync(...args);
-    });
-  });
-  const watch = watchTurns();
-  await ended;
-  // What the look throws would be an uncaught exception in this turn.
-  await delay(5);
-  assert.ok(looks > 3);
-});
-
 describe('the watch of turns', { ...needsThreadTimes }, () => {
   test('sees a turn that computes', async () => {
     assert.ok((await longestOf(() => compute(150))) > 100);

@@ -45,23 +45,12 @@ export function watchTurns(): TurnWatch {
     lastMs = nowMs;
     lastCpuMs = nowCpuMs;
   };
-  let isOver = false;
-  const timer = setInterval(() => {
-    try {
-      look();
-    } catch (error) {
-      // An inspector runs `end` wherever the thread happens to be: here too, and then the file is closed already.
-      if (!isOver) throw error;
-    }
-  }, periodMs);
+  const timer = setInterval(look, periodMs);
   return {
     end: () => {
-      if (!isOver) {
-        isOver = true;
-        look();
-        clearInterval(timer);
-        if (file !== null) closeSync(file);
-      }
+      look();
+      clearInterval(timer);
+      if (file !== null) closeSync(file);
       return longestMs;
     },
   };

@@ -1,0 +1,21 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Inspector, inspectorArgs } from './inspector.ts';
+import { Quire } from './quire.ts';
+
+test('an inspector evaluates in a turn of its own, never in the middle of another', async (t) => {
+  // Nearly always in the middle of one; each loop is a place at which an inspector interrupts.
+  const busy = `setInterval(() => {
+    globalThis.inTurn = true;
+    for (const end = performance.now() + 20; performance.now() < end; );
+    globalThis.inTurn = false;
+  }, 1)`;
+  const preload = `data:text/javascript,${encodeURIComponent(busy)}`;
+  const quire = await Quire.start(t, { tls: 'off', nodeArgs: [...inspectorArgs, '--import', preload] });
+  const inspector = await Inspector.attach(quire.process);
+  t.after(() => inspector.close());
+
+  const seen = new Set<unknown>();
+  for (let i = 0; i < 20; i++) seen.add(await inspector.evaluate('inTurn'));
+  assert.deepEqual(seen, new Set([false]));
+});
