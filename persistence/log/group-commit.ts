@@ -130,8 +130,9 @@ export class GroupCommit {
 
   #fillEntries(batch: RecordBatch): void {
     let count = 0;
-    while (count < this.#entries.length && count < maxBatchEntries && this.#batchBytes < maxBatchBytes) {
+    while (count < this.#entries.length && count < maxBatchEntries) {
       const entry = this.#entries[count] as Entry;
+      if (count > 0 && this.#batchBytes + entry.update.length > maxBatchBytes) break;
       const target = this.#targets[count] as CommitTarget;
       target.write(entry, batch);
       if (target.inFlight.length === 0) this.#batchTargets.push(target);

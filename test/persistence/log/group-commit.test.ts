@@ -63,7 +63,7 @@ suite('GroupCommit', () => {
       [4096, 4096, 1808],
     );
     const large = await log.open('large', follower);
-    for (let i = 0; i < 5; i += 1) large.append(new Uint8Array(750_000), 'me');
+    for (let i = 0; i < 5; i += 1) large.append(new Uint8Array(400_000), 'me');
     await large.close();
     assert.deepEqual(
       follower.commits.slice(3).map((entries) => entries.length),
