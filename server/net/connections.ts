@@ -8,7 +8,8 @@ import { increment } from './stats.ts';
 import type { NetStats } from './stats.ts';
 import { TurnBudget } from './turn-budget.ts';
 import { WsConnection } from './ws-connection.ts';
-import type { OwnedWebSocket, WsConnectionOwner } from './ws-connection.ts';
+import type { OwnedWebSocket } from './owned-web-socket.ts';
+import type { WsConnectionOwner } from './ws-connection.ts';
 
 /** How often connections are looked at. Deadlines are kept to this precision; unfinished messages grow by some 80 MB meanwhile. */
 const TICK_MS = 250;
@@ -40,7 +41,7 @@ export interface ConnectionsDeps {
 
 /** All open connections: pings them, ends those that are silent or do not become live, and in the end all of them. */
 export class Connections implements WsConnectionOwner {
-  readonly turn = new TurnBudget({ now: () => performance.now(), nextTurn: setImmediate });
+  readonly turn = new TurnBudget({ now: () => performance.now(), atEnd: setImmediate });
   readonly #deps: ConnectionsDeps;
   readonly #all = new Set<WsConnection>();
   /** Not live yet, the oldest first. */

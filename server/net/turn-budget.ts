@@ -12,19 +12,19 @@ export interface Held {
 export interface TurnBudgetDeps {
   /** In milliseconds, from any origin. */
   now(): number;
-  /** Calls back in the next turn, when timers and other sockets have had theirs. */
-  nextTurn(callback: () => void): void;
+  /** Calls back once all sockets that have something have been looked at: in this turn, or if that is over in the next. */
+  atEnd(callback: () => void): void;
 }
 
 /**
- * Shares the event loop among connections: whoever sends more than a turn has time for is held, and released later, one
- * connection a turn. One for the whole process.
+ * Shares the event loop among connections: what comes when a turn is spent is held, and released in later turns, as many in
+ * each as it has time for. One for the whole process.
  */
 export class TurnBudget {
   readonly #deps: TurnBudgetDeps;
-  /** When the first message of this turn was handled; null before that. */
+  /** When something first counted in this turn; null before that. */
   #beganMs: number | null = null;
-  /** When the latest message of this turn was done with. */
+  /** When the latest of it was done with. */
   #doneMs = 0;
   readonly #held = new Set<Held>();
 
@@ -32,38 +32,54 @@ export class TurnBudget {
     this.#deps = deps;
   }
 
-  /** To be called before each message. */
+  /** To be called before anything that counts. */
   begin(): void {
     if (this.#beganMs !== null) return;
     this.#beganMs = this.#deps.now();
     this.#doneMs = this.#beganMs;
-    this.#deps.nextTurn(() => this.#next());
+    this.#deps.atEnd(() => this.#end());
   }
 
-  /** To be called after each message. Returns how long this turn went on since the one before it, in milliseconds. */
+  /** To be called after it. Returns how long this turn went on since the last time, in milliseconds. */
   end(): number {
     const sinceMs = this.#doneMs;
     this.#doneMs = this.#deps.now();
     return this.#doneMs - sinceMs;
   }
 
-  /** As of the latest message. */
+  /** As of the latest `end`. */
   get isSpent(): boolean {
-    return this.#beganMs !== null && this.#doneMs - this.#beganMs > TURN_BUDGET_MS;
+    return this.#spentMs > TURN_BUDGET_MS;
   }
 
-  /** `release` is called in a later turn, once. */
+  /** What comes now has to wait: the turn is spent, or others wait already. */
+  get isFull(): boolean {
+    return this.isSpent || this.#held.size > 0;
+  }
+
+  get #spentMs(): number {
+    return this.#beganMs === null ? 0 : this.#doneMs - this.#beganMs;
+  }
+
+  /** `release` is called in a later turn, once, after that of all who were held before. */
   hold(held: Held): void {
+    this.begin();
     this.#held.add(held);
   }
 
-  #next(): void {
-    this.#beganMs = null;
-    for (const held of this.#held) {
-      this.#held.delete(held);
-      if (this.#held.size > 0) this.begin();
-      held.release();
-      return;
+  /** Who is held gets what is left of this turn's time, and then the next turn begins. */
+  #end(): void {
+    if (this.#held.size > 0) {
+      const spentMs = this.#spentMs;
+      this.#doneMs = this.#deps.now();
+      this.#beganMs = this.#doneMs - spentMs;
     }
+    for (const held of this.#held) {
+      if (this.isSpent) break;
+      this.#held.delete(held);
+      held.release();
+    }
+    this.#beganMs = null;
+    if (this.#held.size > 0) this.begin();
   }
 }

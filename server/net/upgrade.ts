@@ -17,7 +17,7 @@ import { decodeDocumentName } from './document-name.ts';
 import { refuseUpgrade } from './refuse-upgrade.ts';
 import { increment } from './stats.ts';
 import type { NetStats } from './stats.ts';
-import { OwnedWebSocket } from './ws-connection.ts';
+import { OwnedWebSocket } from './owned-web-socket.ts';
 import type { WsConnection } from './ws-connection.ts';
 
 /** What a client asks for when it opens a WebSocket. Not to be kept: it holds all headers. */
@@ -98,8 +98,27 @@ export class Upgrade {
     this.#stopped = true;
   }
 
-  /** The listener of `upgrade`. Never throws. */
+  /** The listener of `upgrade`. Never throws. When many come at once, each waits until a turn has time for it. */
   readonly handle = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    const { turn } = this.#deps.connections;
+    turn.begin();
+    if (!turn.isFull) {
+      this.#handleNow(request, socket, head);
+      turn.end();
+      return;
+    }
+    socket.on('error', destroy);
+    turn.hold({
+      release: () => {
+        socket.removeListener('error', destroy);
+        if (socket.destroyed) return;
+        this.#handleNow(request, socket, head);
+        turn.end();
+      },
+    });
+  };
+
+  #handleNow(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     let syncRequest: SyncRequest;
     let waiting: Promise<void> | null;
     try {
@@ -111,7 +130,7 @@ export class Upgrade {
     }
     if (waiting === null) this.#upgrade(request, socket, head, syncRequest);
     else void this.#upgradeAfter(waiting, request, socket, head, syncRequest);
-  };
+  }
 
   /** Null if nothing has to wait: most do not, and need neither deadline nor listener. Throws or rejects with RefusedError. */
   #check(syncRequest: SyncRequest): Promise<void> | null {

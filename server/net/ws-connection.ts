@@ -5,8 +5,10 @@ import { DRAIN_BYTES } from '../sync/connection.ts';
 import type { CloseReason, Connection, ConnectionHandler } from '../sync/connection.ts';
 import type { Tallied } from '../tally.ts';
 import { corkUntilSettled } from './cork.ts';
-import { partialBytesOf } from './partial-message.ts';
+import { refusalOf } from './owned-web-socket.ts';
+import type { OwnedWebSocket } from './owned-web-socket.ts';
 import type { TurnBudget } from './turn-budget.ts';
+import { isKeptWhole, keepWhole, partialBytesOf, takeApart } from './ws-receiver.ts';
 
 /** Whoever keeps all connections. */
 export interface WsConnectionOwner {
@@ -22,50 +24,6 @@ export interface WsConnectionOwner {
   closed(connection: WsConnection, code: number, wastedMs: number): void;
 }
 
-/**
- * The `ws` socket of a connection. Tells its connection what happens without going through listeners: five of them take 280
- * bytes a socket.
- */
-export class OwnedWebSocket extends WebSocket {
-  connection: WsConnection | null = null;
-
-  /** `ws` calls this too, without a reason, when it cannot read a frame. */
-  override close(code?: number, reason?: string | Buffer): void {
-    super.close(code, reason ?? (code === undefined ? undefined : closeReason(refusalOf(code)).reason));
-  }
-
-  /** What `ws` calls for every event; of those that a server gets the rest ('open') matters to nobody. */
-  override emit(event: string | symbol, ...args: unknown[]): boolean {
-    const { connection } = this;
-    if (connection === null) return false;
-    switch (event) {
-      case 'message':
-        // With binaryType 'nodebuffer' every message is one Buffer.
-        connection.received(args[0] as Buffer, args[1] as boolean);
-        return true;
-      case 'ping':
-        connection.pinged(args[0] as Buffer);
-        return true;
-      case 'pong':
-        connection.silentPings = 0;
-        return true;
-      case 'error':
-        connection.failed(args[0] as Error & { code?: string });
-        return true;
-      case 'close':
-        connection.ended(args[0] as number, args[1] as Buffer);
-        return true;
-      default:
-        return false;
-    }
-  }
-}
-
-/** What a close code of `ws` means: all but one are frames that cannot be read. */
-function refusalOf(closeCode: number): 'message-too-large' | 'bad-frame' {
-  return closeCode === 1009 ? 'message-too-large' : 'bad-frame';
-}
-
 /** What a byte costs besides what becomes of the message, in milliseconds: 3 ms per MB that is read, half of it garbage. */
 const READ_MS = 3 / 2 ** 20;
 /** The same for what is written. An answer is put together later than in the call that hands over the question. */
@@ -75,6 +33,16 @@ const WRITE_MS = 4 / 2 ** 20;
 const pingFrame = Uint8Array.of(0x89, 0x00);
 /** FIN and opcode 10; the length follows. */
 const PONG_FIN = 0x8a;
+
+/** A socket that knows whose it is. */
+interface OwnedSocket extends Socket {
+  wsConnection?: WsConnection;
+}
+
+/** One listener for all sockets: it is called before that of `ws`. */
+function arrives(this: OwnedSocket): void {
+  this.wsConnection?.arriving();
+}
 
 /**
  * A `Connection` over a WebSocket of `ws`. Frames go straight to the socket below: `ws` writes there directly too as
@@ -97,17 +65,23 @@ export class WsConnection implements Connection {
   readonly #number: number;
   #handler: ConnectionHandler | null = null;
   #awaitsDrain = false;
+  /** The session wants nothing more for now. */
+  #isPaused = false;
+  /** It waits for a later turn, and is in the list of the turn budget. */
+  #isHeld = false;
   /** With which we close it; null while we do not. */
   #closeCode: number | null = null;
 
   /** `socket` is the one below `webSocket`, which must not answer pings by itself. */
-  constructor(number: number, webSocket: OwnedWebSocket, socket: Socket, owner: WsConnectionOwner) {
+  constructor(number: number, webSocket: OwnedWebSocket, socket: OwnedSocket, owner: WsConnectionOwner) {
     this.#number = number;
     this.#webSocket = webSocket;
     this.#socket = socket;
     this.#owner = owner;
     webSocket.binaryType = 'nodebuffer';
     webSocket.connection = this;
+    socket.wsConnection = this;
+    socket.prependListener('data', arrives);
   }
 
   get id(): string {
@@ -148,7 +122,7 @@ export class WsConnection implements Connection {
     this.#closeCode = code;
     this.#owner.closing(this, code);
     // A paused socket would never see the answer to our close frame.
-    this.#webSocket.resume();
+    this.resume();
     this.#webSocket.close(code, fitReason(reason));
   }
 
@@ -170,11 +144,17 @@ export class WsConnection implements Connection {
   }
 
   pause(): void {
-    if (this.#webSocket.readyState === WebSocket.OPEN) this.#webSocket.pause();
+    if (this.#webSocket.readyState !== WebSocket.OPEN) return;
+    this.#isPaused = true;
+    this.#webSocket.pause();
   }
 
   resume(): void {
-    this.#webSocket.resume();
+    this.#isPaused = false;
+    if (this.#isHeld) return;
+    // Not now: whoever resumes may be in the middle of an earlier message.
+    if (isKeptWhole(this.#webSocket)) this.#hold();
+    else this.#webSocket.resume();
   }
 
   /** Pings. One that is paused by us cannot answer: it is not held silent, but a dead peer resets the socket. */
@@ -183,10 +163,19 @@ export class WsConnection implements Connection {
     this.write(pingFrame);
   }
 
+  /** @internal The socket has read something, and `ws` is to hear of it next. In a turn that is spent it is kept for later. */
+  arriving(): void {
+    const { turn } = this.#owner;
+    turn.begin();
+    if (!turn.isFull) return;
+    keepWhole(this.#webSocket);
+    this.#hold();
+  }
+
   /** @internal For `OwnedWebSocket`, as everything that follows. */
   received(data: Buffer, isBinary: boolean): void {
     this.silentPings = 0;
-    if (this.#handler === null || this.#webSocket.readyState !== WebSocket.OPEN) return;
+    if (this.#handler === null || this.#closeCode !== null) return;
     if (!isBinary) {
       this.refuse(new RefusedError('binary-only'));
       return;
@@ -206,15 +195,26 @@ export class WsConnection implements Connection {
   #endIfSpent(turn: TurnBudget): void {
     this.workMs += turn.end();
     if (this.#closeCode !== null) this.#owner.closing(this, this.#closeCode);
-    if (!turn.isSpent || this.#socket.isPaused()) return;
-    this.#socket.pause();
-    turn.hold(this);
+    if (turn.isSpent) this.#hold();
   }
 
-  /** @internal The turn that this connection has used up is over. */
+  #hold(): void {
+    if (this.#isHeld) return;
+    this.#isHeld = true;
+    this.#webSocket.pause();
+    this.#owner.turn.hold(this);
+  }
+
+  /** @internal The turn for which it had to wait has come. */
   release(): void {
-    // Who paused meanwhile resumes by itself, and the socket with it.
-    if (!this.#webSocket.isPaused) this.#socket.resume();
+    this.#isHeld = false;
+    // What is kept waits for `resume`.
+    if (this.#isPaused) return;
+    if (isKeptWhole(this.#webSocket)) {
+      takeApart(this.#webSocket);
+      this.#endIfSpent(this.#owner.turn);
+    }
+    if (!this.#isHeld && !this.#isPaused) this.#webSocket.resume();
   }
 
   #drained(): void {

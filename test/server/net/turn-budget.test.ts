@@ -6,7 +6,7 @@ import { TURN_BUDGET_MS, TurnBudget } from '../../../server/net/turn-budget.ts';
 function budget() {
   let nowMs = 1_000;
   const callbacks: (() => void)[] = [];
-  const turn = new TurnBudget({ now: () => nowMs, nextTurn: (callback) => callbacks.push(callback) });
+  const turn = new TurnBudget({ now: () => nowMs, atEnd: (callback) => callbacks.push(callback) });
   const released: string[] = [];
   return {
     turn,
@@ -15,14 +15,14 @@ function budget() {
       nowMs += ms;
     },
     hold: (name: string) => turn.hold({ release: () => released.push(name) }),
-    nextTurn: () => {
+    endTurn: () => {
       for (const callback of callbacks.splice(0)) callback();
     },
   };
 }
 
 test('I6: a turn is spent when its messages have taken their time, and the next one begins anew', () => {
-  const { turn, pass, nextTurn } = budget();
+  const { turn, pass, endTurn } = budget();
   turn.begin();
   pass(TURN_BUDGET_MS);
   assert.equal(turn.end(), TURN_BUDGET_MS);
@@ -31,25 +31,49 @@ test('I6: a turn is spent when its messages have taken their time, and the next 
   pass(1);
   assert.equal(turn.end(), 1);
   assert.equal(turn.isSpent, true);
-  nextTurn();
+  endTurn();
   assert.equal(turn.isSpent, false);
   pass(1_000);
   turn.begin();
   assert.equal(turn.isSpent, false, 'time in which nothing was handled does not count');
 });
 
-test('I6: who is held is released in a later turn, one in each, in order', () => {
-  const { turn, released, hold, nextTurn } = budget();
+test('I6: who is held is released in order, as many in a turn as it has time left for, and who comes meanwhile waits too', () => {
+  const { turn, released, pass, hold, endTurn } = budget();
+  const work = (name: string): void =>
+    turn.hold({
+      release: () => {
+        released.push(name);
+        pass(TURN_BUDGET_MS * 0.6);
+        turn.end();
+      },
+    });
   turn.begin();
+  assert.equal(turn.isFull, false);
+  pass(TURN_BUDGET_MS + 1);
+  turn.end();
+  assert.equal(turn.isFull, true);
   hold('first');
-  hold('second');
-  hold('third');
-  assert.deepEqual(released, []);
-  nextTurn();
-  assert.deepEqual(released, ['first']);
-  nextTurn();
-  assert.deepEqual(released, ['first', 'second']);
-  nextTurn();
-  nextTurn();
-  assert.deepEqual(released, ['first', 'second', 'third']);
+  for (const name of ['second', 'third', 'fourth']) work(name);
+  endTurn();
+  assert.deepEqual(released, [], 'the sockets have had all of it');
+  assert.equal(turn.isSpent, false);
+  assert.equal(turn.isFull, true, 'others wait');
+  pass(1_000);
+  endTurn();
+  assert.deepEqual(released, ['first', 'second', 'third'], 'the third takes more than there was');
+  hold('fifth');
+  endTurn();
+  assert.deepEqual(released.slice(3), ['fourth', 'fifth']);
+  assert.equal(turn.isFull, false);
+
+  turn.begin();
+  pass(TURN_BUDGET_MS * 0.5);
+  turn.end();
+  work('sixth');
+  work('seventh');
+  endTurn();
+  assert.deepEqual(released.slice(5), ['sixth'], 'what the sockets have left');
+  endTurn();
+  assert.deepEqual(released.slice(6), ['seventh']);
 });

@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { TURN_BUDGET_MS } from '../../../server/net/turn-budget.ts';
+import { within } from '../../support/deadline.ts';
+import { NetHarness, RecordingHandler, upgradeRequest } from '../../support/net-harness.ts';
+import { clientFrame } from '../../support/raw-socket.ts';
+
+/** Takes a turn's time of the event loop, and a little. */
+function compute(): void {
+  for (const end = performance.now() + TURN_BUDGET_MS + 1; performance.now() < end;);
+}
+
+/** Sockets that are connected, with the handlers of their connections. */
+async function connected(t: TestContext, net: NetHarness, count: number): Promise<[Socket, RecordingHandler][]> {
+  const all: [Socket, RecordingHandler][] = [];
+  for (let i = 0; i < count; i++) {
+    const socket = await net.socket();
+    t.after(() => socket.destroy());
+    socket.write(upgradeRequest('/sync/doc'));
+    await once(socket, 'data');
+    all.push([socket, await net.handler(i)]);
+  }
+  return all;
+}
+
+/** How often something happens in each turn of the event loop. */
+class Turns {
+  readonly counts: number[] = [];
+  #inTurn = 0;
+
+  /** It has happened. */
+  count(): void {
+    compute();
+    this.#inTurn++;
+    if (this.#inTurn > 1) return;
+    // Called after all sockets, and before those who were held then.
+    setImmediate(() => {
+      this.counts.push(this.#inTurn);
+      this.#inTurn = 0;
+    });
+  }
+
+  /** Resolves when it has happened so often. */
+  async until(count: number): Promise<void> {
+    const done = async (): Promise<void> => {
+      while (this.counts.reduce((sum, n) => sum + n, 0) < count) await nextTurn();
+    };
+    await within(20_000, () => `${count} times; so far ${this.counts.join(', ')}`, done());
+  }
+}
+
+for (const tls of [false, true]) {
+  test(`I6: what many send at once ${tls ? 'over TLS ' : ''}is taken in turns, each in its order, and nothing is lost`, async (t) => {
+    const net = await NetHarness.start(t, { tls });
+    const all = await connected(t, net, 10);
+    const frames = [1, 2, 3].map((n) => clientFrame(0x82, Buffer.from(String(n))));
+    const turns = new Turns();
+    for (const [, handler] of all) handler.onMessage = () => turns.count();
+    for (const frame of frames) for (const [socket] of all) socket.write(frame);
+    await turns.until(30);
+    const most = Math.max(...turns.counts);
+    assert.ok(most <= 3, `${most} messages in one turn: no more than one client's`);
+    for (const [, { messages }] of all) assert.deepEqual(messages, ['1', '2', '3']);
+  });
+}
+
+test('I6: who wants to come in together with many others waits for a turn, and may leave meanwhile', async (t) => {
+  const turns = new Turns();
+  const net = await NetHarness.start(t, {
+    accept: (connection) => {
+      turns.count();
+      return new RecordingHandler(connection);
+    },
+  });
+  const sockets = await Promise.all(Array.from({ length: 10 }, () => net.socket()));
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+  });
+  // A server accepts one of those that wait in each turn.
+  for (let turn = 0; turn < 50; turn++) await nextTurn();
+  for (const [i, socket] of sockets.entries()) {
+    socket.write(upgradeRequest('/sync/doc'));
+    if (i === 9) setImmediate(() => setImmediate(() => socket.resetAndDestroy()));
+  }
+  await Promise.all(sockets.slice(0, 9).map((socket) => once(socket, 'data')));
+  await turns.until(9);
+  assert.deepEqual(turns.counts, Array(9).fill(1));
+  assert.equal(net.connections.size, 9);
+});
+
+test('who wants nothing for now gets what was held when it wants more, and not in the middle of its own work', async (t) => {
+  const net = await NetHarness.start(t);
+  const all = await connected(t, net, 2);
+  const [[busySocket, busy], [socket, handler]] = all as [[Socket, RecordingHandler], [Socket, RecordingHandler]];
+  const held = new Promise<void>((resolve) => {
+    busy.onMessage = () => {
+      compute();
+      // By then the other one has been read and kept; afterwards it is released.
+      setImmediate(() => {
+        handler.connection.pause();
+        setImmediate(() => setImmediate(resolve));
+      });
+    };
+  });
+  busySocket.write(clientFrame(0x82, Buffer.from('busy')));
+  socket.write(clientFrame(0x82, Buffer.from('held')));
+  await within(20_000, 'the busy one', held);
+  assert.deepEqual(handler.messages, []);
+  assert.equal(
+    handler.connection.partialBytes,
+    clientFrame(0x82, Buffer.from('held')).length,
+    'I7: it counts meanwhile',
+  );
+
+  const taken = new Promise<void>((resolve) => (handler.onMessage = () => resolve()));
+  handler.connection.resume();
+  assert.deepEqual(handler.messages, []);
+  await within(20_000, 'the message', taken);
+  assert.deepEqual(handler.messages, ['held']);
+  assert.equal(handler.connection.partialBytes, 0);
+});
+
+test('what was read before a connection broke is taken, though it had to wait', async (t) => {
+  const net = await NetHarness.start(t);
+  const all = await connected(t, net, 6);
+  const [socket, handler] = all.at(-1) as [Socket, RecordingHandler];
+  // Each of the others keeps it waiting for a turn.
+  for (const [i, [, busy]] of all.slice(0, -1).entries()) {
+    busy.onMessage = () => {
+      compute();
+      if (i === 0) socket.resetAndDestroy();
+    };
+  }
+  for (const [each] of all) each.write(clientFrame(0x82, Buffer.from('edit')));
+  await within(20_000, 'its end', handler.closedOnce);
+  assert.deepEqual(handler.messages, ['edit']);
+  assert.equal(handler.closings[0]?.code, 1006);
+});
