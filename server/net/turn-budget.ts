@@ -37,7 +37,7 @@ export class TurnBudget {
     if (this.#beganMs !== null) return;
     this.#beganMs = this.#deps.now();
     this.#doneMs = this.#beganMs;
-    this.#deps.atEnd(() => this.#end());
+    this.#deps.atEnd(() => this.#finish());
   }
 
   /** To be called after it. Returns how long this turn went on since the last time, in milliseconds. */
@@ -68,7 +68,7 @@ export class TurnBudget {
   }
 
   /** Who is held gets what is left of this turn's time, and then the next turn begins. */
-  #end(): void {
+  #finish(): void {
     if (this.#held.size > 0) {
       const spentMs = this.#spentMs;
       this.#doneMs = this.#deps.now();

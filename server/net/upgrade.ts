@@ -14,10 +14,10 @@ import type { ClientCertificate } from './client-certificate.ts';
 import type { Connections } from './connections.ts';
 import { corkUntilSettled } from './cork.ts';
 import { decodeDocumentName } from './document-name.ts';
+import { OwnedWebSocket } from './owned-web-socket.ts';
 import { refuseUpgrade } from './refuse-upgrade.ts';
 import { increment } from './stats.ts';
 import type { NetStats } from './stats.ts';
-import { OwnedWebSocket } from './owned-web-socket.ts';
 import type { WsConnection } from './ws-connection.ts';
 
 /** What a client asks for when it opens a WebSocket. Not to be kept: it holds all headers. */
