@@ -73,7 +73,7 @@ export class MalformedUpdateError extends Error {
 export type CompactionErrorCode =
   /** The last snapshot does not fold by itself: another try with more entries is no use. */
   | 'COMPACTION_SNAPSHOT_BAD'
-  /** No verified result within the attempts allowed, or what poisons is not an entry but waits in the snapshot. */
+  /** No verified result within the attempts allowed. */
   | 'COMPACTION_UNVERIFIED'
   /** The worker ran out of time or memory, crashed or was closed; `cause` is the WorkerJobError. Another try may do. */
   | 'COMPACTION_WORKER_LOST';

@@ -82,8 +82,9 @@ function observe(logger: Logger, stats: StorageStats): LogObserver {
     },
     compacted(compacted) {
       stats.compactions++;
-      stats.entriesSetAside += compacted.setAside.length;
-      if (compacted.setAside.length > 0) logger.error(compacted, 'entries set aside');
+      const setAside = compacted.setAside.length + Number(compacted.waitingSetAside);
+      stats.entriesSetAside += setAside;
+      if (setAside > 0) logger.error(compacted, 'entries set aside');
       else logger.debug(compacted, 'document compacted');
     },
     compactionFailed({ docId, tailBytes, error }) {

@@ -14,6 +14,8 @@ export interface CompactionOutput {
   readonly deleteSet: Uint8Array;
   /** Entries that poison the document, by `seq`. They are not in the result and must be set aside. */
   readonly setAside: readonly number[];
+  /** What waited in the snapshot and poisons the document now that it fits, as one update: to be set aside too. Null if nothing does. */
+  readonly waitingSetAside: Uint8Array | null;
 }
 
 /**

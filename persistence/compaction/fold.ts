@@ -1,4 +1,6 @@
 import { CompactionError } from '../errors.ts';
+import { splitByClient } from '../update/by-client.ts';
+import { mergeInLevels } from '../update/merge.ts';
 import { RangeSet } from '../update/ranges.ts';
 import { noScanLimits, scanUpdate } from '../update/scan.ts';
 import type { CompactionInput, CompactionOutput } from './compaction.ts';
@@ -7,13 +9,13 @@ import { foldVerified, type VerifiedFold } from './verification.ts';
 
 /**
  * Folds entries into a snapshot and proves the result (see `foldVerified`). Entries that poison the document are set
- * aside. Takes as long as it takes, and a stack that grows with the depth of nested types: to be run in a `YjsWorker`.
+ * aside, and so is what waits in the snapshot, client by client, if it does now. Takes as long as it takes, and a stack that grows with the depth of nested types: to be run in a `YjsWorker`.
  * Throws CompactionError, COMPACTION_SNAPSHOT_BAD or COMPACTION_UNVERIFIED.
  */
 export function fold(input: CompactionInput): CompactionOutput {
   try {
     const updates = input.entries.map((entry) => entry.update);
-    return outputOf(foldVerified(input.snapshot, updates), []);
+    return outputOf(foldVerified(input.snapshot, updates), [], []);
   } catch {
     // What it was does not matter here: it comes back below, with the entry that causes it or without any.
     return foldAroundPoison(input);
@@ -23,7 +25,8 @@ export function fold(input: CompactionInput): CompactionOutput {
 function foldAroundPoison(input: CompactionInput): CompactionOutput {
   const base = foldSnapshot(input.snapshot);
   const parts = base.parts.map((part) => part.data);
-  const waiting: Suspect[] = base.pending === null ? [] : [{ seq: null, update: base.pending }];
+  const pieces = base.pending === null ? [] : splitByClient(base.pending);
+  const waiting = pieces.map((update): Suspect => ({ seq: null, update }));
   try {
     const { folded, poison } = foldWithoutPoison<VerifiedFold>([...waiting, ...input.entries], {
       fold: (suspects) =>
@@ -33,11 +36,9 @@ function foldAroundPoison(input: CompactionInput): CompactionOutput {
         ),
       waits,
     });
-    const setAside = poison.map(({ seq }) => {
-      if (seq === null) throw new Error('What waits in the snapshot poisons the document now that it fits');
-      return seq;
-    });
-    return outputOf(folded, setAside);
+    const waited = poison.filter(({ seq }) => seq === null).map(({ update }) => update);
+    const seqs = poison.flatMap(({ seq }) => seq ?? []);
+    return outputOf(folded, seqs, waited);
   } catch (cause) {
     throw new CompactionError('COMPACTION_UNVERIFIED', 'No way to fold the entries into the snapshot', { cause });
   }
@@ -51,8 +52,19 @@ function foldSnapshot(snapshot: readonly Uint8Array[]): VerifiedFold {
   }
 }
 
-function outputOf({ parts, pending, stateVector, deleteSet }: VerifiedFold, setAside: number[]): CompactionOutput {
-  return { parts, pending, stateVector, deleteSet, setAside: setAside.sort((a, b) => a - b) };
+function outputOf(
+  { parts, pending, stateVector, deleteSet }: VerifiedFold,
+  seqs: readonly number[],
+  waited: readonly Uint8Array[],
+): CompactionOutput {
+  return {
+    parts,
+    pending,
+    stateVector,
+    deleteSet,
+    setAside: seqs.toSorted((a, b) => a - b),
+    waitingSetAside: waited.length > 0 ? mergeInLevels(waited) : null,
+  };
 }
 
 function waits({ pendingFacts }: VerifiedFold, { update }: Suspect): boolean {

@@ -17,7 +17,9 @@ export const partBytes = 4 * 1024 * 1024;
  */
 const maxRounds = 8;
 
-export type VerifiedFold = Omit<CompactionOutput, 'setAside'> & { readonly pendingFacts: UpdateFacts | null };
+export type VerifiedFold = Omit<CompactionOutput, 'setAside' | 'waitingSetAside'> & {
+  readonly pendingFacts: UpdateFacts | null;
+};
 
 /**
  * Folds, and proves that nothing is lost: the parts, loaded again, give the bytes that were cut into them; parts and

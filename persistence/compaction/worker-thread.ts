@@ -51,9 +51,13 @@ function compact(updates: readonly Uint8Array[], seqs: readonly number[]): Done 
     pending: folded.pending && ownBuffer(folded.pending),
     stateVector: ownBuffer(folded.stateVector),
     deleteSet: ownBuffer(folded.deleteSet),
+    waitingSetAside: folded.waitingSetAside && ownBuffer(folded.waitingSetAside),
   };
-  const bytes = [...result.parts.map((part) => part.data), result.stateVector, result.deleteSet];
-  return { result, bytes: result.pending ? [...bytes, result.pending] : bytes };
+  const { parts, pending, stateVector, deleteSet, waitingSetAside } = result;
+  const bytes = [...parts.map((part) => part.data), stateVector, deleteSet];
+  if (pending !== null) bytes.push(pending);
+  if (waitingSetAside !== null) bytes.push(waitingSetAside);
+  return { result, bytes };
 }
 
 function ofBytes(array: Uint8Array): Done {

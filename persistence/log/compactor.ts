@@ -10,6 +10,7 @@ import type { Leftovers } from './leftovers.ts';
 import type { LogObserver } from './log-observer.ts';
 import type { RecordStore } from './record-store.ts';
 import { EntrySealer, type Head, type Meta, seal, sealHead, sealMeta } from './records.ts';
+import type { Entry } from './update-log.ts';
 
 /** When a tail is folded into the snapshot. */
 export interface CompactionPolicy {
@@ -28,7 +29,7 @@ export interface CompactedDocument {
   readonly tailBytes: number;
   readonly tailEntries: number;
   readonly head: Head | null;
-  compacted(head: Head, foldedBytes: number, setAside: readonly number[]): void;
+  compacted(head: Head, foldedBytes: number, setAside: number): void;
 }
 
 export interface CompactorDeps {
@@ -189,7 +190,7 @@ export class Compactor {
       if (this.#stopped) return;
       const head = headOf(base, output);
       await this.#writePieces(keys, head, output);
-      if (!(await this.#replace(keys, head, { ...base, meta }, output.setAside))) return;
+      if (!(await this.#replace(keys, head, { ...base, meta }, output))) return;
       this.#failedCosts.delete(docId);
       this.#deps.garbage.add(docId, base.tail.length, tailBytes + (base.head === null ? 0 : bytesOf(base.head)));
       this.#deps.observer.compacted?.({
@@ -199,6 +200,7 @@ export class Compactor {
         tailBytes,
         snapshotBytes: bytesOf(head),
         setAside: output.setAside,
+        waitingSetAside: output.waitingSetAside !== null,
         durationMs: this.#deps.clock.monotonicMs() - startMs,
       });
     } catch (error) {
@@ -234,9 +236,14 @@ export class Compactor {
     keys: DocumentKeys,
     head: Head,
     base: StoredRecords & { readonly meta: Meta },
-    setAside: readonly number[],
+    { setAside, waitingSetAside }: CompactionOutput,
   ): Promise<boolean> {
-    const aside = new Set(setAside);
+    const aside = base.tail.filter(({ seq }) => setAside.includes(seq));
+    if (waitingSetAside !== null) {
+      // Under the number of the last entry that is folded in: with one of them came what it had waited for. Whose it is nobody knows.
+      const last = base.tail.findLast(({ seq }) => !setAside.includes(seq)) as Entry;
+      aside.push({ ...last, userId: '', update: waitingSetAside });
+    }
     return this.#deps.mutex.run(keys.docId, async () => {
       const now = await readHead(this.#deps.store, keys);
       const same = now.meta?.generation === base.meta.generation && seqOf(now.head) === seqOf(base.head);
@@ -249,15 +256,14 @@ export class Compactor {
         snapshotBytes: bytesOf(head),
       };
       await this.#deps.commit.write((batch) => {
-        for (const entry of base.tail) {
-          if (!aside.has(entry.seq)) continue;
+        for (const entry of aside) {
           const key = keys.setAside(entry.seq);
           batch.put(key, this.#sealer.seal(key, entry));
         }
         batch.put(keys.head, sealHead(keys.head, head));
         batch.put(keys.meta, sealMeta(keys.meta, meta));
       });
-      this.#deps.openDocument(keys.docId)?.compacted(head, base.tailBytes, setAside);
+      this.#deps.openDocument(keys.docId)?.compacted(head, base.tailBytes, aside.length);
       return true;
     });
   }

@@ -27,6 +27,8 @@ export interface CompactionReport {
   readonly snapshotBytes: number;
   /** Entries that could not be folded in, by sequence number: kept, but no longer part of the document. */
   readonly setAside: readonly number[];
+  /** Whether something that waited in the last snapshot was set aside as well, because it poisons the document now that it fits. */
+  readonly waitingSetAside: boolean;
   /** From reading until the new snapshot was valid. */
   readonly durationMs: number;
 }

@@ -264,10 +264,10 @@ export class Room implements LogFollower, Tickable {
     for (const peer of this.peers) peer.sweep(nowMs);
   }
 
-  compacted(snapshot: Snapshot, setAside: readonly number[]): void {
+  compacted(snapshot: Snapshot, setAside: number): void {
     this.#snapshot.current = snapshot;
-    if (setAside.length > 0) {
-      const error = new Error('entries were set aside; the document must be loaded anew');
+    if (setAside > 0) {
+      const error = new Error('updates were set aside; the document must be loaded anew');
       this.#fail(error, new RefusedError('storage-unavailable'));
       return;
     }

@@ -10,6 +10,8 @@ export class FakeCompact {
   /** How the result is cut into parts, in bytes. */
   partBytes = Number.POSITIVE_INFINITY;
   failure: Error | null = null;
+  /** Of the next result only. */
+  waitingSetAside: Uint8Array | null = null;
   readonly #changed = new Signal();
   #held: (() => void)[] | null = null;
 
@@ -25,12 +27,15 @@ export class FakeCompact {
       const part = new Uint8Array(data.subarray(from, from + this.partBytes));
       parts.push({ data: part, bytes: part.length, intervals: [1, from, from + part.length] });
     }
+    const { waitingSetAside } = this;
+    this.waitingSetAside = null;
     return {
       parts,
       pending: null,
       stateVector: Uint8Array.of(1, 2, 3),
       deleteSet: Uint8Array.of(0),
       setAside: input.entries.filter(({ update }) => update[0] === 0xff).map(({ seq }) => seq),
+      waitingSetAside,
     };
   };
 

@@ -211,10 +211,22 @@ describe('Poison', () => {
     assert.ok(mutants > 1_000);
   });
 
-  test('that waits in the snapshot fails the compaction: no entry is to blame', () => {
+  test('that waits in the snapshot is set aside when what it waits for comes, and nothing else that waits there', () => {
     const { created, deleted } = nestedTypes(5, 20_000);
-    const waiting = foldOnce([deleted]);
-    assert.throws(() => foldOnce([created], snapshotOf(waiting)), failsWith('COMPACTION_UNVERIFIED'));
+    const writer = new TextWriter(9);
+    const [first, second] = [writer.type('honest '), writer.type('words')];
+    const deletesFirst = writer.erase(0, 1);
+    const other = new TextWriter(7);
+    other.type('never comes');
+    const later = other.type('waits on');
+    const waiting = foldOnce([second, deleted, deletesFirst, later]);
+    const output = foldOnce([created, first], snapshotOf(waiting));
+    assert.deepEqual(output.setAside, []);
+    assert.deepEqual(output.waitingSetAside, deleted);
+    assert.deepEqual(scanUpdate(output.pending as Uint8Array).intervals, scanUpdate(later).intervals);
+    assert.equal(passiveDoc(snapshotOf(output)).getText('text').toJSON(), 'onest words');
+    const again = foldOnce([new TextWriter(11).type('on it goes')], snapshotOf(output));
+    assert.equal(again.waitingSetAside, null);
   });
 
   test('in the snapshot itself fails the compaction', () => {

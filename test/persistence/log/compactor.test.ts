@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
+import { DocumentKeys } from '../../../persistence/log/keys.ts';
 import type { CompactionReport } from '../../../persistence/log/log-observer.ts';
 import { MemoryLog } from '../../../persistence/log/memory-log.ts';
 import { MemoryStore } from '../../../persistence/log/memory-store.ts';
+import { unsealEntry } from '../../../persistence/log/records.ts';
 import { FakeCompact } from '../../support/fake-compact.ts';
 import { FaultStore } from '../../support/fault-store.ts';
 import { RecordingFollower } from '../../support/recording-follower.ts';
@@ -135,6 +137,35 @@ suite('Compactor', () => {
     await settled;
     assert.deepEqual(seqs, [1, 1]);
     await log.settled();
+  });
+
+  test('keeps what is set aside: entries under their numbers, what waited under that of the last entry folded in', async (t) => {
+    const store = new MemoryStore();
+    const fake = new FakeCompact();
+    const reports: CompactionReport[] = [];
+    const log = new MemoryLog(
+      { compaction: eager },
+      { compact: fake.compact, store, observer: { compacted: (report) => reports.push(report) } },
+    );
+    t.after(() => log.close());
+    fake.waitingSetAside = new Uint8Array(3).fill(7);
+    const document = await log.open('a', new RecordingFollower());
+    for (const byte of [1, 2, 0xff]) document.append(new Uint8Array(4).fill(byte), byte === 0xff ? 'mallory' : 'me');
+    await document.close();
+    await log.settled();
+    assert.deepEqual(
+      reports.map(({ setAside, waitingSetAside }) => [setAside, waitingSetAside]),
+      [[[3], true]],
+    );
+    const keys = new DocumentKeys('a');
+    const kept = async (seq: number): Promise<unknown> => {
+      const key = keys.setAside(seq);
+      const [value] = await store.getMany([key]);
+      const { userId, update } = unsealEntry(key, value as Uint8Array);
+      return [userId, ...update];
+    };
+    assert.deepEqual(await kept(3), ['mallory', 0xff, 0xff, 0xff, 0xff]);
+    assert.deepEqual(await kept(2), ['', 7, 7, 7]);
   });
 
   test('leaves a small tail alone when a document is closed', async (t) => {
