@@ -64,6 +64,7 @@ export class Tail {
 
   /** Blocks of this tail as messages, like `TailFrames.of`. */
   frames(codec: Codec, blocks: readonly Block[], ends: boolean): Uint8Array[] {
+    if (blocks.length === 0) return [];
     if (this.#frames?.codec !== codec) this.#frames = new TailFrames(codec);
     return this.#frames.of(blocks, ends);
   }
