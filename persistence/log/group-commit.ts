@@ -7,7 +7,7 @@ import type { Entry } from './update-log.ts';
 /** A document whose entries are committed. */
 export interface CommitTarget {
   /** Its entries in the batch that is in flight: filled and taken by the commit alone. */
-  inFlight: Entry[];
+  inFlight: Entry[] | null;
   /** Puts the entry into the batch, and before its first entry whatever must be there with it. */
   write(entry: Entry, batch: RecordBatch): void;
   committed(entries: Entry[]): void;
@@ -135,8 +135,12 @@ export class GroupCommit {
       if (count > 0 && this.#batchBytes + entry.update.length > maxBatchBytes) break;
       const target = this.#targets[count] as CommitTarget;
       target.write(entry, batch);
-      if (target.inFlight.length === 0) this.#batchTargets.push(target);
-      target.inFlight.push(entry);
+      if (target.inFlight === null) {
+        target.inFlight = [entry];
+        this.#batchTargets.push(target);
+      } else {
+        target.inFlight.push(entry);
+      }
       this.#batchBytes += entry.update.length;
       count += 1;
     }
@@ -160,8 +164,8 @@ export class GroupCommit {
     else this.#state = 'idle';
     job?.resolve();
     for (const target of targets) {
-      const committed = target.inFlight;
-      target.inFlight = [];
+      const committed = target.inFlight ?? [];
+      target.inFlight = null;
       target.committed(committed);
     }
     if (entries > 0) {

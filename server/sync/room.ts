@@ -54,7 +54,7 @@ export class Room implements LogFollower, Tickable {
   readonly #intake: Intake;
   readonly #snapshot = new ServedSnapshot();
   /** Durable, but not yet sent to the peers and not yet in the tail. */
-  #undelivered: Block[] = [];
+  #undelivered: Block[] | null = null;
   #log: DocumentLog | null = null;
   #hasFailed = false;
 
@@ -200,9 +200,10 @@ export class Room implements LogFollower, Tickable {
 
   committed(entries: readonly Entry[]): void {
     try {
+      const undelivered = (this.#undelivered ??= []);
       for (const entry of entries) {
         const lastSeq = entry.seq;
-        for (const update of this.#intake.committed(entry)) this.#undelivered.push({ lastSeq, update });
+        for (const update of this.#intake.committed(entry)) undelivered.push({ lastSeq, update });
       }
     } catch (error) {
       this.#fail(error as Error, new RefusedError('internal'));
@@ -224,8 +225,8 @@ export class Room implements LogFollower, Tickable {
   }
 
   #deliver(): void {
-    const blocks = gather(this.#undelivered);
-    this.#undelivered = [];
+    const blocks = gather(this.#undelivered ?? []);
+    this.#undelivered = null;
     const presence = this.#presence?.takeDirty() ?? null;
     const last = blocks.pop() ?? null;
     for (const block of blocks) this.#broadcast(block, null);
