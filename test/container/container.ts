@@ -1,8 +1,7 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
+import { freePort } from '../support/free-port.ts';
 import type { Owner } from '../support/owner.ts';
 import { engineEnvironment, image } from './images.ts';
 
@@ -108,15 +107,4 @@ export async function podman(...args: readonly string[]): Promise<string> {
   const engine = ['--runtime=runc', '--cgroup-manager=cgroupfs', '--log-level=fatal'];
   const { stdout } = await execute('podman', [...engine, ...args], { env: engineEnvironment });
   return stdout.trim();
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 }

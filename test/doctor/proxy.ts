@@ -1,12 +1,11 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { Authority } from '../support/authority.ts';
 import { paced, within } from '../support/deadline.ts';
+import { freePort } from '../support/free-port.ts';
 import type { Owner } from '../support/owner.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
@@ -107,13 +106,4 @@ async function listening(port: number): Promise<void> {
       socket.destroy();
     }
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -2,13 +2,12 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { keepAuthorized } from 'quire/client';
+import { freePort } from '../support/free-port.ts';
 import { guarded, guardedBySecret, joinWith } from '../support/guarded-quire.ts';
 import type { RawClient } from '../support/raw-client.ts';
 import { StockClient } from '../support/stock-client.ts';
@@ -36,15 +35,6 @@ async function runProgram(t: TestContext, name: string): Promise<string> {
   child.stdin.end(`${program}\nconsole.log('ready');`);
   await once(child.stdout, 'data');
   return `http://127.0.0.1:${port}`;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 async function codeOf(joining: Promise<RawClient>): Promise<number> {

@@ -2,14 +2,13 @@ import { spawn, spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { get } from 'node:https';
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { Authority, writePair } from './authority.ts';
 import { within } from './deadline.ts';
+import { freePort } from './free-port.ts';
 import type { Owner } from './owner.ts';
 import { tempFolder } from './temp-folder.ts';
 
@@ -91,16 +90,6 @@ export class Pebble {
       get(url, { ca: this.ca }, (response) => void text(response).then(resolve, reject)).on('error', reject);
     });
   }
-}
-
-/** A port that is free now. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** Resolves with its port. */

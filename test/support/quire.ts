@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { freePort } from './free-port.ts';
 import type { Owner } from './owner.ts';
 import { ServerProcess } from './server-process.ts';
 
@@ -43,7 +44,9 @@ export class Quire {
       await (quire?.process ?? process)?.kill();
       if (own) await rm(dataFolder, { recursive: true, force: true });
     });
-    process = launch(dataFolder, options, null);
+    // Not any that is free: it is to get them again, and while it is down connections are given those.
+    const ports = { plain: await freePort(), wss: await freePort() };
+    process = launch(dataFolder, options, ports);
     quire = new Quire(dataFolder, options, process, await listening(process, options));
     return quire;
   }
@@ -87,11 +90,11 @@ export class Quire {
   }
 }
 
-function launch(dataFolder: string, options: QuireOptions, ports: Ports | null): ServerProcess {
+function launch(dataFolder: string, options: QuireOptions, ports: Ports): ServerProcess {
   const tls = options.tls ?? 'dev';
-  const own = tls === 'off' ? (ports?.plain ?? 0) : (ports?.wss ?? 0);
+  const own = tls === 'off' ? ports.plain : ports.wss;
   const args = ['serve', '--data', dataFolder, '--port', String(own), '--tls', tls];
-  if (tls === 'dev') args.push('--plain-port', String(ports?.plain ?? 0));
+  if (tls === 'dev') args.push('--plain-port', String(ports.plain));
   return new ServerProcess({
     script,
     args: [...args, ...(options.args ?? [])],

@@ -6,7 +6,7 @@ import { paced } from '../../support/deadline.ts';
 import type { Owner } from '../../support/owner.ts';
 import { scratchCertificate } from '../../support/scratch-certificate.ts';
 import { ServerProcess } from '../../support/server-process.ts';
-import { freePort } from './free-port.ts';
+import { freePort } from '../../support/free-port.ts';
 import { Nginx } from './nginx.ts';
 import { treeCpuMicros, treePssBytes } from './process-tree.ts';
 import type { Certificate, Dialect, Server } from './server.ts';

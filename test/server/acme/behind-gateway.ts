@@ -2,7 +2,8 @@ import type { TestContext } from 'node:test';
 import { AcmeHarness } from '../../support/acme-harness.ts';
 import type { Fault, GatewayRequest } from '../../support/faulty-gateway.ts';
 import { FaultyGateway } from '../../support/faulty-gateway.ts';
-import { freePort, Pebble } from '../../support/pebble.ts';
+import { freePort } from '../../support/free-port.ts';
+import { Pebble } from '../../support/pebble.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
 /** What the certificates are for. */
