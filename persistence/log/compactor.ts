@@ -29,7 +29,7 @@ export interface CompactedDocument {
   readonly tailBytes: number;
   readonly tailEntries: number;
   readonly head: Head | null;
-  compacted(head: Head, foldedBytes: number, setAside: number): void;
+  compacted(head: Head, foldedBytes: number, setAside: readonly number[]): void;
 }
 
 export interface CompactorDeps {
@@ -263,7 +263,8 @@ export class Compactor {
         batch.put(keys.head, sealHead(keys.head, head));
         batch.put(keys.meta, sealMeta(keys.meta, meta));
       });
-      this.#deps.openDocument(keys.docId)?.compacted(head, base.tailBytes, aside.length);
+      const kept = aside.map((entry) => entry.seq);
+      this.#deps.openDocument(keys.docId)?.compacted(head, base.tailBytes, kept);
       return true;
     });
   }

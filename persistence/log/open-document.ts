@@ -134,7 +134,7 @@ export class OpenDocument implements DocumentLog, CommitTarget {
   }
 
   /** A new snapshot is valid; `foldedBytes` of the tail are in it. */
-  compacted(head: Head, foldedBytes: number, setAside: number): void {
+  compacted(head: Head, foldedBytes: number, setAside: readonly number[]): void {
     this.#head = head;
     this.#baseSeq = head.snapshot.seq;
     this.#tailBytes -= foldedBytes;

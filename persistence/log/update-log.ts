@@ -51,10 +51,11 @@ export interface LogFollower {
   /** These entries are durable now. Called once per document and commit, in order of `seq`, with no gaps between calls. */
   committed(entries: readonly Entry[]): void;
   /**
-   * A snapshot has replaced everything up to its `seq`. `setAside` is how many updates could not be folded in and are no
-   * longer part of the document: what the follower knows of it must then be loaded anew.
+   * A snapshot has replaced everything up to its `seq`. `setAside` names the updates that could not be folded in and are
+   * no longer part of the document, by the numbers under which they are kept: what the follower knows of it must then be
+   * loaded anew.
    */
-  compacted(snapshot: Snapshot, setAside: number): void;
+  compacted(snapshot: Snapshot, setAside: readonly number[]): void;
   /** A write has failed. Nothing appended since the last `committed` may be taken as stored; this handle is dead. */
   failed(error: Error): void;
 }

@@ -265,9 +265,9 @@ export class Room implements LogFollower, Tickable {
     for (const peer of this.peers) peer.sweep(nowMs);
   }
 
-  compacted(snapshot: Snapshot, setAside: number): void {
+  compacted(snapshot: Snapshot, setAside: readonly number[]): void {
     this.#snapshot.current = snapshot;
-    if (setAside > 0) {
+    if (setAside.length > 0) {
       const error = new Error('updates were set aside; the document must be loaded anew');
       this.#fail(error, new RefusedError('storage-unavailable'));
       return;

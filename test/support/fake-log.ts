@@ -107,7 +107,7 @@ export class FakeLog implements UpdateLog {
   }
 
   /** Compaction puts a snapshot in the place of everything up to its `seq`. */
-  compact(docId: string, stored: StoredSnapshot, setAside = 0): void {
+  compact(docId: string, stored: StoredSnapshot, setAside: readonly number[] = []): void {
     const document = this.document(docId);
     document.stored = stored;
     document.handle?.follower.compacted(stored.snapshot, setAside);

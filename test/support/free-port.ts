@@ -8,13 +8,14 @@ const perProcess = 128;
 
 let found = 0;
 
-/** A port of loopback that nobody has, for servers that do not tell which one they got, or that must get it again. */
+/** A port of loopback that nobody has, for servers that do not tell which one they got, or that must get it again. Rejects if all are taken. */
 export async function freePort(): Promise<number> {
   const first = range.from + (process.pid % ((range.to - range.from) / perProcess)) * perProcess;
-  for (;;) {
+  for (let tried = 0; tried < perProcess; tried++) {
     const port = first + (found++ % perProcess);
     if (await isFree(port)) return port;
   }
+  throw new Error(`No port from ${first} to ${first + perProcess - 1} is free`);
 }
 
 async function isFree(port: number): Promise<boolean> {

@@ -5,7 +5,7 @@ import { Signal } from './signal.ts';
 export class RecordingFollower implements LogFollower {
   /** One element per call of `committed`. */
   readonly commits: (readonly Entry[])[] = [];
-  readonly compactions: { readonly snapshot: Snapshot; readonly setAside: number }[] = [];
+  readonly compactions: { readonly snapshot: Snapshot; readonly setAside: readonly number[] }[] = [];
   readonly failures: Error[] = [];
   /** Called within `committed`. */
   onCommitted: ((entries: readonly Entry[]) => void) | null = null;
@@ -37,7 +37,7 @@ export class RecordingFollower implements LogFollower {
     this.onCommitted?.(entries);
   }
 
-  compacted(snapshot: Snapshot, setAside: number): void {
+  compacted(snapshot: Snapshot, setAside: readonly number[]): void {
     this.compactions.push({ snapshot, setAside });
     this.#changed.notify();
   }

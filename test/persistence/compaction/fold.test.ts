@@ -229,6 +229,24 @@ describe('Poison', () => {
     assert.equal(again.waitingSetAside, null);
   });
 
+  test('that waits among thousands in the snapshot is not looked for among them: that would take minutes', (t) => {
+    const { created, deleted } = nestedTypes(5, 20_000);
+    const others = Array.from({ length: 2_000 }, (_, index) => {
+      const writer = new TextWriter(1_000 + index);
+      writer.type('never comes');
+      return writer.type('x');
+    });
+    const waiting = foldOnce([...others, deleted]);
+    let output = waiting;
+    const tookMs = cpuTimeMs(() => {
+      output = foldOnce([created], snapshotOf(waiting));
+    }, Infinity);
+    t.diagnostic(`${Math.round(tookMs)} ms of CPU`);
+    assertTook(tookMs, 4_000, 'folding took');
+    assert.deepEqual(output.waitingSetAside, waiting.pending);
+    assert.equal(output.pending, null);
+  });
+
   test('in the snapshot itself fails the compaction', () => {
     const cut = Uint8Array.of(1, 1, 7, 0, 4, 1);
     assert.throws(() => foldOnce([new TextWriter(1).type('a')], [cut]), failsWith('COMPACTION_SNAPSHOT_BAD'));

@@ -256,7 +256,7 @@ test('when compaction sets entries aside everybody is sent to load the document 
   const updates = [new Typist().type('good'), new Typist().type('poison')];
   for (const update of updates) bench.submit(update);
   bench.commit();
-  bench.log.compact('doc', storedSnapshot(updates.slice(0, 1), 2), 1);
+  bench.log.compact('doc', storedSnapshot(updates.slice(0, 1), 2), [2]);
   assert.equal(peer.refusal?.code, 'storage-unavailable');
   assert.equal(bench.failures.length, 1);
 });

@@ -165,7 +165,7 @@ test('entries set aside send everybody to a room that does not have them', async
   const [good, poison] = [new Typist().type('good'), new Typist().type('poison')];
   harness.log.store('doc', [good, poison]);
   const client = await harness.synced();
-  harness.log.compact('doc', storedSnapshot([good], 2), 1);
+  harness.log.compact('doc', storedSnapshot([good], 2), [2]);
   assert.equal(client.closeCode, 4503);
   const back = await harness.live();
   back.send({ type: 'sync-step-1', stateVector: Uint8Array.of(0) });
