@@ -51,6 +51,21 @@ test('the demo editor for everybody', async (t) => {
     assert.ok(status && status.y >= 0 && status.y < 100);
   });
 
+  await t.test('the proof shows all its columns, also beside the longest name that one is given', async (t) => {
+    const demo = await open(t, 'proof');
+    await demo.page.locator('#people-button').click();
+    await demo.page.getByLabel('Your name').fill('Katherine');
+    await demo.page.keyboard.press('Escape');
+    await demo.page.getByRole('button', { name: 'Proof' }).click();
+    await demo.page.locator('#proof-rows', { hasText: 'Katherine' }).waitFor();
+    await demo.page.locator('#proof-rows', { hasText: /\d ms/ }).waitFor();
+    const hidden = await demo.page.evaluate(`(() => {
+      const { scrollWidth, clientWidth } = document.querySelector('#proof .scroll');
+      return scrollWidth - clientWidth;
+    })()`);
+    assert.equal(hidden, 0);
+  });
+
   await t.test('nothing jumps while the page loads and while one types', async (t) => {
     const { page } = await open(t, 'calm');
     await page.locator('.ProseMirror').click();
