@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import type { BrowserContextOptions } from 'playwright-core';
-import { startChromium } from '../support/chromium.ts';
+import { inChromium, startChromium } from '../support/chromium.ts';
 import { DemoPage } from '../support/demo-page.ts';
 import { Quire } from '../support/quire.ts';
 
-test('the demo editor for everybody', async (t) => {
+test('the demo editor for everybody', inChromium, async (t) => {
   const [browser, quire] = await Promise.all([startChromium(t), Quire.start(t)]);
   const open = async (t: TestContext, docName: string, options: BrowserContextOptions = {}): Promise<DemoPage> => {
     const context = await browser.newContext(options);

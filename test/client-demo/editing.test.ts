@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { BrowserContext } from 'playwright-core';
-import { startChromium } from '../support/chromium.ts';
+import { inChromium, startChromium } from '../support/chromium.ts';
 import { DemoPage } from '../support/demo-page.ts';
 import { Quire } from '../support/quire.ts';
 import { StockClient } from '../support/stock-client.ts';
 
-test('the demo editor in Chromium', async (t) => {
+test('the demo editor in Chromium', inChromium, async (t) => {
   const [browser, quire] = await Promise.all([startChromium(t), Quire.start(t)]);
   const contexts = (count: number): Promise<BrowserContext[]> =>
     Promise.all(Array.from({ length: count }, () => browser.newContext()));

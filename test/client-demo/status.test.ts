@@ -3,7 +3,7 @@ import { EventEmitter, once } from 'node:events';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import type { Page, WebSocketRoute } from 'playwright-core';
-import { startChromium } from '../support/chromium.ts';
+import { inChromium, startChromium } from '../support/chromium.ts';
 import { DemoPage } from '../support/demo-page.ts';
 import { Quire } from '../support/quire.ts';
 import { StockClient } from '../support/stock-client.ts';
@@ -17,7 +17,7 @@ async function stored(t: TestContext, quire: Quire, docName: string): Promise<st
   return reader.doc.getXmlFragment('default').toJSON();
 }
 
-test('the status line in Chromium', async (t) => {
+test('the status line in Chromium', inChromium, async (t) => {
   const [browser, quire] = await Promise.all([startChromium(t), Quire.start(t)]);
   const open = async (t: TestContext, docName: string, options = {}): Promise<DemoPage> => {
     const context = await browser.newContext();

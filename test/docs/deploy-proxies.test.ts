@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs';
 import { get } from 'node:https';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { hasProxy, startProxy } from '../doctor/proxy.ts';
+import { startProxy } from '../doctor/proxy.ts';
+import { needs } from '../support/programs.ts';
 import type { ProxyName } from '../doctor/proxy.ts';
 import { projectFolder } from '../support/lock-file.ts';
 import { Quire } from '../support/quire.ts';
@@ -27,10 +28,9 @@ const files: readonly (readonly [ProxyName, string])[] = [
 ];
 
 for (const [name, file] of files) {
-  const skip = !hasProxy(name) && `${name} is not installed`;
   test(
     `through ${name} with docs/deploy/${file} stock editors meet over wss, addresses arrive, /metrics does not`,
-    { skip },
+    needs(name),
     async (t) => {
       const args = ['--ephemeral', '--trusted-proxies', '127.0.0.1'];
       const quire = await Quire.start(t, { tls: 'off', args, env: { QUIRE_AUTH_SECRET: secret } });

@@ -4,10 +4,11 @@ import { test } from 'node:test';
 import { examine } from '../../server/doctor/doctor.ts';
 import { parseTarget } from '../../server/doctor/target.ts';
 import { Quire } from '../support/quire.ts';
-import { documented, hasProxy, startProxy } from './proxy.ts';
+import { needs } from '../support/programs.ts';
+import { documented, startProxy } from './proxy.ts';
 import { syncPeer } from './sync-peer.ts';
 
-const skip = !hasProxy('nginx') && 'nginx is not installed';
+const withNginx = needs('nginx');
 const configuration = documented('nginx').replace('proxy_read_timeout 75s', 'proxy_read_timeout 60s');
 assert.match(configuration, /proxy_read_timeout 60s/);
 
@@ -26,13 +27,13 @@ async function codes(url: string, ca: string, idleMs: number): Promise<readonly 
 for (const idleMs of [65_000, 105_000]) {
   const seconds = idleMs / 1_000;
 
-  test(`a Quire that pings outlives ${seconds} s of silence behind nginx`, { skip }, async (t) => {
+  test(`a Quire that pings outlives ${seconds} s of silence behind nginx`, withNginx, async (t) => {
     const quire = await Quire.start(t, { tls: 'off', args: ['--ephemeral'] });
     const { url, ca } = await startProxy(t, 'nginx', configuration, Number(new URL(quire.url).port));
     assert.deepEqual(await codes(url, ca, idleMs), []);
   });
 
-  test(`a server that does not ping is cut off within ${seconds} s, and the doctor says so`, { skip }, async (t) => {
+  test(`a server that does not ping is cut off within ${seconds} s, and the doctor says so`, withNginx, async (t) => {
     const { url, ca } = await startProxy(t, 'nginx', configuration, await syncPeer(t));
     assert.deepEqual(await codes(url, ca, idleMs), ['idle-cut']);
   });

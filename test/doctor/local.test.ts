@@ -73,16 +73,6 @@ test('what is wrong with the machine is named', async (t) => {
   ]);
 });
 
-test(
-  'a data folder of somebody else is named',
-  { skip: process.getuid?.() === 0 && 'root may write all' },
-  async (t) => {
-    const folder = join(tempFolder(t), 'theirs');
-    mkdirSync(folder, { mode: 0o500 });
-    assert.deepEqual(await codes(off(folder)), ['local-folder-denied', notRunning]);
-  },
-);
-
 test('what is wrong with the database is named', async (t) => {
   const foreign = tempFolder(t);
   mkdirSync(join(foreign, 'documents'));

@@ -7,7 +7,8 @@ import type { TargetOptions } from '../../server/doctor/target.ts';
 import { Disposer } from '../support/owner.ts';
 import { Quire } from '../support/quire.ts';
 import { tcpPeer } from './peers.ts';
-import { documented, hasProxy, startProxy } from './proxy.ts';
+import { needs } from '../support/programs.ts';
+import { documented, startProxy } from './proxy.ts';
 
 const owner = new Disposer();
 let quirePort: number;
@@ -31,18 +32,14 @@ async function codes(url: string, options: TargetOptions, idleMs: number | null 
 }
 
 for (const name of ['nginx', 'caddy', 'haproxy'] as const) {
-  test(
-    `the documented configuration of ${name} passes everything on`,
-    { skip: !hasProxy(name) && 'not installed' },
-    async (t) => {
-      const { url, ca } = await startProxy(t, name, documented(name), quirePort);
-      const origin = new URL(url.replace('wss', 'https')).origin;
-      assert.deepEqual(await codes(`${url}/doc`, { ca, origin }, 2_000), []);
-    },
-  );
+  test(`the documented configuration of ${name} passes everything on`, needs(name), async (t) => {
+    const { url, ca } = await startProxy(t, name, documented(name), quirePort);
+    const origin = new URL(url.replace('wss', 'https')).origin;
+    assert.deepEqual(await codes(`${url}/doc`, { ca, origin }, 2_000), []);
+  });
 }
 
-const skip = !hasProxy('nginx') && 'nginx is not installed';
+const withNginx = needs('nginx');
 
 /** The documented configuration with one line changed. */
 function spoilt(line: string | RegExp, instead: string): string {
@@ -76,13 +73,13 @@ const faults: readonly [string, string | RegExp, string, string, number?][] = [
 ];
 
 for (const [name, line, instead, expected, idleMs] of faults) {
-  test(`nginx ${name}: ${expected}`, { skip }, async (t) => {
+  test(`nginx ${name}: ${expected}`, withNginx, async (t) => {
     const { url, ca } = await startProxy(t, 'nginx', spoilt(line, instead), quirePort);
     assert.deepEqual(await codes(`${url}/doc`, { ca }, idleMs ?? null), [expected]);
   });
 }
 
-test('nginx before a server that is off, or hangs', { skip }, async (t) => {
+test('nginx before a server that is off, or hangs', withNginx, async (t) => {
   const off = await startProxy(t, 'nginx', documented('nginx'), 1);
   assert.deepEqual(await codes(`${off.url}/doc`, { ca: off.ca }), ['upgrade-bad-gateway']);
   const hanging = await tcpPeer(t, (socket) => socket.resume());
@@ -90,7 +87,7 @@ test('nginx before a server that is off, or hangs', { skip }, async (t) => {
   assert.deepEqual(await codes(`${slow.url}/doc`, { ca: slow.ca }), ['upgrade-gateway-timeout']);
 });
 
-test('ws:// to the TLS port of nginx, and wss:// to a plain one', { skip }, async (t) => {
+test('ws:// to the TLS port of nginx, and wss:// to a plain one', withNginx, async (t) => {
   const tls = await startProxy(t, 'nginx', documented('nginx'), quirePort);
   assert.deepEqual(await codes(`${tls.url.replace('wss', 'ws')}/doc`, {}), ['upgrade-needs-tls']);
   const plain = await startProxy(t, 'nginx', spoilt('443 ssl', '443'), quirePort);

@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { once } from 'node:events';
@@ -18,11 +18,6 @@ export interface RunningProxy {
 
 /** Debian puts daemons where only root looks. */
 const env = { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin` };
-
-/** Whether this machine has it; .ci/run installs all three. */
-export function hasProxy(name: ProxyName): boolean {
-  return spawnSync(name, [name === 'caddy' ? 'version' : '-v'], { env }).error === undefined;
-}
 
 /** The configuration that docs/proxies.md gives for it. */
 export function documented(name: ProxyName): string {

@@ -12,7 +12,8 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { within } from '../support/deadline.ts';
 import { freePort } from '../support/free-port.ts';
-import { noPebble, Pebble } from '../support/pebble.ts';
+import { Pebble } from '../support/pebble.ts';
+import { needs } from '../support/programs.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { ServerProcess } from '../support/server-process.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -73,7 +74,7 @@ function says(server: ServerProcess, message: string): Promise<string> {
 for (const challenge of ['tls-alpn-01', 'http-01']) {
   test(
     `a certificate for two names by ${challenge} is served, kept for this user only, and used again after a restart`,
-    { skip: noPebble },
+    needs('pebble'),
     async (t) => {
       const { server, port, data, pebble, start } = await setUp(t, names, '--acme-challenge', challenge);
       await says(server, 'certificate reloaded');
@@ -100,7 +101,7 @@ for (const challenge of ['tls-alpn-01', 'http-01']) {
 
 test(
   'until there is a certificate a placeholder is served, and log, /readyz and metrics say why',
-  { skip: noPebble },
+  needs('pebble'),
   async (t) => {
     const { server, port } = await setUp(t, ['missing.example.test']);
     const line = await says(server, 'certificate not obtained');

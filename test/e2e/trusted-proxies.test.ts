@@ -2,13 +2,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { documented, hasProxy, startProxy } from '../doctor/proxy.ts';
+import { documented, startProxy } from '../doctor/proxy.ts';
+import { needs } from '../support/programs.ts';
 import { within } from '../support/deadline.ts';
 import { Quire } from '../support/quire.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { secret } from '../support/tokens.ts';
 
-const skip = !hasProxy('nginx') && 'nginx is not installed';
+const withNginx = needs('nginx');
 
 /** Comes through nginx from an address with a bad token and with these headers; resolves with the address in the log. */
 async function addressInLog(
@@ -34,14 +35,14 @@ async function addressInLog(
   return { address, quire };
 }
 
-test('a trusted nginx says where a client comes from', { skip }, async (t) => {
+test('a trusted nginx says where a client comes from', withNginx, async (t) => {
   const { address } = await addressInLog(t, ['--trusted-proxies', '127.0.0.1'], '127.0.0.7');
   assert.equal(address, '127.0.0.7');
 });
 
 test(
   'what the client writes into X-Forwarded-For itself is not believed, be it an address or nonsense',
-  { skip },
+  withNginx,
   async (t) => {
     for (const header of [
       '203.0.113.9',
@@ -57,14 +58,14 @@ test(
   },
 );
 
-test('from a proxy that is not trusted the header is ignored, and the log says so once', { skip }, async (t) => {
+test('from a proxy that is not trusted the header is ignored, and the log says so once', withNginx, async (t) => {
   const { address, quire } = await addressInLog(t, [], '127.0.0.7', { 'X-Forwarded-For': '203.0.113.9' });
   assert.equal(address, '127.0.0.1');
   const warnings = quire.process.output.split('\n').filter((line) => line.includes('--trusted-proxies'));
   assert.equal(warnings.length, 1);
 });
 
-test('a chain of trusted proxies is followed to the first that is not one of them', { skip }, async (t) => {
+test('a chain of trusted proxies is followed to the first that is not one of them', withNginx, async (t) => {
   const trusted = ['--trusted-proxies', '127.0.0.1,127.0.0.7,10.0.0.0/8'];
   const headers = { 'X-Forwarded-For': '203.0.113.9, 198.51.100.1, 10.1.2.3' };
   const { address } = await addressInLog(t, trusted, '127.0.0.7', headers);

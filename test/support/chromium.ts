@@ -1,6 +1,7 @@
 import { chromium } from 'playwright-core';
 import type { Browser } from 'playwright-core';
 import type { Owner } from './owner.ts';
+import { needs, pathOf } from './programs.ts';
 
 /** Nothing that calls home, and nothing that needs a graphics card or a kernel's name spaces. */
 const flags = [
@@ -13,9 +14,13 @@ const flags = [
   '--disable-sync',
 ];
 
-/** A headless Chromium, closed when the owner ends. CHROMIUM_PATH says where it is, if not where Debian puts it. */
+/** Options for a test that drives Chromium: it is skipped where there is none. */
+export const inChromium = needs('chromium');
+
+/** A headless Chromium, closed when the owner ends. */
 export async function startChromium(owner: Owner): Promise<Browser> {
-  const executablePath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium';
+  const executablePath = pathOf('chromium');
+  if (executablePath === null) throw new Error('Chromium is not installed: give the test the options `inChromium`');
   const browser = await chromium.launch({ executablePath, args: flags });
   owner.after(() => browser.close());
   return browser;

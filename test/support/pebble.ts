@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
@@ -11,9 +11,6 @@ import { within } from './deadline.ts';
 import { freePort } from './free-port.ts';
 import type { Owner } from './owner.ts';
 import { tempFolder } from './temp-folder.ts';
-
-/** Why tests with it are skipped; false where it is installed. .ci/run installs it. */
-export const noPebble = spawnSync('pebble', ['-help']).error !== undefined && 'pebble is not installed';
 
 export interface PebbleOptions {
   /** Where it looks for answers: ports of the server under test. */

@@ -88,7 +88,7 @@ async function smallDisk(t: TestContext, bytes: number): Promise<string | null> 
     await rmdir(folder);
   });
   if (mounted.status === 0) return folder;
-  t.skip('needs the right to mount a tmpfs: run as root');
+  t.skip('mounting a file system needs root');
   return null;
 }
 

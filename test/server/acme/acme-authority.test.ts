@@ -4,11 +4,11 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { connect } from 'node:tls';
 import type { GatewayRequest } from '../../support/faulty-gateway.ts';
-import { noPebble } from '../../support/pebble.ts';
+import { needs } from '../../support/programs.ts';
 import { name, problem, setUp } from './behind-gateway.ts';
 
 const minuteMs = 60_000;
-const options = { skip: noPebble };
+const options = needs('pebble');
 
 /** What a request says, inside its signature. */
 function payloadOf({ body }: GatewayRequest): Readonly<Record<string, unknown>> {

@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Authority } from '../../support/authority.ts';
 import type { Fault, GatewayRequest } from '../../support/faulty-gateway.ts';
-import { noPebble } from '../../support/pebble.ts';
+import { needs } from '../../support/programs.ts';
 import { name, problem, setUp } from './behind-gateway.ts';
 
 const minuteMs = 60_000;
-const options = { skip: noPebble };
+const options = needs('pebble');
 
 const foreign = Authority.root().leaf({ names: [name] }).cert;
 

@@ -1,0 +1,44 @@
+/** File permissions, as a user who is not root: this file's process gives its rights away before the first test. */
+import assert from 'node:assert/strict';
+import { chmodSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { parseConfig } from '../../server/config.ts';
+import { examineLocal } from '../../server/doctor/examine-local.ts';
+import { machine } from '../../server/doctor/local-checks.ts';
+import { readCertificate } from '../../server/net/certificate.ts';
+import { becomeOrdinaryUser } from '../support/ordinary-user.ts';
+import { scratchCertificate } from '../support/scratch-certificate.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+
+const folder = tempFolder({ after });
+const { certPath, keyPath } = scratchCertificate(folder, 'server');
+chmodSync(keyPath, 0);
+const dataFolder = join(folder, 'data');
+mkdirSync(dataFolder, { mode: 0o500 });
+becomeOrdinaryUser(folder);
+
+test('a key that may not be read is explained', () => {
+  assert.throws(() => readCertificate(certPath, keyPath, Date.now()), /this user may not read it/);
+});
+
+test('the doctor names a data folder that may not be written', async () => {
+  const config = parseConfig(['--data', dataFolder, '--tls', 'off', '--port', '1'], {});
+  const { findings } = await examineLocal(
+    config,
+    null,
+    {
+      lookup: () => Promise.reject(new Error('the doctor knows its own address')),
+      now: Date.now,
+      monotonicMs: () => performance.now(),
+      stepTimeoutMs: 60_000,
+      idleMs: null,
+      proxyIdleMs: 60_000,
+    },
+    { ...machine, openFilesLimit: () => Promise.resolve(1_000_000) },
+  );
+  assert.deepEqual(
+    findings.map(({ code }) => code),
+    ['local-folder-denied', 'local-not-running'],
+  );
+});
