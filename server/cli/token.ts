@@ -1,11 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { SignJWT } from 'jose';
+import { AccessError } from '../auth/access-error.ts';
+import { JwtAuthenticator } from '../auth/jwt-authenticator.ts';
+import { FixedKeys } from '../auth/key-source.ts';
 import { secretsOf } from '../auth/open-auth.ts';
 import { secretKey } from '../auth/verify-key.ts';
 import { jwtOf } from '../config-auth.ts';
 import { ConfigError, readOptions } from '../config.ts';
 import { duration, oneOf } from '../config-values.ts';
+import { RefusedError } from '../errors.ts';
+import { decodeDocumentName } from '../net/document-name.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -58,22 +63,24 @@ export async function makeToken(args: readonly string[], environment: Environmen
   if (secret === undefined) {
     throw new ConfigError('There is no secret to sign with: set QUIRE_AUTH_SECRET, or give --auth-secret-file <file>.');
   }
-  const { key } = checked('auth-secret', () => secretKey(secret));
-
-  const token = new SignJWT({
+  const verifyKey = checked('auth-secret', () => secretKey(secret));
+  const payload = {
     ...(values.name === undefined ? {} : { name: values.name }),
     ...(values.color === undefined ? {} : { color: values.color }),
     ...(values.admin ? { admin: true } : {}),
     documents: values.document.map((name) => ({ name, access })),
-  })
-    .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
-    .setSubject(values.user)
-    .setJti(randomUUID())
-    .setIssuedAt(new Date(nowMs))
-    .setExpirationTime(new Date(nowMs + lifetimeMs));
+    sub: values.user,
+    jti: randomUUID(),
+    iat: Math.floor(nowMs / 1_000),
+    exp: Math.floor((nowMs + lifetimeMs) / 1_000),
+  };
+  const token = new SignJWT(payload).setProtectedHeader({ alg: 'HS256', typ: 'JWT' });
   if (jwt.issuer !== null) token.setIssuer(jwt.issuer);
   if (jwt.audience !== null) token.setAudience(jwt.audience);
-  return token.sign(key);
+  const signed = await token.sign(verifyKey.key);
+  const authenticator = new JwtAuthenticator({ ...jwt, sources: [new FixedKeys([verifyKey])], now: () => nowMs });
+  await tryOut(signed, values.document, authenticator);
+  return signed;
 }
 
 function read(args: readonly string[]) {
@@ -81,6 +88,22 @@ function read(args: readonly string[]) {
     return parseArgs({ args: [...args], options: { ...own, ...shared } }).values;
   } catch (error) {
     throw new ConfigError(`${(error as Error).message.split('. ')[0]}. See quire --help.`);
+  }
+}
+
+/** Rejects with ConfigError if a server in the same environment would refuse the token, or one of its documents. */
+async function tryOut(token: string, documents: readonly string[], authenticator: JwtAuthenticator): Promise<void> {
+  try {
+    for (const name of documents) {
+      const docId = name.endsWith('*') ? `${name.slice(0, -1)}x` : name;
+      decodeDocumentName(encodeURIComponent(docId));
+      await authenticator.authenticate({ token, docId, origin: null, address: '' });
+    }
+    if (documents.length === 0) await authenticator.authenticateAdmin({ token, docId: '', origin: null, address: '' });
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    const reason = error instanceof AccessError ? error.why : error.message;
+    throw new ConfigError(`The server would refuse this token: ${reason}.`, { cause: error });
   }
 }
 

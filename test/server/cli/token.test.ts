@@ -43,9 +43,18 @@ test('what is missing or wrong is a sentence', async () => {
     [['--document', 'a', '--lifetime', '1'], environment, /--lifetime must be a time with a unit/],
     [['--documnt', 'a'], environment, /Unknown option '--documnt'/],
     [['--document', 'a'], { QUIRE_AUTH_SECRET: 'short' }, /--auth-secret has 5 bytes/],
+    [['--document', ''], environment, /would refuse this token: .*empty/],
+    [['--document', 'é'.repeat(200)], environment, /would refuse this token: .*255/],
+    [['--document', 'a\u0000'], environment, /would refuse this token/],
+    [['--document', 'a', '--user', ''], environment, /would refuse this token: 'sub' must be/],
+    [['--document', 'a', '--name', 'n'.repeat(257)], environment, /would refuse this token: 'name' must be/],
+    [['--admin', '--color', ''], environment, /would refuse this token: 'color' must be/],
+    [Array.from({ length: 257 }, () => '--document=a'), environment, /would refuse this token/],
+    [Array.from({ length: 40 }, () => `--document=${'a'.repeat(250)}`), environment, /refuse this token: .*too long/],
   ];
   for (const [args, env, expected] of cases) {
-    await assert.rejects(makeToken(args, env, nowMs), (error) => {
+    await assert.rejects(makeToken(args, env, nowMs), (error: Error) => {
+      if (!expected.test(error.message)) throw error;
       return error instanceof ConfigError && expected.test(error.message) && !error.message.includes('\n');
     });
   }
