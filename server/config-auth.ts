@@ -80,13 +80,21 @@ export function jwtOf(values: OptionValues): JwtConfig {
   };
 }
 
-/** Which pages may connect. A list says it all. */
+/**
+ * Which pages may connect. A list of origins replaces the defaults.
+ *
+ * By default a page of the same host may connect. That proves nothing if no token is asked for and no certificate has to
+ * match the name: an attacker's page can make its own name resolve to this server (DNS rebinding), and then it is of the
+ * same host. Such servers accept pages of this machine and pages opened by address only.
+ */
 export function originsOf(values: OptionValues, auth: AuthConfig, isLoopback: boolean): OriginRule {
   const origins = values['allowed-origins'];
   if (origins !== null) return { origins, sameHost: false, loopback: false };
-  // Without auth, "same host" is no proof: a stranger's page whose name has come to mean 127.0.0.1 (DNS rebinding) is
-  // of the same host, too.
-  return { origins: [], sameHost: auth.mode !== 'unset', loopback: isLoopback };
+  const isOpen = auth.mode === 'unset' || auth.mode === 'none';
+  if (!isOpen || (!isLoopback && values.tls !== 'off')) return { origins: [], sameHost: true, loopback: isLoopback };
+  return isLoopback
+    ? { origins: [], sameHost: false, loopback: true }
+    : { origins: [], sameHost: false, sameAddress: true, loopback: false };
 }
 
 export function authWarnings(values: OptionValues, auth: AuthConfig): string[] {
@@ -106,7 +114,8 @@ export function authWarnings(values: OptionValues, auth: AuthConfig): string[] {
   return warnings;
 }
 
-/** A name without a dot is one of this machine, or of the network that a container shares with its application. */
+/** Loopback, or a name without a dot: of this machine, or of the network that a container shares with its application. */
 function isPrivate({ hostname }: URL): boolean {
+  if (hostname.startsWith('[')) return hostname === '[::1]';
   return !hostname.includes('.') || hostname.startsWith('127.');
 }

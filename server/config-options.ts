@@ -8,7 +8,7 @@ import {
   origins,
   port,
   portOrOff,
-  size,
+  sizeOrZero,
   text,
 } from './config-values.ts';
 import { limitOptions } from './limit-options.ts';
@@ -140,7 +140,7 @@ export const options = {
   ephemeral: option(flag, 'false', null, 'Keep everything in memory and forget it at the end.'),
   'log-level': option(oneOf(...logLevels), 'info', 'level', `One of ${logLevels.join(', ')}.`),
   'disk-reserve': option(
-    size,
+    sizeOrZero,
     '64MB',
     'size',
     'Free disk space below which documents become read-only. LevelDB needs it to recover from a full disk.',

@@ -46,14 +46,27 @@ export function httpUrl(value: string): URL {
   throw new ValueError('must be a URL that begins with https:// or http://');
 }
 
-/** Origins as browsers send them, or `*`. */
+/**
+ * Origins as browsers and web views send them, in lower case: `https://example.com`, `capacitor://localhost`,
+ * `chrome-extension://<id>`, `null` for sandboxed pages and files, or `*` for every page.
+ */
 export function origins(value: string): readonly string[] {
   return list(value).map((text) => {
     const origin = text.toLowerCase();
-    if (origin === '*' || (URL.canParse(origin) && new URL(origin).origin === origin)) return origin;
-    throw new ValueError(`must be origins such as https://example.com, or *; '${text}' is none`);
+    if (origin === '*' || origin === 'null' || isOrigin(origin)) return origin;
+    throw new ValueError(`must be origins such as https://example.com or capacitor://localhost, or *, not '${text}'`);
   });
 }
+
+/** Schemes that the URL standard knows have an origin to compare with; of others it only says "null". */
+function isOrigin(text: string): boolean {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url === null) return false;
+  return url.origin === 'null' ? otherOriginPattern.test(text) : url.origin === text;
+}
+
+/** A scheme and a host, nothing behind them. */
+const otherOriginPattern = /^(?!file:)[a-z][a-z0-9+.-]*:\/\/[^\s/?#@]+$/;
 
 /** Addresses and ranges of addresses (CIDR). */
 export function addressRanges(value: string): BlockList {
@@ -117,8 +130,15 @@ export function duration(value: string): number {
   return durationMs;
 }
 
-/** In bytes. */
+/** In bytes, at least 1 KB: a server with a limit of a few bytes could serve nothing. */
 export function size(value: string): number {
+  const bytes = sizeOrZero(value);
+  if (bytes < sizesInBytes.KB) throw new ValueError(`must be at least 1KB, not '${value}'`);
+  return bytes;
+}
+
+/** In bytes. */
+export function sizeOrZero(value: string): number {
   return withUnit(value, sizesInBytes, 'a size with a unit, such as 512KB, 64MB or 1GB');
 }
 

@@ -146,10 +146,19 @@ function readFlags(args: readonly string[]): Map<OptionName, Given> {
 function readVariables(environment: Environment): Map<OptionName, Given> {
   const variables = new Map<OptionName, Given>();
   for (const name of optionNames) {
-    const written = environment[variableOf(name)];
-    if (written !== undefined && written !== '') variables.set(name, { written, source: variableOf(name) });
+    const written = withoutWrapping(environment[variableOf(name)] ?? '');
+    if (written !== '') variables.set(name, { written, source: variableOf(name) });
   }
   return variables;
+}
+
+/**
+ * The value of a variable as its author meant it. Docker passes the lines of an env file on as they are: with the quotes
+ * that a shell would remove, and with the CR of a file that was edited on Windows.
+ */
+function withoutWrapping(value: string): string {
+  const trimmed = value.trim();
+  return /^(["'])(.*)\1$/s.exec(trimmed)?.[2] ?? trimmed;
 }
 
 function unknownVariables(environment: Environment): string[] {

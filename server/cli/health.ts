@@ -1,35 +1,43 @@
 /**
- * Ends with 0 if the server of this container is alive: the image's HEALTHCHECK, so that it needs no curl. Reads the
- * port from QUIRE_PORT as the server does, and finds out by itself whether TLS is on.
+ * Exits with 0 if the server of this container answers `/healthz`: the image's HEALTHCHECK, so that the image needs no
+ * curl. Reads host and port from the same variables as the server, and tries both with TLS and without: TLS may have been
+ * turned off by a flag, which this process cannot see.
  */
 import { get as getPlain } from 'node:http';
 import { get as getSecure } from 'node:https';
-import { options } from '../config-options.ts';
+import { readOptions } from '../config.ts';
 
-/** Two tries fit into the five seconds that the image gives. */
+/** Two tries fit into the five seconds that the image allows. */
 const timeoutMs = 2_000;
-const port = process.env['QUIRE_PORT'] ?? options.port.default;
 
 try {
-  await alive('https').catch(() => alive('http'));
+  const authority = listeningAt();
+  await alive(`https://${authority}/healthz`).catch(() => alive(`http://${authority}/healthz`));
 } catch (error) {
-  console.error(`No answer from 127.0.0.1:${port}: ${(error as Error).message}`);
+  console.error((error as Error).message);
   process.exitCode = 1;
 }
 
-/** Resolves if /healthz answers 200. */
-function alive(protocol: 'http' | 'https'): Promise<void> {
-  const url = `${protocol}://127.0.0.1:${port}/healthz`;
-  // Whether others should trust the certificate is not the question: this never leaves the machine.
-  const secure = { rejectUnauthorized: false, timeout: timeoutMs };
+/** Where the server listens, seen from this machine. Throws ConfigError. */
+function listeningAt(): string {
+  const { host, port } = readOptions([], process.env).values;
+  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+  return `${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
+}
+
+/** Resolves if the answer is 200. */
+function alive(url: string): Promise<void> {
+  const get = url.startsWith('https:') ? getSecure : getPlain;
   return new Promise((resolve, reject) => {
-    const request = protocol === 'https' ? getSecure(url, secure) : getPlain(url, { timeout: timeoutMs });
+    const fail = (reason: string): void => reject(new Error(`No answer from ${new URL(url).host}: ${reason}`));
+    // The certificate proves nothing here: the request never leaves this machine.
+    const request = get(url, { rejectUnauthorized: false, timeout: timeoutMs });
     request.once('response', (response) => {
       response.resume();
       if (response.statusCode === 200) resolve();
-      else reject(new Error(`status ${response.statusCode}`));
+      else fail(`status ${response.statusCode}`);
     });
     request.once('timeout', () => request.destroy(new Error(`silence for ${timeoutMs} ms`)));
-    request.once('error', reject);
+    request.once('error', ({ message }) => fail(message));
   });
 }

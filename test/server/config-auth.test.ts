@@ -47,13 +47,35 @@ test('with auth, or when told that everybody may come, pages of the same host ma
   const publicHost = ['--host', '0.0.0.0', '--auth', 'none'];
   assert.deepEqual(rule(...publicHost), { origins: [], sameHost: true, loopback: false });
   assert.deepEqual(rule('--auth-secret', secret), { origins: [], sameHost: true, loopback: true });
+  // Nothing proves the name there, so that a rebound one is the same host, too.
+  assert.deepEqual(rule('--auth', 'none'), { origins: [], sameHost: false, loopback: true });
+  assert.deepEqual(rule(...publicHost, '--tls', 'off'), {
+    origins: [],
+    sameHost: false,
+    sameAddress: true,
+    loopback: false,
+  });
+  assert.equal(rule('--host', '0.0.0.0', '--tls', 'off', '--auth-secret', secret).sameHost, true);
+  const views = 'capacitor://localhost,tauri://localhost,app://obsidian.md,null';
+  assert.deepEqual(rule('--allowed-origins', views).origins, views.split(','));
+  const extensions = 'chrome-extension://aBc,moz-extension://0-f,vscode-webview://1f,ionic://localhost:3';
+  assert.deepEqual(rule('--allowed-origins', extensions).origins, extensions.toLowerCase().split(','));
   const list = ['--allowed-origins', 'https://App.example, http://localhost:5173'];
   assert.deepEqual(rule(...list), {
     origins: ['https://app.example', 'http://localhost:5173'],
     sameHost: false,
     loopback: false,
   });
-  for (const wrong of ['app.example', 'https://app.example/', 'https://app.example/path', '', 'a,,b']) {
+  const notOrigins = [
+    'capacitor://localhost/',
+    'capacitor://',
+    'app://x/y',
+    'app://u@x',
+    'file:///',
+    'data:x',
+    'app:x',
+  ];
+  for (const wrong of ['app.example', 'https://app.example/', 'https://app.example/path', '', 'a,,b', ...notOrigins]) {
     assert.match(sentence('--allowed-origins', wrong), /--allowed-origins must/, wrong);
   }
 });
@@ -66,7 +88,8 @@ test('letting everybody in is warned about at every start; so are keys and answe
   assert.equal(warnings(jwks, 'https://id.example/keys', '--auth-audience', 'quire'), '');
   assert.match(warnings(jwks, 'http://id.example/keys', '--auth-audience', 'quire'), /without TLS/);
   assert.match(warnings('--auth-url', 'http://app.example/may'), /without TLS/);
-  for (const near of ['http://app:3000', 'http://localhost:3000', 'http://127.0.0.1:3000']) {
+  assert.match(warnings('--auth-url', 'http://[2001:db8::1]/may'), /without TLS/);
+  for (const near of ['http://[::1]:3000', 'http://app:3000', 'http://localhost:3000', 'http://127.0.0.1:3000']) {
     assert.equal(warnings('--auth-url', near), '');
   }
 });

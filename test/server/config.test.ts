@@ -73,6 +73,27 @@ test('a flag wins over its variable, a variable over the default; an empty varia
   assert.equal(parseConfig(['--ephemeral'], { QUIRE_EPHEMERAL: 'no' }).ephemeral, true);
 });
 
+test('variables mean the same with quotes, CR and spaces around them, as env files pass them on', () => {
+  for (const value of ['"/var/lib/quire"', "'/var/lib/quire'", '/var/lib/quire\r', ' "/var/lib/quire" \r']) {
+    assert.equal(parseConfig([], { QUIRE_DATA: value }).dataDir, '/var/lib/quire', JSON.stringify(value));
+  }
+  assert.equal(parseConfig([], { QUIRE_PORT: '"9000"\r' }).port, 9000);
+  for (const empty of ['\r', '""', "''", ' ']) assert.equal(parseConfig([], { QUIRE_PORT: empty }).port, 8443);
+  // A quote that only begins or ends a value belongs to it, and so do quotes within.
+  for (const data of [`it's`, `"x`, `x'`, `a"b"c`]) assert.equal(parseConfig([], { QUIRE_DATA: data }).dataDir, data);
+  assert.equal(parseConfig(['--data', '"x"'], {}).dataDir, '"x"', 'a shell has removed the quotes of a flag');
+  const { auth } = parseConfig([], { QUIRE_AUTH_SECRET: `"${'s'.repeat(40)}"\r` });
+  assert.deepEqual(auth.mode === 'jwt' && auth.secrets, ['s'.repeat(40)]);
+});
+
+test('a size of nothing, or of a few bytes, is refused; only the disk reserve may be turned off', () => {
+  for (const name of optionNames.filter((name) => options[name].value === 'size')) {
+    const refused = name === 'disk-reserve' ? 'accepted' : `--${name} must be at least 1KB, not '0B'.`;
+    assert.equal(sentence([`--${name}`, '0B']), refused);
+    assert.equal(sentence([`--${name}`, '1KB']), 'accepted');
+  }
+});
+
 test('every option is in the help, with its variable and its default', () => {
   const help = usage().replaceAll(/\s+/g, ' ');
   for (const name of optionNames) {

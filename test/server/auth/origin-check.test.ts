@@ -48,6 +48,26 @@ test('the same host is the same name and port; default ports may be left out', (
   );
 });
 
+test('the same address is the same host only without a name, which may have been rebound', () => {
+  const rule = { sameAddress: true };
+  for (const host of ['192.0.2.1:8443', '[2001:db8::1]:8443', '127.0.0.1']) {
+    assert.equal(may(rule, `http://${host}`, host), true, host);
+    assert.equal(may(rule, `http://${host}`, 'docs.example'), false, host);
+  }
+  for (const host of ['evil.example:8443', 'localhost', '192.0.2.1.evil.example']) {
+    assert.equal(may(rule, `http://${host}`, host), false, host);
+  }
+});
+
+test('origins of web views and extensions are compared as they are written', () => {
+  const rule = { origins: ['capacitor://localhost', 'null'] };
+  assert.equal(may(rule, 'capacitor://localhost'), true);
+  assert.equal(may(rule, 'null'), true);
+  for (const origin of ['ionic://localhost', 'capacitor://localhost:1', 'http://localhost']) {
+    assert.equal(may(rule, origin), false, origin);
+  }
+});
+
 test('an origin that is none is refused, and still is after it was refused 20,000 times (I6)', () => {
   // "http:Ÿ" byte by byte, as Node hands out headers.
   const origin = Buffer.from('http:\u0178').toString('latin1');
