@@ -45,6 +45,7 @@ export interface AppDeps {
   readonly acme: Acme | null;
   /** Whose certificates clients may show; null if they need show none. */
   readonly clientAuthority: ClientAuthority | null;
+  logLinesDropped(): number;
 }
 
 /** Where a listener is to be found. */
@@ -141,6 +142,7 @@ export class App {
       outboxMemoryBytes: () => outboxMemory.bytes,
       sessions: () => rooms.peers,
       logState,
+      logLinesDropped: () => this.#deps.logLinesDropped(),
     });
     if (certificates !== null) registerCertificateMetrics(registry, certificates);
     if (acme !== null) registerAcmeMetrics(registry, acme.stats);
@@ -220,6 +222,13 @@ export class App {
     );
     this.redirectPort = await listener.listen(config.host, port);
     this.#listeners.push(listener);
+  }
+
+  /** Reads certificates, client authorities and the revocation list again, without waiting until they are looked at. */
+  reload(): void {
+    this.#deps.certificates?.reload();
+    this.#deps.clientAuthority?.reload();
+    this.#deps.auth.revocations?.reload();
   }
 
   /**

@@ -130,10 +130,10 @@ export function duration(value: string): number {
   return durationMs;
 }
 
-/** In bytes, at least 1 KB: a server with a limit of a few bytes could serve nothing. */
+/** In bytes, above 0. */
 export function size(value: string): number {
   const bytes = sizeOrZero(value);
-  if (bytes < sizesInBytes.KB) throw new ValueError(`must be at least 1KB, not '${value}'`);
+  if (bytes === 0) throw new ValueError(`must be above 0, not '${value}'`);
   return bytes;
 }
 

@@ -20,6 +20,7 @@ export interface MetricSources {
   outboxMemoryBytes(): number;
   sessions(): number;
   logState(): LogState;
+  logLinesDropped(): number;
 }
 
 const logStates: readonly LogState[] = ['open', 'read-only', 'reopening', 'closed'];
@@ -114,6 +115,11 @@ export function registerMetrics(registry: MetricRegistry, sources: MetricSources
     return logStates.map((state) => [state, state === now ? 1 : 0]);
   });
 
+  counter(
+    'log_lines_dropped_total',
+    'Log lines dropped because their reader has stopped reading, or is gone.',
+    sources.logLinesDropped,
+  );
   gauge('process_resident_memory_bytes', 'Memory of the process.', () => process.memoryUsage.rss());
   gauge('process_heap_used_bytes', 'JavaScript heap in use.', () => process.memoryUsage().heapUsed);
   counter('process_cpu_seconds_total', 'CPU time, user and system.', () => {

@@ -2,6 +2,7 @@ import { App } from '../app.ts';
 import { AuthStats } from '../auth/auth-stats.ts';
 import { openAuth } from '../auth/open-auth.ts';
 import type { Config } from '../config.ts';
+import { openLogOutput } from '../log-output.ts';
 import { createLogger } from '../logger.ts';
 import type { Logger } from '../logger.ts';
 import { OpenSockets } from '../net/open-sockets.ts';
@@ -10,12 +11,18 @@ import { StorageStats } from '../storage-stats.ts';
 import { openStorage } from '../storage.ts';
 import { openTls } from './open-tls.ts';
 import type { Tls } from './open-tls.ts';
+import type { Signals } from './signals.ts';
 import { startLines } from './start-lines.ts';
+import { killAfter } from './watchdog.ts';
+
+/** After the deadline for stopping in order, this long until the process is killed: the last log lines take up to 1 s. */
+const exitGraceMs = 1_500;
 
 /** Resolves when the server listens; the process then lives until a signal ends it. */
-export async function serve(config: Config): Promise<void> {
+export async function serve(config: Config, signals: Signals): Promise<void> {
   const terminal = process.stdout.isTTY;
-  const logger = await createLogger(config.logLevel, terminal);
+  const logOutput = terminal ? null : openLogOutput();
+  const logger = await createLogger(config.logLevel, logOutput);
   for (const warning of config.warnings) logger.warn(warning);
   process.on('uncaughtException', (err) => {
     logger.fatal({ err }, 'unexpected error');
@@ -42,9 +49,10 @@ export async function serve(config: Config): Promise<void> {
     auth,
     storage,
     storageStats,
+    logLinesDropped: () => logOutput?.linesDropped ?? 0,
     ...tls,
   });
-  endOnSignals(app, logger);
+  handleSignals(signals, app, config, logger);
 
   logger.info({ addresses: app.addresses, redirectPort: app.redirectPort }, 'listening');
   const lines = startLines({ config, addresses: app.addresses, authorityPath: tls.authorityPath }).join('\n');
@@ -64,15 +72,16 @@ function withFewerConnections(config: Config, maxSockets: number, logger: Logger
   return { ...config, limits: { ...config.limits, maxConnections } };
 }
 
-/** The first signal ends in order, the second at once. */
-function endOnSignals(app: App, logger: Logger): void {
-  let ending = false;
-  const end = (signal: NodeJS.Signals): void => {
-    if (ending) {
+/** The first signal to stop ends the server in order, the second at once. Another signal reads files again. */
+function handleSignals(signals: Signals, app: App, config: Config, logger: Logger): void {
+  let isStopping = false;
+  const stop = (signal: NodeJS.Signals): void => {
+    if (isStopping) {
       logger.warn({ signal }, 'stopped at once');
       process.exit(1);
     }
-    ending = true;
+    isStopping = true;
+    killAfter(config.shutdownTimeoutMs + exitGraceMs);
     logger.info({ signal }, 'stopping');
     app.close().then(
       () => {
@@ -85,6 +94,9 @@ function endOnSignals(app: App, logger: Logger): void {
       },
     );
   };
-  process.on('SIGTERM', end);
-  process.on('SIGINT', end);
+  const reload = (): void => {
+    logger.info('reading certificates and lists again');
+    app.reload();
+  };
+  signals.handle({ stop, reload });
 }

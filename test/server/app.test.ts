@@ -24,13 +24,21 @@ interface Options {
   readonly wrap?: (storage: Storage) => Storage;
 }
 
+const logLinesDropped = (): number => 0;
+
 async function start(owner: Owner, { args = [], wrap = (storage) => storage }: Options = {}): Promise<App> {
   const config = parseConfig(['--ephemeral', '--tls', 'off', '--port', '0', ...args], {});
   const logger = pino({ level: 'silent' });
   const storageStats = new StorageStats();
   const auth = await openAuth(config, { logger, stats: new AuthStats(), now: Date.now });
   const storage = await openStorage(config, { logger, stats: storageStats });
-  const net = { openSockets: new OpenSockets(Infinity), certificates: null, acme: null, clientAuthority: null };
+  const net = {
+    openSockets: new OpenSockets(Infinity),
+    certificates: null,
+    acme: null,
+    clientAuthority: null,
+    logLinesDropped,
+  };
   const app = await App.start({ config, logger, auth, storage: wrap(storage), storageStats, ...net });
   owner.after(async () => {
     await app.close().catch(() => {});

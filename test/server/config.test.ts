@@ -86,11 +86,11 @@ test('variables mean the same with quotes, CR and spaces around them, as env fil
   assert.deepEqual(auth.mode === 'jwt' && auth.secrets, ['s'.repeat(40)]);
 });
 
-test('a size of nothing, or of a few bytes, is refused; only the disk reserve may be turned off', () => {
+test('a size of nothing is refused; only the disk reserve may be turned off', () => {
   for (const name of optionNames.filter((name) => options[name].value === 'size')) {
-    const refused = name === 'disk-reserve' ? 'accepted' : `--${name} must be at least 1KB, not '0B'.`;
+    const refused = name === 'disk-reserve' ? 'accepted' : `--${name} must be above 0, not '0B'.`;
     assert.equal(sentence([`--${name}`, '0B']), refused);
-    assert.equal(sentence([`--${name}`, '1KB']), 'accepted');
+    assert.equal(sentence([`--${name}`, '1B']), 'accepted');
   }
 });
 

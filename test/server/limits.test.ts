@@ -84,6 +84,7 @@ test('each limit is counted under its name, from nought on, wherever it was reac
     roomMemoryBytes: () => 0,
     outboxMemoryBytes: () => 0,
     sessions: () => 0,
+    logLinesDropped: () => 0,
     logState: () => 'open',
   });
   net.limitsReached.set('connections', 2);

@@ -59,7 +59,7 @@ test('a command or an option that does not exist ends with 2 and a sentence', as
   assert.match(none.stderr, /To serve: quire serve/);
   const unknown = await run('serv');
   assert.equal(unknown.code, 2);
-  assert.match(unknown.stderr, /no command 'serv'\. Did you mean: quire serve/);
+  assert.match(unknown.stderr, /no command 'serv'\. Did you mean: quire serve\?/);
   const option = await run('serve', '--prot', '1');
   assert.equal(option.code, 2);
   assert.equal(option.stderr, 'quire: There is no option --prot. Did you mean --port?\n');

@@ -31,6 +31,7 @@ function setUp() {
     roomMemoryBytes: () => 0,
     outboxMemoryBytes: () => 0,
     sessions: () => 1,
+    logLinesDropped: () => 0,
     logState: () => state.log,
   });
   const app = createHttp({
