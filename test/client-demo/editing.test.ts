@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { BrowserContext } from 'playwright-core';
 import { inChromium, startChromium } from '../support/chromium.ts';
+import { guardMs } from '../support/deadline.ts';
 import { DemoPage } from '../support/demo-page.ts';
 import { Quire } from '../support/quire.ts';
 import { StockClient } from '../support/stock-client.ts';
@@ -114,6 +115,7 @@ test('the demo editor in Chromium', inChromium, async (t) => {
     await writer.page.locator('#documents-list', { hasText: name }).waitFor();
 
     const page = await elsewhere.newPage();
+    page.setDefaultTimeout(guardMs);
     await page.goto(String(await writer.page.locator('#open-tab').getAttribute('href')));
     await page.locator('.ProseMirror h1', { hasText: 'Heading' }).waitFor();
     assert.equal(await page.locator('#document-name').textContent(), name);
@@ -123,6 +125,7 @@ test('the demo editor in Chromium', inChromium, async (t) => {
     const context = await browser.newContext();
     t.after(() => context.close());
     const page = await context.newPage();
+    page.setDefaultTimeout(guardMs);
     await page.goto(quire.httpUrl);
     await page.locator('#status[data-state="saved"]').waitFor();
     assert.match(page.url(), /\/#[a-z]+-[a-z]+-[a-z0-9]{4}$/);
@@ -164,6 +167,7 @@ test('the demo editor in Chromium', inChromium, async (t) => {
     const context = await browser.newContext({ ignoreHTTPSErrors: true });
     t.after(() => context.close());
     const page = await context.newPage();
+    page.setDefaultTimeout(guardMs);
     const socket = page.waitForEvent('websocket');
     await page.goto(quire.wssUrl.replace('wss:', 'https:').replace('/sync', '/#secure'));
     await page.locator('#status[data-state="saved"]').waitFor();

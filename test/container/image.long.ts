@@ -6,7 +6,7 @@ import { before, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { Promised } from '../e2e/promised.ts';
 import { RoomUnderFire } from '../e2e/room-under-fire.ts';
-import { paced, within } from '../support/deadline.ts';
+import { guardMs, paced, within } from '../support/deadline.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { StockClient } from '../support/stock-client.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -81,7 +81,7 @@ test('SIGTERM under load ends it in order, and nothing promised is lost on the s
   const typing = setInterval(() => typist.text.insert(typist.text.length, 'x'), quietMs);
   t.after(() => clearInterval(typing));
   room.write();
-  await within(20_000, 'a first edit', room.begun);
+  await within(guardMs, 'a first edit', room.begun);
   await paced(1_000);
 
   const stopping = performance.now();

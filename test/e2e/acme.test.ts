@@ -10,7 +10,7 @@ import type { PeerCertificate } from 'node:tls';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { within } from '../support/deadline.ts';
+import { guardMs, within } from '../support/deadline.ts';
 import { freePort } from '../support/free-port.ts';
 import { Pebble } from '../support/pebble.ts';
 import { needs } from '../support/programs.ts';
@@ -19,7 +19,6 @@ import { ServerProcess } from '../support/server-process.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const script = fileURLToPath(new URL('../../server/cli/main.js', import.meta.url));
-const timeoutMs = 30_000;
 const names = ['docs.example.test', 'www.example.test'];
 
 interface Running {
@@ -60,7 +59,7 @@ async function shown(port: number, servername: string, ca: string | null): Promi
     ...(ca === null ? { rejectUnauthorized: false } : { ca }),
   });
   try {
-    await within(timeoutMs, 'a handshake', once(socket, 'secureConnect'));
+    await within(guardMs, 'a handshake', once(socket, 'secureConnect'));
     return socket.getPeerCertificate();
   } finally {
     socket.destroy();
@@ -68,7 +67,7 @@ async function shown(port: number, servername: string, ca: string | null): Promi
 }
 
 function says(server: ServerProcess, message: string): Promise<string> {
-  return server.find((line) => (line.includes(message) ? line : undefined), message, timeoutMs);
+  return server.find((line) => (line.includes(message) ? line : undefined), message);
 }
 
 for (const challenge of ['tls-alpn-01', 'http-01']) {

@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import * as Y from 'yjs';
 import { emptyUpdate } from '../support/frames.ts';
 import { JsonServer } from '../support/json-server.ts';
-import { within } from '../support/deadline.ts';
+import { guardMs, within } from '../support/deadline.ts';
 import { guarded, guardedBySecret, joinWith } from '../support/guarded-quire.ts';
 import type { Quire } from '../support/quire.ts';
 import { RawClient } from '../support/raw-client.ts';
@@ -153,7 +153,7 @@ test('a grant ends when its token does: 4501, not before and not long after', as
   const startMs = Date.now();
   const client = await open(quire, await tokenFor({ lifetimeMs: 1_500 }));
   await client.sync();
-  const { code } = await within(20_000, 'the end of the grant', client.closed);
+  const { code } = await within(guardMs, 'the end of the grant', client.closed);
   assert.equal(code, 4501);
   const afterMs = Date.now() - startMs;
   t.diagnostic(`after ${afterMs} ms`);
@@ -194,7 +194,7 @@ test('the application decides: it is asked, it can take access away, and while i
       return { body: answer() };
     };
   });
-  await within(20_000, 'the application being asked twice again', renewed);
+  await within(guardMs, 'the application being asked twice again', renewed);
   await client.sync();
   app.reply = () => ({ status: 403 });
   assert.deepEqual(await client.closed, { code: 4403, reason: 'forbidden' });

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { TestContext } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { WebSocket } from 'ws';
-import { within } from '../support/deadline.ts';
+import { guardMs, within } from '../support/deadline.ts';
 import { Quire } from '../support/quire.ts';
 import { randomOf } from '../support/random.ts';
 import { StockClient } from '../support/stock-client.ts';
@@ -68,7 +68,7 @@ export async function writePaper(t: TestContext, { edits, kills }: PaperOptions)
   }
   await killing;
   await writer.synced();
-  await writer.saved(60_000);
+  await writer.saved();
   if (count === txns.length) assert.equal(writer.content, endContent);
 
   await quire.process.kill();
@@ -87,7 +87,7 @@ async function breathe(client: StockClient): Promise<void> {
     if (ws === null || ws.readyState !== ws.OPEN || ws.bufferedAmount <= maxBufferedBytes) return;
     // The server echoes every edit, so there is an event as long as the connection lives.
     await within(
-      30_000,
+      guardMs,
       'the server takes what the writer sends',
       Promise.race([once(ws, 'message'), once(ws, 'close')]),
     );

@@ -4,7 +4,7 @@ import { cpSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { paced, within } from '../support/deadline.ts';
+import { guardMs, paced, within } from '../support/deadline.ts';
 import { Quire } from '../support/quire.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { StockClient } from '../support/stock-client.ts';
@@ -55,11 +55,11 @@ test('what a server left at one moment, under load, has all that was promised be
   const promised = new Promised();
   const room = await RoomUnderFire.open(`${quire.url}/fire`, promised, 1);
   room.write();
-  await within(20_000, 'a first edit', room.begun);
-  await within(20_000, 'some thousand edits', enough(promised));
+  await within(guardMs, 'a first edit', room.begun);
+  await within(guardMs, 'some thousand edits', enough(promised));
   // As a snapshot of the disk does it; and it says nothing more, so whatever arrives was sent before.
   quire.process.signal('SIGSTOP');
-  await within(20_000, 'a server that stands still', still(quire.process.pid));
+  await within(guardMs, 'a server that stands still', still(quire.process.pid));
   const dataFolder = copyOf(t, quire);
   await quire.process.kill();
   await room.ended();

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { examine } from '../../server/doctor/doctor.ts';
 import { parseTarget } from '../../server/doctor/target.ts';
 import { Authority, writePair } from '../support/authority.ts';
-import { within } from '../support/deadline.ts';
+import { guardMs, within } from '../support/deadline.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { ServerProcess } from '../support/server-process.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -61,7 +61,7 @@ test('a renewed certificate is served within 5 s, a bad one never, and who is co
 
   const served = async (servername: string): Promise<string> => {
     const socket = connect({ port: Number(port), host: '127.0.0.1', servername, ca: root.cert });
-    await within(20_000, 'a handshake', once(socket, 'secureConnect'));
+    await within(guardMs, 'a handshake', once(socket, 'secureConnect'));
     const { subject } = socket.getPeerCertificate();
     socket.destroy();
     return String(subject.CN);
@@ -74,14 +74,13 @@ test('a renewed certificate is served within 5 s, a bad one never, and who is co
   const renewed = writePair(folder, 'renewed', root.leaf({ commonName: 'renewed' }));
   renameSync(renewed.keyPath, keyPath);
   renameSync(renewed.certPath, certPath);
-  await server.find((line) => (line.includes('certificate reloaded') ? true : undefined), 'the reload', 20_000);
+  await server.find((line) => (line.includes('certificate reloaded') ? true : undefined), 'the reload');
   assert.deepEqual([await served('localhost'), await served('two.test')], ['renewed', 'second']);
 
   writePair(folder, 'server', { ...root.leaf(), key: root.leaf().key });
   await server.find(
     (line) => (/not reloaded/.test(line) && /does not belong/.test(line) ? true : undefined),
     'the bad pair',
-    20_000,
   );
   assert.equal(await served('localhost'), 'renewed');
   await client.saved();

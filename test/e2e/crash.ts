@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import { paced, within } from '../support/deadline.ts';
+import { guardMs, paced, within } from '../support/deadline.ts';
 import { Quire } from '../support/quire.ts';
 import { randomOf } from '../support/random.ts';
 import { RawClient } from '../support/raw-client.ts';
@@ -38,7 +38,7 @@ export async function crashWhileWriting(t: TestContext, options: CrashOptions): 
     );
     firstClient += 1_000;
     for (const room of writing) room.write();
-    await within(20_000, 'a first edit in every room', Promise.all(writing.map((room) => room.begun)));
+    await within(guardMs, 'a first edit in every room', Promise.all(writing.map((room) => room.begun)));
     await paced(random.below(maxWritingMs));
     await quire.process.kill();
     await Promise.all(writing.map((room) => room.ended()));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { within } from '../support/deadline.ts';
+import { guardMs, within } from '../support/deadline.ts';
 import { Quire } from '../support/quire.ts';
 import { StockClient } from '../support/stock-client.ts';
 
@@ -17,7 +17,7 @@ function sees(viewer: StockClient, other: StockClient): boolean {
 
 function connected(client: StockClient): Promise<void> {
   return within(
-    20_000,
+    guardMs,
     'the provider connects again',
     new Promise((resolve) => {
       const listener = ({ status }: { status: string }): void => {

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { paced, within } from '../support/deadline.ts';
+import { guardMs, paced, within } from '../support/deadline.ts';
 import { Quire } from '../support/quire.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { textRanges } from '../support/text-ranges.ts';
@@ -70,7 +70,7 @@ for (const { reserve, what, reason, fillTo } of [
       if (!(await isSaved)) break;
       saved = writer.clock;
     }
-    const closed = await within(20_000, 'the close of the author', author.closed);
+    const closed = await within(guardMs, 'the close of the author', author.closed);
     assert.equal(closed.code, 4503);
     assert.match(closed.reason, reason);
     assert.ok(saved > 0, 'something was saved before the disk was full');
@@ -118,5 +118,5 @@ async function resumed(url: string, salt: number): Promise<{ found: number }> {
       await paced(200);
     }
   };
-  return { found: await within(30_000, 'a saved edit after space was freed', trying()) };
+  return { found: await within(guardMs, 'a saved edit after space was freed', trying()) };
 }

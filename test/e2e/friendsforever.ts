@@ -24,8 +24,6 @@ export interface ReplayOptions {
 /** At most so many transactions are made in one go. */
 const maxBurst = 60;
 const docName = 'friends';
-/** For one person's next edit to become possible, a restart of the server included. */
-const stepTimeoutMs = 30_000;
 
 /**
  * Two real people write one text at the same time, over wss, through the stock provider, with connections that break and
@@ -84,7 +82,7 @@ async function type({ person, steps, writers, random, options, progress }: Typin
   for (const [index, { update, needs }] of steps.entries()) {
     const has = (): boolean =>
       needs.every((clock, agent) => clock <= Y.getState(person.doc.store, writers[agent] ?? 0));
-    if (!has()) await person.until(has, `what transaction ${index} of ${writers.join('/')} builds on`, stepTimeoutMs);
+    if (!has()) await person.until(has, `what transaction ${index} of ${writers.join('/')} builds on`);
     // Not the provider's own: it takes this for typing, and sends it.
     Y.applyUpdate(person.doc, update, 'typed');
     progress.made++;

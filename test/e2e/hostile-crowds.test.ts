@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { after, before, suite, test } from 'node:test';
-import { within } from '../support/deadline.ts';
+import { guardMs, within } from '../support/deadline.ts';
 import { upgradeRequest } from '../support/net-harness.ts';
 import { Disposer } from '../support/owner.ts';
 import { Siege } from '../support/siege.ts';
@@ -61,7 +61,7 @@ suite('many at the same moment', () => {
         for (const [i, socket] of crowd.entries()) socket.write(upgradeRequest(`/sync/crowd-${i}`));
       });
       const answers = Promise.all(crowd.map((socket) => once(socket, 'data')));
-      for (const [answer] of (await within(20_000, 'all answers', answers)) as [Buffer][]) {
+      for (const [answer] of (await within(guardMs, 'all answers', answers)) as [Buffer][]) {
         assert.match(answer.toString('latin1'), /^HTTP\/1\.1 101 /);
       }
     });

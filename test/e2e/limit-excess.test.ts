@@ -6,9 +6,6 @@ import { arrives, join, offline, reached, startLimited, untilReached } from '../
 import type { StockClient } from '../support/stock-client.ts';
 import { TextWriter } from '../support/text-writer.ts';
 
-/** Only against hanging. */
-const deadlineMs = 60_000;
-
 /** What a stock client does too much of. */
 const excesses: readonly (readonly [
   limit: string,
@@ -52,8 +49,8 @@ for (const [limit, args, overdo] of excesses) {
     const client = offline(t, quire, 'doc');
     client.text.insert(0, 'x'.repeat(30_000));
     client.provider.connect();
-    await client.synced(deadlineMs);
-    await client.saved(deadlineMs);
+    await client.synced();
+    await client.saved();
     client.text.insert(0, 'before');
     await overdo(client);
     client.text.insert(0, 'after');
@@ -75,7 +72,7 @@ test('waiting-probes: a stock client that asks too often whether all is saved is
   });
   client.provider.connect();
   await untilReached(quire, 'waiting-probes');
-  await client.synced(deadlineMs);
+  await client.synced();
   await arrives(t, quire, 'doc', client);
 });
 
@@ -97,6 +94,6 @@ test('outbox-memory: a stock client that stops reading is sent away, comes back 
   slow.text.insert(0, 'written while it read nothing');
   const all = writer.clock + slow.content.length;
   socket.resume();
-  await slow.until(() => slow.text.length >= all, 'what the author wrote', deadlineMs);
+  await slow.until(() => slow.text.length >= all, 'what the author wrote');
   await arrives(t, quire, 'doc', slow);
 });

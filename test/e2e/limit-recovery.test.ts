@@ -2,13 +2,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { paced, within } from '../support/deadline.ts';
+import { guardMs, paced, within } from '../support/deadline.ts';
 import { arrives, from, join, offline, open, reached, startLimited, untilReached } from '../support/limited-quire.ts';
 import type { Quire } from '../support/quire.ts';
 import { clientFrame, RawSocket } from '../support/raw-socket.ts';
 
-/** Only against hanging. */
-const deadlineMs = 60_000;
 const address = '192.0.2.1';
 
 test('what is refused is charged to its address: its connections wait, its neighbour does not, and nothing is lost', async (t) => {
@@ -22,12 +20,12 @@ test('what is refused is charged to its address: its connections wait, its neigh
       assert.equal((await attacker.closed).code, 4400);
     }
   };
-  await within(deadlineMs, 'an end of the attack', attack());
+  await within(guardMs, 'an end of the attack', attack());
   await (await join(t, quire, 'attacked', from('192.0.2.2'))).saved();
   const client = offline(t, quire, 'doc', { headers: { 'X-Forwarded-For': address } });
   client.provider.connect();
-  await client.synced(deadlineMs);
-  await client.saved(deadlineMs);
+  await client.synced();
+  await client.saved();
   await arrives(t, quire, 'doc', client);
 });
 
@@ -44,7 +42,7 @@ test('I7: who holds unfinished messages is ended, and whoever else was ended wit
   // Told why, or cut off while it was being told.
   for (const attacker of attackers) assert.ok([4529, null].includes(await attacker.closeCode()));
   await untilReached(quire, 'partial-messages');
-  await client.synced(deadlineMs);
+  await client.synced();
   await arrives(t, quire, 'doc', client);
 });
 
@@ -69,7 +67,7 @@ test('requests of one address: 429 after the burst, and nothing for probes, its 
   assert.equal((await get('/sync/doc', '192.0.2.2')).status, 400);
   const client = offline(t, quire, 'doc', { headers: { 'X-Forwarded-For': address } });
   client.provider.connect();
-  await client.synced(deadlineMs);
+  await client.synced();
   await arrives(t, quire, 'doc', client);
 });
 
@@ -121,10 +119,10 @@ for (const [limit, args, take] of places) {
     const refused = async (): Promise<void> => {
       while ((await reached(quire, limit)) <= before && !client.provider.synced) await paced(20);
     };
-    await within(deadlineMs, `the limit ${limit}`, refused());
+    await within(guardMs, `the limit ${limit}`, refused());
     giveBack();
-    await client.synced(deadlineMs);
-    await client.saved(deadlineMs);
+    await client.synced();
+    await client.saved();
     assert.ok((await reached(quire, limit)) > 0);
   });
 }

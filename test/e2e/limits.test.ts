@@ -4,7 +4,7 @@ import { connect as connectTcp } from 'node:net';
 import { test } from 'node:test';
 import { connect } from 'node:tls';
 import type { TestContext } from 'node:test';
-import { paced, within } from '../support/deadline.ts';
+import { guardMs, paced, within } from '../support/deadline.ts';
 import { emptyStateVector } from '../support/frames.ts';
 import { from, join, open, reached, startLimited, untilReached } from '../support/limited-quire.ts';
 import { metricsOf } from '../support/metrics.ts';
@@ -15,8 +15,6 @@ import { StockClient } from '../support/stock-client.ts';
 import { TextWriter } from '../support/text-writer.ts';
 import { secret, tokenFor } from '../support/tokens.ts';
 
-const deadlineMs = 20_000;
-
 /** A stock client that has something to say as soon as it gets in. */
 function stock(t: TestContext, quire: Quire, doc: string): StockClient {
   const client = new StockClient(quire.url, doc, { maxBackoffTime: 200 });
@@ -26,7 +24,7 @@ function stock(t: TestContext, quire: Quire, doc: string): StockClient {
 }
 
 async function closeCode(client: RawClient): Promise<number> {
-  return (await within(deadlineMs, 'the end of the connection', client.closed)).code;
+  return (await within(guardMs, 'the end of the connection', client.closed)).code;
 }
 
 /** What an upgrade from this address is answered with, and when it may be tried again, in seconds. */
@@ -92,7 +90,7 @@ test('TLS handshakes in all: cut off after the burst, counted, and possible agai
   const again = async (): Promise<void> => {
     while (!(await handshake())) await paced(100);
   };
-  await within(deadlineMs, 'another handshake', again());
+  await within(guardMs, 'another handshake', again());
 });
 
 test('documents of one user: 4529 for one too many, and a stock client gets in when another is closed', async (t) => {
@@ -145,7 +143,7 @@ test('a flood of messages is slowed down, none of it is lost, and somebody else 
   for (let i = 0; i < count; i++) flooding.edit(writer.type('x'));
   await untilReached(quire, 'message-rate');
   await honest.saved();
-  await flooding.saved(deadlineMs);
+  await flooding.saved();
   assert.equal((await metricsOf(quire)).get('quire_updates_appended_total'), count);
 });
 
@@ -159,7 +157,7 @@ test('a flood of bytes is slowed down, and a paste of 1 MB is not', async (t) =>
   for (let i = 0; i < 55; i++) flooding.edit(writer.type('x'.repeat(200_000)));
   await untilReached(quire, 'receive-rate');
   await honest.saved();
-  await flooding.saved(deadlineMs);
+  await flooding.saved();
 });
 
 test('a pointer that moves too fast is shown later, and at last where it is', async (t) => {
@@ -173,7 +171,6 @@ test('a pointer that moves too fast is shown later, and at last where it is', as
   const last = await watching.until(
     (frame) => frame.type === 'awareness' && frame.entries.some(({ clock }) => clock === 100),
     'the last move',
-    deadlineMs,
   );
   assert.equal(last.type, 'awareness');
   assert.ok((await reached(quire, 'presence-rate')) > 0);
@@ -184,7 +181,7 @@ test('who has the document sent again and again waits for it', async (t) => {
   const [asking, author] = [await join(t, quire, 'doc'), await join(t, quire, 'doc')];
   author.edit(new TextWriter(1).type('x'.repeat(1_100_000)));
   await author.saved();
-  for (let i = 0; i < 3; i++) await asking.sync(emptyStateVector, deadlineMs);
+  for (let i = 0; i < 3; i++) await asking.sync(emptyStateVector);
   assert.equal(await reached(quire, 'sync-rate'), 1);
   await author.saved();
 });
@@ -231,7 +228,7 @@ test('documents in memory: 1013 for one more while all are in use; a stock clien
     // Counted once a second: the first ones may still come in.
     for (let i = 0; ; i++) {
       const client = await open(t, quire, `other-${i}`);
-      const end = await Promise.race([client.closed, client.next('sync-step-1', deadlineMs)]);
+      const end = await Promise.race([client.closed, client.next('sync-step-1')]);
       if ('code' in end) {
         assert.equal(end.code, 1013);
         return;
@@ -240,7 +237,7 @@ test('documents in memory: 1013 for one more while all are in use; a stock clien
       await paced(50);
     }
   };
-  await within(deadlineMs, 'a refusal', refused());
+  await within(guardMs, 'a refusal', refused());
   assert.ok((await reached(quire, 'room-memory')) >= 1);
   await first.saved();
   const waiting = stock(t, quire, 'b');

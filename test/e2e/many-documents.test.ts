@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { paced, within } from '../support/deadline.ts';
+import { guardMs, paced, within } from '../support/deadline.ts';
 import { Inspector, inspectorArgs } from '../support/inspector.ts';
 import { Quire } from '../support/quire.ts';
 import { RawClient } from '../support/raw-client.ts';
@@ -33,8 +33,8 @@ test('I7: after 1,000 documents were opened, written and left, memory, files and
     const visitors = Array.from({ length: atOnce }, async () => {
       for (let name = names.pop(); name !== undefined; name = names.pop()) await visit(name);
     });
-    await within(60_000, () => `visits of ${names.length} documents`, Promise.all(visitors));
-    await within(20_000, 'every document is let go', empty(quire));
+    await within(guardMs, () => `visits of ${names.length} documents`, Promise.all(visitors));
+    await within(guardMs, 'every document is let go', empty(quire));
   };
   const measure = async (): Promise<{ heap: number; files: number; resources: Readonly<Record<string, number>> }> => {
     const { heapUsed, external } = await inspector.heap();

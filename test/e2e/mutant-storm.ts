@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import * as Y from 'yjs';
 import { listenForComplaints } from '../support/complaints.ts';
-import { within } from '../support/deadline.ts';
+import { guardMs, within } from '../support/deadline.ts';
 import { encodeFrame } from '../support/frames.ts';
 import type { Frame } from '../support/frames.ts';
 import { mutate } from '../support/mutants.ts';
@@ -99,7 +99,7 @@ async function attackDocument(siege: Siege, name: string, count: number, random:
     }
     attacker?.terminate();
   };
-  await within(120_000, () => `${left} mutants`, Promise.all(Array.from({ length: attackers }, attack)));
+  await within(guardMs, () => `${left} mutants`, Promise.all(Array.from({ length: attackers }, attack)));
   return refused;
 }
 

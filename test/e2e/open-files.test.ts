@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'node:test';
-import { paced, within } from '../support/deadline.ts';
+import { guardMs, paced, within } from '../support/deadline.ts';
 import { metricsOf } from '../support/metrics.ts';
 import { Quire } from '../support/quire.ts';
 import { RawClient } from '../support/raw-client.ts';
@@ -51,7 +51,7 @@ test('I7: whoever is one too many for the files it may open is refused, and edit
   const port = Number(new URL(quire.url).port);
   const sockets = Array.from({ length: idleSockets }, () => connect(port, '127.0.0.1').on('error', () => {}));
   t.after(() => sockets.forEach((socket) => socket.destroy()));
-  await within(20_000, 'sockets that are cut off', Promise.any(sockets.map((socket) => once(socket, 'close'))));
+  await within(guardMs, 'sockets that are cut off', Promise.any(sockets.map((socket) => once(socket, 'close'))));
 
   const writer = new TextWriter(1);
   for (let edit = 0; edit < edits; edit++) {
@@ -59,7 +59,7 @@ test('I7: whoever is one too many for the files it may open is refused, and edit
     await author.saved();
   }
   sockets.forEach((socket) => socket.destroy());
-  const counted = await within(20_000, 'room for a request', metricsAgain(quire));
+  const counted = await within(guardMs, 'room for a request', metricsAgain(quire));
   assert.ok((counted.get('quire_accepts_failed_total') ?? 0) > 0);
   assert.equal(counted.get('quire_storage_failures_total'), 0);
   assert.equal(counted.get('quire_compactions_failed_total'), 0);

@@ -1,4 +1,4 @@
-import { within } from '../support/deadline.ts';
+import { guardMs, within } from '../support/deadline.ts';
 import type { Frame } from '../support/frames.ts';
 import { emptyStateVector } from '../support/frames.ts';
 import { RawClient } from '../support/raw-client.ts';
@@ -37,7 +37,7 @@ export class RoomUnderFire {
     const room = new RoomUnderFire(promised, ca);
     for (let peer = 0; peer < writersPerRoom + observersPerRoom; peer++) {
       const synced = room.#add(url, peer < writersPerRoom ? firstClient + peer : null);
-      await within(20_000, `SyncStep2 for peer ${peer} of ${url}`, synced);
+      await within(guardMs, `SyncStep2 for peer ${peer} of ${url}`, synced);
     }
     return room;
   }
@@ -56,7 +56,7 @@ export class RoomUnderFire {
 
   /** Resolves when all sockets are closed, and everything that had arrived has been taken down. */
   async ended(): Promise<void> {
-    await within(20_000, 'the end of all sockets', Promise.all(this.#clients.map(({ closed }) => closed)));
+    await within(guardMs, 'the end of all sockets', Promise.all(this.#clients.map(({ closed }) => closed)));
   }
 
   #add(url: string, writerId: number | null): Promise<void> {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { within } from '../support/deadline.ts';
+import { guardMs, within } from '../support/deadline.ts';
 import { Quire } from '../support/quire.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { ServerProcess } from '../support/server-process.ts';
@@ -22,7 +22,7 @@ test('a second process on the same data folder ends with a sentence, and the fir
   const args = ['serve', '--data', quire.dataFolder, '--port', '0', '--plain-port', '0'];
   const second = new ServerProcess({ script, args });
   t.after(() => second.kill());
-  const { code } = await within(20_000, 'the end of the second process', second.exited);
+  const { code } = await within(guardMs, 'the end of the second process', second.exited);
   assert.equal(code, 1);
   assert.match(second.output, /locked|another process|in use/i);
   assert.doesNotMatch(second.output, /^\s+at /m, 'a sentence, not a stack');

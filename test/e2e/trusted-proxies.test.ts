@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { documented, startProxy } from '../doctor/proxy.ts';
 import { needs } from '../support/programs.ts';
-import { within } from '../support/deadline.ts';
+import { guardMs, within } from '../support/deadline.ts';
 import { Quire } from '../support/quire.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { secret } from '../support/tokens.ts';
@@ -27,7 +27,7 @@ async function addressInLog(
   const options = { ca, protocols: ['quire', 'bad'], socket: { localAddress, headers } };
   const client = await RawClient.open(`${url.replace('localhost', '127.0.0.1')}/doc`, options);
   t.after(() => client.terminate());
-  assert.equal((await within(20_000, 'the refusal', client.closed)).code, 4401);
+  assert.equal((await within(guardMs, 'the refusal', client.closed)).code, 4401);
   const address = await quire.process.find((line) => {
     if (!line.includes('access refused')) return undefined;
     return (JSON.parse(line) as { address: string }).address;

@@ -14,7 +14,7 @@ import { StorageStats } from '../../server/storage-stats.ts';
 import { openStorage } from '../../server/storage.ts';
 import { OpenSockets } from '../../server/net/open-sockets.ts';
 import type { Storage } from '../../server/storage.ts';
-import { within } from '../support/deadline.ts';
+import { guardMs, within } from '../support/deadline.ts';
 import type { Owner } from '../support/owner.ts';
 import { RawClient } from '../support/raw-client.ts';
 
@@ -79,7 +79,7 @@ test('closing does not wait longer than its deadline, and says for what it waite
     wrap: (storage) => ({ ...storage, close: () => new Promise(() => {}) }),
   });
   await assert.rejects(
-    within(20_000, 'the deadline', app.close()),
+    within(guardMs, 'the deadline', app.close()),
     (error) => error instanceof ShutdownError && /Closing the log took too long/.test(error.message),
   );
 });
@@ -112,7 +112,7 @@ test('who waits too long for a document is sent away to come back; who has one s
   const live = await RawClient.open(`ws://${urlOf(app)}/sync/doc`);
   await live.sync();
   const late = await RawClient.open(`ws://${urlOf(app)}/sync/stuck`);
-  const { code } = await within(20_000, 'the deadline', late.closed);
+  const { code } = await within(guardMs, 'the deadline', late.closed);
   assert.equal(code, 4529);
   await live.sync();
   const metrics = await (await fetch(`http://${urlOf(app)}/metrics`)).text();

@@ -7,7 +7,7 @@ import type { ChallengeType } from '../../server/acme/acme-authority.ts';
 import { Listener } from '../../server/net/listener.ts';
 import { ServedCertificates } from '../../server/net/served-certificates.ts';
 import { NetStats } from '../../server/net/stats.ts';
-import { within } from './deadline.ts';
+import { guardMs, within } from './deadline.ts';
 import { ManualClock } from './manual-clock.ts';
 import type { Owner } from './owner.ts';
 import { Signal } from './signal.ts';
@@ -107,7 +107,7 @@ export class AcmeHarness {
     const found = (): Line | undefined => this.lines.filter(({ msg }) => msg === message)[nth - 1];
     const written = (): string => this.lines.map((line) => JSON.stringify(line)).join('\n');
     await within(
-      30_000,
+      guardMs,
       () => `line ${nth} of '${message}'; there are\n${written()}`,
       this.#changed.until(() => found() !== undefined),
     );
@@ -119,7 +119,7 @@ export class AcmeHarness {
     const options = { port: this.#port, host: '127.0.0.1', servername, rejectUnauthorized: false };
     const socket = connect({ ...options, ALPNProtocols: [...protocols] });
     try {
-      await within(30_000, 'a handshake', once(socket, 'secureConnect'));
+      await within(guardMs, 'a handshake', once(socket, 'secureConnect'));
       return socket.getPeerX509Certificate()!.fingerprint256;
     } finally {
       socket.destroy();

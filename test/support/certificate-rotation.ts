@@ -12,7 +12,7 @@ import { ServedCertificates } from '../../server/net/served-certificates.ts';
 import type { Accept } from '../../server/net/upgrade.ts';
 import { Authority } from './authority.ts';
 import type { Pair } from './authority.ts';
-import { within } from './deadline.ts';
+import { guardMs, within } from './deadline.ts';
 import { NetHarness } from './net-harness.ts';
 import type { Owner } from './owner.ts';
 import type { Random } from './random.ts';
@@ -85,7 +85,7 @@ export async function rotate(owner: Owner, folder: string, rotations: number, ra
     files.replace(pair, way);
     const what = (): string => `rotation ${rotation} (${isBad ? 'bad' : 'good'}, ${way})`;
     await within(
-      20_000,
+      guardMs,
       what,
       settled.until(() => (isBad ? served.failures > failures : served.reloads > reloads)),
     );
@@ -179,7 +179,7 @@ class Load {
   async handshake(): Promise<string> {
     const socket = connect({ port: this.#port, host: '127.0.0.1', servername: 'localhost', ca: this.#ca });
     try {
-      await within(20_000, 'a handshake', once(socket, 'secureConnect'));
+      await within(guardMs, 'a handshake', once(socket, 'secureConnect'));
       return socket.getPeerX509Certificate()!.fingerprint256;
     } finally {
       socket.destroy();
@@ -193,7 +193,7 @@ class Load {
     assert.equal(this.#dropped, 0, 'connections dropped');
     const before = [...this.#echoes];
     const alive = this.#webSockets.map((webSocket) => once(webSocket, 'message'));
-    await within(20_000, 'an echo on every socket', Promise.all(alive));
+    await within(guardMs, 'an echo on every socket', Promise.all(alive));
     assert.ok(this.#echoes.every((count, index) => count > before[index]!));
     for (const webSocket of this.#webSockets) webSocket.terminate();
   }

@@ -1,4 +1,10 @@
 /**
+ * How long any test waits for something before it fails, in milliseconds. It only guards against hanging: no verdict depends
+ * on it. Generous, because others may be at work on the same cores; less than the runner gives a file.
+ */
+export const guardMs = 120_000;
+
+/**
  * Resolves or rejects like `promise`, but rejects after `timeoutMs` with an error that names what was missing.
  * `missing` may be a function, so that it can say how far things had come.
  */

@@ -1,5 +1,5 @@
 import type { BrowserContext, Page } from 'playwright-core';
-import { within } from './deadline.ts';
+import { guardMs, within } from './deadline.ts';
 
 export type StatusState = 'connecting' | 'offline' | 'syncing' | 'saving' | 'saved' | 'refused';
 
@@ -38,6 +38,7 @@ export class DemoPage {
 
   private constructor(page: Page) {
     this.page = page;
+    page.setDefaultTimeout(guardMs);
     page.on('console', (message) => {
       if (message.type() === 'error' && !expectedErrors.test(message.text())) this.problems.push(message.text());
     });
@@ -68,7 +69,7 @@ export class DemoPage {
       };
       look();
     })`);
-    await within(20_000, `the caret in paragraph ${paragraph}`, isThere);
+    await within(guardMs, `the caret in paragraph ${paragraph}`, isThere);
   }
 
   /**

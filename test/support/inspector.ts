@@ -1,5 +1,5 @@
 import { WebSocket } from 'ws';
-import { within } from './deadline.ts';
+import { guardMs, within } from './deadline.ts';
 import type { ServerProcess } from './server-process.ts';
 
 export interface Heap {
@@ -29,7 +29,7 @@ export class Inspector {
     const url = await server.find((line) => /ws:\/\/127\.0\.0\.1:\d+\/\S+/.exec(line)?.[0], 'the inspector listens');
     const socket = new WebSocket(url);
     await within(
-      20_000,
+      guardMs,
       'the inspector',
       new Promise((resolve, reject) => {
         socket.once('open', resolve);
@@ -113,7 +113,7 @@ export class Inspector {
   async #call(method: string, params: object): Promise<Answer> {
     const id = ++this.#lastId;
     const answer = await within(
-      60_000,
+      guardMs,
       `the inspector's answer to ${method}`,
       new Promise<Answer>((resolve) => {
         this.#waiting.set(id, resolve);

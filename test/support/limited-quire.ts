@@ -1,4 +1,4 @@
-import { paced, within } from './deadline.ts';
+import { guardMs, paced, within } from './deadline.ts';
 import { metricsOf } from './metrics.ts';
 import type { Owner } from './owner.ts';
 import { Quire } from './quire.ts';
@@ -6,10 +6,6 @@ import { RawClient } from './raw-client.ts';
 import type { RawClientOptions } from './raw-client.ts';
 import { StockClient } from './stock-client.ts';
 import type { StockClientOptions } from './stock-client.ts';
-
-const deadlineMs = 20_000;
-/** Only against hanging: some limits let a client in only later. */
-const longMs = 60_000;
 
 /** A server that believes the tests when they say where they come from (`from`), with nothing on disk. */
 export function startLimited(owner: Owner, ...args: string[]): Promise<Quire> {
@@ -41,7 +37,7 @@ export async function join(
   options: RawClientOptions = {},
 ): Promise<RawClient> {
   const client = await open(owner, quire, doc, options);
-  await client.next('sync-step-1', deadlineMs);
+  await client.next('sync-step-1');
   return client;
 }
 
@@ -55,7 +51,7 @@ export async function untilReached(quire: Quire, limit: string): Promise<void> {
   const done = async (): Promise<void> => {
     while (!((await reached(quire, limit)) > 0)) await paced(20);
   };
-  await within(deadlineMs, `the limit ${limit}`, done());
+  await within(guardMs, `the limit ${limit}`, done());
 }
 
 /** A stock client that has written something while it was offline. */
@@ -70,5 +66,5 @@ export function offline(owner: Owner, quire: Quire, doc: string, options: StockC
 export async function arrives(owner: Owner, quire: Quire, doc: string, client: StockClient): Promise<void> {
   const other = new StockClient(quire.url, doc, { maxBackoffTime: 200 });
   owner.after(() => other.destroy());
-  await other.until(() => other.content === client.content, 'what was written', longMs);
+  await other.until(() => other.content === client.content, 'what was written');
 }

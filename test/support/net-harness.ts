@@ -15,7 +15,7 @@ import { Upgrade } from '../../server/net/upgrade.ts';
 import type { Accept, SyncRequest, UpgradeCheck, UpgradeLimits } from '../../server/net/upgrade.ts';
 import type { WsConnection } from '../../server/net/ws-connection.ts';
 import type { ConnectionHandler } from '../../server/sync/connection.ts';
-import { within } from './deadline.ts';
+import { guardMs, within } from './deadline.ts';
 import type { Owner } from './owner.ts';
 
 /** Keeps what a connection tells it. */
@@ -161,7 +161,7 @@ export class NetHarness {
       const accepted = new Promise<void>((resolve) => {
         this.#accepted = resolve;
       });
-      await within(20_000, `connection ${index}`, accepted);
+      await within(guardMs, `connection ${index}`, accepted);
     }
     return this.#handlers[index]!;
   }
@@ -213,7 +213,7 @@ export interface HttpAnswer {
 export async function readToEnd(stream: Duplex): Promise<string> {
   const chunks: Buffer[] = [];
   stream.on('data', (chunk: Buffer) => chunks.push(chunk));
-  await within(20_000, 'the end of the connection', Promise.race([once(stream, 'end'), once(stream, 'close')]));
+  await within(guardMs, 'the end of the connection', Promise.race([once(stream, 'end'), once(stream, 'close')]));
   return Buffer.concat(chunks).toString();
 }
 

@@ -1,7 +1,7 @@
 import type { ConnectionOptions } from 'node:tls';
 import { WebSocket } from 'ws';
 import type { ClientOptions } from 'ws';
-import { within } from './deadline.ts';
+import { guardMs, within } from './deadline.ts';
 import { decodeFrame, emptyStateVector, emptyUpdate, encodeFrame } from './frames.ts';
 import type { Frame, FrameOf, FrameType } from './frames.ts';
 
@@ -24,8 +24,6 @@ export interface Closed {
   readonly reason: string;
 }
 
-const defaultTimeoutMs = 20_000;
-
 /**
  * A client of the y-websocket protocol that is nothing but frames: no Y.Doc, no reconnecting, no awareness of its own.
  * It answers every SyncStep1 (a client that does not is never told "saved").
@@ -46,7 +44,7 @@ export class RawClient {
   static async open(url: string, options: RawClientOptions = {}): Promise<RawClient> {
     const client = new RawClient(url, options);
     await within(
-      defaultTimeoutMs,
+      guardMs,
       `an open socket to ${url}`,
       new Promise<void>((resolve, reject) => {
         client.#socket.once('open', resolve);
@@ -98,7 +96,7 @@ export class RawClient {
   }
 
   /** Sends SyncStep1; resolves with all updates that come up to the answer, and that: together they are the document. */
-  async sync(stateVector = emptyStateVector, timeoutMs = defaultTimeoutMs): Promise<Uint8Array[]> {
+  async sync(stateVector = emptyStateVector, timeoutMs = guardMs): Promise<Uint8Array[]> {
     this.send({ type: 'sync-step-1', stateVector });
     const updates: Uint8Array[] = [];
     const take = (frame: Frame): boolean => {
@@ -110,7 +108,7 @@ export class RawClient {
   }
 
   /** Resolves when the server says that everything sent before is saved. */
-  async saved(timeoutMs = defaultTimeoutMs): Promise<void> {
+  async saved(timeoutMs = guardMs): Promise<void> {
     const mark = ++this.#probes;
     this.send({ type: 'probe', payload: Uint8Array.of(mark & 0xff, mark >>> 8) });
     await this.until(
@@ -121,7 +119,7 @@ export class RawClient {
   }
 
   /** Resolves when the server has seen everything that was sent before. Rejects if it closes instead. */
-  async pinged(timeoutMs = defaultTimeoutMs): Promise<void> {
+  async pinged(timeoutMs = guardMs): Promise<void> {
     const mark = Buffer.from(String(++this.#pings));
     let listener: ((payload: Buffer) => void) | undefined;
     const answered = new Promise<void>((resolve, reject) => {
@@ -138,13 +136,13 @@ export class RawClient {
   }
 
   /** The next frame of this type; those of other types before it are dropped. */
-  async next<T extends FrameType>(type: T, timeoutMs = defaultTimeoutMs): Promise<FrameOf<T>> {
+  async next<T extends FrameType>(type: T, timeoutMs = guardMs): Promise<FrameOf<T>> {
     const frame = await this.until((candidate) => candidate.type === type, `a frame ${type}`, timeoutMs);
     return frame as FrameOf<T>;
   }
 
   /** The first queued or coming frame for which `predicate` holds; those before it are dropped. Rejects on close. */
-  until(predicate: (frame: Frame) => boolean, what: string, timeoutMs = defaultTimeoutMs): Promise<Frame> {
+  until(predicate: (frame: Frame) => boolean, what: string, timeoutMs = guardMs): Promise<Frame> {
     return within(timeoutMs, what, this.#take(predicate, what));
   }
 
@@ -160,7 +158,7 @@ export class RawClient {
   /** Closes in the orderly way; resolves when the socket is gone. */
   async close(): Promise<void> {
     this.#socket.close();
-    await within(defaultTimeoutMs, 'the end of the closing handshake', this.closed);
+    await within(guardMs, 'the end of the closing handshake', this.closed);
   }
 
   /** Vanishes without a word. */

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
-import { within } from './deadline.ts';
+import { guardMs, within } from './deadline.ts';
 
 /** A WebSocket by hand: for bytes that no library would send. */
 export class RawSocket {
@@ -18,7 +18,7 @@ export class RawSocket {
         'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
     );
     await within(
-      20_000,
+      guardMs,
       'the answer to the upgrade',
       new Promise((resolve, reject) => {
         socket.once('data', resolve);
@@ -49,7 +49,7 @@ export class RawSocket {
 
   /** Resolves with the code of the server's close frame; null if it ended without one. */
   async closeCode(): Promise<number | null> {
-    const received = await within(20_000, 'the end of the socket', this.ended);
+    const received = await within(guardMs, 'the end of the socket', this.ended);
     // A close frame of a server: FIN and opcode 8, no mask; code and reason follow.
     for (let at = received.lastIndexOf(0x88); at >= 0; at = at === 0 ? -1 : received.lastIndexOf(0x88, at - 1)) {
       if (at + 2 + (received[at + 1] ?? 0) === received.length && at + 4 <= received.length) {

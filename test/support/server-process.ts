@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { within } from './deadline.ts';
+import { guardMs, within } from './deadline.ts';
 
 export interface Launch {
   /** The compiled script that `node` runs. */
@@ -80,7 +80,7 @@ export class ServerProcess {
   }
 
   /** Resolves with the first value that `read` finds in a line, already printed or still to come. */
-  async find<T>(read: (line: string) => T | undefined, what: string, timeoutMs = 30_000): Promise<T> {
+  async find<T>(read: (line: string) => T | undefined, what: string, timeoutMs = guardMs): Promise<T> {
     for (const line of this.#lines) {
       const found = read(line);
       if (found !== undefined) return found;
@@ -104,7 +104,7 @@ export class ServerProcess {
   }
 
   /** SIGTERM; resolves with how it ended. */
-  async stop(timeoutMs = 30_000): Promise<Exit> {
+  async stop(timeoutMs = guardMs): Promise<Exit> {
     this.signal('SIGTERM');
     return within(timeoutMs, () => `the end of the server after SIGTERM; it printed:\n${this.output}`, this.exited);
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import * as Y from 'yjs';
-import { paced, within } from './deadline.ts';
+import { guardMs, paced, within } from './deadline.ts';
 import { EventLoopWatch } from './event-loop-watch.ts';
 import type { Frame } from './frames.ts';
 import { emptyStateVector } from './frames.ts';
@@ -86,14 +86,14 @@ export class Siege {
       if (message instanceof Uint8Array) attacker.sendBytes(message);
       else attacker.send(message);
     }
-    return within(20_000, 'the attacker is closed', attacker.closed);
+    return within(guardMs, 'the attacker is closed', attacker.closed);
   }
 
   /** The document as a fresh client finds it. Rejects if Yjs cannot apply it. */
   async read(docName: string): Promise<Y.Doc> {
     const doc = new Y.Doc();
     const reader = await RawClient.open(`${this.quire.url}/${docName}`);
-    for (const update of await reader.sync(emptyStateVector, 20_000)) Y.applyUpdate(doc, update);
+    for (const update of await reader.sync(emptyStateVector)) Y.applyUpdate(doc, update);
     reader.terminate();
     return doc;
   }
@@ -111,7 +111,7 @@ export class Siege {
     const done = async (): Promise<void> => {
       while (!(await this.metrics()).has(`quire_sessions_ended_total{error="${error}"}`)) await paced(20);
     };
-    await within(20_000, `the end of a session: ${error}`, done());
+    await within(guardMs, `the end of a session: ${error}`, done());
   }
 
   /** Resolves when no document is in memory any more: the next one who comes reads what is stored. */
@@ -119,7 +119,7 @@ export class Siege {
     const done = async (): Promise<void> => {
       while ((await this.metrics()).get('quire_rooms') !== 0) await paced(50);
     };
-    await within(20_000, 'every document is let go', done());
+    await within(guardMs, 'every document is let go', done());
   }
 
   /** Resolves when so many compactions have succeeded since the start; rejects if one fails. */
@@ -134,7 +134,7 @@ export class Siege {
         await paced(50);
       }
     };
-    await within(20_000, () => `${count - folded} compactions`, done());
+    await within(guardMs, () => `${count - folded} compactions`, done());
   }
 
   async metrics(): Promise<ReadonlyMap<string, number>> {

@@ -3,7 +3,7 @@ import * as encoding from 'lib0/encoding';
 import { WebSocket } from 'ws';
 import { WebsocketProvider } from 'y-websocket';
 import * as Y from 'yjs';
-import { within } from './deadline.ts';
+import { guardMs, within } from './deadline.ts';
 import { sharedTextName } from './text-writer.ts';
 
 export interface StockClientOptions {
@@ -18,7 +18,6 @@ export interface StockClientOptions {
   readonly protocols?: string[];
 }
 
-const defaultTimeoutMs = 20_000;
 const probeType = 102;
 
 /** The provider that people use, unchanged, in Node: y-websocket over `ws`, without BroadcastChannel. */
@@ -61,7 +60,7 @@ export class StockClient {
   }
 
   /** Resolves when the provider says `synced`, at once if it already does. */
-  synced(timeoutMs = defaultTimeoutMs): Promise<void> {
+  synced(timeoutMs = guardMs): Promise<void> {
     if (this.provider.synced) return Promise.resolve();
     let listener: ((synced: boolean) => void) | undefined;
     const synced = new Promise<void>((resolve) => {
@@ -76,7 +75,7 @@ export class StockClient {
   }
 
   /** Resolves when the server says that what this client has sent so far is saved. Rejects if it is not connected. */
-  async saved(timeoutMs = defaultTimeoutMs): Promise<void> {
+  async saved(timeoutMs = guardMs): Promise<void> {
     const mark = ++this.#lastProbe;
     const payload = encoding.encode((encoder) => encoding.writeVarUint(encoder, mark));
     const frame = encoding.encode((encoder) => {
@@ -91,7 +90,7 @@ export class StockClient {
   }
 
   /** Resolves with the code and reason for which the provider has stopped for good. */
-  stopped(timeoutMs = defaultTimeoutMs): Promise<{ code: number; reason: string }> {
+  stopped(timeoutMs = guardMs): Promise<{ code: number; reason: string }> {
     const stopped = new Promise<{ code: number; reason: string }>((resolve) => {
       this.provider.once('closed', resolve);
     });
@@ -99,7 +98,7 @@ export class StockClient {
   }
 
   /** Resolves as soon as `holds` is true; looked at after every update of the document. */
-  until(holds: () => boolean, what: string, timeoutMs = defaultTimeoutMs): Promise<void> {
+  until(holds: () => boolean, what: string, timeoutMs = guardMs): Promise<void> {
     if (holds()) return Promise.resolve();
     let listener: (() => void) | undefined;
     const held = new Promise<void>((resolve) => {
@@ -114,7 +113,7 @@ export class StockClient {
   }
 
   /** Resolves as soon as `holds` is true; looked at after every change of awareness. */
-  untilAware(holds: () => boolean, what: string, timeoutMs = defaultTimeoutMs): Promise<void> {
+  untilAware(holds: () => boolean, what: string, timeoutMs = guardMs): Promise<void> {
     if (holds()) return Promise.resolve();
     const { awareness } = this.provider;
     let listener: (() => void) | undefined;

@@ -1,13 +1,10 @@
 import { once } from 'node:events';
 import { connect } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
-import { within } from './deadline.ts';
+import { guardMs, within } from './deadline.ts';
 import { upgradeRequest } from './net-harness.ts';
 import { clientFrame } from './raw-socket.ts';
 import type { Quire } from './quire.ts';
-
-/** Only guards against hanging. */
-const deadlineMs = 30_000;
 
 /** A frame that the server sent. */
 export interface WireFrame {
@@ -96,7 +93,7 @@ export class WireSocket {
 
   /** Resolves when the server has ended the connection, with what its close frame said. */
   async end(): Promise<WireEnd> {
-    await within(deadlineMs, 'the end of the socket', this.#ended);
+    await within(guardMs, 'the end of the socket', this.#ended);
     const close = this.#frames.find((frame) => frame.opcode === opcode.close);
     const hasCode = close !== undefined && close.payload.length >= 2;
     return {
@@ -114,7 +111,7 @@ export class WireSocket {
         });
       }
     };
-    await within(deadlineMs, what, wait());
+    await within(guardMs, what, wait());
   }
 
   #skipAnswer(): boolean {
@@ -149,6 +146,6 @@ export async function openTls({ wssUrl, ca }: Quire): Promise<TLSSocket> {
   const { hostname, port } = new URL(wssUrl);
   const socket = connect({ host: '127.0.0.1', port: Number(port), servername: hostname, ca });
   socket.on('error', () => {});
-  await within(deadlineMs, 'the TLS handshake', once(socket, 'secureConnect'));
+  await within(guardMs, 'the TLS handshake', once(socket, 'secureConnect'));
   return socket;
 }

@@ -7,11 +7,9 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { WebSocketServer } from 'ws';
 import type { WebSocket } from 'ws';
-import { within } from '../../support/deadline.ts';
+import { guardMs, within } from '../../support/deadline.ts';
 import { Signal } from '../../support/signal.ts';
 import { LoadSocket } from './load-socket.ts';
-
-const deadlineMs = 20_000;
 
 /** A client of `url`, all that it has heard, and a way to wait for more. */
 async function connected(t: TestContext, url: string) {
@@ -29,7 +27,7 @@ async function connected(t: TestContext, url: string) {
     },
   });
   t.after(() => socket.terminate());
-  const until = (condition: () => boolean): Promise<void> => within(deadlineMs, 'messages', signal.until(condition));
+  const until = (condition: () => boolean): Promise<void> => within(guardMs, 'messages', signal.until(condition));
   return { socket, heard, closed, until };
 }
 

@@ -8,7 +8,7 @@ import type { Refusal, SavedState, SavedTracker } from 'quire/client';
 import { WebSocket, WebSocketServer } from 'ws';
 import { WebsocketProvider } from 'y-websocket';
 import * as Y from 'yjs';
-import { within } from '../../support/deadline.ts';
+import { guardMs, within } from '../../support/deadline.ts';
 
 const emptySyncStep2 = new Uint8Array([0, 1, 2, 0, 0]);
 
@@ -51,7 +51,7 @@ class ReluctantServer {
     const arrived = async (): Promise<void> => {
       while (this.#probes.length < count) await once(this.#server, 'probe');
     };
-    await within(20_000, `${count} probes`, arrived());
+    await within(guardMs, `${count} probes`, arrived());
   }
 
   /** All that was asked so far is saved. */
@@ -92,7 +92,7 @@ async function until(saved: SavedTracker, holds: (state: SavedState) => boolean)
       if (holds(state)) resolve();
     });
   });
-  await within(20_000, () => `another state than ${JSON.stringify(saved.state)}`, promise).finally(() => end?.());
+  await within(guardMs, () => `another state than ${JSON.stringify(saved.state)}`, promise).finally(() => end?.());
 }
 
 test('a document is not called saved before the first answer, though nothing was edited', async (t) => {
@@ -215,7 +215,7 @@ test('onRefused tells code and reason of a final close, and of no other', async 
   await server.untilProbes(2);
   assert.deepEqual(refusals, []);
   server.closeAll(4403, 'not yours');
-  await within(20_000, 'the refusal', refused);
+  await within(guardMs, 'the refusal', refused);
   assert.deepEqual(refusals, [{ code: 4403, reason: 'not yours' }]);
   assert.equal(provider.shouldConnect, false);
 });

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, suite, test } from 'node:test';
 import { LevelLog } from '../../../persistence/log/level-log.ts';
-import { within } from '../../support/deadline.ts';
+import { guardMs, within } from '../../support/deadline.ts';
 import { FakeCompact } from '../../support/fake-compact.ts';
 import { RecordingFollower } from '../../support/recording-follower.ts';
 
@@ -110,5 +110,5 @@ function changeTo(log: LevelLog, wanted: string): Promise<void> {
       if (state === wanted) resolve();
     });
   });
-  return within(20_000, `state ${wanted}`, changed);
+  return within(guardMs, `state ${wanted}`, changed);
 }

@@ -4,7 +4,7 @@ import type { TestContext } from 'node:test';
 import { AuthStats } from '../../../server/auth/auth-stats.ts';
 import { CalloutAuthenticator } from '../../../server/auth/callout-authenticator.ts';
 import { accessRefused } from '../../support/access-refused.ts';
-import { within } from '../../support/deadline.ts';
+import { guardMs, within } from '../../support/deadline.ts';
 import { JsonServer } from '../../support/json-server.ts';
 
 const attempt = { docId: 'doc', token: 'opaque', origin: 'https://app.example', address: '192.0.2.7' };
@@ -84,7 +84,7 @@ test('an answer that is none but a switch of protocols lets nobody in, and nobod
   const { app, authenticator } = await setUp(t);
   app.switchesProtocols = true;
   const why = accessRefused('auth-unavailable', /switches protocols/);
-  await assert.rejects(within(20_000, 'a refusal', authenticator.authenticate(attempt)), why);
+  await assert.rejects(within(guardMs, 'a refusal', authenticator.authenticate(attempt)), why);
 });
 
 test('an application that is down, slow to answer right, or wrong lets nobody in', async (t) => {

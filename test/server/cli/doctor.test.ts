@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { guardMs } from '../../support/deadline.ts';
 import { Quire } from '../../support/quire.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
@@ -11,7 +12,7 @@ const script = fileURLToPath(new URL('../../../server/cli/main.js', import.meta.
 
 function doctor(...args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [script, 'doctor', ...args], { timeout: 20_000 }, (error, stdout, stderr) => {
+    execFile(process.execPath, [script, 'doctor', ...args], { timeout: guardMs }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
     });
   });

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { RawClient } from '../../support/raw-client.ts';
+import { guardMs } from '../../support/deadline.ts';
 import { Quire } from '../../support/quire.ts';
 import { scratchCertificate } from '../../support/scratch-certificate.ts';
 import { ServerProcess } from '../../support/server-process.ts';
@@ -25,7 +26,7 @@ interface Run {
 /** Runs a command that ends by itself. */
 function run(...args: readonly string[]): Promise<Run> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [script, ...args], { timeout: 20_000 }, (error, stdout, stderr) => {
+    execFile(process.execPath, [script, ...args], { timeout: guardMs }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : -1, stdout, stderr });
     });
   });

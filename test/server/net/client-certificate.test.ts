@@ -10,7 +10,7 @@ import { sequence, tagged } from '../../../server/net/der.ts';
 import { extension } from '../../../server/net/issue-certificate.ts';
 import { TlsContexts } from '../../../server/net/tls-contexts.ts';
 import { Authority } from '../../support/authority.ts';
-import { within } from '../../support/deadline.ts';
+import { guardMs, within } from '../../support/deadline.ts';
 
 const root = Authority.root();
 
@@ -64,7 +64,7 @@ test('a session is not resumed under other authorities: what was verified by the
       ...(session && { session }),
     });
     socket.on('session', (ticket) => (session = ticket));
-    return within(20_000, 'an answer', readAll(socket));
+    return within(guardMs, 'an answer', readAll(socket));
   };
   assert.equal(await visit(), 'true false');
   assert.equal(await visit(), 'true true');

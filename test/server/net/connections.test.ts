@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { WebSocket } from 'ws';
 import { closeReason } from '../../../server/errors.ts';
 import { TICKS_PER_SECOND } from '../../../server/net/connections.ts';
-import { paced, within } from '../../support/deadline.ts';
+import { guardMs, paced, within } from '../../support/deadline.ts';
 import { NetHarness, parseAnswer, readToEnd, upgradeRequest } from '../../support/net-harness.ts';
 import type { Owner } from '../../support/owner.ts';
 import { clientFrame, RawSocket } from '../../support/raw-socket.ts';
@@ -58,7 +58,7 @@ test('a live connection is pinged every 25 s, and stays as long as it answers', 
     await pinged;
     // The pong is on its way by now; a message behind it has come when it has.
     client.send(Buffer.from(`round ${round}`));
-    await within(20_000, 'the message', whenMessages(net, round));
+    await within(guardMs, 'the message', whenMessages(net, round));
     assert.equal(connection.silentPings, 0);
   }
   assert.equal(pings, 5);
@@ -73,7 +73,7 @@ test('a connection that leaves two pings unanswered is cut off, and its handler 
   pass(net, 74);
   assert.equal(handler.closings.length, 0);
   pass(net, 1);
-  await within(20_000, 'the end of the connection', handler.closedOnce);
+  await within(guardMs, 'the end of the connection', handler.closedOnce);
   assert.deepEqual(handler.closings, [{ code: 1006, reason: '' }]);
   assert.equal(net.stats.connectionsSilent, 1);
 });
@@ -85,7 +85,7 @@ test('messages are a sign of life as good as a pong', async (t) => {
   connection.established();
   pass(net, 50);
   client.send(Buffer.from('here'));
-  await within(20_000, 'the message', whenMessages(net, 1));
+  await within(guardMs, 'the message', whenMessages(net, 1));
   pass(net, 49);
   assert.equal(net.stats.connectionsSilent, 0);
 });
@@ -130,11 +130,11 @@ test('I7: of messages that never end only so much is kept in all: first go those
     const come = async (): Promise<void> => {
       while (connection.partialBytes < bytes) await paced(5);
     };
-    await within(20_000, `${bytes} bytes`, come());
+    await within(guardMs, `${bytes} bytes`, come());
   };
   const gone = async (...indices: number[]): Promise<void> => {
     const handlers = await Promise.all(indices.map((index) => net.handler(index)));
-    await within(20_000, 'their end', Promise.all(handlers.map(({ closedOnce }) => closedOnce)));
+    await within(guardMs, 'their end', Promise.all(handlers.map(({ closedOnce }) => closedOnce)));
   };
   await holds(0, 150_000);
   (await net.handler(0)).connection.established();
@@ -156,7 +156,7 @@ test('I7: of messages that never end only so much is kept in all: first go those
     handler.onMessage = () => resolve();
   });
   sockets[0]?.sendBytes(clientFrame(0x80, Buffer.from('end')));
-  await within(20_000, 'the message that was let be', whole);
+  await within(guardMs, 'the message that was let be', whole);
   assert.equal(handler.connection.partialBytes, 0);
 });
 
@@ -177,9 +177,9 @@ test('I6: a message that its sender breaks off is charged to the address as one 
   const come = async (): Promise<void> => {
     while (handler.connection.partialBytes < 900_000) await paced(5);
   };
-  await within(20_000, 'most of the message', come());
+  await within(guardMs, 'most of the message', come());
   socket.destroy();
-  await within(20_000, 'the end of the connection', handler.closedOnce);
+  await within(guardMs, 'the end of the connection', handler.closedOnce);
   assert.equal(parseAnswer(await readToEnd(await upgrade())).status, 429);
 });
 
@@ -188,7 +188,7 @@ test('ending closes all with the reason, and resolves when all are gone', async 
   const clients = [await open(t, net), await open(t, net)];
   await net.handler(1);
   const closes = clients.map((client) => once(client, 'close'));
-  await within(20_000, 'the end', net.connections.end(closeReason('shutting-down'), 60_000));
+  await within(guardMs, 'the end', net.connections.end(closeReason('shutting-down'), 60_000));
   assert.equal(net.connections.size, 0);
   for (const [code, reason] of (await Promise.all(closes)) as [number, Buffer][]) {
     assert.equal(code, 1012);
@@ -201,7 +201,7 @@ test('ending cuts off whoever does not answer before the deadline (I7)', async (
   const client = await open(t, net);
   client.pause();
   const handler = await net.handler();
-  await within(20_000, 'the end', net.connections.end(closeReason('shutting-down'), 50));
+  await within(guardMs, 'the end', net.connections.end(closeReason('shutting-down'), 50));
   assert.equal(handler.closings.length, 1);
 });
 

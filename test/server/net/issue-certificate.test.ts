@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { connect } from 'node:tls';
 import { X509Certificate } from 'node:crypto';
 import { issueAuthority, issueLeaf } from '../../../server/net/issue-certificate.ts';
-import { within } from '../../support/deadline.ts';
+import { guardMs, within } from '../../support/deadline.ts';
 import type { Owner } from '../../support/owner.ts';
 
 const dayMs = 86_400_000;
@@ -26,7 +26,7 @@ async function verdict(owner: Owner, names: readonly string[], servername: strin
   const { port } = server.address() as AddressInfo;
   const client = connect({ port, host: '127.0.0.1', servername, ca: authority.cert });
   try {
-    await within(20_000, 'a handshake', once(client, 'secureConnect'));
+    await within(guardMs, 'a handshake', once(client, 'secureConnect'));
     return null;
   } catch (error) {
     return (error as Error).message;

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import { ListenError } from '../../../server/net/listener.ts';
-import { within } from '../../support/deadline.ts';
+import { guardMs, within } from '../../support/deadline.ts';
 import { NetHarness, parseAnswer, readToEnd } from '../../support/net-harness.ts';
 
 /** The default of the configuration is 10 s, and connections are looked at twice a second: 11 s at most. */
@@ -92,7 +92,7 @@ test('closing does not wait longer than its deadline for sockets that say nothin
   silent.on('error', () => {});
   const inHandshake = once(silent, 'close');
   const secure = await net.socket();
-  await within(20_000, 'the end of the listener', net.listener.close(100));
+  await within(guardMs, 'the end of the listener', net.listener.close(100));
   await inHandshake;
   secure.destroy();
 });

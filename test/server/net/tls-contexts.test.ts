@@ -4,14 +4,14 @@ import { test } from 'node:test';
 import { connect } from 'node:tls';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import { Authority } from '../../support/authority.ts';
-import { within } from '../../support/deadline.ts';
+import { guardMs, within } from '../../support/deadline.ts';
 import { NetHarness } from '../../support/net-harness.ts';
 
 const root = Authority.root();
 
 async function handshake(port: number, options: ConnectionOptions): Promise<TLSSocket> {
   const socket = connect({ port, host: '127.0.0.1', ca: root.cert, ...options });
-  await within(20_000, 'a handshake', once(socket, 'secureConnect'));
+  await within(guardMs, 'a handshake', once(socket, 'secureConnect'));
   return socket;
 }
 
@@ -52,7 +52,7 @@ for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
       const session =
         maxVersion === 'TLSv1.2'
           ? first.getSession()
-          : ((await within(20_000, 'a ticket', once(first, 'session'))) as [Buffer])[0];
+          : ((await within(guardMs, 'a ticket', once(first, 'session'))) as [Buffer])[0];
       first.destroy();
       renew();
       const second = await handshake(net.port, { ...options, session });

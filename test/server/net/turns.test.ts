@@ -5,7 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { TURN_BUDGET_MS } from '../../../server/net/turn-budget.ts';
-import { within } from '../../support/deadline.ts';
+import { guardMs, within } from '../../support/deadline.ts';
 import { NetHarness, RecordingHandler, upgradeRequest } from '../../support/net-harness.ts';
 import { clientFrame } from '../../support/raw-socket.ts';
 
@@ -49,7 +49,7 @@ class Turns {
     const done = async (): Promise<void> => {
       while (this.counts.reduce((sum, n) => sum + n, 0) < count) await nextTurn();
     };
-    await within(20_000, () => `${count} times; so far ${this.counts.join(', ')}`, done());
+    await within(guardMs, () => `${count} times; so far ${this.counts.join(', ')}`, done());
   }
 }
 
@@ -108,7 +108,7 @@ test('who wants nothing for now gets what was held when it wants more, and not i
   });
   busySocket.write(clientFrame(0x82, Buffer.from('busy')));
   socket.write(clientFrame(0x82, Buffer.from('held')));
-  await within(20_000, 'the busy one', held);
+  await within(guardMs, 'the busy one', held);
   assert.deepEqual(handler.messages, []);
   assert.equal(
     handler.connection.partialBytes,
@@ -119,7 +119,7 @@ test('who wants nothing for now gets what was held when it wants more, and not i
   const taken = new Promise<void>((resolve) => (handler.onMessage = () => resolve()));
   handler.connection.resume();
   assert.deepEqual(handler.messages, []);
-  await within(20_000, 'the message', taken);
+  await within(guardMs, 'the message', taken);
   assert.deepEqual(handler.messages, ['held']);
   assert.equal(handler.connection.partialBytes, 0);
 });
@@ -136,7 +136,7 @@ test('what was read before a connection broke is taken, though it had to wait', 
     };
   }
   for (const [each] of all) each.write(clientFrame(0x82, Buffer.from('edit')));
-  await within(20_000, 'its end', handler.closedOnce);
+  await within(guardMs, 'its end', handler.closedOnce);
   assert.deepEqual(handler.messages, ['edit']);
   assert.equal(handler.closings[0]?.code, 1006);
 });

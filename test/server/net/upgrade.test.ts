@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { WebSocket } from 'ws';
 import { RefusedError } from '../../../server/errors.ts';
 import type { WsConnection } from '../../../server/net/ws-connection.ts';
-import { within } from '../../support/deadline.ts';
+import { guardMs, within } from '../../support/deadline.ts';
 import { Deferred } from '../../support/deferred.ts';
 import { NetHarness, parseAnswer, readToEnd, RecordingHandler, upgradeRequest } from '../../support/net-harness.ts';
 import type { HttpAnswer } from '../../support/net-harness.ts';
@@ -102,7 +102,7 @@ test('what is no HTTP, or has headers beyond all bounds, is answered with a stat
   }
   assert.deepEqual(Object.fromEntries(net.stats.requestsUnreadable), { 'headers-too-large': 3, 'bad-request': 6 });
   client.ping();
-  await within(20_000, 'a pong', once(client, 'pong'));
+  await within(guardMs, 'a pong', once(client, 'pong'));
   assert.equal(net.connections.size, 1);
 });
 
@@ -112,7 +112,7 @@ test('a refused client that never reads and never hangs up is cut off (I7)', asy
   socket.pause();
   socket.write(upgradeRequest('/nowhere'));
   await once(socket, 'readable');
-  await within(20_000, 'the end of the socket on our side', net.listener.close(60_000));
+  await within(guardMs, 'the end of the socket on our side', net.listener.close(60_000));
   assert.equal(net.stats.upgradesRefused.get('not-found'), 1);
   socket.destroy();
 });
@@ -127,7 +127,7 @@ test('refused clients that reset the connection, before or after the answer, har
     await once(late, 'readable');
     late.resetAndDestroy();
   }
-  await within(20_000, 'the end of all sockets', net.listener.close(60_000));
+  await within(guardMs, 'the end of all sockets', net.listener.close(60_000));
   assert.equal(net.connections.size, 0);
 });
 
@@ -221,8 +221,8 @@ test('a client that vanishes during a check harms nobody (I6)', async (t) => {
   await checking.promise;
   socket.resetAndDestroy();
   check.resolve();
-  await within(20_000, 'the end of the socket', net.listener.close(60_000));
-  await within(20_000, 'the end of its connection', net.connections.end({ code: 1001, reason: '' }, 60_000));
+  await within(guardMs, 'the end of the socket', net.listener.close(60_000));
+  await within(guardMs, 'the end of its connection', net.connections.end({ code: 1001, reason: '' }, 60_000));
 });
 
 test('beyond the most connections that may be open, an upgrade is refused with 503 (I7)', async (t) => {

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { test } from 'node:test';
 import { WebSocket } from 'ws';
 import { RefusedError } from '../../../server/errors.ts';
-import { within } from '../../support/deadline.ts';
+import { guardMs, within } from '../../support/deadline.ts';
 import { NetHarness, upgradeRequest } from '../../support/net-harness.ts';
 import type { Owner } from '../../support/owner.ts';
 
@@ -31,7 +31,7 @@ async function openRaw(net: NetHarness): Promise<Socket> {
 }
 
 async function closeOf(client: WebSocket): Promise<{ code: number; reason: string }> {
-  const [code, reason] = (await within(20_000, 'the close of the client', once(client, 'close'))) as [number, Buffer];
+  const [code, reason] = (await within(guardMs, 'the close of the client', once(client, 'close'))) as [number, Buffer];
   return { code, reason: reason.toString() };
 }
 
@@ -88,7 +88,7 @@ for (const tls of [false, true]) {
     assert.ok(connection.bufferedBytes > 16 << 20, `${connection.bufferedBytes} bytes buffered`);
     assert.equal(handler.drains, 0);
     client.resume();
-    await within(20_000, 'drained', drained);
+    await within(guardMs, 'drained', drained);
     assert.equal(connection.bufferedBytes, 0);
   });
 }
@@ -123,7 +123,7 @@ test('a client that never answers the close is cut off after the close timeout (
   const socket = await openRaw(net);
   const handler = await net.handler();
   handler.connection.close({ code: 1012, reason: 'server is restarting' });
-  await within(20_000, 'the end of the connection', handler.closedOnce);
+  await within(guardMs, 'the end of the connection', handler.closedOnce);
   assert.equal(handler.closings.length, 1);
   socket.destroy();
 });
@@ -135,7 +135,7 @@ test('a client that reads nothing is cut off after the close timeout, with megab
   const handler = await net.handler();
   for (let i = 0; i < 16; i++) handler.connection.write(Buffer.alloc(1 << 20));
   handler.connection.close({ code: 4529, reason: 'client reads too slowly' });
-  await within(20_000, 'the end of the connection', handler.closedOnce);
+  await within(guardMs, 'the end of the connection', handler.closedOnce);
   socket.destroy();
 });
 
@@ -144,14 +144,14 @@ test('a client that vanishes is closed with 1006, a reset too, and nothing is th
   const socket = await openRaw(net);
   const handler = await net.handler();
   socket.resetAndDestroy();
-  await within(20_000, 'the end of the connection', handler.closedOnce);
+  await within(guardMs, 'the end of the connection', handler.closedOnce);
   assert.deepEqual(handler.closings, [{ code: 1006, reason: '' }]);
   assert.equal(net.stats.connectionsClosed.get('1006'), 1);
 
   const ended = await openRaw(net);
   ended.end();
   const second = await net.handler(1);
-  await within(20_000, 'the end of the second connection', second.closedOnce);
+  await within(guardMs, 'the end of the second connection', second.closedOnce);
   assert.deepEqual(second.closings, [{ code: 1006, reason: '' }]);
 });
 
@@ -228,7 +228,7 @@ test('a ping is answered with what it says, but not while the pongs would pile u
       handler.onMessage = () => resolve();
     });
     client.send(Buffer.from(message));
-    await within(20_000, message, came);
+    await within(guardMs, message, came);
   };
   await heard('the kernel has taken what it takes');
   const { bufferedBytes } = connection;
