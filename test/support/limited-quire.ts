@@ -4,12 +4,20 @@ import type { Owner } from './owner.ts';
 import { Quire } from './quire.ts';
 import { RawClient } from './raw-client.ts';
 import type { RawClientOptions } from './raw-client.ts';
+import { ServerClock, serverClockArgs } from './server-clock.ts';
 import { StockClient } from './stock-client.ts';
 import type { StockClientOptions } from './stock-client.ts';
 
 /** A server that believes the tests when they say where they come from (`from`), with nothing on disk. */
 export function startLimited(owner: Owner, ...args: string[]): Promise<Quire> {
   return Quire.start(owner, { tls: 'off', args: ['--ephemeral', '--trusted-proxies', '127.0.0.1', ...args] });
+}
+
+/** The same server with a clock that stands still until the test moves it: limits let through exactly their burst. */
+export async function startHeld(owner: Owner, ...args: string[]): Promise<{ quire: Quire; clock: ServerClock }> {
+  const options = ['--ephemeral', '--trusted-proxies', '127.0.0.1', ...args];
+  const quire = await Quire.start(owner, { tls: 'off', args: options, nodeArgs: serverClockArgs });
+  return { quire, clock: await ServerClock.attach(owner, quire) };
 }
 
 /** Options of a client that comes from this address. */
