@@ -35,6 +35,11 @@ export class ServerClock {
     this.#inspector = inspector;
   }
 
+  /** What time it is in the server, in milliseconds since 1970. */
+  async wallMs(): Promise<number> {
+    return (await this.#inspector.evaluate('Date.now()')) as number;
+  }
+
   /** Resolves when the server's clock has moved on. */
   async pass(ms: number): Promise<void> {
     await this.#inspector.evaluate(`passTime(${ms})`);

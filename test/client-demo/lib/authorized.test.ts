@@ -4,10 +4,14 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { keepAuthorized } from 'quire/client';
 import type { WebsocketProvider } from 'y-websocket';
-import { guardedBySecret } from '../../support/guarded-quire.ts';
+import { guardMs, within } from '../../support/deadline.ts';
+import { guardedBySecret, guardedHeld } from '../../support/guarded-quire.ts';
 import type { Quire } from '../../support/quire.ts';
+import { Signal } from '../../support/signal.ts';
 import { StockClient } from '../../support/stock-client.ts';
 import { tokenFor } from '../../support/tokens.ts';
+
+const hourMs = 3_600_000;
 
 function clientOf(t: TestContext, quire: Quire): StockClient {
   const client = new StockClient(quire.url, 'doc', { connect: false });
@@ -18,28 +22,43 @@ function clientOf(t: TestContext, quire: Quire): StockClient {
 for (const inTime of [true, false]) {
   const how = inTime ? 'when the next token is there in time' : 'when it is fetched only after the end';
   test(`typing goes on over the ends of tokens, and no edit is lost, ${how}`, async (t) => {
-    const quire = await guardedBySecret(t);
+    const { quire, clock } = await guardedHeld(t);
+    /** By the server's clock, to which a token that is fetched then belongs. */
+    let nowMs = await clock.wallMs();
     let fetched = 0;
+    const changed = new Signal();
     const writer = clientOf(t, quire);
     const ends: number[] = [];
     writer.provider.on('connection-close', (event) => ends.push(event?.code ?? 0));
     const stop = keepAuthorized(writer.provider, () => {
       fetched++;
-      // To the client, a token that was signed long ago looks as if it lived for as long: it is not renewed in time.
-      return tokenFor({ lifetimeMs: 1_500, claims: { iat: inTime ? Date.now() / 1_000 : 1 } });
+      changed.notify();
+      // To the client a token lives from when it was signed to its end: for 100 ms, or for so long that it is never renewed in time.
+      const exp = (nowMs + hourMs) / 1_000;
+      return tokenFor({ claims: { exp, iat: inTime ? exp - 0.1 : 1 } });
     });
     t.after(stop);
     const watcher = clientOf(t, quire);
-    t.after(keepAuthorized(watcher.provider, () => tokenFor({ user: 'watcher' })));
+    t.after(keepAuthorized(watcher.provider, () => tokenFor({ nowMs, lifetimeMs: 24 * hourMs, user: 'watcher' })));
     await Promise.all([writer.synced(), watcher.synced()]);
     let typed = 0;
     const typing = setInterval(() => writer.text.insert(writer.text.length, `${typed++} `), 20);
     t.after(() => clearInterval(typing));
-    await new Promise<void>((resolve) => {
-      writer.provider.on('sync', (synced: boolean) => {
-        if (synced && ends.length >= 2) resolve();
-      });
-    });
+    writer.provider.on('sync', () => changed.notify());
+    for (let end = 1; end <= 2; end++) {
+      nowMs += 2 * hourMs;
+      const before = fetched;
+      // The last token before this one may have been asked for earlier.
+      if (inTime)
+        await within(
+          guardMs,
+          'the next tokens',
+          changed.until(() => fetched >= before + 2),
+        );
+      await clock.pass(2 * hourMs);
+      const back = changed.until(() => ends.length === end && writer.provider.synced);
+      await within(guardMs, `the connection after end ${end}`, back);
+    }
     clearInterval(typing);
     const whole = Array.from({ length: typed }, (_, i) => `${i} `).join('');
     await watcher.until(() => watcher.content === whole, 'all that was typed');
