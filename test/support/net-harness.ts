@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import type { BlockList, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -141,7 +142,9 @@ export class NetHarness {
       },
     });
     const deps = {
-      requests: (_: unknown, response: { end(text: string): void }) => response.end('http'),
+      requests: (request: IncomingMessage, response: ServerResponse) => {
+        request.resume().once('end', () => response.end('http'));
+      },
       upgrade: this.upgrade,
       stats: this.stats,
       logger,
