@@ -13,7 +13,8 @@ import { parseTarget, TargetError } from '../doctor/target.ts';
 
 /** The longest idle timeout among the usual proxies is that of Cloudflare, 100 s. */
 const defaultIdle = '105s';
-const stepTimeoutMs = 3_000;
+/** How long the doctor waits for an answer. */
+export const stepTimeoutMs = 3_000;
 /** nginx and AWS; others wait longer. */
 const proxyIdleMs = 60_000;
 

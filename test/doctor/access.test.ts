@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { RefusalDelay } from '../../server/auth/refusal-delay.ts';
+import { stepTimeoutMs } from '../../server/cli/doctor.ts';
 import { parseConfig } from '../../server/config.ts';
 import { examine } from '../../server/doctor/doctor.ts';
 import type { Diagnosed } from '../../server/doctor/doctor.ts';
 import { examineLocal } from '../../server/doctor/examine-local.ts';
 import type { DoctorDeps } from '../../server/doctor/examination.ts';
 import { machine } from '../../server/doctor/local-checks.ts';
+import { firstAnswerMs } from '../../server/doctor/sync-client.ts';
 import { parseTarget } from '../../server/doctor/target.ts';
 import { makeToken } from '../../server/cli/token.ts';
+import { guardMs } from '../support/deadline.ts';
 import { Quire } from '../support/quire.ts';
 
 const secret = { QUIRE_AUTH_SECRET: 'a secret of thirty-two bytes or more' };
@@ -15,7 +19,7 @@ const deps: DoctorDeps = {
   lookup: () => Promise.resolve([{ address: '127.0.0.1', family: 4 }]),
   now: Date.now,
   monotonicMs: () => performance.now(),
-  stepTimeoutMs: 3_000,
+  stepTimeoutMs: guardMs,
   idleMs: null,
   proxyIdleMs: 60_000,
 };
@@ -29,9 +33,10 @@ function codesOf({ findings }: Diagnosed): readonly string[] {
 }
 
 test('behind a login of Quire, the doctor names what is wrong with the token, also when it was refused before', async (t) => {
-  const quire = await Quire.start(t, { env: secret });
-  const ask = async (given: string | null, document = 'doc'): Promise<readonly string[]> =>
-    codesOf(await examine(parseTarget(`${quire.url}/${document}`, { token: given }), deps));
+  // A server of its own for each kind of refusal: the second one is held back for longer, and so on.
+  const [quire, other, third] = await Promise.all([0, 1, 2].map(() => Quire.start(t, { env: secret })));
+  const ask = async (given: string | null, document = 'doc', server = quire!): Promise<readonly string[]> =>
+    codesOf(await examine(parseTarget(`${server.url}/${document}`, { token: given }), deps));
   const [forAll, forOne, forReaders] = await Promise.all([
     token('--document', '*'),
     token('--document', 'doc'),
@@ -41,13 +46,18 @@ test('behind a login of Quire, the doctor names what is wrong with the token, al
   assert.deepEqual(await ask(forReaders), ['sync-read-only']);
   // It may not write into a document of its own, and that is nobody's fault.
   assert.deepEqual(await ask(forOne), []);
-  assert.deepEqual(await ask(null), ['sync-token-missing']);
-  assert.deepEqual(await ask('x'), ['sync-token-refused']);
-  assert.deepEqual(await ask(forOne, 'other'), ['sync-forbidden']);
-  // Refusals are held back, longer each time: that must not look like silence.
-  assert.deepEqual(await ask('x'), ['sync-token-refused']);
+  assert.deepEqual(await ask(null, 'doc', other), ['sync-token-missing']);
+  assert.deepEqual(await ask(forOne, 'other', other), ['sync-forbidden']);
+  assert.deepEqual(await ask('x', 'doc', third), ['sync-token-refused']);
+  assert.deepEqual(await ask('x', 'doc', third), ['sync-token-refused']);
 
-  const config = parseConfig(['--data', quire.dataFolder, '--port', new URL(quire.wssUrl).port], secret);
+  const config = parseConfig(['--data', quire!.dataFolder, '--port', new URL(quire!.wssUrl).port], secret);
   const local = codesOf(await examineLocal(config, null, deps, { ...machine, openFilesLimit: async () => null }));
   assert.deepEqual(local, [], 'without a token the local examination ends before the login');
+});
+
+test('a refusal that is held back for as long as the server ever does is no silence', () => {
+  const delay = new RefusalDelay();
+  const delays = Array.from({ length: 20 }, () => delay.refused('192.0.2.1', 'x', 0));
+  assert.ok(firstAnswerMs({ ...deps, stepTimeoutMs }) > Math.max(...delays));
 });

@@ -14,5 +14,6 @@ export interface Planted extends TargetOptions {
 export interface Fault {
   readonly name: string;
   readonly expected: FindingCode;
-  plant(owner: Owner, quire: Quire): Promise<Planted>;
+  /** `stepTimeoutMs` is how long the doctor waits for an answer. */
+  plant(owner: Owner, quire: Quire, stepTimeoutMs: number): Promise<Planted>;
 }

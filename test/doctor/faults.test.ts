@@ -5,6 +5,7 @@ import { examine } from '../../server/doctor/doctor.ts';
 import type { DoctorDeps } from '../../server/doctor/examination.ts';
 import type { Finding } from '../../server/doctor/finding.ts';
 import { parseTarget } from '../../server/doctor/target.ts';
+import { guardMs } from '../support/deadline.ts';
 import { Disposer } from '../support/owner.ts';
 import { Quire } from '../support/quire.ts';
 import type { Planted } from './fault.ts';
@@ -14,8 +15,14 @@ import { syncPeer } from './sync-peer.ts';
 import { tlsFaults } from './tls-faults.ts';
 import { upgradeFaults } from './upgrade-faults.ts';
 
-/** It names the cause in 5 s; this much a machine may be slow on which everything else is tested at the same time. */
-const limitMs = 20_000;
+/**
+ * How long the doctor waits for an answer, 3 s for people. A machine that is too slow for the first is given the next: a doctor
+ * that names a wrong cause names it with each of them.
+ */
+const patience = [500, 3_000, 15_000] as const;
+/** More than two steps in silence it may not wait, beside the 1.5 s in which round trips are measured. */
+const maxSilences = 2;
+const latencyMs = 1_500;
 const faults = [...reachFaults, ...tlsFaults, ...upgradeFaults, ...syncFaults];
 const owner = new Disposer();
 const said = new Map<string, string>();
@@ -26,49 +33,47 @@ before(async () => {
 });
 after(() => owner.dispose());
 
-async function diagnose({ url, deps = {}, ...options }: Planted): Promise<readonly Finding[]> {
+async function diagnose({ url, deps = {}, ...options }: Planted, stepTimeoutMs: number): Promise<readonly Finding[]> {
   const real: DoctorDeps = {
     lookup: async (host) =>
       (await lookup(host, { all: true })).map(({ address, family }) => ({ address, family: family === 6 ? 6 : 4 })),
     now: Date.now,
-    monotonicMs: () => performance.now(),
-    stepTimeoutMs: 3_000,
+    // Round trips take no time but where a fault delays them.
+    monotonicMs: () => 0,
+    stepTimeoutMs,
     idleMs: null,
     proxyIdleMs: 60_000,
   };
   return (await examine(parseTarget(url, options), { ...real, ...deps })).findings;
 }
 
-/** On a busy machine round trips to itself do take long: only who is held up on purpose is to be called slow. */
-function isPlanted({ stage }: Finding, expected: string | null): boolean {
-  return stage !== 'latency' || expected?.startsWith('latency') === true;
-}
-
 async function healthy(planted: Planted): Promise<void> {
-  const findings = await diagnose(planted);
-  assert.deepEqual(
-    findings.filter((finding) => isPlanted(finding, null)),
-    [],
-  );
+  assert.deepEqual(await diagnose(planted, guardMs), []);
 }
 
 // Most of their time is waiting for what does not come.
 describe('the doctor names exactly the cause, within seconds', { concurrency: 12 }, () => {
   for (const { name, expected, plant } of faults) {
     test(`${name}: ${expected}`, async (t) => {
-      const planted = await plant(t, quire);
-      const startMs = performance.now();
-      const findings = (await diagnose(planted)).filter((finding) => isPlanted(finding, expected));
-      const tookMs = performance.now() - startMs;
-      assert.deepEqual(
-        findings.map(({ code }) => code),
-        [expected],
-        JSON.stringify(findings),
-      );
-      const [{ sentence, advice }] = findings as [Finding];
-      assert.doesNotMatch(`${sentence} ${advice}`, /\{\w+\}|undefined/);
-      said.set(name, sentence);
-      if (planted.deps?.idleMs === undefined) assert.ok(tookMs < limitMs, `${Math.round(tookMs)} ms`);
+      for (const stepTimeoutMs of patience) {
+        const planted = await plant(t, quire, stepTimeoutMs);
+        const startMs = performance.now();
+        const findings = await diagnose(planted, stepTimeoutMs);
+        const tookMs = performance.now() - startMs;
+        const isExact = findings.length === 1 && findings[0]?.code === expected;
+        const isSwift = tookMs <= maxSilences * stepTimeoutMs + latencyMs + (planted.deps?.idleMs ?? 0);
+        if ((!isExact || !isSwift) && stepTimeoutMs !== patience.at(-1)) continue;
+        assert.deepEqual(
+          findings.map(({ code }) => code),
+          [expected],
+          JSON.stringify(findings),
+        );
+        assert.ok(isSwift, `${Math.round(tookMs)} ms, with ${stepTimeoutMs} ms for a step`);
+        const [{ sentence, advice }] = findings as [Finding];
+        assert.doesNotMatch(`${sentence} ${advice}`, /\{\w+\}|undefined/);
+        said.set(name, sentence);
+        return;
+      }
     });
   }
 });

@@ -10,6 +10,7 @@ import { machine } from '../../server/doctor/local-checks.ts';
 import type { LocalDeps } from '../../server/doctor/local-checks.ts';
 import { openDevCertificate } from '../../server/net/dev-certificate.ts';
 import { Authority, writePair } from '../support/authority.ts';
+import { guardMs } from '../support/deadline.ts';
 import { Quire } from '../support/quire.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { tlsPeer } from './peers.ts';
@@ -19,7 +20,7 @@ const deps: DoctorDeps = {
   lookup: () => Promise.reject(new Error('the doctor knows its own address')),
   now: Date.now,
   monotonicMs: () => performance.now(),
-  stepTimeoutMs: 3_000,
+  stepTimeoutMs: guardMs,
   idleMs: null,
   proxyIdleMs: 60_000,
 };

@@ -4,6 +4,7 @@ import { examine } from '../../server/doctor/doctor.ts';
 import type { DoctorDeps } from '../../server/doctor/examination.ts';
 import { parseTarget } from '../../server/doctor/target.ts';
 import type { TargetOptions } from '../../server/doctor/target.ts';
+import { guardMs } from '../support/deadline.ts';
 import { Disposer } from '../support/owner.ts';
 import { Quire } from '../support/quire.ts';
 import { tcpPeer } from './peers.ts';
@@ -24,7 +25,7 @@ async function codes(url: string, options: TargetOptions, idleMs: number | null 
     lookup: () => Promise.resolve([{ address: '127.0.0.1', family: 4 }]),
     now: Date.now,
     monotonicMs: () => performance.now(),
-    stepTimeoutMs: 3_000,
+    stepTimeoutMs: guardMs,
     idleMs,
     proxyIdleMs: 60_000,
   };

@@ -30,6 +30,31 @@ function syncs(name: string, expected: Fault['expected'], options: SyncPeerOptio
   return { name, expected, plant: async (t) => at(await syncPeer(t, options), { deps }) };
 }
 
+/** A sync server whose nth answer takes so long, by a clock that only it moves. */
+function delays(name: string, expected: Fault['expected'], delayMs: (answer: number) => number): Fault {
+  return {
+    name,
+    expected,
+    async plant(t) {
+      let nowMs = 0;
+      const port = await syncPeer(t, { delay: (answer) => (nowMs += delayMs(answer)) });
+      return at(port, { deps: { monotonicMs: () => nowMs } });
+    },
+  };
+}
+
+/** A sync server that is gone, in one way or another, long before the doctor's silence is over. */
+function goesSilent(name: string, expected: Fault['expected'], end: 'close' | 'die'): Fault {
+  return {
+    name,
+    expected,
+    async plant(t, _quire, stepTimeoutMs) {
+      const port = await syncPeer(t, { silence: { afterMs: stepTimeoutMs / 5, end } });
+      return at(port, { deps: { idleMs: stepTimeoutMs } });
+    },
+  };
+}
+
 export const syncFaults: readonly Fault[] = [
   closes('a token that is missing after the upgrade', 'sync-token-missing', 4401),
   closes('a token that is refused after the upgrade', 'sync-token-refused', 4401, { token: 'x' }),
@@ -74,22 +99,12 @@ export const syncFaults: readonly Fault[] = [
   syncs('a server that never says saved', 'sync-not-saved', { probe: false }),
   syncs('two servers that do not know of each other', 'sync-not-shared', { share: false }),
   syncs('a server that passes nothing on', 'sync-not-relayed', { relay: false }),
-  syncs('a slow line', 'latency-slow', { delayMs: () => 310 }),
-  syncs('a line that hangs at times', 'latency-uneven', { delayMs: (answer) => (answer === 12 ? 1_100 : 0) }),
+  delays('a slow line', 'latency-slow', () => 310),
+  delays('a line that hangs at times', 'latency-uneven', (answer) => (answer === 12 ? 1_100 : 0)),
   syncs('a proxy with a limit for messages', 'size-refused', { large: 'refuse' }),
   syncs('a firewall that cuts large messages', 'size-cut', { large: 'cut' }),
   syncs('a line that loses large messages', 'size-stalled', { large: 'lose' }),
-  syncs(
-    'a proxy that ends idle connections',
-    'idle-cut',
-    { silence: { afterMs: 2_000, end: 'close' } },
-    { idleMs: 4_000 },
-  ),
-  syncs(
-    'a firewall that forgets idle connections',
-    'idle-dead',
-    { silence: { afterMs: 2_000, end: 'die' } },
-    { idleMs: 4_000 },
-  ),
+  goesSilent('a proxy that ends idle connections', 'idle-cut', 'close'),
+  goesSilent('a firewall that forgets idle connections', 'idle-dead', 'die'),
   syncs('a proxy that swallows pings', 'idle-no-ping', {}, { idleMs: 300, proxyIdleMs: 200 }),
 ];

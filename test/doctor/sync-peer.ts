@@ -15,8 +15,8 @@ export interface SyncPeerOptions {
   /** Sends edits on to those who are connected. */
   readonly relay?: boolean;
   readonly writable?: boolean;
-  /** Before the nth answer of a connection. */
-  readonly delayMs?: (answer: number) => number;
+  /** Called before the nth answer of a connection: so much time passes by the clock of the doctor. */
+  readonly delay?: (answer: number) => void;
   /** Larger messages: refused with 1009, cut off, or lost. */
   readonly large?: 'refuse' | 'cut' | 'lose';
   /** What becomes of a connection after this time. */
@@ -42,12 +42,8 @@ export async function syncPeer(owner: Owner, options: SyncPeerOptions = {}): Pro
         encoding.writeVarUint(encoder, type);
         if (subtype !== null) encoding.writeVarUint(encoder, subtype);
         encoding.writeVarUint8Array(encoder, payload);
-        const delayMs = options.delayMs?.(answers++) ?? 0;
-        const now = (): void => {
-          if (!dead) webSocket.send(encoding.toUint8Array(encoder));
-        };
-        if (delayMs === 0) now();
-        else setTimeout(now, delayMs);
+        options.delay?.(answers++);
+        if (!dead) webSocket.send(encoding.toUint8Array(encoder));
       };
       const idle =
         silence &&

@@ -38,7 +38,7 @@ test('plain HTTP is sent to TLS, the doctor says so, and browsers are told to st
     lookup: () => Promise.resolve([{ address: '127.0.0.1', family: 4 }]),
     now: Date.now,
     monotonicMs: () => performance.now(),
-    stepTimeoutMs: 3_000,
+    stepTimeoutMs: guardMs,
     idleMs: null,
     proxyIdleMs: 60_000,
   });
