@@ -23,12 +23,12 @@ parentPort?.on('message', (order: Strike) => {
   void strike(order, messages[order.index]!).then((sent) => parentPort?.postMessage(sent));
 });
 
-/** Sends one after the other, over a new connection whenever the server closes. Resolves with how many. */
+/** Sends one after the other, at least one, over a new connection whenever the server closes. Resolves with how many. */
 async function strike({ url, index, forMs }: Strike, bytes: readonly Uint8Array[]): Promise<number> {
   const untilMs = performance.now() + forMs;
   let sent = 0;
   let attacker: RawClient | null = null;
-  while (performance.now() < untilMs) {
+  while (performance.now() < untilMs || sent === 0) {
     if (attacker?.isOpen !== true) attacker = await open(url, index);
     if (attacker !== null) {
       attacker.sendBytes(bytes[sent++ % bytes.length]!);

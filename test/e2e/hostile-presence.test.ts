@@ -110,8 +110,9 @@ suite('presence that has brought servers down', () => {
       await person.saved();
     });
     assert.equal(closed, undefined);
+    person.stopRenewing();
     const bob = new StockClient(siege.quire.url, 'highest');
     t.after(() => bob.destroy());
-    await bob.untilAware(() => bob.provider.awareness.getStates().get(id)?.['user'] === 'ann again', 'ann', 6_000);
+    await bob.untilAware(() => bob.provider.awareness.getStates().get(id)?.['user'] === 'ann again', 'ann');
   });
 });

@@ -90,10 +90,13 @@ export class Quire {
   }
 }
 
+/** No client of a test is sent away, and no end is cut short, because the machine is slow. Tests of these say what they want. */
+const patience = ['--handshake-timeout', '10m', '--shutdown-timeout', '2m'];
+
 function launch(dataFolder: string, options: QuireOptions, ports: Ports): ServerProcess {
   const tls = options.tls ?? 'dev';
   const own = tls === 'off' ? ports.plain : ports.wss;
-  const args = ['serve', '--data', dataFolder, '--port', String(own), '--tls', tls];
+  const args = ['serve', '--data', dataFolder, '--port', String(own), '--tls', tls, ...patience];
   if (tls === 'dev') args.push('--plain-port', String(ports.plain));
   return new ServerProcess({
     script,

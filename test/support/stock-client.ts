@@ -128,6 +128,14 @@ export class StockClient {
     });
   }
 
+  /**
+   * Ends the renewal of presence, which stock clients send every 15 s, and their removal of people who do not renew it: what they
+   * see from now on is the server's doing.
+   */
+  stopRenewing(): void {
+    clearInterval(this.provider.awareness._checkInterval as NodeJS.Timeout);
+  }
+
   /** Cuts the connection as a dying network does; the provider comes back by itself. */
   cut(): void {
     (this.provider.ws as unknown as WebSocket | null)?.terminate();
