@@ -19,7 +19,7 @@ import type { Random } from './random.ts';
 import { Signal } from './signal.ts';
 
 /** Waiting times of the server pass so much faster: a bad pair is reported after 2 s else. */
-const haste = 20;
+const haste = 60;
 const sockets = 20;
 const handshakers = 2;
 const ping = Buffer.from('echo');

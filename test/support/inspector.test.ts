@@ -10,11 +10,11 @@ test('an inspector evaluates in a turn of its own, never in the middle of anothe
     for (const end = performance.now() + 20; performance.now() < end; );
     globalThis.inTurn = false;
   }, 1)`;
-  const preload = `data:text/javascript,${encodeURIComponent(busy)}`;
-  const quire = await Quire.start(t, { tls: 'off', nodeArgs: [...inspectorArgs, '--import', preload] });
+  const quire = await Quire.start(t, { tls: 'off', nodeArgs: inspectorArgs });
   const inspector = await Inspector.attach(quire.process);
   t.after(() => inspector.close());
 
+  await inspector.evaluate(`${busy}, true`);
   const seen = new Set<unknown>();
   for (let i = 0; i < 20; i++) seen.add(await inspector.evaluate('inTurn'));
   assert.deepEqual(seen, new Set([false]));

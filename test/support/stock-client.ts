@@ -129,11 +129,12 @@ export class StockClient {
   }
 
   /**
-   * Ends the renewal of presence, which stock clients send every 15 s, and their removal of people who do not renew it: what they
-   * see from now on is the server's doing.
+   * Ends what a stock client does by the clock: it renews its presence every 15 s, drops people who do not, and reconnects after
+   * 30 s without a message. What it sees from now on is the server's doing.
    */
   stopRenewing(): void {
     clearInterval(this.provider.awareness._checkInterval as NodeJS.Timeout);
+    clearInterval(this.provider._checkInterval as NodeJS.Timeout);
   }
 
   /** Cuts the connection as a dying network does; the provider comes back by itself. */

@@ -1,14 +1,23 @@
 /** Orders at Pebble, the authority that Let's Encrypt makes for tests, behind a gateway that does it harm. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { connect } from 'node:tls';
 import type { GatewayRequest } from '../../support/faulty-gateway.ts';
+import { Disposer } from '../../support/owner.ts';
 import { needs } from '../../support/programs.ts';
-import { name, problem, setUp } from './behind-gateway.ts';
+import { name, problem, setUp, startAuthority } from './behind-gateway.ts';
+import type { SharedAuthority } from './behind-gateway.ts';
 
 const minuteMs = 60_000;
 const options = needs('pebble');
+const owner = new Disposer();
+let authority: SharedAuthority;
+
+before(async () => {
+  if (options.skip === false) authority = await startAuthority(owner);
+});
+after(() => owner.dispose());
 
 /** What a request says, inside its signature. */
 function payloadOf({ body }: GatewayRequest): Readonly<Record<string, unknown>> {
@@ -21,7 +30,7 @@ test(
   options,
   async (t) => {
     const shown: Promise<string>[] = [];
-    const { harness, port } = await setUp(t, ({ path }) => {
+    const { harness, port } = await setUp(t, authority, ({ path }) => {
       // While the name is being checked, somebody else comes along.
       if (path.startsWith('/chalZ/')) shown.push(harness.shown(name), harness.shown(name, ['acme-tls/1', 'http/1.1']));
       return null;
@@ -54,7 +63,7 @@ test(
 
 test('a rate limit is respected to the second, and said in the words of the authority', options, async (t) => {
   let limited = true;
-  const { harness, gateway } = await setUp(t, ({ path }) =>
+  const { harness, gateway } = await setUp(t, authority, ({ path }) =>
     limited && path === '/order-plz'
       ? problem(429, 'rateLimited', 'too many certificates already issued', { 'Retry-After': '7200' })
       : null,
@@ -76,7 +85,7 @@ test('a rate limit is respected to the second, and said in the words of the auth
 test('an authority that works slowly is waited for, and used nonces cost nothing but time', options, async (t) => {
   let looks = 0;
   let nonces = 0;
-  const { harness } = await setUp(t, ({ path }) => {
+  const { harness } = await setUp(t, authority, ({ path }) => {
     if (path.startsWith('/my-order/') && looks++ < 3) {
       return { rewrite: (body) => body.replace(/"status": "(ready|valid)"/, '"status": "processing"') };
     }
@@ -95,7 +104,7 @@ test(
     let asked = 0;
     const nowMs = Date.now();
     const window = { start: new Date(nowMs).toISOString(), end: new Date(nowMs + 1_000).toISOString() };
-    const { harness, gateway } = await setUp(t, (request) => {
+    const { harness, gateway } = await setUp(t, authority, (request) => {
       const { path } = request;
       if (path === '/dir')
         return { rewrite: (body) => body.replace('{', `{"renewalInfo": "${gateway.directoryUrl.origin}/renewal",`) };

@@ -1,13 +1,22 @@
 /** What goes wrong at an authority, and what is said of it: Pebble, behind a gateway that does it harm. */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { Authority } from '../../support/authority.ts';
 import type { Fault, GatewayRequest } from '../../support/faulty-gateway.ts';
+import { Disposer } from '../../support/owner.ts';
 import { needs } from '../../support/programs.ts';
-import { name, problem, setUp } from './behind-gateway.ts';
+import { name, problem, setUp, startAuthority } from './behind-gateway.ts';
+import type { SharedAuthority } from './behind-gateway.ts';
 
 const minuteMs = 60_000;
 const options = needs('pebble');
+const owner = new Disposer();
+let authority: SharedAuthority;
+
+before(async () => {
+  if (options.skip === false) authority = await startAuthority(owner);
+});
+after(() => owner.dispose());
 
 const foreign = Authority.root().leaf({ names: [name] }).cert;
 
@@ -63,7 +72,7 @@ const harms: readonly [string, (request: GatewayRequest) => Fault, string, RegEx
 
 for (const [what, fault, code, reason] of harms) {
   test(`an authority that ${what} is reported as ${code}, and all is well once it is well`, options, async (t) => {
-    const { harness, gateway } = await setUp(t, fault);
+    const { harness, gateway } = await setUp(t, authority, fault);
     const placeholder = await harness.shown(name);
     harness.begin();
     const line = await harness.line('certificate not obtained');

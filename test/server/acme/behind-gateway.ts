@@ -3,16 +3,31 @@ import { AcmeHarness } from '../../support/acme-harness.ts';
 import type { Fault, GatewayRequest } from '../../support/faulty-gateway.ts';
 import { FaultyGateway } from '../../support/faulty-gateway.ts';
 import { freePort } from '../../support/free-port.ts';
+import type { Owner } from '../../support/owner.ts';
 import { Pebble } from '../../support/pebble.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
 /** What the certificates are for. */
 export const name = 'docs.example.test';
 
-/** A TLS port, and an authority for its certificates behind a gateway. */
-export async function setUp(t: TestContext, fault: (request: GatewayRequest) => Fault = () => null) {
+/** An authority, and the port at which it looks for the answers to its challenges. */
+export interface SharedAuthority {
+  readonly pebble: Pebble;
+  readonly port: number;
+}
+
+/** Starts an authority that the tests of a file use one after the other. */
+export async function startAuthority(owner: Owner): Promise<SharedAuthority> {
   const [port, httpPort] = [await freePort(), await freePort()];
-  const pebble = await Pebble.start(t, { tlsPort: port, httpPort });
+  return { pebble: await Pebble.start(owner, { tlsPort: port, httpPort }), port };
+}
+
+/** A TLS port, and an authority for its certificates behind a gateway. */
+export async function setUp(
+  t: TestContext,
+  { pebble, port }: SharedAuthority,
+  fault: (request: GatewayRequest) => Fault = () => null,
+) {
   const gateway = await FaultyGateway.start(t, pebble.directoryUrl, pebble.ca);
   gateway.fault = fault;
   const { directoryUrl, ca } = gateway;
