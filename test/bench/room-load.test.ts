@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { guardMs, paced, within } from '../support/deadline.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { startRelay } from '../support/relay.ts';
 import { TextWriter } from '../support/text-writer.ts';
@@ -45,6 +46,10 @@ test('a run is void if an edit is missing, doubled, of nobody, or if a peer was 
     alone.type(writer);
     writer.text.type('x');
   }
+  const delivered = async (): Promise<void> => {
+    while (alone.deliveries < 1) await paced(5);
+  };
+  await within(guardMs, 'the first delivery', delivered());
   await assert.rejects(alone.complete(300), /1 of 2 deliveries/);
 
   const nobody = await open('nobody');

@@ -35,8 +35,15 @@ test('the status line in Chromium', inChromium, async (t) => {
       await writer.status('saved');
       await writer.states();
 
-      const words = Array.from({ length: 30 }, (_, i) => `word${i}`).join(' ');
-      const typing = writer.type(words, 10);
+      const words: string[] = [];
+      const enough = new AbortController();
+      const type = async (): Promise<void> => {
+        while (!enough.signal.aborted) {
+          words.push(`word${words.length} `);
+          await writer.type(words.at(-1)!, 10);
+        }
+      };
+      const typing = type();
       await reader.sees('word5');
       await quire.process.kill();
       await writer.status('offline');
@@ -44,6 +51,7 @@ test('the status line in Chromium', inChromium, async (t) => {
       const whileDown = await writer.states();
       assert.deepEqual(whileDown.slice(whileDown.lastIndexOf('offline')), ['offline'], String(whileDown));
       await quire.restart();
+      enough.abort();
       await typing;
       await writer.status('saved');
       // Killed at the very moment at which the page says so, and without the page to bring it back.
@@ -52,7 +60,7 @@ test('the status line in Chromium', inChromium, async (t) => {
       assert.ok(back.indexOf('saved') > back.indexOf('syncing'), String(back));
       await Promise.all([writer, reader].map(({ page }) => page.close()));
       await quire.restart();
-      assert.ok((await stored(t, quire, 'killed')).includes(`before ${words}`));
+      assert.ok((await stored(t, quire, 'killed')).includes(`before ${words.join('')}`));
       assert.deepEqual([...writer.problems, ...reader.problems], []);
     },
   );

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { guardMs, within } from '../support/deadline.ts';
 import { Quire } from '../support/quire.ts';
+import { serverClockArgs } from '../support/server-clock.ts';
 import { StockClient } from '../support/stock-client.ts';
 
 function sees(viewer: StockClient, other: StockClient): boolean {
@@ -25,7 +26,8 @@ function connected(client: StockClient): Promise<void> {
 }
 
 test('two people see each other, though stock clients do not renew themselves, after a join, a reconnect and a restart of the server', async (t) => {
-  const quire = await Quire.start(t);
+  // With a clock that stands still: after 30 s the server would forget states, and clients announce themselves again.
+  const quire = await Quire.start(t, { nodeArgs: serverClockArgs });
   const join = (user: string): StockClient => {
     const client = new StockClient(quire.wssUrl, 'cursors', { ca: quire.ca, maxBackoffTime: 200 });
     t.after(() => client.destroy());

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { guardMs, within } from '../support/deadline.ts';
 import { emptyStateVector } from '../support/frames.ts';
 import { Inspector, inspectorArgs } from '../support/inspector.ts';
+import { kernelBufferBytes } from '../support/kernel-buffers.ts';
 import { mainThreadCpuMs } from '../support/main-thread-cpu.ts';
 import { Quire } from '../support/quire.ts';
 import { RawClient } from '../support/raw-client.ts';
@@ -10,11 +11,10 @@ import { assertTook } from '../support/slowness.ts';
 import { TextWriter } from '../support/text-writer.ts';
 
 const editBytes = 64_000;
-const floodBytes = 24_000_000;
 /** The bound of an outbox: it is as large as the greatest message. */
 const outboxBytes = 2_000_000;
-/** What the kernel takes on both sides of a loopback connection before it says no: tcp_wmem and tcp_rmem, at most. */
-const kernelBytes = 4_194_304 + 6_291_456;
+const kernelBytes = kernelBufferBytes();
+const floodBytes = outboxBytes + kernelBytes + 10_000_000;
 /** What the server computes before somebody in another document is answered, half of the times, while the flood goes on. */
 const maxProbeMedianMs = 50;
 

@@ -112,7 +112,7 @@ export class NetHarness {
     limits = {},
     trustedProxies = null,
     accept,
-    handshakeTimeoutMs = 5_000,
+    handshakeTimeoutMs = 600_000,
     maxPartialBytes = 2 ** 30,
   }: NetHarnessOptions) {
     const certificate = openDevCertificate({ folder: null, hostName: 'localhost', now: Date.now });
@@ -137,7 +137,7 @@ export class NetHarness {
       limits: {
         maxMessageBytes: 1024 * 1024,
         handshakeTimeoutMs,
-        closeTimeoutMs: 1_000,
+        closeTimeoutMs: 60_000,
         ...limits,
       },
     });

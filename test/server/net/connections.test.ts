@@ -3,13 +3,21 @@ import { once } from 'node:events';
 import { BlockList } from 'node:net';
 import type { Socket } from 'node:net';
 import { test } from 'node:test';
+import type { TestContext } from 'node:test';
 import { WebSocket } from 'ws';
 import { closeReason } from '../../../server/errors.ts';
 import { TICKS_PER_SECOND } from '../../../server/net/connections.ts';
 import { guardMs, paced, within } from '../../support/deadline.ts';
 import { NetHarness, parseAnswer, readToEnd, upgradeRequest } from '../../support/net-harness.ts';
+import type { NetHarnessOptions } from '../../support/net-harness.ts';
 import type { Owner } from '../../support/owner.ts';
 import { clientFrame, RawSocket } from '../../support/raw-socket.ts';
+
+/** A network whose connections see only the time that `pass` lets pass. */
+function start(t: TestContext, options: NetHarnessOptions = {}): Promise<NetHarness> {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  return NetHarness.start(t, options);
+}
 
 async function open(owner: Owner, net: NetHarness, autoPong = true): Promise<WebSocket> {
   const client = new WebSocket(`${net.url}/doc`, { autoPong });
@@ -25,7 +33,7 @@ function pass(net: NetHarness, seconds: number): void {
 }
 
 test('a connection that is not live by its deadline is closed with a reason and comes back (I7, I8)', async (t) => {
-  const net = await NetHarness.start(t, { handshakeTimeoutMs: 10_000 });
+  const net = await start(t, { handshakeTimeoutMs: 10_000 });
   const late = await open(t, net);
   await net.handler();
   pass(net, 5);
@@ -43,7 +51,7 @@ test('a connection that is not live by its deadline is closed with a reason and 
 });
 
 test('a live connection is pinged every 25 s, and stays as long as it answers', async (t) => {
-  const net = await NetHarness.start(t);
+  const net = await start(t);
   const client = await open(t, net);
   const { connection } = await net.handler();
   connection.established();
@@ -66,7 +74,7 @@ test('a live connection is pinged every 25 s, and stays as long as it answers', 
 });
 
 test('a connection that leaves two pings unanswered is cut off, and its handler hears of it (I7)', async (t) => {
-  const net = await NetHarness.start(t);
+  const net = await start(t);
   await open(t, net, false);
   const handler = await net.handler();
   handler.connection.established();
@@ -79,7 +87,7 @@ test('a connection that leaves two pings unanswered is cut off, and its handler 
 });
 
 test('messages are a sign of life as good as a pong', async (t) => {
-  const net = await NetHarness.start(t);
+  const net = await start(t);
   const client = await open(t, net, false);
   const { connection } = await net.handler();
   connection.established();
@@ -91,7 +99,7 @@ test('messages are a sign of life as good as a pong', async (t) => {
 });
 
 test('a connection that we have paused is not held silent: it cannot show that it is there', async (t) => {
-  const net = await NetHarness.start(t);
+  const net = await start(t);
   await open(t, net);
   const { connection } = await net.handler();
   connection.established();
@@ -102,7 +110,7 @@ test('a connection that we have paused is not held silent: it cannot show that i
 });
 
 test('connections are pinged at the pace at which they came, not all at once (I6)', async (t) => {
-  const net = await NetHarness.start(t);
+  const net = await start(t);
   for (let i = 0; i < 3; i++) {
     await open(t, net);
     (await net.handler(i)).connection.established();
@@ -116,7 +124,7 @@ test('connections are pinged at the pace at which they came, not all at once (I6
 });
 
 test('I7: of messages that never end only so much is kept in all: first go those who are not live, the largest first', async (t) => {
-  const net = await NetHarness.start(t, { maxPartialBytes: 300_000 });
+  const net = await start(t, { maxPartialBytes: 300_000 });
   const sockets: RawSocket[] = [];
   const holds = async (index: number, bytes: number): Promise<void> => {
     const socket = await RawSocket.open(`${net.url}/doc`);
@@ -164,7 +172,7 @@ test('I6: a message that its sender breaks off is charged to the address as one 
   const trustedProxies = new BlockList();
   trustedProxies.addAddress('127.0.0.1');
   const refusedWorkPerAddress = { perSecond: 0.01, burst: 1 };
-  const net = await NetHarness.start(t, { trustedProxies, limits: { refusedWorkPerAddress } });
+  const net = await start(t, { trustedProxies, limits: { refusedWorkPerAddress } });
   const upgrade = async (): Promise<Socket> => {
     const socket = await net.socket();
     t.after(() => socket.destroy());
@@ -184,7 +192,7 @@ test('I6: a message that its sender breaks off is charged to the address as one 
 });
 
 test('ending closes all with the reason, and resolves when all are gone', async (t) => {
-  const net = await NetHarness.start(t);
+  const net = await start(t);
   const clients = [await open(t, net), await open(t, net)];
   await net.handler(1);
   const closes = clients.map((client) => once(client, 'close'));
@@ -197,7 +205,7 @@ test('ending closes all with the reason, and resolves when all are gone', async 
 });
 
 test('ending cuts off whoever does not answer before the deadline (I7)', async (t) => {
-  const net = await NetHarness.start(t, { limits: { closeTimeoutMs: 60_000 } });
+  const net = await start(t, { limits: { closeTimeoutMs: 60_000 } });
   const client = await open(t, net);
   client.pause();
   const handler = await net.handler();

@@ -1,0 +1,8 @@
+import { readFileSync } from 'node:fs';
+
+/** The most that the kernel keeps of a loopback connection that nobody reads, on both sides together, in bytes. */
+export function kernelBufferBytes(): number {
+  return ['tcp_wmem', 'tcp_rmem']
+    .map((name) => Number(readFileSync(`/proc/sys/net/ipv4/${name}`, 'utf8').trim().split(/\s+/)[2]))
+    .reduce((sum, bytes) => sum + bytes, 0);
+}
