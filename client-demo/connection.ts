@@ -1,7 +1,7 @@
 import { IndexeddbPersistence } from 'y-indexeddb';
 import { WebsocketProvider } from 'y-websocket';
 import { Doc } from 'yjs';
-import { trackSaved, type SavedTracker } from './lib/client.ts';
+import { guardPresence, trackSaved, type SavedTracker } from './lib/client.ts';
 
 /** One document in this tab: the stock provider, a copy in the browser, and whether the server has it on disk. */
 export interface Connection {
@@ -25,5 +25,7 @@ export function connect(name: string): Connection {
   const doc = new Doc();
   const copy = new IndexeddbPersistence(`quire/${name}`, doc);
   const provider = new WebsocketProvider(syncAddress(), encodeURIComponent(name), doc);
+  // Before anything on the page reads what other people are said to be.
+  guardPresence(provider.awareness);
   return { doc, provider, saved: trackSaved(provider), copy };
 }

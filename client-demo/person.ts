@@ -42,11 +42,16 @@ export function savePerson(person: Person): void {
   localStorage.setItem(key, JSON.stringify(person));
 }
 
-/** What another client says about itself is not to be trusted: a colour that is none could be any style. */
+/** Control characters, and marks that reverse the text that follows them. */
+const unsafeInName = /[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu;
+
+/** Another client can claim anything about itself: a color could hold other styles, a name could reverse the page. */
 export function asPerson(user: unknown): Person {
   const { name, color } = (user ?? {}) as Partial<Record<keyof Person, unknown>>;
+  const shown = typeof name === 'string' ? name.replace(unsafeInName, '').trim() : '';
   return {
-    name: typeof name === 'string' && name.trim() !== '' ? name.slice(0, 40) : 'Somebody',
+    // Not half of a character.
+    name: shown === '' ? 'Somebody' : shown.slice(0, 40).replace(/[\ud800-\udbff]$/, ''),
     color: typeof color === 'string' && /^#[0-9a-f]{6}$/i.test(color) ? color : '#666666',
   };
 }

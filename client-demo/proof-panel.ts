@@ -1,7 +1,7 @@
 import type { Connection } from './connection.ts';
 import { byId, element, throttle } from './dom.ts';
 import { asPerson } from './person.ts';
-import { publishProof, type Proof } from './proof.ts';
+import { asProof, publishProof } from './proof.ts';
 import { typeLikeMad } from './writers.ts';
 
 const intervalMs = 150;
@@ -21,7 +21,7 @@ export function showProof(connection: Connection): void {
       .map(([client, state]) => ({
         client,
         name: asPerson(state['user']).name,
-        proof: state['proof'] as Proof | undefined,
+        proof: asProof(state['proof']),
       }))
       .sort(
         (a, b) =>

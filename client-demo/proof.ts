@@ -13,6 +13,16 @@ export interface Proof {
   readonly roundTripMs: number | null;
 }
 
+/** The proof that another tab claims; undefined if it is none. */
+export function asProof(value: unknown): Proof | undefined {
+  const { hash, sent, saved, received, roundTripMs } = (value ?? {}) as Partial<Record<keyof Proof, unknown>>;
+  if (typeof hash !== 'string' || !/^[\da-f-]{1,40}$/.test(hash)) return undefined;
+  return { hash, sent: count(sent), saved: count(saved), received: count(received), roundTripMs: time(roundTripMs) };
+}
+
+const count = (value: unknown): number => (typeof value === 'number' ? value : 0);
+const time = (value: unknown): number | null => (typeof value === 'number' ? value : null);
+
 export interface Tab {
   readonly doc: Doc;
   readonly provider: WebsocketProvider;

@@ -99,6 +99,11 @@ export function registerMetrics(registry: MetricRegistry, sources: MetricSources
   counter('broadcasts_total', 'Messages to whole rooms.', () => sync.broadcasts);
   counter('deliveries_total', 'Copies of those messages to single sessions.', () => sync.deliveries);
   counter('presence_dropped_total', 'Presence that slow readers did not get at once.', () => sync.presenceDropped);
+  counter(
+    'presence_trimmed_total',
+    'Presence states that lost a field, because it makes the editors of others fail.',
+    () => sync.presenceTrimmed,
+  );
   counter('probes_answered_total', 'Times a client was told that its edits are saved.', () => sync.probesAnswered);
 
   counter('commits_total', 'Group commits.', () => storage.commits);

@@ -4,3 +4,4 @@ export { trackSaved } from './saved.ts';
 export type { SavedState, SavedTracker } from './saved.ts';
 export { onRefused } from './refused.ts';
 export type { Refusal } from './refused.ts';
+export { guardPresence } from './presence.ts';

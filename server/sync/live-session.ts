@@ -130,7 +130,9 @@ export class LiveSession implements Author {
     const { presence } = this.room;
     const nowMs = this.#deps.rooms.coarseNowMs;
     const changesBefore = presence.changes;
+    const trimmedBefore = presence.trimmed;
     const announced = presence.apply(this.#peer, states, nowMs);
+    this.#deps.stats.presenceTrimmed += presence.trimmed - trimmedBefore;
     const changed = presence.changes > changesBefore;
     if (!changed && states.length <= this.#echoBytes) {
       this.#echoBytes -= states.length;

@@ -1,5 +1,6 @@
 import { RefusedError } from '../errors.ts';
 import { fixedLimits, limitReached } from '../limits.ts';
+import { drawable } from './drawable.ts';
 import type { Person } from './grant.ts';
 import { identified } from './identified.ts';
 import { MessageReader } from './message-reader.ts';
@@ -45,6 +46,7 @@ export class Presence {
   readonly #states = new Map<number, State>();
   readonly #dirty = new Set<number>();
   #changes = 0;
+  #trimmed = 0;
   /** Kept when its owner leaves, who may come back with it. */
   #highestClock = 0;
   /** Everybody who has said anything, and the client id that it owns. */
@@ -63,6 +65,11 @@ export class Presence {
   /** How often a state was set or taken away: what is echoed changes nothing. */
   get changes(): number {
     return this.#changes;
+  }
+
+  /** How many states were set without some of their fields, because these break editors. */
+  get trimmed(): number {
+    return this.#trimmed;
   }
 
   /** What the states take in memory, about. */
@@ -126,10 +133,22 @@ export class Presence {
 
   #set(clientId: number, owner: PresenceOwner, clock: number, json: Uint8Array, nowMs: number): void {
     this.#checkClock(clock);
-    this.#states.set(clientId, { clock, json: read(json, owner), owner, renewedMs: nowMs });
+    this.#states.set(clientId, { clock, json: this.#read(json, owner), owner, renewedMs: nowMs });
     this.#ownIds.set(owner, clientId);
     this.#dirty.add(clientId);
     this.#changes++;
+  }
+
+  /**
+   * The state as JSON text for the other clients: without fields that break editors, and with its owner's identity where
+   * that is known. Always a copy. Throws RefusedError ('malformed').
+   */
+  #read(json: Uint8Array, owner: PresenceOwner): Uint8Array {
+    const copy = Buffer.from(json);
+    const state = parsePresenceState(copy);
+    const shown = drawable(state);
+    if (shown !== state) this.#trimmed++;
+    return shown === state && owner.person === null ? copy : Buffer.from(JSON.stringify(identified(shown, owner)));
   }
 
   #checkClock(clock: number): void {
@@ -237,11 +256,4 @@ function mayClaim(known: State | undefined, owner: PresenceOwner, clock: number,
 
 function isNull(json: Uint8Array): boolean {
   return json.length === 4 && NULL_STATE.equals(json);
-}
-
-/** A copy of the state, to which the owner's identity is added where it is known. Throws RefusedError ('malformed'). */
-function read(json: Uint8Array, owner: PresenceOwner): Uint8Array {
-  const copy = Buffer.from(json);
-  const state = parsePresenceState(copy);
-  return owner.person === null ? copy : Buffer.from(JSON.stringify(identified(state, owner)));
 }

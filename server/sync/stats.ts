@@ -21,6 +21,8 @@ export class SyncStats {
   deliveries = 0;
   /** Presence that a slow session did not get; it gets the whole presence once it has caught up. */
   presenceDropped = 0;
+  /** Presence states that were relayed without some of their fields, because these break editors. */
+  presenceTrimmed = 0;
   joins = 0;
   probesAnswered = 0;
   documentsDeleted = 0;

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
+import { drawable } from '../../server/sync/drawable.ts';
 import { listenForComplaints } from '../support/complaints.ts';
 import type { AwarenessEntry, Frame } from '../support/frames.ts';
+import { honestStates, hostileStates } from '../support/hostile-states.ts';
+import { metricsOf } from '../support/metrics.ts';
 import { Disposer } from '../support/owner.ts';
 import { Siege } from '../support/siege.ts';
 import { StockClient } from '../support/stock-client.ts';
@@ -114,5 +117,29 @@ suite('presence that has brought servers down', () => {
     const bob = new StockClient(siege.quire.url, 'highest');
     t.after(() => bob.destroy());
     await bob.untilAware(() => bob.provider.awareness.getStates().get(id)?.['user'] === 'ann again', 'ann');
+  });
+
+  test('I6 I8: fields that break editors are not relayed, all others are, and it is counted', async (t) => {
+    const person = await ann(t, 'fields');
+    const { awareness } = person.provider;
+    const trimmed = async (): Promise<number> =>
+      (await metricsOf(siege.quire)).get('quire_presence_trimmed_total') ?? NaN;
+    const before = await trimmed();
+    const spoilt = hostileStates('default').filter(({ state }) => drawable(state) !== state);
+    const id = 7;
+    await siege.attack(t, async () => {
+      const attacker = await siege.attacker('fields');
+      for (const [i, { state: sent }] of [...hostileStates('default'), ...honestStates('default')].entries()) {
+        const clock = i + 1;
+        // No two alike, as only changes are told.
+        const state = typeof sent === 'object' && !Array.isArray(sent) ? { ...sent, clock } : sent;
+        attacker.send(states([{ client: id, clock, state: JSON.stringify(state) }]));
+        await person.untilAware(() => awareness.meta.get(id)?.clock === clock, 'the state has arrived');
+        const shown: unknown = awareness.getStates().get(id);
+        assert.deepEqual(shown, drawable(JSON.parse(JSON.stringify(state))));
+      }
+      attacker.terminate();
+    });
+    assert.equal((await trimmed()) - before, spoilt.length);
   });
 });

@@ -28,7 +28,7 @@ async function addedBytes(imported: string): Promise<number> {
 
 test('quire/client is less than 2 KB minified and gzipped, and what is not used of it falls away', async () => {
   const [all, refused] = [
-    await addedBytes('client.trackSaved, client.onRefused, client.keepAuthorized'),
+    await addedBytes('client.trackSaved, client.onRefused, client.keepAuthorized, client.guardPresence'),
     await addedBytes('client.onRefused'),
   ];
   assert.ok(all < 2048, `${all} bytes`);

@@ -1,0 +1,124 @@
+/**
+ * Keeps presence states from breaking editors. The bindings of Yjs draw the carets of other people from fields of their
+ * awareness states, unchecked. A position that they cannot read makes y-prosemirror, y-tiptap, BlockNote and Lexical throw
+ * in the middle of a remote edit. The edit then never reaches the view, and the next local edit writes the stale view
+ * over it.
+ */
+
+/** Longer names cover the text beside a caret. */
+const MAX_NAME_LENGTH = 200;
+/** A root type's name. A reader could otherwise fill the memory of others: Yjs creates each type that a position names. */
+const MAX_ROOT_NAME_LENGTH = 255;
+
+/** Control characters, and the marks that reverse the text that follows them. */
+const unsafeInName = /[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu;
+
+/** Bindings put colors into style attributes. These cannot end the declaration that they stand in, and load nothing. */
+const safeColor =
+  /^(#[\da-f]{3,8}|[a-z]{3,30}|((rgb|hsl)a?|hwb|(ok)?(lab|lch)|color(-mix)?|var)\([\w#%.,\s/+-]{1,80}\))$/i;
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/**
+ * The state without the fields that make a stock binding fail; the same value if it has none of them. Fields that no
+ * binding reads are never changed.
+ */
+export function drawable(state: unknown): unknown {
+  // Bindings find nothing in a text, a number or a list.
+  if (!isObject(state)) return state;
+  let shown = changed(state, { user: person(state['user']) });
+  if (isSet(shown['cursor'])) shown = changed(shown, { cursor: caret(shown['cursor'], shown['user']) });
+  if (hasPair(shown['selection'])) shown = changed(shown, { selection: pair(shown['selection']) });
+  return 'focusing' in shown ? lexical(shown) : shown;
+}
+
+/** y-prosemirror, y-tiptap, BlockNote, y-codemirror.next and y-quill. The first three set a default color on the user. */
+function caret(cursor: unknown, user: unknown): unknown {
+  const canBeNamed = !user || typeof user === 'object';
+  return canBeNamed && hasPair(cursor) ? pair(cursor) : undefined;
+}
+
+/** Lexical keeps positions, name and color at the top. */
+function lexical(state: Fields): Fields {
+  const anchorPos = state['anchorPos'] ? position(state['anchorPos']) : state['anchorPos'];
+  const focusPos = state['focusPos'] ? position(state['focusPos']) : state['focusPos'];
+  return changed(state, { anchorPos, focusPos, ...labels(state) });
+}
+
+function person(user: unknown): unknown {
+  return isObject(user) ? changed(user, labels(user)) : user;
+}
+
+/** Name and colors as they may be shown. */
+function labels({ name, color, colorLight }: Fields): Fields {
+  return {
+    name: typeof name === 'string' ? shortened(name) : typeof name === 'number' || name === null ? name : undefined,
+    color: colorOf(color),
+    colorLight: colorOf(colorLight),
+  };
+}
+
+function shortened(name: string): string {
+  const safe = name.replace(unsafeInName, '');
+  // Not half of a pair of surrogates.
+  return safe.length <= MAX_NAME_LENGTH ? safe : safe.slice(0, MAX_NAME_LENGTH).replace(/[\ud800-\udbff]$/, '');
+}
+
+function colorOf(value: unknown): unknown {
+  return value === null || (typeof value === 'string' && safeColor.test(value)) ? value : undefined;
+}
+
+function hasPair(value: unknown): value is Fields {
+  return isObject(value) && isSet(value['anchor']) && isSet(value['head']);
+}
+
+function pair(value: Fields): Fields | undefined {
+  const [anchor, head] = [position(value['anchor']), position(value['head'])];
+  return anchor === undefined || head === undefined ? undefined : changed(value, { anchor, head });
+}
+
+/**
+ * A relative position of Yjs as all bindings read it. `relativePositionToJSON` leaves out what is null; y-codemirror.next,
+ * y-monaco and Lexical read only the long form. Undefined if it is not a position.
+ */
+function position(value: unknown): Fields | undefined {
+  if (!isObject(value)) return undefined;
+  const { type = null, tname = null, item = null } = value;
+  const assoc = value['assoc'] ?? 0;
+  const isReadable =
+    (type !== null || tname !== null || item !== null) &&
+    (type === null || isId(type)) &&
+    (tname === null || (typeof tname === 'string' && tname.length <= MAX_ROOT_NAME_LENGTH)) &&
+    (item === null || isId(item)) &&
+    Number.isSafeInteger(assoc);
+  return isReadable ? changed(value, { type, tname, item, assoc }) : undefined;
+}
+
+function isId(value: unknown): boolean {
+  return isObject(value) && isCount(value['client']) && isCount(value['clock']);
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+/** A copy with these fields, without those that are undefined; the same object if it has them already. */
+function changed(fields: Fields, changes: Fields): Fields {
+  let copy: Record<string, unknown> | null = null;
+  for (const name of Object.keys(changes)) {
+    const value = changes[name];
+    if (fields[name] === value) continue;
+    copy ??= { ...fields };
+    if (value === undefined) Reflect.deleteProperty(copy, name);
+    else copy[name] = value;
+  }
+  return copy ?? fields;
+}
+
+function isSet(value: unknown): boolean {
+  return value !== undefined && value !== null;
+}
+
+function isObject(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
