@@ -1,8 +1,12 @@
 /**
- * Names of documents: any printable text of 1 to 255 bytes of UTF-8, slashes included.
+ * Names of documents: 1 to 255 bytes of UTF-8 in any language, slashes included.
  *
- * Stock clients do not encode the name, so the platform's URL parser has had it in its hands before. What such a parser
- * rewrites (`..`, a backslash, a tab, a space at the end) would make two names of one or one of two: it is refused.
+ * Stock clients do not encode the name, so a URL parser of the platform has processed it already. Names that such a parser
+ * rewrites (`..`, a backslash, a tab, a space at the end) are refused: two names would become one, or one would become two.
+ *
+ * Names are compared by code points, without normalization, and names that look alike cannot all be refused. Refused
+ * are invisible characters that no language needs, which a name has by accident (a soft hyphen, a byte order mark) or to
+ * deceive (overrides of the text direction).
  */
 import { RefusedError } from '../errors.ts';
 
@@ -11,9 +15,14 @@ const maxBytes = 255;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** Controls, lone surrogates, private use, line separators, invisible marks; not the joiners that scripts and emoji need. */
+/**
+ * Controls, private use, lone surrogates, noncharacters, separators of lines, and formatting that is invisible everywhere.
+ * The rest of Unicode's format characters belongs to writing: joiners, direction marks, the zero width space of Khmer, the
+ * vowel separator of Mongolian, number signs of Arabic, and the tags of flags. Listed here, as the class `Cf` grows with each
+ * version of Unicode, and a name must not become invalid with a new version of Node. docs/protocol.md lists the same.
+ */
 const notPrintable =
-  /[\p{Cc}\p{Cs}\p{Co}\p{Zl}\p{Zp}\p{Noncharacter_Code_Point}]|(?!\u{200c}|\u{200d}|[\u{e0020}-\u{e007f}])\p{Cf}/u;
+  /[\p{Cc}\p{Cs}\p{Co}\p{Noncharacter_Code_Point}\u00ad\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e001f}]/u;
 
 const percent = 0x25;
 
@@ -46,7 +55,8 @@ export function decodeDocumentName(encoded: string): string {
 export function checkDocumentName(name: string): void {
   if (name === '') throw bad('the document name is empty');
   if (Buffer.byteLength(name) > maxBytes) throw bad(`the document name is longer than ${maxBytes} bytes`);
-  if (notPrintable.test(name)) throw bad('the document name has characters that cannot be printed');
+  const [found] = notPrintable.exec(name) ?? [];
+  if (found !== undefined) throw bad(`the document name has a character that cannot be printed: ${codePoint(found)}`);
   if (name.includes('\\')) throw bad('the document name has a backslash, which browsers turn into a slash');
   if (name.endsWith(' ')) throw bad('the document name ends in a space, which browsers drop');
   if (name.split('/').some((segment) => segment === '.' || segment === '..')) {
@@ -61,6 +71,10 @@ function hexDigit(byte: number | undefined): number {
     if (lower >= 0x61 && lower <= 0x66) return lower - 0x57;
   }
   throw bad('the document name has a % that is not followed by two hex digits; encode a percent sign as %25');
+}
+
+function codePoint(character: string): string {
+  return `U+${character.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}`;
 }
 
 function bad(reason: string): RefusedError {

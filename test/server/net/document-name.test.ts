@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { RefusedError } from '../../../server/errors.ts';
@@ -154,6 +155,46 @@ test('names of all scripts, with joiners, dots and slashes inside, are fine', ()
     'a?b#c',
     '~',
     ' a',
+    // Direction marks, as keyboards for Hebrew and Arabic have them.
+    'שלום!\u200f',
+    'C++\u200e ו-Java',
+    'رقم \u061c12',
+    // A zero width space in Khmer, a vowel separator in Mongolian, number signs in Arabic.
+    'ភាសា\u200bខ្មែរ',
+    'ᠠᠪᠤᠷ\u180eᠠ',
+    '\u0600١٢',
+    'آية \u06dd١',
+    // Variation selectors, and a tag sequence.
+    '❤\ufe0f',
+    '葛\u{e0100}',
+    'क्\u200dष',
+    '👩🏽‍🚀',
   ];
   for (const name of names) assert.equal(decodeDocumentName(encodeURIComponent(name)), name);
+});
+
+test('docs/protocol.md names every character that is refused, and no other', () => {
+  const docs = readFileSync(new URL('../../../../docs/protocol.md', import.meta.url), 'utf8');
+  const listed = /characters that cannot be printed:(.*?)each plane/su.exec(docs)?.[1] ?? '';
+  const ranges = [...listed.matchAll(/U\+([\dA-F]+)(?:–([\dA-F]+))?/gu)].map(
+    ([, from, to]) => [parseInt(from!, 16), parseInt(to ?? from!, 16)] as const,
+  );
+  assert.ok(ranges.length > 10);
+  const different: string[] = [];
+  for (let code = 0; code <= 0x10ffff; code++) {
+    const isSurrogate = code >= 0xd800 && code <= 0xdfff;
+    if (isSurrogate || code === '\\'.codePointAt(0)) continue;
+    // Planes 15 and 16 are all alike: a part of them, as each refusal takes 10 us.
+    if (code > 0xf0100 && (code & 0xffff) < 0xff00 && code % 101 > 0) continue;
+    const refused = (code & 0xfffe) === 0xfffe || ranges.some(([from, to]) => code >= from && code <= to);
+    if (accepts(`a${String.fromCodePoint(code)}b`) === refused) different.push(code.toString(16));
+  }
+  assert.deepEqual(different.slice(0, 20), []);
+});
+
+test('the reason names the character, which nobody can see (I8)', () => {
+  assert.match(
+    reasonOf(() => checkDocumentName('soft\u00adhyphen')),
+    /cannot be printed: U\+00AD$/,
+  );
 });
