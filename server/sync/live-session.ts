@@ -133,6 +133,7 @@ export class LiveSession implements Author {
     const trimmedBefore = presence.trimmed;
     const announced = presence.apply(this.#peer, states, nowMs);
     this.#deps.stats.presenceTrimmed += presence.trimmed - trimmedBefore;
+    this.room.restoreSight();
     const changed = presence.changes > changesBefore;
     if (!changed && states.length <= this.#echoBytes) {
       this.#echoBytes -= states.length;

@@ -19,6 +19,14 @@ const MAX_CLOCK = 2 ** 31;
 const MAX_CLOCK_STEP = 2 ** 16;
 /** What a state takes in memory beside its text. */
 const STATE_BYTES = 200;
+/** Clocks of so many clients that have left are kept, 50 bytes each. A fixed client id comes back within a reload. */
+const MAX_PAST_CLOCKS = 1_000;
+const PAST_CLOCK_BYTES = 50;
+/**
+ * How often a client announces itself again because another one has lost sight of it. States expire after 30 s without
+ * news, so an honest client has no reason to lose sight of another twice within that time.
+ */
+const LOST_SIGHT_MS = 10_000;
 const NULL_STATE = Buffer.from('null');
 
 /** Whoever announces states: a session. */
@@ -29,11 +37,18 @@ export interface PresenceOwner {
 }
 
 interface State {
+  /** The highest clock that other clients may have seen. */
   clock: number;
+  /** The clock that the owner itself used last. It is lower if the client has begun to count again, after a reload. */
+  ownClock: number;
   /** The state as JSON text; null once it is gone and only the others must still hear of it. */
   json: Uint8Array | null;
+  /** The state as its owner sent it. */
+  ownJson: Uint8Array;
   owner: PresenceOwner;
   renewedMs: number;
+  /** When the owner was last asked to announce itself because another client had lost sight of it. */
+  lostSightMs: number;
 }
 
 /**
@@ -49,8 +64,11 @@ export class Presence {
   #trimmed = 0;
   /** Kept when its owner leaves, who may come back with it. */
   #highestClock = 0;
-  /** Everybody who has said anything, and the client id that it owns. */
+  /** Every session that has sent anything, and the client id that it owns. */
   readonly #ownIds = new Map<PresenceOwner, number | null>();
+  /** The last clocks of client ids that are gone, the latest last: clients remember them, and ignore older ones. */
+  readonly #pastClocks = new Map<number, number>();
+  #lostSight: Set<PresenceOwner> | null = null;
 
   get size(): number {
     return this.#states.size;
@@ -74,8 +92,10 @@ export class Presence {
 
   /** What the states take in memory, about. */
   get bytes(): number {
-    let bytes = 0;
-    for (const { json } of this.#states.values()) bytes += STATE_BYTES + (json?.length ?? 0);
+    let bytes = this.#pastClocks.size * PAST_CLOCK_BYTES;
+    for (const { json, ownJson } of this.#states.values()) {
+      bytes += STATE_BYTES + ownJson.length + (json === null || json === ownJson ? 0 : json.length);
+    }
     return bytes;
   }
 
@@ -102,6 +122,8 @@ export class Presence {
       const known = this.#states.get(clientId);
       if (known !== undefined && known.owner === owner) {
         this.#renew(clientId, known, clock, json, nowMs);
+      } else if (known !== undefined && known.json !== null && clock === known.clock && isNull(json)) {
+        this.#loseSight(known, nowMs);
       } else if (count === 1 && this.#ownIds.get(owner) === null && mayClaim(known, owner, clock, isFirstWord)) {
         announced = this.#announce(owner, clientId, clock, json, nowMs);
       }
@@ -110,11 +132,27 @@ export class Presence {
     return announced && isFirstWord;
   }
 
+  /** A client has dropped a state that is still here: its own clock ran ahead, as after a sleep. */
+  #loseSight(state: State, nowMs: number): void {
+    if (nowMs - state.lostSightMs < LOST_SIGHT_MS) return;
+    state.lostSightMs = nowMs;
+    (this.#lostSight ??= new Set()).add(state.owner);
+  }
+
+  /** The owners of states that other clients have lost sight of since the last call; null if there are none. */
+  takeLostSight(): ReadonlySet<PresenceOwner> | null {
+    const owners = this.#lostSight;
+    this.#lostSight = null;
+    return owners;
+  }
+
   #announce(owner: PresenceOwner, clientId: number, clock: number, json: Uint8Array, nowMs: number): boolean {
     if (isNull(json)) return false;
     const known = this.#states.get(clientId);
     // An older clock from a new session is the same client all the same: the nudge makes it raise it.
-    this.#set(clientId, owner, Math.max(clock, known?.clock ?? 0), json, nowMs);
+    const lastClock = known?.clock ?? this.#pastClocks.get(clientId) ?? 0;
+    this.#set(clientId, owner, Math.max(clock, lastClock), json, nowMs);
+    this.#states.get(clientId)!.ownClock = clock;
     if (known !== undefined && this.#ownIds.get(known.owner) === clientId) this.#ownIds.set(known.owner, null);
     return true;
   }
@@ -133,7 +171,19 @@ export class Presence {
 
   #set(clientId: number, owner: PresenceOwner, clock: number, json: Uint8Array, nowMs: number): void {
     this.#checkClock(clock);
-    this.#states.set(clientId, { clock, json: this.#read(json, owner), owner, renewedMs: nowMs });
+    const ownJson = Buffer.from(json);
+    const lostSightMs = this.#states.get(clientId)?.lostSightMs ?? -Infinity;
+    const shown = this.#read(ownJson, owner);
+    this.#states.set(clientId, {
+      clock,
+      ownClock: clock,
+      json: shown,
+      ownJson,
+      owner,
+      renewedMs: nowMs,
+      lostSightMs,
+    });
+    this.#pastClocks.delete(clientId);
     this.#ownIds.set(owner, clientId);
     this.#dirty.add(clientId);
     this.#changes++;
@@ -141,14 +191,13 @@ export class Presence {
 
   /**
    * The state as JSON text for the other clients: without fields that break editors, and with its owner's identity where
-   * that is known. Always a copy. Throws RefusedError ('malformed').
+   * that is known; the same bytes if that changes nothing. Throws RefusedError ('malformed').
    */
-  #read(json: Uint8Array, owner: PresenceOwner): Uint8Array {
-    const copy = Buffer.from(json);
-    const state = parsePresenceState(copy);
+  #read(json: Buffer, owner: PresenceOwner): Uint8Array {
+    const state = parsePresenceState(json);
     const shown = drawable(state);
     if (shown !== state) this.#trimmed++;
-    return shown === state && owner.person === null ? copy : Buffer.from(JSON.stringify(identified(shown, owner)));
+    return shown === state && owner.person === null ? json : Buffer.from(JSON.stringify(identified(shown, owner)));
   }
 
   #checkClock(clock: number): void {
@@ -186,10 +235,19 @@ export class Presence {
     if (this.#dirty.size === 0) return null;
     const message = this.#encode([...this.#dirty]);
     for (const clientId of this.#dirty) {
-      if (this.#states.get(clientId)?.json === null) this.#states.delete(clientId);
+      const state = this.#states.get(clientId);
+      if (state?.json === null) this.#forget(clientId, state.clock);
     }
     this.#dirty.clear();
     return message;
+  }
+
+  #forget(clientId: number, clock: number): void {
+    this.#states.delete(clientId);
+    this.#pastClocks.set(clientId, clock);
+    if (this.#pastClocks.size <= MAX_PAST_CLOCKS) return;
+    const [oldest] = this.#pastClocks.keys();
+    this.#pastClocks.delete(oldest!);
   }
 
   /**
@@ -205,18 +263,20 @@ export class Presence {
   }
 
   /**
-   * An awareness update that tells a session that its own state is gone. The stock client keeps the state, raises its
-   * clock and announces itself again: the way to make others see somebody whose clock they know already.
-   * Null if the session has no state.
+   * An awareness update that makes the session's client announce its state again, with a higher clock: other clients that
+   * know its clock already ignore anything else. Null if the session has no state.
+   *
+   * It is the client's own state with the next clock. A stock client takes it, which changes nothing, and sends it back;
+   * one that has changed its state meanwhile has used that clock itself, and ignores it. A client that counts from the
+   * start again may have used any of the clocks up to the known one for newer states, so it is told that its state is
+   * gone: it keeps the state and goes on from there, but its `change` event says that it has left.
    */
   nudge(owner: PresenceOwner): Uint8Array | null {
     const clientId = this.#ownIds.get(owner) ?? null;
-    if (clientId === null) return null;
-    const bytes = [1];
-    encodeVarUint(bytes, clientId);
-    encodeVarUint(bytes, this.#states.get(clientId)?.clock ?? 0);
-    bytes.push(NULL_STATE.length, ...NULL_STATE);
-    return Uint8Array.from(bytes);
+    const state = clientId === null ? undefined : this.#states.get(clientId);
+    if (clientId === null || state === undefined) return null;
+    const inStep = state.ownClock === state.clock;
+    return encodeEntry(clientId, inStep ? state.clock + 1 : state.clock, inStep ? state.ownJson : NULL_STATE);
   }
 
   /** `gone` tells the clocks of those that have been forgotten. */
@@ -247,6 +307,15 @@ export function readGone(message: Uint8Array): Map<number, number> {
     if (isNull(reader.bytes())) gone.set(clientId, clock);
   }
   return gone;
+}
+
+/** An awareness update of one entry. */
+function encodeEntry(clientId: number, clock: number, json: Uint8Array): Uint8Array {
+  const head = [1];
+  encodeVarUint(head, clientId);
+  encodeVarUint(head, clock);
+  encodeVarUint(head, json.length);
+  return Buffer.concat([Uint8Array.from(head), json]);
 }
 
 function mayClaim(known: State | undefined, owner: PresenceOwner, clock: number, isFirstWord: boolean): boolean {

@@ -184,6 +184,12 @@ export class Room implements LogFollower, Tickable {
     this.#deps.nudger.announced(this, peer);
   }
 
+  /** Other clients have dropped presence that is still here: its owners announce it again. */
+  restoreSight(): void {
+    const owners = this.#presence?.takeLostSight() ?? null;
+    if (owners !== null) this.#deps.nudger.lostSight(this, owners);
+  }
+
   /** Nothing new in it that is not known. */
   knows(facts: UpdateFacts): boolean {
     return this.#intake.knows(facts);

@@ -99,8 +99,9 @@ export class PresenceLoad {
       const other = this.people[index];
       if (!other) continue;
       if (other === person) {
-        // "You are gone": the stock clients say that they are not.
+        // A nudge: stock clients announce themselves again, with the clock that it names or the next one.
         if (isNull && clock >= person.clock) this.#insist(person, clock);
+        else if (clock > person.clock) this.#insist(person, clock - 1);
         continue;
       }
       const known = person.known[index] ?? 0;

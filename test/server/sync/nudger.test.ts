@@ -19,11 +19,11 @@ test('a newcomer is nudged at once about its own id, the others after 200 ms, an
   bench.passMs(200);
   nudgesOf(ada);
   announce(bench, bob, 2, 7);
-  assert.deepEqual(nudgesOf(bob), [{ client: 2, clock: 7, state: null }]);
+  assert.deepEqual(nudgesOf(bob), [{ client: 2, clock: 8, state: '{}' }]);
   bench.passMs(199);
   assert.deepEqual(nudgesOf(ada), []);
   bench.passMs(1);
-  assert.deepEqual(nudgesOf(ada), [{ client: 1, clock: 1, state: null }]);
+  assert.deepEqual(nudgesOf(ada), [{ client: 1, clock: 2, state: '{}' }]);
   bench.passMs(10_000);
   assert.deepEqual([nudgesOf(ada), nudgesOf(bob)], [[], []]);
 });
@@ -76,6 +76,37 @@ test('who comes and shows nothing of itself sees everybody too: those who are he
   bench.passMs(199);
   assert.deepEqual(nudgesOf(ada), []);
   bench.passMs(1);
-  assert.deepEqual(nudgesOf(ada), [{ client: 1, clock: 1, state: null }]);
+  assert.deepEqual(nudgesOf(ada), [{ client: 1, clock: 2, state: '{}' }]);
   for (const peer of spectators) assert.deepEqual(nudgesOf(peer), []);
+});
+
+test('a client that reconnects within 200 ms of a join has seen the clocks of those that joined: they are nudged again', async (t) => {
+  const bench = await RoomBench.load(t);
+  const [ada, eve] = [bench.join('ada'), bench.join('eve')];
+  const bob = bench.join('bob');
+  announce(bench, ada, 1);
+  announce(bench, eve, 2);
+  announce(bench, bob, 3);
+  bench.passMs(100);
+  for (const peer of [ada, eve]) nudgesOf(peer);
+  bench.room.leave(bob);
+  const back = bench.join('bob');
+  announce(bench, back, 3);
+  assert.equal(nudgesOf(back).length, 1);
+  bench.passMs(100);
+  assert.deepEqual([nudgesOf(ada).length, nudgesOf(eve).length, nudgesOf(back).length], [1, 1, 0]);
+});
+
+test('I7: of many that join together none is nudged more than twice', async (t) => {
+  const bench = await RoomBench.load(t);
+  const peers = Array.from({ length: 50 }, (_, i) => {
+    const peer = bench.join(`user ${i}`);
+    announce(bench, peer, 100 + i);
+    return peer;
+  });
+  bench.passMs(200);
+  const nudges = peers.map(
+    (peer) => nudgesOf(peer).filter((entry) => entry?.client === 100 + peers.indexOf(peer)).length,
+  );
+  assert.ok(Math.max(...nudges) <= 2, String(nudges));
 });
