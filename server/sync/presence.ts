@@ -190,14 +190,15 @@ export class Presence {
   }
 
   /**
-   * The state as JSON text for the other clients: without fields that break editors, and with its owner's identity where
-   * that is known; the same bytes if that changes nothing. Throws RefusedError ('malformed').
+   * The state as JSON text for the other clients: with its owner's identity where that is known, and without fields that
+   * break editors; the same bytes if that changes nothing. Throws RefusedError ('malformed').
    */
   #read(json: Buffer, owner: PresenceOwner): Uint8Array {
     const state = parsePresenceState(json);
-    const shown = drawable(state);
-    if (shown !== state) this.#trimmed++;
-    return shown === state && owner.person === null ? json : Buffer.from(JSON.stringify(identified(shown, owner)));
+    const named = identified(state, owner);
+    const shown = drawable(named);
+    if (shown !== named) this.#trimmed++;
+    return shown === state ? json : Buffer.from(JSON.stringify(shown));
   }
 
   #checkClock(clock: number): void {

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { identified } from '../../../server/sync/identified.ts';
 import { Presence } from '../../../server/sync/presence.ts';
-import { decodeFrame, encodeFrame } from '../../support/frames.ts';
+import { decodeFrame, encodeEntries, encodeFrame, readEntries } from '../../support/frames.ts';
+import { endOf } from '../../support/hostile-states.ts';
 import { malformed } from '../../support/refused.ts';
 
 const ada = { userId: 'u1', person: { name: 'Ada', color: null } };
@@ -50,4 +51,15 @@ test('a state is changed on its way in, so that everybody sees the same; odd key
     user: { ['__proto__']: { id: 'u2' }, name: 'Ada', id: 'u1' },
   });
   assert.throws(() => announce(`{"user":${'['.repeat(8_000)}${']'.repeat(8_000)}}`.slice(0, 16_000), 2), malformed);
+});
+
+test('a name and a color from the grant, which users may have chosen, are checked like those of a client (I6)', () => {
+  const presence = new Presence();
+  const owner = { userId: 'u1', person: { name: '\u202eadA', color: 'red;position:fixed' } };
+  const caret = { anchor: endOf('text'), head: endOf('text') };
+  // A text as `user` would make editors fail, but the grant puts an object there.
+  const state = JSON.stringify({ user: 'Eve', cursor: caret });
+  presence.apply(owner, encodeEntries([{ client: 7, clock: 1, state }]), 0);
+  const [shown] = readEntries(presence.encodeAll()!);
+  assert.deepEqual(JSON.parse(shown?.state ?? ''), { user: { name: 'adA', id: 'u1' }, cursor: caret });
 });
