@@ -2,7 +2,7 @@
 import { parentPort } from 'node:worker_threads';
 import { mergeInLevels } from '../update/merge.ts';
 import { diffStructs } from '../update/parts.ts';
-import { scanUpdate } from '../update/scan.ts';
+import { defaultScanLimits, scanUpdate } from '../update/scan.ts';
 import { decodeStateVector } from '../update/state-vector.ts';
 import type { CompactionOutput } from './compaction.ts';
 import { fold } from './fold.ts';
@@ -36,7 +36,7 @@ function perform(job: YjsJob): Done {
   const update = argument(updates, 0);
   return job.name === 'diff'
     ? ofBytes(diffStructs(update, decodeStateVector(argument(updates, 1))))
-    : { result: scanUpdate(update), bytes: [] };
+    : { result: scanUpdate(update, job.limits ?? defaultScanLimits), bytes: [] };
 }
 
 function compact(updates: readonly Uint8Array[], seqs: readonly number[]): Done {

@@ -6,14 +6,17 @@ import {
   type CompactionErrorCode,
   type MalformedUpdateCode,
 } from '../errors.ts';
+import type { ScanLimits } from '../update/scan.ts';
 import type { PackedBytes } from './packed-bytes.ts';
 
 export interface YjsJob {
   readonly name: 'compact' | 'scan' | 'diff' | 'merge';
   /** For `compact` the snapshot first, then the entries; for `diff` the update and the state vector. */
   readonly updates: PackedBytes;
-  /** For `compact` those of the entries, else empty. */
+  /** For `compact` the sequence numbers of the entries, else empty. */
   readonly seqs: readonly number[];
+  /** For `scan`, else null. */
+  readonly limits: ScanLimits | null;
 }
 
 /** The thread answers every job with one of these, in order. */

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { CompactionError, WorkerJobError } from '../errors.ts';
 import { systemClock, type Clock, type Timer } from '../log/clock.ts';
-import type { UpdateFacts } from '../update/scan.ts';
+import type { ScanLimits, UpdateFacts } from '../update/scan.ts';
 import type { Compact, CompactionOutput } from './compaction.ts';
 import { packBytes } from './packed-bytes.ts';
 import { errorOf, type YjsJob, type YjsReply } from './yjs-job.ts';
@@ -42,6 +42,7 @@ interface QueuedJob {
   readonly name: YjsJob['name'];
   readonly updates: readonly Uint8Array[];
   readonly seqs: readonly number[];
+  readonly limits: ScanLimits | null;
   resolve(result: unknown): void;
   reject(error: Error): void;
 }
@@ -76,16 +77,16 @@ export class YjsWorker {
     const updates = [...snapshot, ...entries.map((entry) => entry.update)];
     const seqs = entries.map((entry) => entry.seq);
     try {
-      return (await this.#run('compact', updates, seqs)) as CompactionOutput;
+      return (await this.#run('compact', updates, { seqs })) as CompactionOutput;
     } catch (error) {
       if (error instanceof CompactionError) throw error;
       throw new CompactionError('COMPACTION_WORKER_LOST', 'The worker thread gave no result', { cause: error });
     }
   };
 
-  /** What an update says about itself, within the default limits. Rejects with MalformedUpdateError. */
-  scan(update: Uint8Array): Promise<UpdateFacts> {
-    return this.#run('scan', [update]) as Promise<UpdateFacts>;
+  /** Does the work of `scanUpdate`. Rejects with MalformedUpdateError. */
+  scan(update: Uint8Array, limits: ScanLimits): Promise<UpdateFacts> {
+    return this.#run('scan', [update], { limits }) as Promise<UpdateFacts>;
   }
 
   /** The structs of an update that somebody with this state vector lacks, without its delete set. */
@@ -114,10 +115,14 @@ export class YjsWorker {
     await thread?.terminate();
   }
 
-  #run(name: YjsJob['name'], updates: readonly Uint8Array[], seqs: readonly number[] = []): Promise<unknown> {
+  #run(
+    name: YjsJob['name'],
+    updates: readonly Uint8Array[],
+    { seqs = [], limits = null }: Partial<Pick<YjsJob, 'seqs' | 'limits'>> = {},
+  ): Promise<unknown> {
     if (this.#closing) return Promise.reject(closedError());
     return new Promise((resolve, reject) => {
-      this.#queue.push({ name, updates, seqs, resolve, reject });
+      this.#queue.push({ name, updates, seqs, limits, resolve, reject });
       if (!this.#running) this.#next();
     });
   }
@@ -134,7 +139,8 @@ export class YjsWorker {
       this.#lose(new WorkerJobError('WORKER_TIMEOUT', `The job took longer than ${jobTimeoutMs} ms`));
     });
     this.#thread ??= this.#start();
-    const job: YjsJob = { name: next.name, updates: packBytes(next.updates), seqs: next.seqs };
+    const { name, seqs, limits } = next;
+    const job: YjsJob = { name, updates: packBytes(next.updates), seqs, limits };
     this.#thread.postMessage(job, [job.updates.bytes.buffer, job.updates.lengths.buffer]);
   }
 

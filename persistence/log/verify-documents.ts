@@ -1,4 +1,7 @@
-import { CorruptDocumentError } from '../errors.ts';
+import { CorruptDocumentError, MalformedUpdateError } from '../errors.ts';
+import { RangeSet } from '../update/ranges.ts';
+import { noScanLimits, scanUpdate } from '../update/scan.ts';
+import { decodeStateVector } from '../update/state-vector.ts';
 import { readPart, readRecords } from './document-reader.ts';
 import { allMetas, docIdOf, DocumentKeys } from './keys.ts';
 import type { RecordStore } from './record-store.ts';
@@ -14,8 +17,8 @@ export interface Verification {
 const maxDamaged = 1_000;
 
 /**
- * Reads documents as opening and joining them would, each checksum and each sequence number, in random order until
- * `mayGoOn` says no. Rejects with what reading the store rejects with.
+ * Reads documents as opening and joining them would, in random order until `mayGoOn` returns false: every checksum, every
+ * sequence number, and every stored update as the scan reads it. Rejects with what reading the store rejects with.
  */
 export async function verifyDocuments(store: RecordStore, mayGoOn: () => boolean): Promise<Verification> {
   const docIds: string[] = [];
@@ -34,13 +37,35 @@ export async function verifyDocuments(store: RecordStore, mayGoOn: () => boolean
 
 async function verify(keys: DocumentKeys, store: RecordStore): Promise<CorruptDocumentError | null> {
   try {
-    const { head } = await readRecords(store, keys);
-    const parts = head?.snapshot.parts.length ?? 0;
-    for (let part = 0; part < parts; part += 1) await readPart(store, keys, head!, part);
+    const { head, tail } = await readRecords(store, keys);
+    for (const { seq, update } of tail) scan(keys.docId, `entry ${seq}`, update);
+    if (head === null) return null;
+    const { parts, pending, stateVector, deleteSet } = head.snapshot;
+    for (let part = 0; part < parts.length; part += 1) {
+      scan(keys.docId, `part ${part} of the snapshot`, await readPart(store, keys, head, part));
+    }
+    if (pending !== null) scan(keys.docId, 'the pending update', pending);
+    guard(keys.docId, 'the state vector', () => decodeStateVector(stateVector));
+    guard(keys.docId, 'the delete set', () => RangeSet.decodeDeleteSet(deleteSet));
     return null;
   } catch (error) {
     if (error instanceof CorruptDocumentError) return error;
     throw error;
+  }
+}
+
+/** Reads a stored update as loading the document does. It was checked before it was stored, so limits for new input do not apply. */
+function scan(docId: string, what: string, update: Uint8Array): void {
+  guard(docId, what, () => scanUpdate(update, noScanLimits));
+}
+
+/** Turns bytes that are no update into CorruptDocumentError. */
+function guard(docId: string, what: string, read: () => unknown): void {
+  try {
+    read();
+  } catch (cause) {
+    if (!(cause instanceof MalformedUpdateError)) throw cause;
+    throw new CorruptDocumentError(docId, `Cannot read ${what}: ${cause.message}`, { cause });
   }
 }
 

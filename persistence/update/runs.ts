@@ -1,4 +1,4 @@
-import { noClient, StructReader, structKind } from './struct-reader.ts';
+import { noClient, noScanLimits, StructReader, structKind } from './struct-reader.ts';
 
 /** Neighbouring structs of one client that integrate together. */
 export interface Run {
@@ -22,13 +22,11 @@ export interface Run {
 const noDependencies: readonly number[] = Object.freeze([]);
 
 /**
- * What waits for what in an update with gaps: its runs, in the order of the update. A second, slower pass. Skips are left
- * out; they end a run.
- *
- * @throws MalformedUpdateError
+ * The runs of a scanned update with gaps, in the order of the update, and what each of them waits for. A second, slower
+ * pass. Skips end a run and are left out.
  */
 export function scanRuns(update: Uint8Array): Run[] {
-  const reader = new StructReader(update);
+  const reader = new StructReader(update, noScanLimits);
   const runs: Run[] = [];
   /** Where each run begins in the update, and where it ends. */
   const offsets: number[] = [];

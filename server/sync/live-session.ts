@@ -1,4 +1,4 @@
-import { scanUpdate, type UpdateFacts } from '../../persistence/update/scan.ts';
+import { defaultScanLimits, scanUpdate, type UpdateFacts } from '../../persistence/update/scan.ts';
 import type { LimitName } from '../limits.ts';
 import { Acknowledgements } from './acknowledgements.ts';
 import type { Broadcast } from './broadcast.ts';
@@ -175,7 +175,7 @@ export class LiveSession implements Author {
   }
 
   async #takeLarge(update: Uint8Array, answer: boolean): Promise<void> {
-    const facts = await this.#deps.offload.scan(update);
+    const facts = await this.#deps.offload.scan(update, defaultScanLimits);
     if (!this.#peer.ended) this.#submit(update, facts, answer);
   }
 

@@ -30,7 +30,8 @@ export async function loadDocument(
 ): Promise<LoadedDocument> {
   const knowledge = snapshot === null ? Knowledge.empty() : Knowledge.from(snapshot.stateVector, snapshot.deleteSet);
   const learn = async (update: Uint8Array): Promise<readonly Run[]> => {
-    const facts = update.length > OFFLOAD_BYTES ? await offload.scan(update) : scanUpdate(update, noScanLimits);
+    const isLarge = update.length > OFFLOAD_BYTES;
+    const facts = isLarge ? await offload.scan(update, noScanLimits) : scanUpdate(update, noScanLimits);
     return knowledge.add(facts, update);
   };
   if (snapshot !== null && snapshot.pending !== null) await learn(snapshot.pending);

@@ -1,4 +1,4 @@
-import type { UpdateFacts } from '../../persistence/update/scan.ts';
+import type { ScanLimits, UpdateFacts } from '../../persistence/update/scan.ts';
 
 /**
  * Above this, scanning (9 ms per MB) and diffing (26 ms per MB of `weightOf`) run in a worker thread: the event loop may not
@@ -11,8 +11,8 @@ export const MAX_MERGE_WEIGHT = 256 * 1024;
 
 /** Work on large updates, in a worker thread. What is passed in is copied, never taken away. */
 export interface Offload {
-  /** Rejects with MalformedUpdateError. */
-  scan(update: Uint8Array): Promise<UpdateFacts>;
+  /** Does the work of `scanUpdate`. Rejects with MalformedUpdateError. */
+  scan(update: Uint8Array, limits: ScanLimits): Promise<UpdateFacts>;
   /** The structs of `update` that somebody with this state vector lacks, without its delete set. */
   diff(update: Uint8Array, stateVector: Uint8Array): Promise<Uint8Array>;
   /** One update that says what all of them say. */

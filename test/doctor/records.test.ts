@@ -3,18 +3,20 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { DocumentKeys } from '../../persistence/log/keys.ts';
+import { EntrySealer } from '../../persistence/log/records.ts';
 import { LevelLog } from '../../persistence/log/level-log.ts';
 import type { LevelDatabase } from '../../persistence/log/level-store.ts';
 import { parseConfig } from '../../server/config.ts';
 import { checkMachine, machine } from '../../server/doctor/local-checks.ts';
 import type { LocalDeps, LocalState } from '../../server/doctor/local-checks.ts';
 import type { Finding } from '../../server/doctor/finding.ts';
-import { FakeCompact } from '../support/fake-compact.ts';
+import { fold } from '../../persistence/compaction/fold.ts';
 import { inDatabase } from '../support/raw-database.ts';
 import { RecordingFollower } from '../support/recording-follower.ts';
+import { TextWriter } from '../support/text-writer.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
-const eager = { minTailBytes: 10, tailToSnapshotRatio: 1, entryCostBytes: 0 };
+const eager = { minTailBytes: 500, tailToSnapshotRatio: 1, entryCostBytes: 0 };
 const keys = new DocumentKeys('notes/victim');
 
 /** Three documents of a snapshot up to 1 and entries 2 to 4 each. */
@@ -22,14 +24,15 @@ async function dataFolder(t: TestContext): Promise<string> {
   const folder = tempFolder(t);
   const log = await LevelLog.open(
     { folder: join(folder, 'documents'), commit: 'write', diskReserveBytes: 0, compaction: eager },
-    { compact: new FakeCompact().compact },
+    { compact: (input) => Promise.resolve(fold(input)) },
   );
   for (const docId of ['notes/sound', keys.docId, 'notes/other']) {
     const follower = new RecordingFollower();
+    const writer = new TextWriter(1);
     const document = await log.open(docId, follower);
-    document.append(new Uint8Array(10), 'me');
+    document.append(writer.type('x'.repeat(1_000)), 'me');
     await follower.compactedTo(1);
-    for (let i = 0; i < 3; i += 1) document.append(new Uint8Array(2), 'me');
+    for (let i = 0; i < 3; i += 1) document.append(writer.type('x'), 'me');
     await follower.durable(4);
   }
   await log.settled();
@@ -86,6 +89,24 @@ test('a flipped bit, a hole and a missing record name the document, what of it i
     assert.doesNotMatch(text, /notes\/(sound|other)/);
     assert.match(text, /backup/);
   }
+});
+
+test('a record whose checksum is right and whose update cannot be read is found', async (t) => {
+  const folder = await dataFolder(t);
+  await inDatabase(join(folder, 'documents'), async (database) => {
+    const entry = { seq: 3, timeMs: 0, userId: 'me', update: Uint8Array.of(1, 1) };
+    await database.put(keys.entry(3), new EntrySealer().seal(keys.entry(3), entry));
+  });
+  const { findings } = await check(folder);
+  assert.deepEqual(
+    findings.map(({ code, sentence }) => [code, sentence]),
+    [
+      [
+        'local-document-damaged',
+        "The document 'notes/victim' is damaged: Cannot read entry 3: Malformed update: truncated at byte 1.",
+      ],
+    ],
+  );
 });
 
 test('several damaged documents are all named', async (t) => {

@@ -1,6 +1,6 @@
 import { mergeInLevels } from '../../persistence/update/merge.ts';
 import { diffStructs } from '../../persistence/update/parts.ts';
-import { scanUpdate } from '../../persistence/update/scan.ts';
+import { scanUpdate, type ScanLimits } from '../../persistence/update/scan.ts';
 import { decodeStateVector } from '../../persistence/update/state-vector.ts';
 import type { Offload } from '../../server/sync/offload.ts';
 import { Gate } from './gate.ts';
@@ -10,10 +10,10 @@ export class FakeOffload implements Offload {
   readonly gate = new Gate();
   readonly calls: (keyof Offload)[] = [];
 
-  async scan(update: Uint8Array) {
+  async scan(update: Uint8Array, limits: ScanLimits) {
     this.calls.push('scan');
     await this.gate.passed();
-    return scanUpdate(update);
+    return scanUpdate(update, limits);
   }
 
   async diff(update: Uint8Array, stateVector: Uint8Array) {

@@ -63,3 +63,14 @@ export function writtenByYjs(update: Uint8Array): Uint8Array {
 export function withoutDeletes(update: Uint8Array): Uint8Array {
   return trimDeletes(update, scanUpdate(update, noScanLimits), []);
 }
+
+/** An update that deletes `count` clocks of a client and brings nothing: every `step`th from `start` on. */
+export function deletionsOf(client: number, start: number, count: number, step = 2): Uint8Array {
+  const encoder = createEncoder();
+  for (const number of [0, 1, client, count]) writeVarUint(encoder, number);
+  for (let i = 0; i < count; i++) {
+    writeVarUint(encoder, start + step * i);
+    writeVarUint(encoder, 1);
+  }
+  return toUint8Array(encoder);
+}

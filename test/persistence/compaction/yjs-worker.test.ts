@@ -10,7 +10,7 @@ import {
   type YjsWorkerLimits,
 } from '../../../persistence/compaction/yjs-worker.ts';
 import { CompactionError, MalformedUpdateError, WorkerJobError } from '../../../persistence/errors.ts';
-import { scanUpdate } from '../../../persistence/update/scan.ts';
+import { defaultScanLimits, scanUpdate } from '../../../persistence/update/scan.ts';
 import { collectGarbage } from '../../support/collect-garbage.ts';
 import { contentOf, entriesOf, snapshotOf } from '../../support/folding.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
@@ -70,7 +70,7 @@ describe('YjsWorker', () => {
     const output = await worker.compact({ snapshot: [], entries: entriesOf(editors.updates) });
     assert.deepEqual(contentOf(passiveDoc(snapshotOf(output))), contentOf(doc));
     const state = output.parts[0]?.data as Uint8Array;
-    assert.deepEqual(await worker.scan(state), scanUpdate(state));
+    assert.deepEqual(await worker.scan(state, defaultScanLimits), scanUpdate(state));
     const known = Y.encodeStateVector(passiveDoc(editors.updates.slice(0, 100)));
     assert.deepEqual(writtenByYjs(await worker.diff(state, known)), withoutDeletes(Y.diffUpdate(state, known)));
     const merged = await worker.merge(editors.updates);
@@ -89,7 +89,7 @@ describe('YjsWorker', () => {
   test('keeps class and code of the errors that callers decide by', async (t) => {
     const { worker } = observedWorker(t);
     await assert.rejects(
-      worker.scan(Uint8Array.of(1, 1)),
+      worker.scan(Uint8Array.of(1, 1), defaultScanLimits),
       (error) => error instanceof MalformedUpdateError && error.code === 'truncated',
     );
     await assert.rejects(

@@ -1,0 +1,223 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { YjsWorker } from '../../persistence/compaction/yjs-worker.ts';
+import { MemoryLog } from '../../persistence/log/memory-log.ts';
+import { MemoryStore } from '../../persistence/log/memory-store.ts';
+import type { RecordStore } from '../../persistence/log/record-store.ts';
+import type { LogObserver } from '../../persistence/log/log-observer.ts';
+import { parseConfig } from '../../server/config.ts';
+import type { RefusedError } from '../../server/errors.ts';
+import type { Limits } from '../../server/limit-options.ts';
+import type { CloseReason, ConnectionHandler } from '../../server/sync/connection.ts';
+import { Opens } from '../../server/sync/opens.ts';
+import { OutboxMemory } from '../../server/sync/outbox-memory.ts';
+import { Rooms } from '../../server/sync/rooms.ts';
+import { SyncStats } from '../../server/sync/stats.ts';
+import { Users } from '../../server/sync/users.ts';
+import { YWebsocket } from '../../server/sync/y-websocket.ts';
+import { within } from './deadline.ts';
+import { FakeConnection } from './fake-connection.ts';
+import { emptyStateVector, emptyUpdate, encodeFrame, type Frame } from './frames.ts';
+import type { Owner } from './owner.ts';
+
+const { limits: defaultLimits } = parseConfig([], {});
+
+/** Guards against hanging only: the machine may be shared. */
+const patienceMs = 120_000;
+
+export interface WorkerSiteOptions {
+  readonly limits?: Partial<Limits>;
+  /** Kept by the test: a second site on it finds what the first one has stored. */
+  readonly store?: RecordStore;
+  /** From which size on a tail is folded; by default as in production. */
+  readonly minTailBytes?: number;
+  readonly observer?: LogObserver;
+}
+
+/** Rooms, sessions, a log in memory and real worker threads: everything but sockets and the disk. */
+export class WorkerSite {
+  readonly rooms: Rooms;
+  readonly log: MemoryLog;
+  readonly stats = new SyncStats();
+  readonly roomFailures: Error[] = [];
+  readonly #dialect: YWebsocket;
+
+  constructor(owner: Owner, options: WorkerSiteOptions = {}) {
+    const limits = { ...defaultLimits, ...options.limits };
+    const [compactor, offload] = [new YjsWorker(), new YjsWorker()];
+    const minTailBytes = options.minTailBytes ?? 256 * 1024;
+    this.log = new MemoryLog(
+      { compaction: { minTailBytes, tailToSnapshotRatio: 2, entryCostBytes: 100 } },
+      { compact: compactor.compact, store: options.store ?? new MemoryStore(), observer: options.observer ?? {} },
+    );
+    this.rooms = new Rooms({
+      log: this.log,
+      offload,
+      stats: this.stats,
+      idleRoomTimeoutMs: 0,
+      limits,
+      roomFailed: (_docId, error) => this.roomFailures.push(error),
+      now: Date.now,
+    });
+    this.#dialect = new YWebsocket({
+      rooms: this.rooms,
+      offload,
+      stats: this.stats,
+      outboxMemory: new OutboxMemory(limits.maxOutboxMemoryBytes),
+      users: new Users(Infinity),
+      opens: new Opens({
+        rate: limits.openRatePerAddress,
+        now: () => performance.now(),
+        wait: () => Promise.resolve(),
+      }),
+      limits: { ...limits, maxOutboxBytes: Infinity, maxQueuedBytes: 2 * limits.maxMessageBytes },
+      refused: (connection, _docId, refusal) => (connection as SiteConnection).refused(refusal),
+    });
+    owner.after(async () => {
+      await this.rooms.close();
+      await this.log.close();
+      await Promise.all([compactor.close(), offload.close()]);
+    });
+  }
+
+  /** A client of the document that is yet to become live. */
+  connect(docId: string, access: 'read' | 'write' = 'write'): SiteClient {
+    const connection = new SiteConnection();
+    const handler = this.#dialect.accept(connection, {
+      docId,
+      block: null,
+      authorize: () => Promise.resolve({ userId: 'ada', person: null, docId, access, untilMs: null, tokenId: null }),
+    });
+    return new SiteClient(connection, handler);
+  }
+
+  /** Resolves when nobody is in the document any more, its log is closed and nothing of it is being folded. */
+  async unload(docId: string): Promise<void> {
+    for (const deadline = Date.now() + patienceMs; this.rooms.isOpen(docId);) {
+      if (Date.now() > deadline) throw new Error(`${docId} stays open`);
+      this.rooms.sweep();
+      await nextTurn();
+    }
+    await within(patienceMs, 'the end of folding', this.log.settled());
+  }
+}
+
+/** A connection without a socket that says when something happens to it. */
+class SiteConnection extends FakeConnection {
+  refusal: RefusedError | null = null;
+  onChange: () => void = () => {};
+
+  refused(refusal: RefusedError): void {
+    this.refusal ??= refusal;
+  }
+
+  override write(frames: Uint8Array): void {
+    super.write(frames);
+    this.onChange();
+  }
+
+  override close(reason: CloseReason): void {
+    super.close(reason);
+    this.onChange();
+  }
+}
+
+/** One client of a `WorkerSite`: frames in, frames out. */
+export class SiteClient {
+  readonly #connection: SiteConnection;
+  readonly #handler: ConnectionHandler;
+  #probes = 0;
+
+  constructor(connection: SiteConnection, handler: ConnectionHandler) {
+    this.#connection = connection;
+    this.#handler = handler;
+  }
+
+  get refusal(): RefusedError | null {
+    return this.#connection.refusal;
+  }
+
+  get closeCode(): number | null {
+    return this.#connection.closedWith?.code ?? null;
+  }
+
+  get closeReason(): string | null {
+    return this.#connection.closedWith?.reason ?? null;
+  }
+
+  send(frame: Frame): void {
+    this.#handler.message(encodeFrame(frame));
+  }
+
+  /** The server has asked this client what the room lacks: the session is live. */
+  async live(): Promise<this> {
+    await this.#until(() => this.#connection.writes.length > 0);
+    return this;
+  }
+
+  edit(update: Uint8Array): void {
+    this.send({ type: 'update', update });
+  }
+
+  answer(update: Uint8Array = emptyUpdate): void {
+    this.send({ type: 'sync-step-2', update });
+  }
+
+  /**
+   * Resolves when everything that was sent has been read and is durable, though part of it may wait, or when the session is
+   * closed. Returns whether it is still open.
+   */
+  async settled(): Promise<boolean> {
+    // A SyncStep1 is answered behind everything that was sent before it, whatever waits.
+    await this.sync();
+    return this.closeCode === null;
+  }
+
+  /** Resolves when a probe has come back or the session is closed. Returns whether it came back. */
+  async saved(): Promise<boolean> {
+    const mark = ++this.#probes;
+    this.send({ type: 'probe', payload: Uint8Array.of(mark) });
+    let isSaved = false;
+    await this.#until(() => {
+      isSaved ||= this.#connection.takeFrames().some((frame) => frame.type === 'probe' && frame.payload[0] === mark);
+      return isSaved || this.closeCode !== null;
+    });
+    return isSaved;
+  }
+
+  /** Asks for the document; resolves with the updates that came up to the answer, which may lack what is not durable yet. */
+  async sync(stateVector: Uint8Array = emptyStateVector): Promise<Uint8Array[]> {
+    this.#connection.takeFrames();
+    this.send({ type: 'sync-step-1', stateVector });
+    const updates: Uint8Array[] = [];
+    let isSynced = false;
+    await this.#until(() => {
+      for (const frame of this.#connection.takeFrames()) {
+        if (frame.type === 'update' || frame.type === 'sync-step-2') updates.push(frame.update);
+        isSynced ||= frame.type === 'sync-step-2';
+      }
+      return isSynced || this.closeCode !== null;
+    });
+    return updates;
+  }
+
+  /** The socket is gone. */
+  vanish(): void {
+    this.#handler.closed(1006, '');
+  }
+
+  /** `isDone` may take frames: it is not called again once it has returned true. */
+  async #until(isDone: () => boolean): Promise<void> {
+    let isOver = false;
+    const done = new Promise<void>((resolve) => {
+      const look = (): void => {
+        if (isOver || (!isDone() && this.closeCode === null)) return;
+        isOver = true;
+        resolve();
+      };
+      this.#connection.onChange = () => setImmediate(look);
+      look();
+    });
+    await within(patienceMs, 'an answer of the server', done);
+    this.#connection.onChange = () => {};
+  }
+}
