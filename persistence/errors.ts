@@ -53,7 +53,8 @@ export type MalformedUpdateCode =
   | 'bad-json'
   | 'too-deep'
   | 'too-many-clients'
-  | 'too-many-structs';
+  | 'too-many-structs'
+  | 'too-many-deletions';
 
 /** Bytes that are not an update of format V1, or are one that would harm whoever applies it. */
 export class MalformedUpdateError extends Error {

@@ -1,6 +1,9 @@
-import { createEncoder, toUint8Array, writeVarUint } from 'lib0/encoding';
+import { maxVarUintBytes, varUintBytes, writeVarUint } from './var-uint.ts';
 import { maxClock, type Reader } from './reader.ts';
 import type { ScanLimits } from './struct-reader.ts';
+
+/** Numbers in a row, in whatever array they come. */
+export type Numbers = readonly number[] | Float64Array;
 
 /**
  * Reads the delete set that ends an update, format V1. Returns flat triples client, start, end (exclusive), neighbours
@@ -8,29 +11,54 @@ import type { ScanLimits } from './struct-reader.ts';
  * so, and a Yjs that must keep them for later mixes them up or throws if they are not.
  */
 export function readDeleteRanges(reader: Reader, limits: ScanLimits): number[] {
-  const ranges: number[] = [];
+  const flat: number[] = [];
+  for (const { client, pairs, used } of readDeleteSections(reader, limits)) {
+    for (let i = 0; i < used; i += 2) flat.push(client, pairs[i] as number, pairs[i + 1] as number);
+  }
+  return flat;
+}
+
+/** The ranges of one client in a delete set. */
+export interface DeleteSection {
+  readonly client: number;
+  /** Pairs start, end (exclusive), ascending, never touching. */
+  readonly pairs: Uint32Array;
+  /** Numbers in use; two a range. */
+  readonly used: number;
+}
+
+/** Reads a delete set as `readDeleteRanges` does, client by client. */
+export function* readDeleteSections(reader: Reader, limits: ScanLimits): Generator<DeleteSection, void> {
   const clientCount = reader.readCount(2);
   if (clientCount > limits.maxClients) reader.fail('too-many-clients');
   let previous = Infinity;
+  /** Descending, as clients are written, none can repeat and no set is needed. */
+  let isDescending = true;
+  const clients: number[] = [];
   let seen: Set<number> | undefined;
   let rangeCount = 0;
   for (let i = 0; i < clientCount; i++) {
     const client = reader.readVarUint();
-    // Descending, as they are written, none can repeat and no set is needed.
-    if (seen === undefined && client >= previous) seen = clientsOf(ranges);
+    if (isDescending && client >= previous) {
+      isDescending = false;
+      seen = new Set(clients);
+    }
     if (seen?.has(client) === true) reader.fail('repeated-client');
     seen?.add(client);
+    clients.push(client);
     previous = client;
     const count = reader.readCount(2);
     rangeCount += count;
-    if (rangeCount > limits.maxStructs) reader.fail('too-many-structs');
-    readRanges(reader, client, count, ranges);
+    if (rangeCount > limits.maxDeletedRanges) reader.fail('too-many-deletions');
+    const pairs = new Uint32Array(2 * count);
+    const used = readPairs(reader, count, pairs);
+    if (used > 0) yield { client, pairs, used };
   }
-  return ranges;
 }
 
-function readRanges(reader: Reader, client: number, count: number, into: number[]): void {
+function readPairs(reader: Reader, count: number, into: Uint32Array): number {
   let last = -1;
+  let used = 0;
   for (let i = 0; i < count; i++) {
     const start = reader.readClock();
     const length = reader.readClock();
@@ -38,45 +66,57 @@ function readRanges(reader: Reader, client: number, count: number, into: number[
     const end = start + length;
     if (end > maxClock) reader.fail('number-too-large');
     if (start < last) reader.fail('unsorted');
-    if (start === last) into[into.length - 1] = end;
-    else into.push(client, start, end);
+    if (start === last) into[used - 1] = end;
+    else {
+      into[used++] = start;
+      into[used++] = end;
+    }
     last = end;
   }
+  return used;
 }
 
-function clientsOf(ranges: readonly number[]): Set<number> {
-  const clients = new Set<number>();
-  for (let i = 0; i < ranges.length; i += 3) clients.add(ranges[i] as number);
-  return clients;
-}
-
-/**
- * Writes flat triples client, start, end as a delete set of format V1, the highest client first, as Yjs does. The
- * triples of one client must stand together, ascending.
- */
-export function encodeDeleteRanges(ranges: readonly number[]): Uint8Array {
-  // Offsets of the first triple of each client. Mostly they stand there as Yjs wrote them, and need not be sorted.
-  const firsts: number[] = [];
-  let isSorted = true;
-  for (let i = 0; i < ranges.length; i += 3) {
-    if (ranges[i] === ranges[i - 3]) continue;
-    firsts.push(i);
-    isSorted &&= i === 0 || (ranges[i] as number) < (ranges[i - 3] as number);
+/** Writes flat triples client, start, end as `encodeDeleteSections` does. Those of a client stand together and ascend. */
+export function encodeDeleteRanges(flat: Numbers): Uint8Array {
+  const sections: DeleteSection[] = [];
+  for (let from = 0, to = 0; from < flat.length; from = to) {
+    const client = flat[from] as number;
+    while (to < flat.length && flat[to] === client) to += 3;
+    const pairs = new Uint32Array(((to - from) / 3) * 2);
+    for (let i = from, used = 0; i < to; i += 3) {
+      pairs[used++] = flat[i + 1] as number;
+      pairs[used++] = flat[i + 2] as number;
+    }
+    sections.push({ client, pairs, used: pairs.length });
   }
-  if (!isSorted) firsts.sort((a, b) => (ranges[b] as number) - (ranges[a] as number));
-  const encoder = createEncoder();
-  writeVarUint(encoder, firsts.length);
-  for (const first of firsts) {
-    const client = ranges[first] as number;
-    let end = first;
-    while (ranges[end] === client) end += 3;
-    writeVarUint(encoder, client);
-    writeVarUint(encoder, (end - first) / 3);
-    for (let i = first; i < end; i += 3) {
-      const from = ranges[i + 1] as number;
-      writeVarUint(encoder, from);
-      writeVarUint(encoder, (ranges[i + 2] as number) - from);
+  return encodeDeleteSections(sections);
+}
+
+/** Writes a delete set of format V1, the highest client first, as Yjs does. Each client comes at most once. */
+export function encodeDeleteSections(sections: readonly DeleteSection[]): Uint8Array {
+  const sorted = isDescending(sections) ? sections : sections.toSorted((a, b) => b.client - a.client);
+  const bytes = new Uint8Array(sorted.reduce((sum, section) => sum + sectionBytes(section), maxVarUintBytes));
+  let at = writeVarUint(bytes, 0, sorted.length);
+  for (const { client, pairs, used } of sorted) {
+    at = writeVarUint(bytes, at, client);
+    at = writeVarUint(bytes, at, used / 2);
+    for (let i = 0; i < used; i += 2) {
+      const start = pairs[i] as number;
+      at = writeVarUint(bytes, at, start);
+      at = writeVarUint(bytes, at, (pairs[i + 1] as number) - start);
     }
   }
-  return toUint8Array(encoder);
+  return bytes.length - at < at / 8 ? bytes.subarray(0, at) : bytes.slice(0, at);
+}
+
+/** As many bytes as the section takes at most: a clock takes no more than the last one. */
+function sectionBytes({ pairs, used }: DeleteSection): number {
+  return 2 * maxVarUintBytes + used * varUintBytes(pairs[used - 1] as number);
+}
+
+function isDescending(sections: readonly DeleteSection[]): boolean {
+  for (let i = 1; i < sections.length; i++) {
+    if ((sections[i] as DeleteSection).client > (sections[i - 1] as DeleteSection).client) return false;
+  }
+  return true;
 }

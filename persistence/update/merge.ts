@@ -1,6 +1,6 @@
 import { mergeUpdates } from 'yjs';
 import { concatenateUpdates } from './concatenate.ts';
-import { encodeDeleteRanges } from './delete-set.ts';
+import { encodeDeleteRanges, type Numbers } from './delete-set.ts';
 import type { UpdateFacts } from './scan.ts';
 
 /**
@@ -24,7 +24,7 @@ export function mergeInLevels(updates: readonly Uint8Array[]): Uint8Array {
 }
 
 /** The same structs with another delete set: flat triples client, start, end, grouped by client, ascending. */
-export function trimDeletes(update: Uint8Array, facts: UpdateFacts, newDeletes: readonly number[]): Uint8Array {
+export function trimDeletes(update: Uint8Array, facts: UpdateFacts, newDeletes: Numbers): Uint8Array {
   return concat(update.subarray(0, facts.deleteSetOffset), encodeDeleteRanges(newDeletes));
 }
 

@@ -1,4 +1,4 @@
-import { encodeDeleteRanges, readDeleteRanges } from './delete-set.ts';
+import { type DeleteSection, encodeDeleteSections, type Numbers, readDeleteSections } from './delete-set.ts';
 import { Reader } from './reader.ts';
 import { noScanLimits } from './struct-reader.ts';
 
@@ -9,14 +9,21 @@ interface Ranges {
   used: number;
 }
 
+/** So many ranges are put among others one by one; more are merged in one pass, which takes an array of their own. */
+const fewRanges = 4;
+
+/** Steps that a cursor takes before it searches. */
+const cursorSteps = 8;
+
 /** Per client a set of clocks, as half-open ranges [start, end). Eight bytes a range; clocks up to 2^32 - 1. */
 export class RangeSet {
   #clients: Map<number, Ranges> | undefined;
-  /** As a delete set, since it was last asked for: everybody who comes back gets it. */
+  #rangeCount = 0;
+  /** The delete set as it was last encoded: every client that comes back gets it. */
   #encoded: Uint8Array | undefined;
 
   /** From flat triples client, start, end. */
-  static from(flat: readonly number[]): RangeSet {
+  static from(flat: Numbers): RangeSet {
     const set = new RangeSet();
     set.addAll(flat);
     return set;
@@ -25,24 +32,12 @@ export class RangeSet {
   /** From a delete set of format V1. @throws MalformedUpdateError */
   static decodeDeleteSet(bytes: Uint8Array): RangeSet {
     const reader = new Reader(bytes);
-    const ranges = readDeleteRanges(reader, noScanLimits);
-    if (reader.pos < reader.end) reader.fail('trailing-bytes');
-    return RangeSet.#fromSorted(ranges);
-  }
-
-  /** From flat triples, those of a client together, ascending and never touching. Takes half as long as adding one by one. */
-  static #fromSorted(flat: readonly number[]): RangeSet {
     const set = new RangeSet();
-    for (let start = 0, end = 0; start < flat.length; start = end) {
-      const client = flat[start] as number;
-      while (flat[end] === client) end += 3;
-      const data = new Uint32Array(((end - start) / 3) * 2);
-      for (let i = start, at = 0; i < end; i += 3) {
-        data[at++] = flat[i + 1] as number;
-        data[at++] = flat[i + 2] as number;
-      }
-      (set.#clients ??= new Map()).set(client, { data, used: data.length });
+    for (const { client, pairs, used } of readDeleteSections(reader, noScanLimits)) {
+      (set.#clients ??= new Map()).set(client, { data: pairs, used });
+      set.#rangeCount += used / 2;
     }
+    if (reader.pos < reader.end) reader.fail('trailing-bytes');
     return set;
   }
 
@@ -55,9 +50,7 @@ export class RangeSet {
   }
 
   get rangeCount(): number {
-    let count = 0;
-    for (const ranges of this.#clients?.values() ?? []) count += ranges.used / 2;
-    return count;
+    return this.#rangeCount;
   }
 
   /** Returns whether any of it is new. */
@@ -68,36 +61,64 @@ export class RangeSet {
     if (ranges === undefined) {
       this.#encoded = undefined;
       this.#clients.set(client, { data: Uint32Array.of(start, end), used: 2 });
+      this.#rangeCount++;
       return true;
     }
+    const before = ranges.used;
     if (!extend(ranges, start, end)) return false;
+    this.#rangeCount += (ranges.used - before) / 2;
     this.#encoded = undefined;
     return true;
   }
 
-  /** Adds flat triples client, start, end. Returns whether any of it is new. */
-  addAll(flat: readonly number[]): boolean {
+  /**
+   * Adds flat triples client, start, end. Returns whether any of it is new. Takes one pass over the triples, and over what is
+   * known between the first and the last of a client, if those of a client stand together and ascend.
+   */
+  addAll(flat: Numbers): boolean {
     let anyNew = false;
-    for (let i = 0; i < flat.length; i += 3) {
-      if (this.add(flat[i] as number, flat[i + 1] as number, flat[i + 2] as number)) anyNew = true;
+    for (let from = 0, to = 0; from < flat.length; from = to) {
+      to = groupEnd(flat, from);
+      if (to - from <= 3 * fewRanges || !ascends(flat, from, to)) {
+        for (let i = from; i < to; i += 3) {
+          if (this.add(flat[i] as number, flat[i + 1] as number, flat[i + 2] as number)) anyNew = true;
+        }
+      } else if (this.#addMany(flat, from, to)) {
+        anyNew = true;
+      }
     }
     return anyNew;
   }
 
+  /** Adds the triples [from, to) of one client. They ascend. */
+  #addMany(flat: Numbers, from: number, to: number): boolean {
+    const client = flat[from] as number;
+    this.#clients ??= new Map();
+    const ranges = this.#clients.get(client) ?? { data: new Uint32Array(0), used: 0 };
+    const before = ranges.used;
+    if (!merge(ranges, flat, from, to)) return false;
+    this.#clients.set(client, ranges);
+    this.#rangeCount += (ranges.used - before) / 2;
+    this.#encoded = undefined;
+    return true;
+  }
+
   /** Whether all of it is in the set; of nothing, always. */
   contains(client: number, start: number, end: number): boolean {
-    if (start >= end) return true;
-    const ranges = this.#clients?.get(client);
-    if (ranges === undefined) return false;
-    const at = firstEndingAfter(ranges, start);
-    return at < ranges.used && (ranges.data[at] as number) <= start && end <= (ranges.data[at + 1] as number);
+    return new RangeCursor(this.#clients).contains(client, start, end);
+  }
+
+  /** For asking about many ranges. Not to be used after the set has changed. */
+  cursor(): RangeCursor {
+    return new RangeCursor(this.#clients);
   }
 
   /** Whether every clock of the other set is in this one. */
   covers(other: RangeSet): boolean {
+    const cursor = this.cursor();
     for (const [client, { data, used }] of other.#clients ?? []) {
       for (let i = 0; i < used; i += 2)
-        if (!this.contains(client, data[i] as number, data[i + 1] as number)) return false;
+        if (!cursor.contains(client, data[i] as number, data[i + 1] as number)) return false;
     }
     return true;
   }
@@ -107,22 +128,12 @@ export class RangeSet {
   }
 
   /** The part of flat triples client, start, end that is not in this set, again as flat triples. */
-  missing(flat: readonly number[]): number[] {
+  missing(flat: Numbers): Numbers {
+    if (this.isEmpty) return flat;
     const result: number[] = [];
+    const cursor = this.cursor();
     for (let i = 0; i < flat.length; i += 3) {
-      const client = flat[i] as number;
-      let start = flat[i + 1] as number;
-      const end = flat[i + 2] as number;
-      const ranges = this.#clients?.get(client);
-      if (ranges !== undefined) {
-        for (let at = firstEndingAfter(ranges, start); at < ranges.used && start < end; at += 2) {
-          const knownStart = ranges.data[at] as number;
-          if (knownStart >= end) break;
-          if (start < knownStart) result.push(client, start, knownStart);
-          start = ranges.data[at + 1] as number;
-        }
-      }
-      if (start < end) result.push(client, start, end);
+      cursor.pushMissing(flat[i] as number, flat[i + 1] as number, flat[i + 2] as number, result);
     }
     return result;
   }
@@ -138,8 +149,15 @@ export class RangeSet {
     return ranges === undefined ? 0 : (ranges.data[ranges.used - 1] as number);
   }
 
+  /** How many ranges of the client end beyond this clock. */
+  rangesBeyond(client: number, clock: number): number {
+    const ranges = this.#clients?.get(client);
+    return ranges === undefined ? 0 : (ranges.used - firstEndingAfter(ranges, clock)) / 2;
+  }
+
   deleteClient(client: number): void {
     this.#encoded = undefined;
+    this.#rangeCount -= (this.#clients?.get(client)?.used ?? 0) / 2;
     this.#clients?.delete(client);
   }
 
@@ -158,6 +176,7 @@ export class RangeSet {
       copy.#clients = new Map();
       for (const [client, { data, used }] of this.#clients)
         copy.#clients.set(client, { data: data.slice(0, used), used });
+      copy.#rangeCount = this.#rangeCount;
     }
     return copy;
   }
@@ -167,13 +186,86 @@ export class RangeSet {
    * the set changes.
    */
   encodeDeleteSet(): Uint8Array {
-    return (this.#encoded ??= encodeDeleteRanges(this.toFlat()));
+    if (this.#encoded === undefined) {
+      const sections: DeleteSection[] = [];
+      for (const [client, { data, used }] of this.#clients ?? []) sections.push({ client, pairs: data, used });
+      this.#encoded = encodeDeleteSections(sections);
+    }
+    return this.#encoded;
   }
 }
 
-/** Offset of the first range whose end lies beyond `clock`; `used` if there is none. */
-function firstEndingAfter({ data, used }: Ranges, clock: number): number {
-  let low = 0;
+/** Asks a set about ranges. Those of a client that stand together and ascend are answered in one pass over what is known. */
+export class RangeCursor {
+  readonly #clients: ReadonlyMap<number, Ranges> | undefined;
+  #client = -1;
+  #ranges: Ranges | undefined;
+  /** No range before this offset ends after the clock that was asked about last. */
+  #at = 0;
+  #clock = 0;
+
+  constructor(clients: ReadonlyMap<number, Ranges> | undefined) {
+    this.#clients = clients;
+  }
+
+  /** As `RangeSet.contains`. */
+  contains(client: number, start: number, end: number): boolean {
+    if (start >= end) return true;
+    const ranges = this.#seek(client, start);
+    if (ranges === undefined || this.#at >= ranges.used) return false;
+    return (ranges.data[this.#at] as number) <= start && end <= (ranges.data[this.#at + 1] as number);
+  }
+
+  /** Pushes what of [start, end) is not in the set as flat triples client, start, end. */
+  pushMissing(client: number, start: number, end: number, into: number[]): void {
+    const ranges = this.#seek(client, start);
+    let from = start;
+    if (ranges !== undefined) {
+      const { data, used } = ranges;
+      for (let at = this.#at; at < used && from < end; at += 2) {
+        const knownStart = data[at] as number;
+        if (knownStart >= end) break;
+        if (from < knownStart) into.push(client, from, knownStart);
+        from = data[at + 1] as number;
+      }
+    }
+    if (from < end) into.push(client, from, end);
+  }
+
+  /** Goes to the first range of the client that ends after `clock`. */
+  #seek(client: number, clock: number): Ranges | undefined {
+    if (client !== this.#client) {
+      this.#client = client;
+      this.#ranges = this.#clients?.get(client);
+      this.#at = 0;
+      if (this.#ranges !== undefined) this.#at = firstEndingAfter(this.#ranges, clock);
+    } else if (this.#ranges !== undefined) {
+      this.#at = nextEndingAfter(this.#ranges, clock, clock < this.#clock ? 0 : this.#at);
+    }
+    this.#clock = clock;
+    return this.#ranges;
+  }
+}
+
+/** Where the triples of the client end that begin at `from`. */
+function groupEnd(flat: Numbers, from: number): number {
+  const client = flat[from];
+  let to = from + 3;
+  while (to < flat.length && flat[to] === client) to += 3;
+  return to;
+}
+
+function ascends(flat: Numbers, from: number, to: number): boolean {
+  for (let i = from; i < to; i += 3) {
+    if ((flat[i + 1] as number) >= (flat[i + 2] as number)) return false;
+    if (i > from && (flat[i + 1] as number) < (flat[i - 2] as number)) return false;
+  }
+  return true;
+}
+
+/** Offset of the first range whose end lies beyond `clock`, from `from` on; `used` if there is none. */
+function firstEndingAfter({ data, used }: Ranges, clock: number, from = 0): number {
+  let low = from >>> 1;
   let high = used >>> 1;
   while (low < high) {
     const middle = (low + high) >>> 1;
@@ -181,6 +273,16 @@ function firstEndingAfter({ data, used }: Ranges, clock: number): number {
     else low = middle + 1;
   }
   return low * 2;
+}
+
+/** The same for an offset that is probably near. */
+function nextEndingAfter(ranges: Ranges, clock: number, from: number): number {
+  const { data, used } = ranges;
+  let at = from;
+  for (let step = 0; step < cursorSteps; step++, at += 2) {
+    if (at >= used || (data[at + 1] as number) > clock) return Math.min(at, used);
+  }
+  return firstEndingAfter(ranges, clock, at);
 }
 
 /** Adds a range. Returns whether any of it is new. */
@@ -202,7 +304,7 @@ function extend(ranges: Ranges, start: number, end: number): boolean {
 /** Puts a range among others, joined with all that it overlaps or touches. Returns whether any of it is new. */
 function insert(ranges: Ranges, start: number, end: number): boolean {
   const { data, used } = ranges;
-  const from = start === 0 ? 0 : firstEndingAfter(ranges, start - 1);
+  const from = firstTouching(ranges, start);
   if (from < used && (data[from] as number) <= start && end <= (data[from + 1] as number)) return false;
   let to = from;
   let joinedStart = start;
@@ -216,19 +318,71 @@ function insert(ranges: Ranges, start: number, end: number): boolean {
   return true;
 }
 
+/** Offset of the first range that ends at `clock` or after it. */
+function firstTouching(ranges: Ranges, clock: number): number {
+  return clock === 0 ? 0 : firstEndingAfter(ranges, clock - 1);
+}
+
+/** Offset of the first range that begins after `clock`; `used` if there is none. */
+function firstStartingAfter(ranges: Ranges, clock: number): number {
+  const at = firstEndingAfter(ranges, clock);
+  return at < ranges.used && (ranges.data[at] as number) <= clock ? at + 2 : at;
+}
+
 /** Replaces the numbers [from, to) by one range. */
 function splice(ranges: Ranges, from: number, to: number, start: number, end: number): void {
+  makeRoom(ranges, from, to, 2);
+  ranges.data[from] = start;
+  ranges.data[from + 1] = end;
+}
+
+/** Puts `count` numbers that are still to be written in the place of the numbers [from, to). */
+function makeRoom(ranges: Ranges, from: number, to: number, count: number): void {
   const { data, used } = ranges;
-  const nextUsed = used - (to - from) + 2;
+  const nextUsed = used - (to - from) + count;
   let target = data;
   if (nextUsed > data.length) {
     // Grows by half: a client's first ranges stay small, and 10,000 of them are not copied 10,000 times.
     target = new Uint32Array(Math.max(8, nextUsed + (used >>> 2) * 2));
     target.set(data.subarray(0, from));
   }
-  if (target !== data || to !== from + 2) target.set(data.subarray(to, used), from + 2);
-  target[from] = start;
-  target[from + 1] = end;
+  if (target !== data || to !== from + count) target.set(data.subarray(to, used), from + count);
   ranges.data = target;
   ranges.used = nextUsed;
+}
+
+/** Adds the triples [from, to) of a client, which ascend, in one pass. Returns whether any of it is new. */
+function merge(ranges: Ranges, flat: Numbers, from: number, to: number): boolean {
+  const { data } = ranges;
+  // What lies wholly before the first triple, or behind the last one, stays as it is.
+  const first = firstTouching(ranges, flat[from + 1] as number);
+  const last = firstStartingAfter(ranges, flat[to - 1] as number);
+  const merged = new Uint32Array(((to - from) / 3) * 2 + last - first);
+  let known = first;
+  let count = 0;
+  let end = -1;
+  for (let i = from; i < to;) {
+    const isKnown = known < last && (data[known] as number) <= (flat[i + 1] as number);
+    const nextStart = (isKnown ? data[known] : flat[i + 1]) as number;
+    const nextEnd = (isKnown ? data[known + 1] : flat[i + 2]) as number;
+    if (isKnown) known += 2;
+    else i += 3;
+    if (nextStart > end) {
+      merged[count++] = nextStart;
+      merged[count++] = nextEnd;
+      end = nextEnd;
+    } else if (nextEnd > end) {
+      merged[count - 1] = end = nextEnd;
+    }
+  }
+  if (known < last) merged[count - 1] = Math.max(end, data[last - 1] as number);
+  if (count === last - first && equal(data, first, merged, count)) return false;
+  makeRoom(ranges, first, last, count);
+  ranges.data.set(merged.subarray(0, count), first);
+  return true;
+}
+
+function equal(data: Uint32Array, from: number, others: Uint32Array, count: number): boolean {
+  for (let i = 0; i < count; i++) if (data[from + i] !== others[i]) return false;
+  return true;
 }

@@ -5,8 +5,10 @@ import { skipAny, skipDocOptions, skipJson } from './value.ts';
 export interface ScanLimits {
   /** Client ids with structs, and client ids with deletions. 100,000 of them cost a Y.Doc 54 MB and half a second. */
   readonly maxClients: number;
-  /** Structs, and deleted ranges. A struct becomes an object of some 150 bytes in a Y.Doc. */
+  /** A struct becomes an object of some 150 bytes in a Y.Doc. */
   readonly maxStructs: number;
+  /** Beyond it, judging and keeping the deletions of one update takes longer than a turn of the event loop may. */
+  readonly maxDeletedRanges: number;
   /** How deep a JSON value may nest. Yjs reads and writes values by recursion; its stack ends near 8,000. */
   readonly maxValueDepth: number;
   /** How deep shared types may nest inside one update. At 20,000 toJSON and delete overflow the stack of whoever calls them. */
@@ -21,6 +23,7 @@ export interface ScanLimits {
 export const defaultScanLimits: ScanLimits = Object.freeze({
   maxClients: 50_000,
   maxStructs: 5_000_000,
+  maxDeletedRanges: 500_000,
   maxValueDepth: 256,
   maxTypeDepth: 512,
   allowCircles: false,
@@ -30,6 +33,7 @@ export const defaultScanLimits: ScanLimits = Object.freeze({
 export const noScanLimits: ScanLimits = Object.freeze({
   maxClients: Infinity,
   maxStructs: Infinity,
+  maxDeletedRanges: Infinity,
   maxValueDepth: Infinity,
   maxTypeDepth: Infinity,
   allowCircles: true,

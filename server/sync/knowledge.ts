@@ -1,3 +1,4 @@
+import type { Numbers } from '../../persistence/update/delete-set.ts';
 import { RangeSet } from '../../persistence/update/ranges.ts';
 import { type Run, scanRuns } from '../../persistence/update/runs.ts';
 import type { UpdateFacts } from '../../persistence/update/scan.ts';
@@ -147,7 +148,7 @@ export class Knowledge {
   }
 
   /** The deletions that are not known, as flat triples client, start, end. */
-  newDeletes(facts: UpdateFacts): number[] {
+  newDeletes(facts: UpdateFacts): Numbers {
     return this.#deletes.missing(facts.deletes);
   }
 

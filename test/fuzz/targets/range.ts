@@ -45,8 +45,10 @@ function checkAgainstModel(flat: readonly number[]): void {
   const model = clocksOf(known);
   assert.deepEqual(clocksOf(inTriples(set.toFlat())), model, 'ranges are joined wrongly');
   assertAscending(set.toFlat(), 'ranges that meet or descend');
+  const together = RangeSet.from(known.toSorted(byClock).flat());
+  assert.ok(together.equals(set) && together.rangeCount === set.rangeCount, 'a sorted list is merged wrongly');
   const missing = without(clocksOf(asked), model);
-  assert.deepEqual(clocksOf(inTriples(set.missing(asked.flat()))), missing, 'what is missing is wrong');
+  assert.deepEqual(clocksOf(inTriples([...set.missing(asked.flat())])), missing, 'what is missing is wrong');
   assert.equal(set.covers(RangeSet.from(asked.flat())), missing.size === 0, 'what is covered is wrong');
   assert.equal(set.clone().addAll(asked.flat()), missing.size > 0, 'what is new is wrong');
 }
@@ -58,6 +60,10 @@ function clocksOf(triples: readonly (readonly number[])[]): Set<string> {
     for (let clock = start; clock < end; clock++) clocks.add(`${client} ${clock}`);
   }
   return new Set([...clocks].sort());
+}
+
+function byClock(a: readonly number[], b: readonly number[]): number {
+  return (a[0] ?? 0) - (b[0] ?? 0) || (a[1] ?? 0) - (b[1] ?? 0);
 }
 
 /** The first, the last, the second, the last but one. */

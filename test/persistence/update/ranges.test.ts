@@ -45,8 +45,25 @@ function randomRange(random: Random): [client: number, start: number, end: numbe
 
 /** The triples by client, ascending: a set keeps clients in the order in which they came. */
 function sorted(flat: readonly number[]): number[] {
-  const triples = Array.from({ length: flat.length / 3 }, (_, i) => flat.slice(3 * i, 3 * i + 3));
-  return triples.sort((a, b) => (a[0] ?? 0) - (b[0] ?? 0) || (a[1] ?? 0) - (b[1] ?? 0)).flat();
+  return inTriples(flat)
+    .sort((a, b) => (a[0] ?? 0) - (b[0] ?? 0) || (a[1] ?? 0) - (b[1] ?? 0))
+    .flat();
+}
+
+/** Flat triples of one client that ascend; some touch. */
+function ascending(random: Random, client: number, count: number): number[] {
+  const flat: number[] = [];
+  let clock = random.below(20);
+  for (let i = 0; i < count; i++) {
+    const end = clock + 1 + random.below(5);
+    flat.push(client, clock, end);
+    clock = end + random.below(5);
+  }
+  return flat;
+}
+
+function inTriples(flat: readonly number[]): number[][] {
+  return Array.from({ length: flat.length / 3 }, (_, i) => flat.slice(3 * i, 3 * i + 3));
 }
 
 suite('RangeSet', () => {
@@ -80,6 +97,58 @@ suite('RangeSet', () => {
       assert.equal(both.equals(ranges), missing.length === 0);
       assert.deepEqual(sorted(ranges.toFlat()), flat, 'the original of a clone stays');
     }
+  });
+
+  test('merges lists of ranges as it adds them one by one', (t) => {
+    const random = randomOf(t);
+    for (let i = 0; i < 300; i++) {
+      const [merged, single] = [new RangeSet(), new RangeSet()];
+      for (let k = 0; k < 6; k++) {
+        const list = [1, 2].flatMap((client) => ascending(random, client, random.below(12)));
+        let anyNew = false;
+        for (let at = 0; at < list.length; at += 3) {
+          if (single.add(list[at] ?? 0, list[at + 1] ?? 0, list[at + 2] ?? 0)) anyNew = true;
+        }
+        const before = merged.encodeDeleteSet();
+        assert.equal(merged.addAll(Float64Array.from(list)), anyNew);
+        assert.equal(merged.encodeDeleteSet() === before, !anyNew, 'encoded again only if something is new');
+        assert.deepEqual(merged.toFlat(), single.toFlat());
+        assert.equal(merged.rangeCount, merged.toFlat().length / 3);
+        for (const client of [1, 2]) {
+          const clock = random.below(clockLimit);
+          const beyond = inTriples(merged.toFlat()).filter(([owner, , end = 0]) => owner === client && end > clock);
+          assert.equal(merged.rangesBeyond(client, clock), beyond.length);
+        }
+      }
+    }
+  });
+
+  test('I6: 300,000 ranges between 300,000 others take no longer than as many behind them', () => {
+    const spread = (start: number): Float64Array =>
+      Float64Array.from(
+        { length: 900_000 },
+        (_, i) => [7, start + 4 * Math.floor(i / 3), start + 1 + 4 * Math.floor(i / 3)][i % 3]!,
+      );
+    const [known, between, behind] = [spread(0), spread(2), spread(2_000_000)];
+    const tookMs = (added: Float64Array): number => {
+      const set = RangeSet.from(known);
+      return cpuTimeMs(() => assert.ok(set.addAll(added)), Infinity);
+    };
+    tookMs(behind);
+    const [betweenMs, behindMs] = [tookMs(between), tookMs(behind)];
+    assert.ok(betweenMs < 8 * behindMs + 10, `${betweenMs.toFixed(1)} ms between, ${behindMs.toFixed(1)} ms behind`);
+    const set = RangeSet.from(known);
+    set.addAll(between);
+    assertTook(
+      cpuTimeMs(() => assert.equal(set.missing(known).length, 0), 50),
+      50,
+      'finding that all is known took',
+    );
+    assertTook(
+      cpuTimeMs(() => set.encodeDeleteSet(), 50),
+      50,
+      'encoding took',
+    );
   });
 
   test('writes a delete set byte for byte as Yjs does', (t) => {
