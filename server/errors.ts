@@ -5,7 +5,8 @@
  * a retry with the same credentials cannot change; 45xx, 1012 and 1013 mean "come back".
  */
 import { CorruptDocumentError, LogError, MalformedUpdateError } from '../persistence/errors.ts';
-import type { LogErrorCode } from '../persistence/errors.ts';
+import type { LogErrorCode, MalformedUpdateCode } from '../persistence/errors.ts';
+import { fixedLimits } from './fixed-limits.ts';
 import type { LimitName } from './limits.ts';
 
 interface Meaning {
@@ -107,12 +108,22 @@ const logRefusals: Readonly<Record<LogErrorCode, RefusalCode>> = {
   LOG_DAMAGED: 'storage-unavailable',
 };
 
+/** Limits that the scan of an update holds: whoever exceeds one is told its name. */
+const scanLimits: Partial<Readonly<Record<MalformedUpdateCode, keyof typeof fixedLimits>>> = {
+  'too-many-deletions': 'deleted-ranges',
+};
+
+function toMalformed(error: MalformedUpdateError): RefusedError {
+  const limit = scanLimits[error.code];
+  if (limit === undefined) return new RefusedError('malformed', `malformed update: ${error.code}`, { cause: error });
+  const { refusal, reason } = fixedLimits[limit];
+  return new RefusedError(refusal?.code ?? 'malformed', reason, { limit, cause: error });
+}
+
 /** What a client is told about an error of any origin. Unknown errors say nothing about themselves. */
 export function toRefusal(error: unknown): RefusedError {
   if (error instanceof RefusedError) return error;
-  if (error instanceof MalformedUpdateError) {
-    return new RefusedError('malformed', `malformed update: ${error.code}`, { cause: error });
-  }
+  if (error instanceof MalformedUpdateError) return toMalformed(error);
   if (error instanceof LogError) return new RefusedError(logRefusals[error.code], undefined, { cause: error });
   if (error instanceof CorruptDocumentError) return new RefusedError('document-corrupt', undefined, { cause: error });
   return new RefusedError('internal', undefined, { cause: error });

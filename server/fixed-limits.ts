@@ -89,8 +89,16 @@ export const fixedLimits = {
     refusal: byClose('malformed'),
     reason: 'too many clients have written this document',
   },
+  'deleted-ranges': {
+    what: 'Separate ranges of deleted clocks in one document or one update. A document that has as many takes deletions that make no more of them.',
+    max: 500_000,
+    unit: 'count',
+    why: 'A browser holds a million items for such a document. The server goes through all of them at a time when a client comes back.',
+    refusal: byClose('document-too-large'),
+    reason: 'too many separate deletions in this document',
+  },
   'waiting-edits': {
-    what: 'Edits of one document that wait for missing ones.',
+    what: 'Edits and deletions of one document that wait for missing edits, in memory.',
     max: 1024 * 1024,
     unit: 'bytes',
     why: 'Honest gaps close within a round trip and hold a few KB.',

@@ -90,6 +90,19 @@ export class RangeSet {
     return anyNew;
   }
 
+  /** Adds everything that another set holds. */
+  addSet(other: RangeSet): void {
+    for (const [client, { data, used }] of other.#clients ?? []) {
+      const flat = new Float64Array((used / 2) * 3);
+      for (let i = 0, at = 0; i < used; i += 2) {
+        flat[at++] = client;
+        flat[at++] = data[i] as number;
+        flat[at++] = data[i + 1] as number;
+      }
+      this.addAll(flat);
+    }
+  }
+
   /** Adds the triples [from, to) of one client. They ascend. */
   #addMany(flat: Numbers, from: number, to: number): boolean {
     const client = flat[from] as number;

@@ -1,5 +1,7 @@
 import type { DocumentLog, Entry } from '../../persistence/log/update-log.ts';
+import type { Numbers } from '../../persistence/update/delete-set.ts';
 import { trimDeletes } from '../../persistence/update/merge.ts';
+import { RangeSet } from '../../persistence/update/ranges.ts';
 import { encodeRuns } from '../../persistence/update/encoded-runs.ts';
 import { noScanLimits, scanUpdate, type UpdateFacts } from '../../persistence/update/scan.ts';
 import { fixedLimits, limitReached } from '../limits.ts';
@@ -9,10 +11,13 @@ import type { OldCopies } from './old-copies.ts';
 import type { SyncStats } from './stats.ts';
 
 const MAX_WAITING_BYTES = fixedLimits['waiting-edits'].max;
-/** Below what one update may name, or the clients that have all of it could not tell us. */
+/** Must stay below the scan's limit on clients, or a client that holds the whole document could not send it. */
 export const MAX_DOCUMENT_CLIENTS = fixedLimits['document-clients'].max;
-/** What a struct that waits may take in memory, beside its bytes (WaitingRuns). */
-const WAITING_STRUCT_BYTES = 128;
+const MAX_DELETED_RANGES = fixedLimits['deleted-ranges'].max;
+/** By how much folding grows a document for each range that is deleted apart from others: the item that held it becomes three. */
+const DELETED_RANGE_BYTES = 24;
+/** A full document takes deletions that make it larger up to this share of its limit. */
+const DELETION_ALLOWANCE = 1 / 8;
 
 /**
  * What became of a submitted update:
@@ -31,6 +36,12 @@ export interface Author {
   newClientsLeft: number;
 }
 
+/** How large a document is, and may become, in bytes. */
+export interface DocumentSize {
+  readonly bytes: number;
+  readonly maxBytes: number;
+}
+
 /** What a room takes in: judges updates by what is known, hands them to the log, and follows them until they are durable. */
 export class Intake {
   readonly #stats: SyncStats;
@@ -42,6 +53,8 @@ export class Intake {
   /** Facts of the entries that are on their way to the disk, in order. */
   #inFlight: { readonly entry: Entry; readonly facts: UpdateFacts }[] = [];
   #oldCopies: OldCopies | null = null;
+  /** Deleted ranges when the document was last folded: the size of the document counts them. */
+  #foldedRanges = 0;
   #acceptedSeq = 0;
   #durableSeq = 0;
 
@@ -55,6 +68,7 @@ export class Intake {
     this.#log = log;
     this.#accepted = stored;
     this.#durable = stored;
+    this.#foldedRanges = stored.deletedRanges;
     this.#acceptedSeq = seq;
     this.#durableSeq = seq;
   }
@@ -107,8 +121,8 @@ export class Intake {
     return this.#accepted.memoryBytes + (this.#durable === this.#accepted ? 0 : this.#durable.memoryBytes);
   }
 
-  /** As `Room.submit`. A document that is full takes only what brings nothing but deletions. */
-  submit(update: Uint8Array, facts: UpdateFacts, answer: boolean, author: Author, isFull: boolean): Submission {
+  /** As `Room.submit`. A document that is full takes nothing but deletions. */
+  submit(update: Uint8Array, facts: UpdateFacts, answer: boolean, author: Author, size: DocumentSize): Submission {
     const stats = this.#stats;
     stats.updateBytesIn += update.length;
     this.#oldCopies?.checkUpdate(facts);
@@ -121,29 +135,48 @@ export class Intake {
       stats.updatesWithGap++;
       return 'gap';
     }
-    if (isFull && facts.intervals.length > 0) throw limitReached('document-size');
+    if (facts.intervals.length > 0 && size.bytes >= size.maxBytes) throw limitReached('document-size');
     const added = this.#accepted.addedClients(facts);
     if (added > 0 && this.#accepted.clientCount + added > MAX_DOCUMENT_CLIENTS) {
       throw limitReached('document-clients');
     }
     if (added > author.newClientsLeft) throw limitReached('new-clients');
     if (verdict === 'gap') {
-      const bytes = update.length + facts.structCount * WAITING_STRUCT_BYTES;
-      if (this.#accepted.waitingBytes + bytes > MAX_WAITING_BYTES) {
+      if (this.#accepted.waitingBytes + this.#accepted.waitingBytesOf(facts) > MAX_WAITING_BYTES) {
         throw limitReached('waiting-edits');
       }
       stats.gapsStored++;
     }
-    this.#append(update, facts, author.userId);
+    const newDeletes = this.#accepted.newDeletes(facts);
+    if (newDeletes.length > 0) this.#checkDeletions(newDeletes, size);
+    this.#append(update, facts, newDeletes, author.userId);
     author.newClientsLeft -= added;
     stats.updatesAppended++;
     return verdict === 'gap' ? 'appended-with-gap' : 'appended';
   }
 
-  #append(update: Uint8Array, facts: UpdateFacts, userId: string): void {
-    // Every client that reconnects sends the whole delete set again: what is known of it goes no further.
-    const stored =
-      facts.deletes.length === 0 ? update.slice() : trimDeletes(update, facts, this.#accepted.newDeletes(facts));
+  /**
+   * Throws RefusedError if these deletions make more ranges, or a larger document, than there may be. Deletions that join
+   * ranges, or free at least as much as their ranges take, are always in bounds. Mostly the first look is enough.
+   */
+  #checkDeletions(newDeletes: Numbers, size: DocumentSize): void {
+    const accepted = this.#accepted;
+    const maxBytes = size.maxBytes * (1 + DELETION_ALLOWANCE);
+    const grownBytes = size.bytes + Math.max(0, accepted.deletedRanges - this.#foldedRanges) * DELETED_RANGE_BYTES;
+    const atMost = newDeletes.length / 3;
+    const isWithin = (added: number): boolean => accepted.deletedRanges + added <= MAX_DELETED_RANGES;
+    if (isWithin(atMost) && grownBytes + atMost * DELETED_RANGE_BYTES <= maxBytes) return;
+    const added = accepted.addedRanges(newDeletes);
+    if (added <= 0) return;
+    if (!isWithin(added)) throw limitReached('deleted-ranges');
+    // A clock holds a byte or more.
+    const growth = added * DELETED_RANGE_BYTES - clocksOf(newDeletes);
+    if (growth > 0 && grownBytes + growth > maxBytes) throw limitReached('document-size');
+  }
+
+  #append(update: Uint8Array, facts: UpdateFacts, newDeletes: Numbers, userId: string): void {
+    // A client that reconnects sends the whole delete set again: what is known of it is not stored again.
+    const stored = facts.deletes.length === 0 ? update.slice() : trimDeletes(update, facts, newDeletes);
     const entry = this.#log!.append(stored, userId);
     if (this.#durable === this.#accepted) this.#durable = this.#accepted.clone();
     this.#accepted.add(facts, stored);
@@ -164,14 +197,23 @@ export class Intake {
     return [entry.update, ...encodeRuns(released)];
   }
 
-  /** More is deleted than the log says: garbage collection has found it. In the encoding of Yjs (V1). */
-  adoptDeletes(deleteSet: Uint8Array): void {
-    this.#accepted.adoptDeletes(deleteSet);
-    if (this.#durable !== this.#accepted) this.#durable.adoptDeletes(deleteSet);
+  /** The document has been folded. Garbage collection deletes more than the log says: a delete set of format V1. */
+  folded(deleteSet: Uint8Array): void {
+    const adopted = RangeSet.decodeDeleteSet(deleteSet);
+    this.#accepted.adoptDeletes(adopted);
+    if (this.#durable !== this.#accepted) this.#durable.adoptDeletes(adopted);
+    this.#foldedRanges = adopted.rangeCount;
   }
 
   /** What is in flight may never be durable: nothing more is heard of it. */
   abandon(): void {
     this.#inFlight = [];
   }
+}
+
+/** How many clocks flat triples client, start, end hold. */
+function clocksOf(flat: Numbers): number {
+  let clocks = 0;
+  for (let i = 0; i < flat.length; i += 3) clocks += (flat[i + 2] as number) - (flat[i + 1] as number);
+  return clocks;
 }

@@ -2,13 +2,8 @@ import type { Numbers } from '../../persistence/update/delete-set.ts';
 import { RangeSet } from '../../persistence/update/ranges.ts';
 import { type Run, scanRuns } from '../../persistence/update/runs.ts';
 import type { UpdateFacts } from '../../persistence/update/scan.ts';
-import {
-  covers,
-  decodeStateVector,
-  encodeStateVector,
-  type StateVector,
-} from '../../persistence/update/state-vector.ts';
-import { WaitingRuns } from './waiting-runs.ts';
+import { decodeStateVector, encodeStateVector, type StateVector } from '../../persistence/update/state-vector.ts';
+import { WAITING_RUN_BYTES, WaitingRuns } from './waiting-runs.ts';
 
 /**
  * - `duplicate`: brings no clock and no deletion that is not known, integrated or waiting
@@ -21,6 +16,14 @@ export type Verdict = 'duplicate' | 'gap' | 'new';
 /** What an entry of a map takes in memory, about, and what a range does, with the space that is kept free behind it. */
 const CLIENT_BYTES = 64;
 const RANGE_BYTES = 16;
+
+/** Deletions of clocks that have not integrated. */
+interface Ahead {
+  clients: number;
+  ranges: number;
+}
+
+const noneAhead: Readonly<Ahead> = Object.freeze({ clients: 0, ranges: 0 });
 
 /** The state vector of an empty document. */
 const nothing: StateVector = new Map();
@@ -35,8 +38,10 @@ export class Knowledge {
   /** Per client how many clocks have integrated. */
   #clocks: Map<number, number> | null;
   readonly #deletes: RangeSet;
-  /** Clients of which something is deleted that has not integrated. */
-  #deletedAhead: Set<number> | null = null;
+  /** Per client how many deleted ranges reach beyond what has integrated of it. No client has none. */
+  #deletedAhead: Map<number, number> | null = null;
+  /** The sum of them. */
+  #rangesAhead = 0;
   #waiting: WaitingRuns | null = null;
 
   private constructor(clocks: Map<number, number> | null, deletes: RangeSet) {
@@ -67,18 +72,40 @@ export class Knowledge {
     return this.#waiting !== null || this.#deletedAhead !== null;
   }
 
-  /** What waiting structs take in memory, about; never less than their bytes in the updates. */
+  /** About how much memory waiting structs and deletions take; never less than the bytes of the structs in their updates. */
   get waitingBytes(): number {
-    return this.#waiting?.bytes ?? 0;
+    const clientsAhead = this.#deletedAhead?.size ?? 0;
+    return (this.#waiting?.bytes ?? 0) + clientsAhead * CLIENT_BYTES + this.#rangesAhead * RANGE_BYTES;
   }
 
-  get waitingCount(): number {
-    return this.#waiting?.count ?? 0;
+  /** The most by which `waitingBytes` grows with an update. */
+  waitingBytesOf(facts: UpdateFacts): number {
+    const isContiguous = this.#isContiguous(facts);
+    const structBytes = isContiguous ? 0 : facts.deleteSetOffset + facts.structCount * WAITING_RUN_BYTES;
+    const { clients, ranges } = this.#aheadOf(facts, isContiguous);
+    return structBytes + clients * CLIENT_BYTES + ranges * RANGE_BYTES;
   }
 
-  /** Clients of which anything is known: never less than a client that has all of it would name. */
+  /** Clients of which anything has integrated, waits or is deleted. */
   get clientCount(): number {
-    return (this.#clocks?.size ?? 0) + (this.#waiting?.clientCount ?? 0) + (this.#deletedAhead?.size ?? 0);
+    let count = this.#clocks?.size ?? 0;
+    for (const client of this.#waiting?.clients ?? []) if (!this.#hasIntegrated(client)) count++;
+    for (const client of this.#deletedAhead?.keys() ?? []) {
+      if (!this.#hasIntegrated(client) && this.#waiting?.hasClient(client) !== true) count++;
+    }
+    return count;
+  }
+
+  /** Ranges of deleted clocks, those that wait too. */
+  get deletedRanges(): number {
+    return this.#deletes.rangeCount;
+  }
+
+  /** By how many `deletedRanges` grows with these deletions; negative if they close more holes than they make. */
+  addedRanges(deletes: Numbers): number {
+    const after = this.#deletes.clone();
+    after.addAll(deletes);
+    return after.rangeCount - this.#deletes.rangeCount;
   }
 
   /** Clients of whom anything has integrated or waits. */
@@ -89,20 +116,29 @@ export class Knowledge {
   /** What it takes in memory, about. */
   get memoryBytes(): number {
     const { rangeCount, clientCount } = this.#deletes;
-    return this.clientCount * CLIENT_BYTES + clientCount * CLIENT_BYTES + rangeCount * RANGE_BYTES + this.waitingBytes;
+    const clients = this.clientCount + clientCount;
+    return clients * CLIENT_BYTES + rangeCount * RANGE_BYTES + (this.#waiting?.bytes ?? 0);
   }
 
-  /** How many clients the update brings of which nothing has integrated. One may count twice. */
+  /** By how many `clientCount` grows with the update. A client that brings structs and deletions counts once. */
   addedClients({ intervals, deletes }: UpdateFacts): number {
-    return this.#newClients(intervals) + this.#newClients(deletes);
+    let added: Set<number> | undefined;
+    for (const ranges of [intervals, deletes]) {
+      for (let i = 0; i < ranges.length; i += 3) {
+        const client = ranges[i] as number;
+        if (client !== ranges[i - 3] && !this.#knowsClient(client)) (added ??= new Set()).add(client);
+      }
+    }
+    return added?.size ?? 0;
   }
 
-  #newClients(ranges: readonly number[]): number {
-    let count = 0;
-    for (let i = 0; i < ranges.length; i += 3) {
-      if (ranges[i] !== ranges[i - 3] && this.#clocks?.has(ranges[i] as number) !== true) count++;
-    }
-    return count;
+  #hasIntegrated(client: number): boolean {
+    return this.#clocks?.has(client) === true;
+  }
+
+  #knowsClient(client: number): boolean {
+    if (this.#hasIntegrated(client) || this.#deletedAhead?.has(client) === true) return true;
+    return this.#waiting?.hasClient(client) === true;
   }
 
   /** What has integrated. */
@@ -112,7 +148,7 @@ export class Knowledge {
 
   judge(facts: UpdateFacts): Verdict {
     if (this.#knowsAll(facts)) return 'duplicate';
-    return this.#isContiguous(facts) && !this.#deletesAhead(facts) ? 'new' : 'gap';
+    return this.#isContiguous(facts) && this.#aheadOf(facts, true, 1).ranges === 0 ? 'new' : 'gap';
   }
 
   /** Whether everything in the update has integrated, its deletions too, so that nothing of it waits. */
@@ -130,7 +166,8 @@ export class Knowledge {
     let released: readonly Run[] = noRuns;
     if (this.#isContiguous(facts)) {
       for (let i = 0; i < intervals.length; i += 3) {
-        this.#advance(intervals[i] as number, intervals[i + 2] as number);
+        // The last interval of a client ends where all of them end.
+        if (intervals[i] !== intervals[i + 3]) this.#advance(intervals[i] as number, intervals[i + 2] as number);
       }
     } else {
       this.#waiting ??= new WaitingRuns();
@@ -138,9 +175,9 @@ export class Knowledge {
       this.#waiting.add(brought);
     }
     if (this.#waiting !== null) released = this.#settle(this.#waiting, intervals);
+    this.#deletes.addAll(deletes);
     for (let i = 0; i < deletes.length; i += 3) {
-      this.#deletes.add(deletes[i] as number, deletes[i + 1] as number, deletes[i + 2] as number);
-      this.#watchDeletes(deletes[i] as number);
+      if (deletes[i] !== deletes[i + 3]) this.#watchDeletes(deletes[i] as number);
     }
     if (released.length === 0 || brought.length === 0) return released;
     const own = new Set(brought);
@@ -152,16 +189,10 @@ export class Knowledge {
     return this.#deletes.missing(facts.deletes);
   }
 
-  /** Takes in deletions from elsewhere, a delete set in the encoding of Yjs (V1): garbage collection deletes more. */
-  adoptDeletes(deleteSet: Uint8Array): void {
-    const adopted = RangeSet.decodeDeleteSet(deleteSet);
-    this.#deletes.addAll(adopted.toFlat());
+  /** Takes in deletions from elsewhere: garbage collection deletes more than updates say. */
+  adoptDeletes(adopted: RangeSet): void {
+    this.#deletes.addSet(adopted);
     for (const client of adopted.clients()) this.#watchDeletes(client);
-  }
-
-  /** Whether everything that the state vector names has integrated. */
-  covers(stateVector: StateVector): boolean {
-    return covers(this.stateVector, stateVector);
   }
 
   /** What has integrated, in the encoding of Yjs. */
@@ -179,16 +210,22 @@ export class Knowledge {
   }
 
   #knowsAll({ intervals, deletes }: UpdateFacts): boolean {
+    let client = -1;
+    let clock = 0;
+    const waiting = this.#waiting?.cursor();
     for (let i = 0; i < intervals.length; i += 3) {
-      const client = intervals[i] as number;
+      if (intervals[i] !== client) {
+        client = intervals[i] as number;
+        clock = this.#clockOf(client);
+      }
       const end = intervals[i + 2] as number;
-      const clock = this.#clockOf(client);
       if (end <= clock) continue;
-      if (this.#waiting?.contains(client, Math.max(intervals[i + 1] as number, clock), end) !== true) return false;
+      if (waiting?.contains(client, Math.max(intervals[i + 1] as number, clock), end) !== true) return false;
     }
+    if (deletes.length === 0) return true;
+    const known = this.#deletes.cursor();
     for (let i = 0; i < deletes.length; i += 3) {
-      if (!this.#deletes.contains(deletes[i] as number, deletes[i + 1] as number, deletes[i + 2] as number))
-        return false;
+      if (!known.contains(deletes[i] as number, deletes[i + 1] as number, deletes[i + 2] as number)) return false;
     }
     return true;
   }
@@ -211,24 +248,38 @@ export class Knowledge {
     return true;
   }
 
-  /** Whether a contiguous update deletes anything, not known as deleted, that is neither integrated nor in itself. */
-  #deletesAhead({ intervals, deletes }: UpdateFacts): boolean {
-    let brought: Map<number, number> | undefined;
-    for (let i = 0; i < deletes.length; i += 3) {
-      const client = deletes[i] as number;
+  /**
+   * How many ranges the update deletes, not known as deleted, that reach beyond what has integrated and, if the update is
+   * contiguous, beyond what it brings; and of how many clients. Counts no further than `maxRanges`.
+   */
+  #aheadOf({ intervals, deletes }: UpdateFacts, isContiguous: boolean, maxRanges = Infinity): Readonly<Ahead> {
+    if (deletes.length === 0) return noneAhead;
+    const ahead = { clients: 0, ranges: 0 };
+    let brought: ReadonlyMap<number, number> | undefined;
+    let client = -1;
+    let reach = 0;
+    let isCounted = false;
+    const known = this.#deletes.cursor();
+    for (let i = 0; i < deletes.length && ahead.ranges < maxRanges; i += 3) {
       const end = deletes[i + 2] as number;
-      if (end <= this.#clockOf(client)) continue;
-      brought ??= endsOf(intervals);
-      if (end <= (brought.get(client) ?? 0)) continue;
-      if (this.#deletes.missing([client, Math.max(deletes[i + 1] as number, this.#clockOf(client)), end]).length > 0) {
-        return true;
+      if (deletes[i] !== client) {
+        client = deletes[i] as number;
+        reach = this.#clockOf(client);
+        isCounted = this.#deletedAhead?.has(client) === true;
       }
+      if (end <= reach) continue;
+      if (isContiguous) reach = Math.max(reach, (brought ??= endsOf(intervals)).get(client) ?? 0);
+      if (end <= reach || known.contains(client, Math.max(deletes[i + 1] as number, reach), end)) continue;
+      ahead.ranges++;
+      if (!isCounted) ahead.clients++;
+      isCounted = true;
     }
-    return false;
+    return ahead;
   }
 
-  #reaches(ranges: readonly number[]): boolean {
+  #reaches(ranges: Numbers): boolean {
     for (let i = 0; i < ranges.length; i += 3) {
+      if (ranges[i] === ranges[i + 3]) continue;
       if ((ranges[i + 2] as number) > this.#clockOf(ranges[i] as number)) return false;
     }
     return true;
@@ -240,7 +291,7 @@ export class Knowledge {
     if (this.#deletedAhead !== null) this.#watchDeletes(client);
   }
 
-  #settle(waiting: WaitingRuns, intervals: readonly number[]): Run[] {
+  #settle(waiting: WaitingRuns, intervals: Numbers): Run[] {
     const clients = new Set<number>();
     for (let i = 0; i < intervals.length; i += 3) clients.add(intervals[i] as number);
     const released = waiting.settle(clients, (this.#clocks ??= new Map()));
@@ -251,17 +302,19 @@ export class Knowledge {
 
   /** Called when a client's clock or its deletions have changed. */
   #watchDeletes(client: number): void {
-    if (this.#deletes.endOf(client) > this.#clockOf(client)) {
-      this.#deletedAhead ??= new Set();
-      this.#deletedAhead.add(client);
-    } else if (this.#deletedAhead?.delete(client) === true && this.#deletedAhead.size === 0) {
-      this.#deletedAhead = null;
-    }
+    const before = this.#deletedAhead?.get(client) ?? 0;
+    const clock = this.#clockOf(client);
+    const now = this.#deletes.endOf(client) > clock ? this.#deletes.rangesBeyond(client, clock) : 0;
+    if (now === before) return;
+    this.#rangesAhead += now - before;
+    if (now > 0) (this.#deletedAhead ??= new Map()).set(client, now);
+    else this.#deletedAhead?.delete(client);
+    if (this.#rangesAhead === 0) this.#deletedAhead = null;
   }
 }
 
-/** Where the intervals of each client end. */
-function endsOf(intervals: readonly number[]): Map<number, number> {
+/** Per client where its last interval ends. */
+function endsOf(intervals: Numbers): Map<number, number> {
   const ends = new Map<number, number>();
   for (let i = 0; i < intervals.length; i += 3) ends.set(intervals[i] as number, intervals[i + 2] as number);
   return ends;

@@ -20,9 +20,10 @@ export class OldCopies {
 
   /** Throws RefusedError 'generation-changed' for an update that brings, builds on or deletes anything of an old copy. */
   checkUpdate({ intervals, dependencies, deletes }: UpdateFacts): void {
-    for (let i = 0; i < intervals.length; i += 3) this.#check(intervals[i]!);
     for (let i = 0; i < dependencies.length; i += 2) this.#check(dependencies[i]!);
-    for (let i = 0; i < deletes.length; i += 3) this.#check(deletes[i]!);
+    for (const ranges of [intervals, deletes]) {
+      for (let i = 0; i < ranges.length; i += 3) if (ranges[i] !== ranges[i - 3]) this.#check(ranges[i]!);
+    }
   }
 
   #check(client: number): void {

@@ -13,7 +13,7 @@ import { isScratchName } from '../scratch-name.ts';
 import { Broadcast } from './broadcast.ts';
 import type { Codec } from './codec.ts';
 import { gather } from './gather.ts';
-import { type Author, Intake, type Submission } from './intake.ts';
+import { type Author, type DocumentSize, Intake, type Submission } from './intake.ts';
 import type { Knowledge } from './knowledge.ts';
 import { LastAnswer } from './last-answer.ts';
 import { loadDocument } from './load-document.ts';
@@ -85,7 +85,7 @@ export class Room implements LogFollower, Tickable {
     this.#intake.start(log, await loadDocument(log.stored, this.tail, this.#deps.offload));
     // One that was begun by an earlier opening may have been replaced meanwhile.
     const { current } = this.#snapshot;
-    if (current !== null && current !== snapshot) this.#intake.adoptDeletes(current.deleteSet);
+    if (current !== null && current !== snapshot) this.#intake.folded(current.deleteSet);
     this.tail.trim(this.#snapshot.foldedSeq);
     log.forgetStored();
   }
@@ -134,8 +134,9 @@ export class Room implements LogFollower, Tickable {
   }
 
   /** Half of a tail counts: folding makes less of it, and comes at twice the size of the snapshot at the latest. */
-  get #isFull(): boolean {
-    return Math.max(this.#snapshot.bytes, this.tail.bytes / 2) >= this.#deps.maxDocumentBytes;
+  get #size(): DocumentSize {
+    const bytes = Math.max(this.#snapshot.bytes, this.tail.bytes / 2);
+    return { bytes, maxBytes: this.#deps.maxDocumentBytes };
   }
 
   /** What it takes in memory, about: 4 KB without anything in it. */
@@ -201,7 +202,7 @@ export class Room implements LogFollower, Tickable {
    * and for what comes from a deleted generation.
    */
   submit(update: Uint8Array, facts: UpdateFacts, answer: boolean, author: Author): Submission {
-    return this.#intake.submit(update, facts, answer, author, this.#isFull);
+    return this.#intake.submit(update, facts, answer, author, this.#size);
   }
 
   committed(entries: readonly Entry[]): void {
@@ -278,7 +279,7 @@ export class Room implements LogFollower, Tickable {
       this.#fail(error, new RefusedError('storage-unavailable'));
       return;
     }
-    this.#intake.adoptDeletes(snapshot.deleteSet);
+    this.#intake.folded(snapshot.deleteSet);
     this.tail.trim(this.#snapshot.foldedSeq);
   }
 

@@ -1,9 +1,9 @@
-import { RangeSet } from '../../persistence/update/ranges.ts';
+import { type RangeCursor, RangeSet } from '../../persistence/update/ranges.ts';
 import type { Run } from '../../persistence/update/runs.ts';
 import type { StateVector } from '../../persistence/update/state-vector.ts';
 
 /** What a waiting run takes in memory, beside its bytes. */
-const runOverheadBytes = 128;
+export const WAITING_RUN_BYTES = 128;
 
 /** From this many runs on, sorting a queue anew is cheaper than shifting it for each of them. */
 const sortThreshold = 16;
@@ -42,27 +42,22 @@ export class WaitingRuns {
     return this.#queues.size === 0;
   }
 
-  /** Clients of whom a run waits. */
-  get clientCount(): number {
-    return this.#queues.size;
-  }
-
   get clients(): Iterable<number> {
     return this.#queues.keys();
   }
 
-  /** Runs that wait. */
-  get count(): number {
-    return this.#count;
+  hasClient(client: number): boolean {
+    return this.#queues.has(client);
   }
 
   /** What they take in memory, about; never less than their bytes. */
   get bytes(): number {
-    return this.#bytes + this.#count * runOverheadBytes;
+    return this.#bytes + this.#count * WAITING_RUN_BYTES;
   }
 
-  contains(client: number, start: number, end: number): boolean {
-    return this.#ranges.contains(client, start, end);
+  /** Asks about waiting clocks. Of a client that still has a queue some may have integrated. */
+  cursor(): RangeCursor {
+    return this.#ranges.cursor();
   }
 
   /** Takes the runs of one update in. They do not integrate before `settle`. */
@@ -84,7 +79,7 @@ export class WaitingRuns {
     for (const [client, { runs, head }] of this.#queues) {
       copy.#queues.set(client, { client, runs: runs.slice(head), head: 0, waiter: null });
     }
-    copy.#ranges.addAll(this.#ranges.toFlat());
+    copy.#ranges.addSet(this.#ranges);
     copy.#bytes = this.#bytes;
     copy.#count = this.#count;
     // Finds again what each of them waits for.

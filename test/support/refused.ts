@@ -1,4 +1,5 @@
 import { RefusedError, type RefusalCode } from '../../server/errors.ts';
+import type { LimitName } from '../../server/limits.ts';
 
 /** For `assert.throws` and `assert.rejects`: a refusal with this code. */
 export function refused(code: RefusalCode): (error: unknown) => boolean {
@@ -6,3 +7,8 @@ export function refused(code: RefusalCode): (error: unknown) => boolean {
 }
 
 export const malformed = refused('malformed');
+
+/** The same for a refusal because of this limit. */
+export function limited(limit: LimitName): (error: unknown) => boolean {
+  return (error) => error instanceof RefusedError && error.limit === limit;
+}

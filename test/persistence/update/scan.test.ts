@@ -257,7 +257,7 @@ suite('scanUpdate', () => {
     refuses(updateOf(clients), 'too-many-structs', { ...defaultScanLimits, maxStructs: 10 });
     const deletes = clients.flatMap(({ client }) => [client, 0, 1]);
     refuses(updateOf([], deletes), 'too-many-clients', { ...defaultScanLimits, maxClients: 10 });
-    refuses(updateOf([], deletes), 'too-many-structs', { ...defaultScanLimits, maxStructs: 10 });
+    refuses(updateOf([], deletes), 'too-many-deletions', { ...defaultScanLimits, maxDeletedRanges: 10 });
   });
 
   test('bounds how deep values nest (I6)', () => {

@@ -4,11 +4,12 @@ import * as Y from 'yjs';
 import { RangeSet } from '../../../persistence/update/ranges.ts';
 import { scanUpdate } from '../../../persistence/update/scan.ts';
 import { Knowledge } from '../../../server/sync/knowledge.ts';
+import { WAITING_RUN_BYTES } from '../../../server/sync/waiting-runs.ts';
 import { RandomEditors } from '../../support/random-edits.ts';
 import { cpuTimeMs } from '../../support/cpu-time.ts';
 import { randomOf } from '../../support/random.ts';
 import { assertTook } from '../../support/slowness.ts';
-import { struct, updateOf, type ClientStructs } from '../../support/update-bytes.ts';
+import { deletionsOf, struct, updateOf, type ClientStructs } from '../../support/update-bytes.ts';
 import { compareWithYjs, deliveries } from './knowledge-model.ts';
 
 function updateBy(...clients: readonly ClientStructs[]): [ReturnType<typeof scanUpdate>, Uint8Array] {
@@ -38,7 +39,7 @@ suite('Knowledge', () => {
       assert.deepEqual(restored.encodeStateVector(), whole.encodeStateVector());
       assert.deepEqual(restored.encodeDeleteSet(), whole.encodeDeleteSet());
       assert.equal(restored.hasGap, whole.hasGap);
-      assert.equal(restored.waitingCount, whole.waitingCount);
+      assert.equal(restored.waitingBytes, whole.waitingBytes);
     }
   });
 
@@ -51,14 +52,13 @@ suite('Knowledge', () => {
       const half = random.below(updates.length);
       const original = Knowledge.empty();
       for (const update of updates.slice(0, half)) original.add(scanUpdate(update), update);
-      const before = [original.encodeStateVector(), original.encodeDeleteSet(), original.waitingCount];
+      const before = [original.encodeStateVector(), original.encodeDeleteSet(), original.waitingBytes];
       const copy = original.clone();
-      assert.deepEqual([copy.encodeStateVector(), copy.encodeDeleteSet(), copy.waitingCount], before);
+      assert.deepEqual([copy.encodeStateVector(), copy.encodeDeleteSet(), copy.waitingBytes], before);
       for (const update of updates.slice(half)) copy.add(scanUpdate(update), update);
-      assert.deepEqual([original.encodeStateVector(), original.encodeDeleteSet(), original.waitingCount], before);
+      assert.deepEqual([original.encodeStateVector(), original.encodeDeleteSet(), original.waitingBytes], before);
       for (const update of updates.slice(half)) original.add(scanUpdate(update), update);
       assert.deepEqual(copy.encodeStateVector(), original.encodeStateVector());
-      assert.equal(copy.waitingCount, original.waitingCount);
       assert.equal(copy.waitingBytes, original.waitingBytes);
       assert.equal(copy.hasGap, original.hasGap);
     }
@@ -71,11 +71,10 @@ suite('Knowledge', () => {
     knowledge.add(facts, update);
     assert.equal(knowledge.judge(facts), 'duplicate');
     assert.equal(knowledge.integrates(facts), false);
-    assert.equal(knowledge.covers(new Map([[1, 1]])), false);
+    assert.deepEqual(knowledge.stateVector, new Map());
     knowledge.add(...updateBy({ client: 1, clock: 0, structs: [struct.text('ab')] }));
     assert.equal(knowledge.integrates(facts), true);
-    assert.equal(knowledge.covers(new Map([[1, 4]])), true);
-    assert.equal(knowledge.covers(new Map([[2, 1]])), false);
+    assert.deepEqual(knowledge.stateVector, new Map([[1, 4]]));
   });
 
   test('does not take the hole of a Skip for known: the missing edit is new when it comes', () => {
@@ -94,10 +93,39 @@ suite('Knowledge', () => {
     const [facts, update] = updateBy({ client: 2, clock: 0, structs: [struct.textAfter(1, 0, 'b')] });
     assert.equal(knowledge.judge(facts), 'gap');
     knowledge.add(facts, update);
-    assert.equal(knowledge.covers(new Map([[2, 1]])), false);
+    assert.equal(knowledge.stateVector.get(2), undefined);
     knowledge.add(...updateBy({ client: 1, clock: 0, structs: [struct.text('a')] }));
-    assert.equal(knowledge.covers(new Map([[2, 1]])), true);
+    assert.equal(knowledge.stateVector.get(2), 1);
     assert.equal(knowledge.hasGap, false);
+  });
+
+  test('counts a client once, whatever is known of it or new', () => {
+    const knowledge = Knowledge.empty();
+    const own = updateOf([{ client: 1, clock: 0, structs: [struct.text('abc')] }], [1, 1, 1]);
+    assert.equal(knowledge.addedClients(scanUpdate(own)), 1);
+    knowledge.add(scanUpdate(own), own);
+    assert.equal(knowledge.clientCount, 1);
+    // Later structs of a client that has written before, and deletions of what it has not written yet.
+    const ahead = updateOf([{ client: 1, clock: 9, structs: [struct.text('x')] }], [1, 20, 1, 2, 0, 1]);
+    assert.equal(knowledge.addedClients(scanUpdate(ahead)), 1);
+    knowledge.add(scanUpdate(ahead), ahead);
+    assert.equal(knowledge.clientCount, 2);
+    assert.equal(knowledge.addedClients(scanUpdate(updateOf([], [2, 5, 1, 3, 0, 1]))), 1);
+  });
+
+  test('I7: counts deletions that wait, for as long as they do', () => {
+    const knowledge = Knowledge.empty();
+    const update = deletionsOf(1, 10, 1_000);
+    const expected = knowledge.waitingBytesOf(scanUpdate(update));
+    knowledge.add(scanUpdate(update), update);
+    assert.equal(knowledge.waitingBytes, expected);
+    assert.ok(expected >= 16_000);
+    assert.equal(knowledge.waitingBytesOf(scanUpdate(update)), 0, 'what waits already counts once');
+    // Half of it comes.
+    knowledge.add(...updateBy({ client: 1, clock: 0, structs: [struct.gc(1_010)] }));
+    assert.ok(knowledge.waitingBytes < 0.6 * expected && knowledge.waitingBytes > 0.4 * expected);
+    knowledge.add(...updateBy({ client: 1, clock: 1_010, structs: [struct.gc(1_010)] }));
+    assert.deepEqual([knowledge.waitingBytes, knowledge.hasGap], [0, false]);
   });
 
   test('sees a gap in a deletion of what is unknown, and closes it when that comes', () => {
@@ -118,7 +146,7 @@ suite('Knowledge', () => {
   test('adopts what garbage collection has deleted, so that it is not new when it comes', () => {
     const knowledge = Knowledge.empty();
     knowledge.add(...updateBy({ client: 1, clock: 0, structs: [struct.text('abc')] }));
-    knowledge.adoptDeletes(RangeSet.from([1, 0, 2]).encodeDeleteSet());
+    knowledge.adoptDeletes(RangeSet.from([1, 0, 2]));
     assert.equal(knowledge.judge(scanUpdate(updateOf([], [1, 0, 2]))), 'duplicate');
     assert.deepEqual(knowledge.newDeletes(scanUpdate(updateOf([], [1, 1, 2]))), [1, 2, 3]);
     assert.equal(knowledge.hasGap, false);
@@ -138,7 +166,7 @@ suite('Knowledge', () => {
     const waitMs = cpuTimeMs(() => {
       for (let k = others.length - 1; k >= 0; k--) knowledge.add(facts[k]!, others[k]!);
     }, Infinity);
-    assert.equal(knowledge.waitingCount, 19_999);
+    assert.ok(knowledge.waitingBytes > 19_999 * WAITING_RUN_BYTES);
     const settleMs = cpuTimeMs(() => knowledge.add(scanUpdate(first), first), Infinity);
     assert.equal(knowledge.hasGap, false);
     assert.deepEqual(
