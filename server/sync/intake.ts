@@ -1,6 +1,6 @@
 import type { DocumentLog, Entry } from '../../persistence/log/update-log.ts';
 import type { Numbers } from '../../persistence/update/delete-set.ts';
-import { trimDeletes } from '../../persistence/update/merge.ts';
+import { mergeInLevels, trimDeletes } from '../../persistence/update/merge.ts';
 import { RangeSet } from '../../persistence/update/ranges.ts';
 import { encodeRuns } from '../../persistence/update/encoded-runs.ts';
 import { noScanLimits, scanUpdate, type UpdateFacts } from '../../persistence/update/scan.ts';
@@ -194,7 +194,8 @@ export class Intake {
     const facts = isOurs ? this.#inFlight.shift()!.facts : scanUpdate(entry.update, noScanLimits);
     const released = this.#durable.add(facts, entry.update);
     this.#durableSeq = entry.seq;
-    return [entry.update, ...encodeRuns(released)];
+    // Released runs are few (`waiting-edits`). As one update all of it integrates at once.
+    return released.length === 0 ? [entry.update] : [entry.update, mergeInLevels(encodeRuns(released))];
   }
 
   /** The document has been folded. Garbage collection deletes more than the log says: a delete set of format V1. */

@@ -3,7 +3,7 @@ import type { PinnedSnapshot, SnapshotPart } from '../../persistence/log/update-
 import { mergeInLevels, withDeleteSet } from '../../persistence/update/merge.ts';
 import { diffStructs } from '../../persistence/update/parts.ts';
 import { covers, decodeStateVector, type StateVector } from '../../persistence/update/state-vector.ts';
-import { CLIENT_WEIGHT, weightOf, weightOfAll } from '../../persistence/update/weight.ts';
+import { CLIENT_WEIGHT, mergingWeightOfAll, readingWeight } from '../../persistence/update/weight.ts';
 import type { Codec } from './codec.ts';
 import { gather } from './gather.ts';
 import { MAX_DOCUMENT_CLIENTS } from './intake.ts';
@@ -106,19 +106,19 @@ function tailAfter(room: Room, seq: number): Block[] {
   return room.tail.after(seq);
 }
 
-/** How many of the blocks go out at once: one at least. */
-function takeBurst(blocks: readonly { update: Uint8Array }[]): number {
+/** How many of the blocks go out at once: all those of one entry at least. The next burst is found by sequence number. */
+function takeBurst(blocks: readonly Block[]): number {
   let bytes = 0;
-  for (const [index, block] of blocks.entries()) {
-    bytes += block.update.length;
-    if (bytes > TAIL_BURST_BYTES && index > 0) return index;
+  for (const [index, { update, lastSeq }] of blocks.entries()) {
+    bytes += update.length;
+    if (bytes > TAIL_BURST_BYTES && index > 0 && lastSeq !== blocks[index - 1]!.lastSeq) return index;
   }
   return blocks.length;
 }
 
 /**
  * Of the snapshot, what a client lacks that has some of it. One update, whatever the number of parts: a document that is
- * shown with a piece missing is dangerous (DESIGN.md, Joining 4).
+ * shown with a piece missing is dangerous.
  */
 async function lackingOf(pinned: PinnedSnapshot, client: Client, offload: Offload): Promise<Uint8Array> {
   const diffs: Uint8Array[] = [];
@@ -127,7 +127,9 @@ async function lackingOf(pinned: PinnedSnapshot, client: Client, offload: Offloa
     if (lacksSome(part, client.has)) diffs.push(await diff(await pinned.read(index), client, offload));
   }
   if (pending !== null) diffs.push(await diff(pending, client, offload));
-  return weightOfAll(diffs) > MAX_MERGE_WEIGHT ? offload.merge(diffs) : mergeInLevels(diffs);
+  if (diffs.length === 1) return diffs[0]!;
+  const isHeavy = mergingWeightOfAll(diffs, MAX_MERGE_WEIGHT) > MAX_MERGE_WEIGHT;
+  return isHeavy ? offload.merge(diffs) : mergeInLevels(diffs);
 }
 
 /**
@@ -159,11 +161,13 @@ async function sendLacking(
   // What it took to read the state vector counts: with tens of thousands of clients that fills a turn.
   let read = client.has.size * CLIENT_WEIGHT + ofSnapshot.update.length;
   for (let blocks = tailAfter(room, seq); blocks.length > 0; blocks = tailAfter(room, seq)) {
-    const { update, lastSeq } = blocks[0]!;
-    const structs = await diff(update, client, offload);
-    if (!isEmpty(structs)) lacking.push({ lastSeq, update: structs });
+    const { lastSeq } = blocks[0]!;
+    for (const { update } of blocks.filter((block) => block.lastSeq === lastSeq)) {
+      const structs = await diff(update, client, offload);
+      if (!isEmpty(structs)) lacking.push({ lastSeq, update: structs });
+      read += readingWeight(update);
+    }
     seq = lastSeq;
-    read += weightOf(update);
     if (read < WEIGHT_PER_TURN) continue;
     // More than one turn of the event loop may hold: send what there is, and go on when the socket has taken it.
     sink.write(Buffer.concat(takeUpdates().map(codec.update)));
@@ -186,7 +190,7 @@ function isEmpty(structs: Uint8Array): boolean {
 }
 
 function diff(update: Uint8Array, { has, stateVector }: Client, offload: Offload): Promise<Uint8Array> | Uint8Array {
-  return weightOf(update) > OFFLOAD_BYTES ? offload.diff(update, stateVector) : diffStructs(update, has);
+  return readingWeight(update) > OFFLOAD_BYTES ? offload.diff(update, stateVector) : diffStructs(update, has);
 }
 
 function sharesClient(a: ReadonlyMap<number, number>, b: ReadonlyMap<number, number>): boolean {

@@ -4,15 +4,15 @@ import { mergeInLevels } from '../../persistence/update/merge.ts';
 import { encodeRuns } from '../../persistence/update/encoded-runs.ts';
 import type { Run } from '../../persistence/update/runs.ts';
 import { noScanLimits, scanUpdate } from '../../persistence/update/scan.ts';
-import { weightOf } from '../../persistence/update/weight.ts';
+import { mergingWeight } from '../../persistence/update/weight.ts';
 import { Knowledge } from './knowledge.ts';
 import { OldCopies } from './old-copies.ts';
-import { OFFLOAD_BYTES, type Offload } from './offload.ts';
+import { gather } from './gather.ts';
+import { MAX_MERGE_WEIGHT, OFFLOAD_BYTES, type Offload } from './offload.ts';
 import type { Tail } from './tail.ts';
 
-/** While a long tail is read, others come in between after this much of it: some 5 ms, 20 in a process that is not warm yet. */
+/** Entries of a long tail that are merged and read in one turn of the event loop, if they are light: some 5 ms, 20 in a process that is not warm yet. */
 const ENTRIES_PER_TURN = 500;
-const WEIGHT_PER_TURN = 512 * 1024;
 
 export interface LoadedDocument {
   readonly knowledge: Knowledge;
@@ -43,8 +43,9 @@ export async function loadDocument(
     const update = mergeInLevels(entries.slice(next, end).map((entry) => entry.update));
     const released = await learn(update);
     seq = entries[end - 1]!.seq;
-    // As `Intake.committed` sends it: whoever joins gets these block by block.
-    tail.push({ lastSeq: seq, update: mergeInLevels([update, ...encodeRuns(released)]) });
+    // As a room sends what `Intake.committed` returns: a client that joins gets these block by block.
+    const updates = released.length === 0 ? [update] : [update, mergeInLevels(encodeRuns(released))];
+    for (const block of gather(updates.map((each) => ({ lastSeq: seq, update: each })))) tail.push(block);
     next = end;
   }
   return { knowledge, seq, oldCopies: deletedClients.size === 0 ? null : new OldCopies(deletedClients) };
@@ -54,8 +55,8 @@ export async function loadDocument(
 function turnEnd(entries: readonly Entry[], start: number): number {
   let weight = 0;
   for (let end = start; end < entries.length; end++) {
-    weight += weightOf(entries[end]!.update);
-    if (end > start && (weight > WEIGHT_PER_TURN || end - start === ENTRIES_PER_TURN)) return end;
+    weight += mergingWeight(entries[end]!.update, MAX_MERGE_WEIGHT);
+    if (end > start && (weight > MAX_MERGE_WEIGHT || end - start === ENTRIES_PER_TURN)) return end;
   }
   return entries.length;
 }

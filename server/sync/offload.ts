@@ -1,12 +1,12 @@
 import type { ScanLimits, UpdateFacts } from '../../persistence/update/scan.ts';
 
 /**
- * Above this, scanning (9 ms per MB) and diffing (26 ms per MB of `weightOf`) run in a worker thread: the event loop may not
- * be blocked for 50 ms (I6).
+ * Above this, scanning (9 ms per MB) and diffing (26 ms per MB of `readingWeight`) run in a worker thread: the event loop may
+ * not be blocked for 50 ms (I6).
  */
 export const OFFLOAD_BYTES = 1024 * 1024;
 
-/** Updates that weigh more together (`weightOf`) are merged in a worker or not at all: 60 ms per MB. */
+/** Updates that weigh more together (`mergingWeight`) are merged in a worker or not at all. */
 export const MAX_MERGE_WEIGHT = 256 * 1024;
 
 /** Work on large updates, in a worker thread. What is passed in is copied, never taken away. */

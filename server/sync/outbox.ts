@@ -1,5 +1,5 @@
 import { mergeInLevels } from '../../persistence/update/merge.ts';
-import { weightOfAll } from '../../persistence/update/weight.ts';
+import { mergingWeightOfAll } from '../../persistence/update/weight.ts';
 import { limitReached } from '../limits.ts';
 import type { Broadcast } from './broadcast.ts';
 import type { Codec } from './codec.ts';
@@ -99,7 +99,7 @@ export class Outbox implements Waiting {
     const frames: Uint8Array[] = [];
     if (this.#updates !== null) {
       // More is sent in several messages.
-      const small = this.#updates.length > 1 && weightOfAll(this.#updates) <= MAX_MERGE_WEIGHT;
+      const small = this.#updates.length > 1 && mergingWeightOfAll(this.#updates, MAX_MERGE_WEIGHT) <= MAX_MERGE_WEIGHT;
       const updates = small ? [mergeInLevels(this.#updates)] : this.#updates;
       frames.push(...updates.map((update) => codec.update(update)));
     }

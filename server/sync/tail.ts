@@ -1,16 +1,19 @@
 import { mergeInLevels } from '../../persistence/update/merge.ts';
-import { weightOfAll } from '../../persistence/update/weight.ts';
+import { mergingWeightOfAll } from '../../persistence/update/weight.ts';
 import type { Codec } from './codec.ts';
 import { MAX_MERGE_WEIGHT } from './offload.ts';
 import { TailFrames } from './tail-frames.ts';
 
-/** Consecutive entries of the log, merged into one update. */
+/**
+ * Consecutive entries of the log, merged into one update; or a part of an entry, and of what had waited for it. The parts of an
+ * entry have its sequence number and follow each other: a reader takes all of them.
+ */
 export interface Block {
   readonly lastSeq: number;
   readonly update: Uint8Array;
 }
 
-/** Merging is linear up to about here; five hundred at once take 9 ms (DESIGN.md, Storage). */
+/** Merging is linear up to about here; five hundred at once take 9 ms. */
 const BLOCKS_PER_MERGE = 50;
 /** Levels of merging: blocks of 50, then of 2,500. A third level would merge for longer than an event loop may wait. */
 const LEVELS = 2;
@@ -48,7 +51,7 @@ export class Tail {
     levels[level] = [];
     const updates = blocks.map(({ update }) => update);
     // Larger blocks stay as they are: merging them costs time and saves nothing.
-    if (weightOfAll(updates) > MAX_MERGE_WEIGHT) {
+    if (mergingWeightOfAll(updates, MAX_MERGE_WEIGHT) > MAX_MERGE_WEIGHT) {
       moveUp(levels, level, blocks);
       return;
     }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { scanUpdate } from '../../../persistence/update/scan.ts';
-import { weightOf } from '../../../persistence/update/weight.ts';
+import { readingWeight } from '../../../persistence/update/weight.ts';
 import { gather } from '../../../server/sync/gather.ts';
 import { MAX_MERGE_WEIGHT } from '../../../server/sync/offload.ts';
 import { TextWriter } from '../../support/text-writer.ts';
@@ -40,19 +40,51 @@ test('I3, I6: much is merged in neighbours that cost little, in order, and what 
 
 test('I6: client ids weigh more than their bytes: two updates of 3,000 stay two', () => {
   const updates = [manyClients(1_000_000), manyClients(900_000)];
-  assert.ok(updates.every((update) => update.length < 30 * KIB && weightOf(update) < MAX_MERGE_WEIGHT));
+  assert.ok(updates.every((update) => update.length < 30 * KIB && readingWeight(update) < MAX_MERGE_WEIGHT));
   assert.equal(gather(blocksOf(updates)).length, 2);
 });
 
-test('I3: what belongs to one entry stays one block, however much it is', () => {
-  const writer = new TextWriter(1);
-  const large = (): Uint8Array => writer.type('x'.repeat(200 * KIB));
-  const gathered = gather([1, 2, 2, 3].map((lastSeq) => ({ lastSeq, update: large() })));
+test('I6: structs weigh more than their bytes: what would take long to merge stays apart', () => {
+  const updates = [1, 2].map((client) => tinyStructs(client, 6_000));
+  assert.ok(updates.every((update) => update.length < 60 * KIB));
+  const gathered = gather(blocksOf(updates));
   assert.deepEqual(
-    gathered.map(({ lastSeq }) => lastSeq),
-    [1, 2, 3],
+    gathered.map(({ update }) => update),
+    updates,
   );
 });
+
+test('I3 I6: an entry and what had waited for it follow each other, merged only if that is quick', () => {
+  const writer = new TextWriter(1);
+  const large = (): Uint8Array => writer.type('x'.repeat(200 * KIB));
+  const blocks = [1, 2, 2, 3].map((lastSeq) => ({ lastSeq, update: large() }));
+  assert.deepEqual(gather(blocks), blocks);
+  const small = [1, 2, 2, 3].map((lastSeq) => ({ lastSeq, update: writer.type('x') }));
+  assert.deepEqual(
+    gather(small).map(({ lastSeq }) => lastSeq),
+    [3],
+  );
+});
+
+test('I6: one call merges a bounded part of what has come, whatever the number of its blocks', () => {
+  const updates = Array.from({ length: 200 }, (_, i) => tinyStructs(1_000 - i, 500));
+  const gathered = gather(blocksOf(updates));
+  const merged = gathered.filter(({ update }) => !updates.includes(update));
+  assert.ok(merged.length > 0 && merged.length <= 3, `${merged.length} merged blocks`);
+  assert.equal(gathered.at(-1)?.lastSeq, 200);
+  const brought = gathered.flatMap(({ update }) => [...scanUpdate(update).intervals]).filter((_, i) => i % 3 === 0);
+  assert.deepEqual(
+    brought.sort((a, b) => a - b),
+    updates.map((_, i) => 801 + i),
+  );
+});
+
+function tinyStructs(client: number, count: number): Uint8Array {
+  const structs = Array.from({ length: count }, (_, clock) =>
+    clock === 0 ? struct.text('x') : struct.textAfter(client, clock - 1, 'x'),
+  );
+  return updateOf([{ client, clock: 0, structs }]);
+}
 
 function manyClients(first: number): Uint8Array {
   return updateOf(Array.from({ length: 3_000 }, (_, i) => ({ client: first - i, clock: 0, structs: [struct.gc(1)] })));
