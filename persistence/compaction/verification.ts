@@ -1,6 +1,6 @@
 import { cutIntoParts } from '../update/parts.ts';
 import { RangeSet } from '../update/ranges.ts';
-import { noScanLimits, scanUpdate, type UpdateFacts } from '../update/scan.ts';
+import { noScanLimits, type ScannedFacts, scanUpdate } from '../update/scan.ts';
 import { encodeStateVector } from '../update/state-vector.ts';
 import type { CompactionOutput } from './compaction.ts';
 import { integrate, type Integrated } from './integration.ts';
@@ -18,7 +18,7 @@ export const partBytes = 4 * 1024 * 1024;
 const maxRounds = 8;
 
 export type VerifiedFold = Omit<CompactionOutput, 'setAside' | 'waitingSetAside'> & {
-  readonly pendingFacts: UpdateFacts | null;
+  readonly pendingFacts: ScannedFacts | null;
 };
 
 /**
@@ -51,12 +51,12 @@ export function foldVerified(base: readonly Uint8Array[], tail: readonly Uint8Ar
   throw new Error(`Loads differently every time, ${maxRounds} times in a row`);
 }
 
-function partsOf(state: Integrated['state'], facts: UpdateFacts): CompactionOutput['parts'] {
+function partsOf(state: Integrated['state'], facts: ScannedFacts): CompactionOutput['parts'] {
   if (state.length > maxSinglePartBytes) return cutIntoParts(state, partBytes);
   return [{ data: state, bytes: state.length, intervals: facts.intervals }];
 }
 
-function verifyRanges(inputs: readonly Uint8Array[], state: UpdateFacts, pending: UpdateFacts | null): void {
+function verifyRanges(inputs: readonly Uint8Array[], state: ScannedFacts, pending: ScannedFacts | null): void {
   const expectedClocks = new RangeSet();
   const expectedDeletes = new RangeSet();
   for (const input of inputs) {
@@ -72,7 +72,7 @@ function verifyRanges(inputs: readonly Uint8Array[], state: UpdateFacts, pending
   if (!deletes.covers(expectedDeletes)) throw new Error('Folding has lost deletions');
 }
 
-function stateVectorOf(facts: UpdateFacts): Uint8Array {
+function stateVectorOf(facts: ScannedFacts): Uint8Array {
   const vector = new Map<number, number>();
   for (let i = 0; i < facts.intervals.length; i += 3) {
     const [client, start, end] = facts.intervals.slice(i, i + 3) as [number, number, number];

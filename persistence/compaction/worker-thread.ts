@@ -2,7 +2,7 @@
 import { parentPort } from 'node:worker_threads';
 import { mergeInLevels } from '../update/merge.ts';
 import { diffStructs } from '../update/parts.ts';
-import { defaultScanLimits, scanUpdate } from '../update/scan.ts';
+import { defaultScanLimits, type ScanLimits, scanUpdate, type UpdateFacts } from '../update/scan.ts';
 import { decodeStateVector } from '../update/state-vector.ts';
 import type { CompactionOutput } from './compaction.ts';
 import { fold } from './fold.ts';
@@ -12,7 +12,7 @@ import { failureOf, type YjsJob, type YjsReply } from './yjs-job.ts';
 interface Done {
   readonly result: unknown;
   /** What the result holds, each with a buffer of its own: handed over without a copy. */
-  readonly bytes: readonly Uint8Array[];
+  readonly arrays: readonly (Uint8Array | Float64Array)[];
 }
 
 parentPort?.on('message', (job: YjsJob) => {
@@ -22,8 +22,8 @@ parentPort?.on('message', (job: YjsJob) => {
 
 function answer(job: YjsJob): { readonly reply: YjsReply; readonly transfer: readonly ArrayBuffer[] } {
   try {
-    const { result, bytes } = perform(job);
-    return { reply: { ok: true, result }, transfer: bytes.map((array) => array.buffer as ArrayBuffer) };
+    const { result, arrays } = perform(job);
+    return { reply: { ok: true, result }, transfer: arrays.map((array) => array.buffer as ArrayBuffer) };
   } catch (error) {
     return { reply: { ok: false, failure: failureOf(error) }, transfer: [] };
   }
@@ -36,7 +36,7 @@ function perform(job: YjsJob): Done {
   const update = argument(updates, 0);
   return job.name === 'diff'
     ? ofBytes(diffStructs(update, decodeStateVector(argument(updates, 1))))
-    : { result: scanUpdate(update, job.limits ?? defaultScanLimits), bytes: [] };
+    : scan(update, job.limits ?? defaultScanLimits);
 }
 
 function compact(updates: readonly Uint8Array[], seqs: readonly number[]): Done {
@@ -54,15 +54,25 @@ function compact(updates: readonly Uint8Array[], seqs: readonly number[]): Done 
     waitingSetAside: folded.waitingSetAside && ownBuffer(folded.waitingSetAside),
   };
   const { parts, pending, stateVector, deleteSet, waitingSetAside } = result;
-  const bytes = [...parts.map((part) => part.data), stateVector, deleteSet];
-  if (pending !== null) bytes.push(pending);
-  if (waitingSetAside !== null) bytes.push(waitingSetAside);
-  return { result, bytes };
+  const arrays = [...parts.map((part) => part.data), stateVector, deleteSet];
+  if (pending !== null) arrays.push(pending);
+  if (waitingSetAside !== null) arrays.push(waitingSetAside);
+  return { result, arrays };
+}
+
+/** Copying a million numbers to another thread would take it as long as scanning them takes this one. */
+function scan(update: Uint8Array, limits: ScanLimits): Done {
+  const scanned = scanUpdate(update, limits);
+  const intervals = Float64Array.from(scanned.intervals);
+  const deletes = Float64Array.from(scanned.deletes);
+  const dependencies = Float64Array.from(scanned.dependencies);
+  const result: UpdateFacts = { ...scanned, intervals, deletes, dependencies };
+  return { result, arrays: [intervals, deletes, dependencies] };
 }
 
 function ofBytes(array: Uint8Array): Done {
   const result = ownBuffer(array);
-  return { result, bytes: [result] };
+  return { result, arrays: [result] };
 }
 
 /** A transferred buffer takes everything that lies in it along, so a slice is copied first. */

@@ -15,6 +15,14 @@ const fewRanges = 4;
 /** Steps that a cursor takes before it searches. */
 const cursorSteps = 8;
 
+/** Ranges of one client that ascend: they begin at [from, from + stride, ...], each followed by its end, before `to`. */
+interface RangeList {
+  readonly numbers: Numbers | Uint32Array;
+  readonly from: number;
+  readonly to: number;
+  readonly stride: number;
+}
+
 /** Per client a set of clocks, as half-open ranges [start, end). Eight bytes a range; clocks up to 2^32 - 1. */
 export class RangeSet {
   #clients: Map<number, Ranges> | undefined;
@@ -83,8 +91,9 @@ export class RangeSet {
         for (let i = from; i < to; i += 3) {
           if (this.add(flat[i] as number, flat[i + 1] as number, flat[i + 2] as number)) anyNew = true;
         }
-      } else if (this.#addMany(flat, from, to)) {
-        anyNew = true;
+      } else {
+        const list = { numbers: flat, from: from + 1, to: to + 1, stride: 3 };
+        if (this.#addMany(flat[from] as number, list)) anyNew = true;
       }
     }
     return anyNew;
@@ -93,23 +102,15 @@ export class RangeSet {
   /** Adds everything that another set holds. */
   addSet(other: RangeSet): void {
     for (const [client, { data, used }] of other.#clients ?? []) {
-      const flat = new Float64Array((used / 2) * 3);
-      for (let i = 0, at = 0; i < used; i += 2) {
-        flat[at++] = client;
-        flat[at++] = data[i] as number;
-        flat[at++] = data[i + 1] as number;
-      }
-      this.addAll(flat);
+      this.#addMany(client, { numbers: data, from: 0, to: used, stride: 2 });
     }
   }
 
-  /** Adds the triples [from, to) of one client. They ascend. */
-  #addMany(flat: Numbers, from: number, to: number): boolean {
-    const client = flat[from] as number;
+  #addMany(client: number, list: RangeList): boolean {
     this.#clients ??= new Map();
     const ranges = this.#clients.get(client) ?? { data: new Uint32Array(0), used: 0 };
     const before = ranges.used;
-    if (!merge(ranges, flat, from, to)) return false;
+    if (!merge(ranges, list)) return false;
     this.#clients.set(client, ranges);
     this.#rangeCount += (ranges.used - before) / 2;
     this.#encoded = undefined;
@@ -140,15 +141,24 @@ export class RangeSet {
     return this.covers(other) && other.covers(this);
   }
 
-  /** The part of flat triples client, start, end that is not in this set, again as flat triples. */
+  /** The part of flat triples client, start, end that is not in this set, again as flat triples; the same array if that is all of it. */
   missing(flat: Numbers): Numbers {
-    if (this.isEmpty) return flat;
+    if (this.#hasNoneOf(flat)) return flat;
     const result: number[] = [];
     const cursor = this.cursor();
     for (let i = 0; i < flat.length; i += 3) {
       cursor.pushMissing(flat[i] as number, flat[i + 1] as number, flat[i + 2] as number, result);
     }
     return result;
+  }
+
+  #hasNoneOf(flat: Numbers): boolean {
+    if (this.isEmpty) return true;
+    const cursor = this.cursor();
+    for (let i = 0; i < flat.length; i += 3) {
+      if (cursor.meets(flat[i] as number, flat[i + 1] as number, flat[i + 2] as number)) return false;
+    }
+    return true;
   }
 
   /** The clients that have ranges. */
@@ -227,6 +237,12 @@ export class RangeCursor {
     const ranges = this.#seek(client, start);
     if (ranges === undefined || this.#at >= ranges.used) return false;
     return (ranges.data[this.#at] as number) <= start && end <= (ranges.data[this.#at + 1] as number);
+  }
+
+  /** Whether any clock of [start, end) is in the set. */
+  meets(client: number, start: number, end: number): boolean {
+    const ranges = this.#seek(client, start);
+    return ranges !== undefined && this.#at < ranges.used && (ranges.data[this.#at] as number) < end;
   }
 
   /** Pushes what of [start, end) is not in the set as flat triples client, start, end. */
@@ -364,22 +380,22 @@ function makeRoom(ranges: Ranges, from: number, to: number, count: number): void
   ranges.used = nextUsed;
 }
 
-/** Adds the triples [from, to) of a client, which ascend, in one pass. Returns whether any of it is new. */
-function merge(ranges: Ranges, flat: Numbers, from: number, to: number): boolean {
+/** Adds a list of ranges in one pass. Returns whether any of it is new. */
+function merge(ranges: Ranges, { numbers, from, to, stride }: RangeList): boolean {
   const { data } = ranges;
-  // What lies wholly before the first triple, or behind the last one, stays as it is.
-  const first = firstTouching(ranges, flat[from + 1] as number);
-  const last = firstStartingAfter(ranges, flat[to - 1] as number);
-  const merged = new Uint32Array(((to - from) / 3) * 2 + last - first);
+  // What lies wholly before the first range of the list, or behind the last one, stays as it is.
+  const first = firstTouching(ranges, numbers[from] as number);
+  const last = firstStartingAfter(ranges, numbers[to - stride + 1] as number);
+  const merged = new Uint32Array(((to - from) / stride) * 2 + last - first);
   let known = first;
   let count = 0;
   let end = -1;
   for (let i = from; i < to;) {
-    const isKnown = known < last && (data[known] as number) <= (flat[i + 1] as number);
-    const nextStart = (isKnown ? data[known] : flat[i + 1]) as number;
-    const nextEnd = (isKnown ? data[known + 1] : flat[i + 2]) as number;
+    const isKnown = known < last && (data[known] as number) <= (numbers[i] as number);
+    const nextStart = (isKnown ? data[known] : numbers[i]) as number;
+    const nextEnd = (isKnown ? data[known + 1] : numbers[i + 1]) as number;
     if (isKnown) known += 2;
-    else i += 3;
+    else i += stride;
     if (nextStart > end) {
       merged[count++] = nextStart;
       merged[count++] = nextEnd;

@@ -1,4 +1,4 @@
-import { readDeleteRanges } from './delete-set.ts';
+import { type Numbers, readDeleteRanges } from './delete-set.ts';
 import { Dependencies } from './dependencies.ts';
 import { checkTypeDepth } from './type-depth.ts';
 import { defaultScanLimits, noClient, StructReader, structKind, type ScanLimits } from './struct-reader.ts';
@@ -11,18 +11,25 @@ export interface UpdateFacts {
    * The clocks that it brings: flat triples client, start, end. Clients descend, the ranges of a client ascend and do
    * not touch. A Skip brings nothing.
    */
-  readonly intervals: readonly number[];
+  readonly intervals: Numbers;
   /** What it deletes: flat triples client, start, end. The ranges of a client stand together, ascend and do not touch. */
-  readonly deletes: readonly number[];
+  readonly deletes: Numbers;
   /**
    * What it builds on without bringing it: flat pairs client, clock, a client at most once. One clock is enough, for
    * nobody has it without all before it; and what an interval implies, for it builds on everything before its start, need
    * not be named. What waits for something in the update itself that waits for it is named, too.
    */
-  readonly dependencies: readonly number[];
+  readonly dependencies: Numbers;
   /** Where the delete set begins, in bytes. Everything before it is structs. */
   readonly deleteSetOffset: number;
   readonly structCount: number;
+}
+
+/** Facts as `scanUpdate` makes them. From another thread they come in arrays that are handed over without a copy. */
+export interface ScannedFacts extends UpdateFacts {
+  readonly intervals: readonly number[];
+  readonly deletes: readonly number[];
+  readonly dependencies: readonly number[];
 }
 
 /**
@@ -34,7 +41,7 @@ export interface UpdateFacts {
  *
  * @throws MalformedUpdateError
  */
-export function scanUpdate(update: Uint8Array, limits: ScanLimits = defaultScanLimits): UpdateFacts {
+export function scanUpdate(update: Uint8Array, limits: ScanLimits = defaultScanLimits): ScannedFacts {
   const reader = new StructReader(update, limits);
   const intervals: number[] = [];
   const dependencies = new Dependencies();

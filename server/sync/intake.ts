@@ -176,7 +176,7 @@ export class Intake {
 
   #append(update: Uint8Array, facts: UpdateFacts, newDeletes: Numbers, userId: string): void {
     // A client that reconnects sends the whole delete set again: what is known of it is not stored again.
-    const stored = facts.deletes.length === 0 ? update.slice() : trimDeletes(update, facts, newDeletes);
+    const stored = newDeletes === facts.deletes ? update.slice() : trimDeletes(update, facts, newDeletes);
     const entry = this.#log!.append(stored, userId);
     if (this.#durable === this.#accepted) this.#durable = this.#accepted.clone();
     this.#accepted.add(facts, stored);

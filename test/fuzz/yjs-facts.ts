@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import * as Y from 'yjs';
-import type { UpdateFacts } from '../../persistence/update/scan.ts';
+import type { ScannedFacts } from '../../persistence/update/scan.ts';
 
 /** Holds what the scan says of an update against what Yjs decodes. */
-export function compareFacts(facts: UpdateFacts, update: Uint8Array): void {
+export function compareFacts(facts: ScannedFacts, update: Uint8Array): void {
   const { structs, ds } = Y.decodeUpdate(update);
   assert.equal(facts.structCount, structs.length, 'another number of structs');
   assert.deepEqual(facts.intervals, intervalsOf(structs), 'other intervals');
@@ -34,7 +34,7 @@ export function assertAscending(flat: readonly number[], what: string): void {
 }
 
 /** Whether something of it must wait in a document that knows nothing. */
-export function hasGap({ intervals, dependencies }: UpdateFacts): boolean {
+export function hasGap({ intervals, dependencies }: ScannedFacts): boolean {
   if (dependencies.length > 0) return true;
   for (let i = 0; i < intervals.length; i += 3) if (intervals[i + 1] !== 0) return true;
   return false;
@@ -64,7 +64,7 @@ function deletesOf({ clients }: ReturnType<typeof Y.decodeUpdate>['ds']): number
 }
 
 /** Flat pairs client, clock: every struct of others that is built upon and not brought. */
-function linksOf(structs: readonly Struct[], { intervals }: UpdateFacts): number[] {
+function linksOf(structs: readonly Struct[], { intervals }: ScannedFacts): number[] {
   const brought = (client: number, clock: number): boolean => {
     for (let i = 0; i < intervals.length; i += 3) {
       const [owner, start = 0, end = 0] = intervals.slice(i, i + 3);
@@ -84,7 +84,7 @@ function linksOf(structs: readonly Struct[], { intervals }: UpdateFacts): number
 }
 
 /** How far each client must be known, with what intervals imply: one of them builds on everything before it. */
-function needs(links: readonly number[], { intervals }: UpdateFacts): Map<number, number> {
+function needs(links: readonly number[], { intervals }: ScannedFacts): Map<number, number> {
   const known = new Map<number, number>();
   const raise = (client: number, clock: number): void => {
     if (clock > (known.get(client) ?? 0)) known.set(client, clock);

@@ -145,7 +145,11 @@ export class SiteClient {
   }
 
   send(frame: Frame): void {
-    this.#handler.message(encodeFrame(frame));
+    this.sendBytes(encodeFrame(frame));
+  }
+
+  sendBytes(message: Uint8Array): void {
+    this.#handler.message(message);
   }
 
   /** The server has asked this client what the room lacks: the session is live. */

@@ -8,7 +8,7 @@ import { RangeSet } from '../../../persistence/update/ranges.ts';
 import { scanRuns } from '../../../persistence/update/runs.ts';
 import type { Run } from '../../../persistence/update/runs.ts';
 import { noScanLimits, scanUpdate } from '../../../persistence/update/scan.ts';
-import type { UpdateFacts } from '../../../persistence/update/scan.ts';
+import type { ScannedFacts } from '../../../persistence/update/scan.ts';
 import { decodeStateVector, encodeStateVector } from '../../../persistence/update/state-vector.ts';
 import { randomUpdate } from '../random-update.ts';
 import { realUpdates } from '../real-updates.ts';
@@ -20,7 +20,7 @@ import { withoutDeletes } from '../../support/update-bytes.ts';
 const partCount = 4;
 
 interface Cut {
-  readonly facts: UpdateFacts;
+  readonly facts: ScannedFacts;
   readonly parts: readonly UpdatePart[];
   readonly runs: readonly Run[];
   readonly merged: Uint8Array;
@@ -77,7 +77,7 @@ function compare(update: Uint8Array, expected: Uint8Array, what: string): void {
 }
 
 /** The state vector of somebody who knows half of each client. */
-function halfOf({ intervals }: UpdateFacts): Uint8Array {
+function halfOf({ intervals }: ScannedFacts): Uint8Array {
   const vector = new Map<number, number>();
   for (let i = 0; i < intervals.length; i += 3) vector.set(intervals[i] ?? 0, (intervals[i + 2] ?? 0) >>> 1);
   return encodeStateVector(vector);

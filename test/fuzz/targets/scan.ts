@@ -3,7 +3,7 @@ import * as Y from 'yjs';
 import { MalformedUpdateError } from '../../../persistence/errors.ts';
 import { RangeSet } from '../../../persistence/update/ranges.ts';
 import { noScanLimits, scanUpdate } from '../../../persistence/update/scan.ts';
-import type { UpdateFacts } from '../../../persistence/update/scan.ts';
+import type { ScannedFacts } from '../../../persistence/update/scan.ts';
 import { concurrentUpdates } from '../../support/trace-updates.ts';
 import { randomUpdate } from '../random-update.ts';
 import { realUpdates } from '../real-updates.ts';
@@ -23,7 +23,7 @@ const others = concurrentUpdates({
 });
 
 /** Updates: what the scan takes, Yjs takes, and it is to Yjs what the scan says it is. */
-export const scanTarget: FuzzTarget<UpdateFacts> = {
+export const scanTarget: FuzzTarget<ScannedFacts> = {
   seeds: realUpdates,
   generate: randomUpdate,
   decode: (input) => scanUpdate(input),
@@ -45,7 +45,7 @@ export const scanTarget: FuzzTarget<UpdateFacts> = {
 };
 
 /** What is pending comes without Skips in front, so the order among clients can differ. */
-function clocksOf({ intervals }: UpdateFacts): number[] {
+function clocksOf({ intervals }: ScannedFacts): number[] {
   return RangeSet.from(intervals).toFlat();
 }
 
@@ -53,7 +53,7 @@ function isPending(doc: Y.Doc): boolean {
   return doc.store.pendingStructs !== null;
 }
 
-function shapeOf(facts: UpdateFacts): string {
+function shapeOf(facts: ScannedFacts): string {
   const { intervals, deletes, dependencies, structCount } = facts;
   const sizes = [intervals.length / 3, deletes.length / 3, dependencies.length / 2, structCount];
   return sizes.map((size) => Math.min(size, 4)).join();
