@@ -51,7 +51,8 @@ export type MalformedUpdateCode =
   | 'bad-origin'
   | 'bad-text'
   | 'bad-json'
-  | 'too-deep'
+  | 'value-too-deep'
+  | 'type-too-deep'
   | 'too-many-clients'
   | 'too-many-structs'
   | 'too-many-deletions';

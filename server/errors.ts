@@ -108,9 +108,11 @@ const logRefusals: Readonly<Record<LogErrorCode, RefusalCode>> = {
   LOG_DAMAGED: 'storage-unavailable',
 };
 
-/** Limits that the scan of an update holds: whoever exceeds one is told its name. */
+/** Limits that the scan of an update enforces: the client is told which one it has exceeded. */
 const scanLimits: Partial<Readonly<Record<MalformedUpdateCode, keyof typeof fixedLimits>>> = {
   'too-many-deletions': 'deleted-ranges',
+  'value-too-deep': 'value-depth',
+  'type-too-deep': 'type-depth',
 };
 
 function toMalformed(error: MalformedUpdateError): RefusedError {

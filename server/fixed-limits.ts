@@ -89,6 +89,22 @@ export const fixedLimits = {
     refusal: byClose('malformed'),
     reason: 'too many clients have written this document',
   },
+  'value-depth': {
+    what: 'Levels of one JSON value in a document.',
+    max: 256,
+    unit: 'count',
+    why: 'Yjs reads and writes values by recursion, which fails from some 8,000 levels on.',
+    refusal: byClose('malformed'),
+    reason: 'a value nests too deep',
+  },
+  'type-depth': {
+    what: 'Levels of shared types in a document, however they were written; counted in each update, and when a document is folded.',
+    max: 100_000,
+    unit: 'count',
+    why: 'The thread that folds documents deletes nested types by recursion, and its stack holds as many levels.',
+    refusal: byClose('malformed'),
+    reason: 'shared types nest too deep',
+  },
   'deleted-ranges': {
     what: 'Separate ranges of deleted clocks in one document or one update. A document that has as many takes deletions that make no more of them.',
     max: 500_000,

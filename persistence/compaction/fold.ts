@@ -1,5 +1,6 @@
 import { CompactionError } from '../errors.ts';
 import { splitByClient } from '../update/by-client.ts';
+import type { Numbers } from '../update/delete-set.ts';
 import { mergeInLevels } from '../update/merge.ts';
 import { RangeSet } from '../update/ranges.ts';
 import { noScanLimits, scanUpdate } from '../update/scan.ts';
@@ -85,7 +86,7 @@ function waits({ pendingFacts }: VerifiedFold, { update }: Suspect): boolean {
 }
 
 /** Whether anything of these flat triples client, start, end is in the others. */
-function overlap(some: readonly number[], others: readonly number[]): boolean {
+function overlap(some: Numbers, others: Numbers): boolean {
   const left = RangeSet.from(others).missing(some);
   return !RangeSet.from(left).equals(RangeSet.from(some));
 }

@@ -2,6 +2,9 @@ import { maxVarUintBytes, varUintBytes, writeVarUint } from './var-uint.ts';
 import { maxClock, type Reader } from './reader.ts';
 import type { ScanLimits } from './struct-reader.ts';
 
+/** As many numbers fill an array of doubles faster than one that grows. */
+const minTypedNumbers = 3_000;
+
 /** Numbers in a row, in whatever array they come. */
 export type Numbers = readonly number[] | Float64Array;
 
@@ -10,10 +13,17 @@ export type Numbers = readonly number[] | Float64Array;
  * joined. The ranges of a client must ascend and may not overlap or be empty, and no client may come twice: Yjs writes them
  * so, and a Yjs that must keep them for later mixes them up or throws if they are not.
  */
-export function readDeleteRanges(reader: Reader, limits: ScanLimits): number[] {
-  const flat: number[] = [];
-  for (const { client, pairs, used } of readDeleteSections(reader, limits)) {
-    for (let i = 0; i < used; i += 2) flat.push(client, pairs[i] as number, pairs[i + 1] as number);
+export function readDeleteRanges(reader: Reader, limits: ScanLimits): Numbers {
+  const sections = [...readDeleteSections(reader, limits)];
+  const length = sections.reduce((sum, { used }) => sum + (used / 2) * 3, 0);
+  const flat: number[] | Float64Array = length < minTypedNumbers ? [] : new Float64Array(length);
+  let at = 0;
+  for (const { client, pairs, used } of sections) {
+    for (let i = 0; i < used; i += 2) {
+      flat[at++] = client;
+      flat[at++] = pairs[i] as number;
+      flat[at++] = pairs[i + 1] as number;
+    }
   }
   return flat;
 }

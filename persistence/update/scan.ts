@@ -28,7 +28,6 @@ export interface UpdateFacts {
 /** Facts as `scanUpdate` makes them. From another thread they come in arrays that are handed over without a copy. */
 export interface ScannedFacts extends UpdateFacts {
   readonly intervals: readonly number[];
-  readonly deletes: readonly number[];
   readonly dependencies: readonly number[];
 }
 

@@ -11,7 +11,10 @@ export interface ScanLimits {
   readonly maxDeletedRanges: number;
   /** How deep a JSON value may nest. Yjs reads and writes values by recursion; its stack ends near 8,000. */
   readonly maxValueDepth: number;
-  /** How deep shared types may nest inside one update. At 20,000 toJSON and delete overflow the stack of whoever calls them. */
+  /**
+   * How deep shared types may nest inside one update. Over many updates they nest as deep as people write them, and what was
+   * written that way must be taken as one update, too: so the bound is what a worker thread can delete when it folds.
+   */
   readonly maxTypeDepth: number;
   /**
    * Whether structs may wait for each other. Nobody writes such an update, and it would be pending for ever; but two
@@ -25,7 +28,7 @@ export const defaultScanLimits: ScanLimits = Object.freeze({
   maxStructs: 5_000_000,
   maxDeletedRanges: 500_000,
   maxValueDepth: 256,
-  maxTypeDepth: 512,
+  maxTypeDepth: 100_000,
   allowCircles: false,
 });
 

@@ -10,7 +10,7 @@ const unknown = -1;
  * An item lies as deep as its neighbour, or one deeper than the parent that it names. What is not in the update counts as
  * lying at the top.
  *
- * @throws MalformedUpdateError 'too-deep'
+ * @throws MalformedUpdateError 'type-too-deep'
  */
 export function checkTypeDepth(update: Uint8Array, structCount: number, limits: ScanLimits): void {
   const table = readLinks(update, structCount, limits);
@@ -26,7 +26,7 @@ export function checkTypeDepth(update: Uint8Array, structCount: number, limits: 
         continue;
       }
       const depth = above + (table.steps[top] as number);
-      if (depth > limits.maxTypeDepth) new StructReader(update, limits).fail('too-deep');
+      if (depth > limits.maxTypeDepth) new StructReader(update, limits).fail('type-too-deep');
       depths[top] = depth;
       stack.pop();
     }

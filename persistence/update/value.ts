@@ -37,12 +37,12 @@ export function skipAny(reader: Reader, maxDepth: number): void {
     case tag.bytes:
       return reader.skipBuffer();
     case tag.array: {
-      if (maxDepth <= 0) reader.fail('too-deep');
+      if (maxDepth <= 0) reader.fail('value-too-deep');
       for (let left = reader.readCount(1); left > 0; left--) skipAny(reader, maxDepth - 1);
       return;
     }
     case tag.object: {
-      if (maxDepth <= 0) reader.fail('too-deep');
+      if (maxDepth <= 0) reader.fail('value-too-deep');
       for (let left = reader.readCount(2); left > 0; left--) {
         reader.skipText();
         skipAny(reader, maxDepth - 1);
@@ -74,7 +74,7 @@ export function skipJson(reader: Reader, maxDepth: number, orUndefined: boolean)
   if (text === 'null' || text === 'true' || text === 'false' || (orUndefined && text === 'undefined')) return;
   if (jsonDepth(text) > maxDepth) {
     reader.pos = start;
-    reader.fail('too-deep');
+    reader.fail('value-too-deep');
   }
   try {
     JSON.parse(text);

@@ -8,7 +8,7 @@ import type { Grant } from './grant.ts';
 import type { Author } from './intake.ts';
 import { MAX_STATE_VECTOR_CLIENTS } from './join.ts';
 import { type JoiningPeer, Joins, type JoinsDeps } from './joins.ts';
-import { OFFLOAD_BYTES } from './offload.ts';
+import { OFFLOAD_INPUT_BYTES } from './offload.ts';
 import { Outbox, type OutboxDeps } from './outbox.ts';
 import { Pace, type PaceLimits } from './pace.ts';
 import type { Room } from './room.ts';
@@ -101,7 +101,7 @@ export class LiveSession implements Author {
       return null;
     }
     this.#received(bytes);
-    if (message.type === 'update' && message.update.length > OFFLOAD_BYTES) {
+    if (message.type === 'update' && message.update.length > OFFLOAD_INPUT_BYTES) {
       return this.#takeLarge(message.update.slice(), message.answer);
     }
     this.#takeAtOnce(message);

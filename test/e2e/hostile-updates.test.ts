@@ -9,7 +9,7 @@ import { nestedTypes } from '../support/nested-types.ts';
 import { Siege } from '../support/siege.ts';
 import { assertTook } from '../support/slowness.ts';
 import { StockClient } from '../support/stock-client.ts';
-import { bytesOf, struct, updateOf } from '../support/update-bytes.ts';
+import { bytesOf, deletionsOf, struct, updateOf } from '../support/update-bytes.ts';
 
 suite('updates that have brought servers down', () => {
   const owner = new Disposer();
@@ -151,11 +151,39 @@ suite('updates that have brought servers down', () => {
     assert.deepEqual(complaints, []);
   });
 
-  test('I6: types nested 20,000 deep in one update are refused', async (t) => {
-    const { created } = nestedTypes(5, 20_000);
+  test('I6: types nested 110,000 deep in one update are refused', async (t) => {
+    const structs = Array.from({ length: 110_000 }, (_, i) => (i === 0 ? struct.array() : struct.arrayIn(5, i - 1)));
+    const update = updateOf([{ client: 5, clock: 0, structs }]);
     await siege.attack(t, async () => {
-      const { code, reason } = await siege.closing('deep', { type: 'update', update: created });
-      assert.deepEqual([code, reason], [4400, 'malformed update: too-deep']);
+      const { code, reason } = await siege.closing('deep', { type: 'update', update });
+      assert.deepEqual([code, reason], [4400, 'shared types nest too deep']);
+    });
+  });
+
+  test('I6: types nested 20,000 deep in one update and their deletion are stored, folded and sent, as if written one by one', async (t) => {
+    const { created, deleted } = nestedTypes(5, 20_000);
+    const folds = (await siege.metrics()).get('quire_compactions_total') ?? 0;
+    await siege.attack(t, async () => {
+      const attacker = await siege.attacker('deep copy');
+      attacker.edit(created);
+      await attacker.saved();
+      attacker.edit(deleted);
+      await attacker.saved();
+      attacker.terminate();
+    });
+    await siege.unloaded();
+    await siege.folded(folds + 1);
+    const reader = await siege.attacker('deep copy');
+    assert.ok((await reader.sync()).length > 0);
+    reader.terminate();
+  });
+
+  test('a value that nests 300 levels deep is refused by name', async (t) => {
+    const value = bytesOf(Uint8Array.of(5), 1, 'text', `${'['.repeat(300)}${']'.repeat(300)}`);
+    const update = updateOf([{ client: 5, clock: 0, structs: [value] }]);
+    await siege.attack(t, async () => {
+      const { code, reason } = await siege.closing('deep value', { type: 'update', update });
+      assert.deepEqual([code, reason], [4400, 'a value nests too deep']);
     });
   });
 
@@ -179,6 +207,63 @@ suite('updates that have brought servers down', () => {
     const reader = await siege.attacker('deeper');
     assert.ok((await reader.sync()).length > 0);
     reader.terminate();
+  });
+
+  test('I6 I7: 400,000 deletions between each other, in two updates, hold up nobody, and more are refused by name', async (t) => {
+    const updates = [0, 2].map((start) => deletionsOf(7, start, 200_000, 4));
+    const base = updateOf([{ client: 7, clock: 0, structs: [struct.gc(4_000_000)] }]);
+    const effect = await siege.attack(t, async () => {
+      const attacker = await siege.attacker('deletions');
+      attacker.edit(base);
+      for (const update of updates) attacker.edit(update);
+      await attacker.saved();
+      attacker.edit(deletionsOf(7, 1_000_000, 200_000, 4));
+      const { code, reason } = await within(20_000, 'the end of the attacker', attacker.closed);
+      assert.deepEqual([code, reason], [4413, 'too many separate deletions in this document']);
+    });
+    assertTook(effect.cpuMs, 3_000, 'the server worked for');
+    await siege.unloaded();
+    const reader = await siege.attacker('deletions');
+    assert.ok((await reader.sync()).length > 0);
+    reader.terminate();
+  });
+
+  test('I7: 28 MB of deletions of what nobody has written are refused at 1 MB', async (t) => {
+    const effect = await siege.attack(t, async () => {
+      for (let i = 0; i < 12; i++) {
+        const update = deletionsOf(100 + i, 1_000_000, 390_000);
+        const { code, reason } = await siege.closing('unknown deletions', { type: 'sync-step-2', update });
+        assert.deepEqual([code, reason], [4400, 'too many edits that build on missing ones']);
+      }
+    });
+    assert.ok(effect.grownBytes < 30_000_000);
+  });
+
+  test('I4: two structs that wait for each other, sent in two updates, keep nobody from the document', async (t) => {
+    const complaints = listenForComplaints(t);
+    const person = await join(t, 'circle');
+    person.text.insert(0, 'before ');
+    await person.saved();
+    await siege.attack(t, async () => {
+      const attacker = await siege.attacker('circle');
+      for (const [client, other] of [
+        [10, 11],
+        [11, 10],
+      ] as const) {
+        const structs = [struct.textAfter(other, 0, 'x')];
+        attacker.send({ type: 'sync-step-2', update: updateOf([{ client, clock: 0, structs }]) });
+      }
+      for (let i = 0; i < 3; i++) attacker.send({ type: 'sync-step-2', update: deletionsOf(100 + i, 1_000, 20_000) });
+      await attacker.pinged();
+      attacker.terminate();
+    });
+    person.destroy();
+    await siege.unloaded();
+    const again = await join(t, 'circle');
+    again.text.insert(again.text.length, 'after');
+    await again.saved();
+    assert.equal((await siege.read('circle')).getText('text').toJSON(), 'before after');
+    assert.deepEqual(complaints, []);
   });
 
   test('I6 I7: 100,000 client ids in one update are refused', async (t) => {

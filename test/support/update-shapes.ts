@@ -112,6 +112,9 @@ function embed(json: string): Uint8Array {
   return bytesOf(Uint8Array.of(5), 1, 'text', json);
 }
 
+/** A struct that holds null. */
+const nullValue = bytesOf(Uint8Array.of(info.any), 1, 'text', 1, Uint8Array.of(126));
+
 const everything = struct.gc(40_000_000);
 const base = updateOf([{ client: 7, clock: 0, structs: [everything] }]);
 
@@ -176,8 +179,7 @@ const makers: Readonly<Record<string, Maker>> = {
     ];
   },
   'small structs with values': (random, bytes) => {
-    const any = (value: number): Uint8Array => bytesOf(Uint8Array.of(info.any), 1, 'text', 1, Uint8Array.of(value));
-    return [repeated(random.pick([any(126), embed('{}'), embed('[[]]'), struct.array(), struct.gc(1)]), bytes, 5)];
+    return [repeated(random.pick([nullValue, embed('{}'), embed('[[]]'), struct.array(), struct.gc(1)]), bytes, 5)];
   },
   'a list of values': (_random, bytes) => {
     const values = new Uint8Array(bytes).fill(126);
@@ -193,6 +195,14 @@ const makers: Readonly<Record<string, Maker>> = {
       for (let level = 1; level < depth; level++) structs.raw(struct.arrayIn(5, i * depth + level - 1));
     }
     return [structs.end()];
+  },
+  'types in one chain': (_random, bytes) => {
+    const depth = Math.max(2, Math.floor(bytes / 8));
+    const structs = new Structs(1);
+    structs.client(5, 0, depth);
+    structs.raw(struct.array());
+    for (let level = 1; level < depth; level++) structs.raw(struct.arrayIn(5, level - 1));
+    return [structs.end(), updateOf([], [5, 0, 1])];
   },
   'many small updates': (random, bytes) => {
     const [size, count] = [20 + random.below(2_000), Math.min(1_500, Math.floor(bytes / 100))];

@@ -264,18 +264,20 @@ suite('scanUpdate', () => {
     for (const nested of [nestedAny, nestedJson]) {
       const nest = (depth: number): Uint8Array => updateOf([{ client: 1, clock: 0, structs: [nested(depth)] }]);
       scanUpdate(nest(defaultScanLimits.maxValueDepth));
-      refuses(nest(defaultScanLimits.maxValueDepth + 1), 'too-deep');
-      refuses(nest(50_000), 'too-deep');
+      refuses(nest(defaultScanLimits.maxValueDepth + 1), 'value-too-deep');
+      refuses(nest(50_000), 'value-too-deep');
     }
     scanUpdate(updateOf([{ client: 1, clock: 0, structs: [bytesOf(5, 1, 'a', `"${'['.repeat(5000)}\\""`)] }]));
   });
 
   test('bounds how deep types nest, also when levels hide behind siblings or among clients (I6)', () => {
-    const { maxTypeDepth } = defaultScanLimits;
+    const limits = { ...defaultScanLimits, maxTypeDepth: 500 };
     for (const nest of [chain, siblings, turns]) {
-      scanUpdate(nest(maxTypeDepth));
-      refuses(nest(maxTypeDepth + 2), 'too-deep');
-      refuses(nest(20_000), 'too-deep');
+      scanUpdate(nest(500), limits);
+      refuses(nest(502), 'type-too-deep', limits);
+      // As deep as over many updates.
+      scanUpdate(nest(20_000));
+      refuses(nest(defaultScanLimits.maxTypeDepth + 2), 'type-too-deep');
     }
   });
 
