@@ -141,6 +141,11 @@ export class App {
       roomMemoryBytes: () => rooms.memoryBytes,
       outboxMemoryBytes: () => outboxMemory.bytes,
       sessions: () => rooms.peers,
+      fileFailures: () =>
+        new Map([
+          ['auth-revocations', this.#deps.auth.revocations?.failures ?? 0],
+          ['tls-client-ca', clientAuthority?.failures ?? 0],
+        ]),
       logState,
       logLinesDropped: () => this.#deps.logLinesDropped(),
     });

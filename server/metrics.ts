@@ -19,6 +19,8 @@ export interface MetricSources {
   roomMemoryBytes(): number;
   outboxMemoryBytes(): number;
   sessions(): number;
+  /** How often a file that is read again while the server runs became unusable, by the option that names it. */
+  fileFailures(): ReadonlyMap<string, number>;
   logState(): LogState;
   logLinesDropped(): number;
 }
@@ -70,6 +72,12 @@ export function registerMetrics(registry: MetricRegistry, sources: MetricSources
   counter('access_unavailable_total', 'Times the application or the keys could not be had.', () => auth.unavailable);
   counter('access_revoked_total', 'Live sessions whose access was taken away.', () => auth.revoked);
   counter('access_renewed_total', 'Live sessions whose grant the application renewed.', () => auth.renewed);
+  counters(
+    'file_reloads_failed_total',
+    'Times a file with settings could not be read again; the last good content stays in force.',
+    'option',
+    sources.fileFailures,
+  );
 
   gauge('rooms', 'Documents in memory.', sources.rooms);
   gauge('room_memory_bytes', 'What documents take in memory, about.', sources.roomMemoryBytes);

@@ -138,10 +138,18 @@ export class YjsWorker {
     this.#setTimer(jobTimeoutMs, () => {
       this.#lose(new WorkerJobError('WORKER_TIMEOUT', `The job took longer than ${jobTimeoutMs} ms`));
     });
-    this.#thread ??= this.#start();
-    const { name, seqs, limits } = next;
-    const job: YjsJob = { name, updates: packBytes(next.updates), seqs, limits };
-    this.#thread.postMessage(job, [job.updates.bytes.buffer, job.updates.lengths.buffer]);
+    try {
+      this.#thread ??= this.#start();
+      const { name, seqs, limits } = next;
+      const job: YjsJob = { name, updates: packBytes(next.updates), seqs, limits };
+      this.#thread.postMessage(job, [job.updates.bytes.buffer, job.updates.lengths.buffer]);
+    } catch (cause) {
+      // No memory for the copy, say. This may be called by a timer or by the thread, where nothing could catch it.
+      const error = new WorkerJobError('WORKER_DIED', 'The job could not be given to the worker thread', { cause });
+      queueMicrotask(() => {
+        if (this.#running === next) this.#lose(error);
+      });
+    }
   }
 
   #setTimer(delayMs: number, callback: () => void): void {

@@ -73,23 +73,36 @@ export class AcmeRenewal {
 
   /** Never rejects. */
   async #look(): Promise<void> {
-    const { now } = this.#deps;
-    const certificate = this.#current();
-    if (certificate !== null) await this.#askInfo(certificate);
-    if (this.#closed) return;
-    if (now() >= this.#dueMs(certificate)) await this.#renew(certificate);
+    try {
+      const certificate = this.#current();
+      if (certificate !== null) await this.#askInfo(certificate);
+      if (this.#closed) return;
+      if (this.#deps.now() >= this.#dueMs(certificate)) await this.#renew(certificate);
+    } catch (error) {
+      // The folder cannot be read, say. Nothing is ordered then: there may be a good certificate in it.
+      if (!this.#closed) this.#failed(error);
+    }
     if (!this.#closed) this.#plan();
   }
 
   /** Looks again when something is due. */
   #plan(): void {
     const { after, now, stats } = this.#deps;
-    stats.nextAttemptMs = this.#dueMs(this.#current());
+    stats.nextAttemptMs = this.#dueMs(this.#currentIfReadable());
     const delayMs = Math.max(0, stats.nextAttemptMs - now());
     this.#cancel = after(Math.min(delayMs, lookMs), () => void this.#look());
   }
 
-  /** What can be served, and is for these names; null if there is no such. */
+  #currentIfReadable(): Certificate | null {
+    try {
+      return this.#current();
+    } catch {
+      // The next attempt reports it.
+      return null;
+    }
+  }
+
+  /** What can be served, and is for these names; null if there is no such. Throws an error of the system. */
   #current(): Certificate | null {
     const { source, names, now } = this.#deps;
     try {
@@ -174,7 +187,12 @@ export class AcmeRenewal {
     }
     const { code, message, advice } = problem;
     logger.error({ ...fields, error: code, reason: message, advice }, 'certificate not obtained');
-    if (retryAfterMs !== null) store.keepAttempt({ atMs: now(), notBeforeMs: now() + retryAfterMs });
+    if (retryAfterMs === null) return;
+    try {
+      store.keepAttempt({ atMs: now(), notBeforeMs: now() + retryAfterMs });
+    } catch (err) {
+      logger.error({ err }, 'time of the next attempt not stored; after a restart it may come earlier');
+    }
   }
 }
 

@@ -1,8 +1,9 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Credentials } from '../net/certificate.ts';
 import { generateKey } from '../net/issue-certificate.ts';
 import { replaceFile } from '../net/replace-file.ts';
+import { readTextFile } from '../read-file.ts';
 
 /** What must be remembered over a restart, so that one that comes again and again does not use up the authority's patience. */
 export interface Attempt {
@@ -13,6 +14,8 @@ export interface Attempt {
 }
 
 const ownerOnly = 0o600;
+/** A chain takes 10 KB; keys and attempts take less. */
+const maxFileBytes = 1024 * 1024;
 
 /** The account and the certificate of one authority: a folder that only this user can read. */
 export class AcmeStore {
@@ -80,7 +83,7 @@ export function newKey(): string {
 
 function read(path: string): string | null {
   try {
-    return readFileSync(path, 'utf8');
+    return readTextFile(path, maxFileBytes);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw error;

@@ -1,8 +1,8 @@
-import { readFileSync, statSync } from 'node:fs';
 import type { Logger } from '../logger.ts';
+import { PolledFile } from '../polled-file.ts';
 import type { Grant } from '../sync/grant.ts';
 
-/** The list cannot be used; the message is for people. */
+/** The list cannot be used. The message is meant for the operator. */
 export class RevocationListError extends Error {
   override readonly name = 'RevocationListError';
 }
@@ -13,64 +13,74 @@ interface Revoked {
   readonly users: ReadonlySet<string>;
 }
 
+/** Some 100,000 tokens. Parsing as much blocks the event loop for 30 ms. */
+const MAX_BYTES = 4 * 1024 * 1024;
+
 /**
- * Tokens and users whose access was taken away: a JSON file, `{"tokens": ["<jti>"], "users": ["<id>"]}`, read again when
- * it has changed. What cannot be read leaves the last list in force.
+ * Tokens and users whose access was taken away: a JSON file, `{"tokens": ["<jti>"], "users": ["<id>"]}`. It is read again
+ * when it changes. If it cannot be read, the last list stays in force.
  */
 export class RevocationList {
+  readonly #file: PolledFile<Revoked>;
   readonly #path: string;
   readonly #logger: Logger;
-  #revoked: Revoked;
-  #version: string;
 
   /** Throws RevocationListError. */
   constructor(path: string, logger: Logger) {
     this.#path = path;
     this.#logger = logger;
-    this.#version = versionOf(path);
-    this.#revoked = read(path);
+    try {
+      this.#file = new PolledFile({ path, maxBytes: MAX_BYTES, parse });
+    } catch (cause) {
+      throw new RevocationListError(`The revocation list ${path} cannot be read: ${(cause as Error).message}.`, {
+        cause,
+      });
+    }
   }
 
   get isEmpty(): boolean {
-    return this.#revoked.tokens.size === 0 && this.#revoked.users.size === 0;
+    const { tokens, users } = this.#file.value;
+    return tokens.size === 0 && users.size === 0;
+  }
+
+  /** How often the file became unusable. Only grows. */
+  get failures(): number {
+    return this.#file.failures;
   }
 
   has({ userId, tokenId }: Grant): boolean {
-    return this.#revoked.users.has(userId) || (tokenId !== null && this.#revoked.tokens.has(tokenId));
+    const { tokens, users } = this.#file.value;
+    return users.has(userId) || (tokenId !== null && tokens.has(tokenId));
   }
 
-  /** Looks whether the file has changed; a few microseconds if not. To be called about once a second. */
+  /** Looks whether the file has changed; some ten microseconds if not. Never throws. To be called about once a second. */
   reload(): void {
-    const version = versionOf(this.#path);
-    if (version === this.#version) return;
-    this.#version = version;
-    try {
-      this.#revoked = read(this.#path);
-      const { tokens, users } = this.#revoked;
-      this.#logger.info({ tokens: tokens.size, users: users.size }, 'revocation list reloaded');
-    } catch (err) {
-      this.#logger.error({ err }, 'revocation list cannot be read; the last one stays in force');
+    const poll = this.#file.poll();
+    const { tokens, users } = this.#file.value;
+    const fields = { path: this.#path, tokens: tokens.size, users: users.size };
+    switch (poll.kind) {
+      case 'changed':
+        this.#logger.info(fields, 'revocation list reloaded');
+        break;
+      case 'recovered':
+        this.#logger.info(fields, 'revocation list can be read again; it is the one in force');
+        break;
+      case 'failed':
+        this.#logger.error(
+          { ...fields, err: poll.error },
+          'revocation list cannot be read; the last one stays in force',
+        );
+        break;
+      case 'unchanged':
+        break;
     }
   }
 }
 
-/** Follows symlinks, by which mounted files are replaced. */
-function versionOf(path: string): string {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  return stat === undefined ? 'missing' : `${stat.ino}:${stat.size}:${stat.mtimeMs}`;
-}
-
-function read(path: string): Revoked {
-  let list: unknown;
-  try {
-    list = JSON.parse(readFileSync(path, 'utf8'));
-  } catch (cause) {
-    throw new RevocationListError(`The revocation list ${path} cannot be read: ${(cause as Error).message}`, { cause });
-  }
+function parse(text: string): Revoked {
+  const list: unknown = JSON.parse(text);
   const { tokens = [], users = [] } = (list ?? {}) as Readonly<Record<string, unknown>>;
-  if (!isTexts(tokens) || !isTexts(users)) {
-    throw new RevocationListError(`The revocation list ${path} must be {"tokens": [texts], "users": [texts]}.`);
-  }
+  if (!isTexts(tokens) || !isTexts(users)) throw new Error('it must be {"tokens": [texts], "users": [texts]}');
   return { tokens: new Set(tokens), users: new Set(users) };
 }
 

@@ -1,9 +1,12 @@
 import { createPrivateKey } from 'node:crypto';
 import type { KeyObject, X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import type { ValidityPeriod } from '../certificate-health.ts';
+import { readTextFile } from '../read-file.ts';
 import { ChainError, checkChain, nameOf, namesOf, parseChain } from './certificate-chain.ts';
+
+/** A chain takes 10 KB, and a key less. */
+const MAX_FILE_BYTES = 1024 * 1024;
 
 /** A certificate with its chain and its key, PEM. */
 export interface Credentials {
@@ -86,12 +89,11 @@ function describe(credentials: Credentials, chain: readonly X509Certificate[]): 
 
 function read(path: string, what: string): string {
   try {
-    return readFileSync(path, 'utf8');
+    return readTextFile(path, MAX_FILE_BYTES);
   } catch (error) {
     const reasons: Record<string, string> = {
       ENOENT: 'there is no such file',
       EACCES: 'this user may not read it',
-      EISDIR: 'it is a folder',
     };
     const { code = '', message } = error as NodeJS.ErrnoException;
     throw new CertificateError(`The ${what} ${path} cannot be read: ${reasons[code] ?? message}.`, { cause: error });

@@ -1,67 +1,79 @@
-import { readFileSync, statSync } from 'node:fs';
 import type { Logger } from '../logger.ts';
+import { PolledFile } from '../polled-file.ts';
 import { CertificateError } from './certificate.ts';
 import { ChainError, parseChain } from './certificate-chain.ts';
 
+/** Some 500 certificates. Parsing as many blocks the event loop for 25 ms. */
+const MAX_BYTES = 1024 * 1024;
+
 /**
- * The authorities whose certificates say who a client is: a PEM file, read again when it has changed. What cannot be read
- * leaves the last ones in force.
+ * The authorities whose certificates say who a client is: a PEM file. It is read again when it changes. If it cannot be
+ * read, the last authorities stay in force.
  */
 export class ClientAuthority {
+  readonly #file: PolledFile<string>;
   readonly #path: string;
   readonly #logger: Logger;
   readonly #listeners = new Set<(pem: string) => void>();
-  #version: string;
-  #pem: string;
 
   /** Throws CertificateError. */
   constructor(path: string, logger: Logger) {
     this.#path = path;
     this.#logger = logger;
-    this.#version = versionOf(path);
-    this.#pem = read(path);
+    try {
+      this.#file = new PolledFile({ path, maxBytes: MAX_BYTES, parse });
+    } catch (cause) {
+      const what = cause instanceof ChainError ? cause.message : `cannot be read: ${(cause as Error).message}`;
+      throw new CertificateError(`The file of client authorities ${path} ${what}.`, { cause });
+    }
   }
 
   get pem(): string {
-    return this.#pem;
+    return this.#file.value;
   }
 
-  /** Calls with the new authorities, PEM. */
+  /** How often the file became unusable. Only grows. */
+  get failures(): number {
+    return this.#file.failures;
+  }
+
+  /** Calls with the new authorities, PEM. If a listener throws, all are called again with the old ones. */
   onChange(listener: (pem: string) => void): void {
     this.#listeners.add(listener);
   }
 
-  /** Looks whether the file has changed; a few microseconds if not. To be called about once a second. */
+  /** Looks whether the file has changed; some ten microseconds if not. Never throws. To be called about once a second. */
   reload(): void {
-    const version = versionOf(this.#path);
-    if (version === this.#version) return;
-    this.#version = version;
+    const path = this.#path;
+    const poll = this.#file.poll((pem) => this.#publish(pem));
+    switch (poll.kind) {
+      case 'changed':
+        this.#logger.info({ path }, 'client authorities reloaded');
+        break;
+      case 'recovered':
+        this.#logger.info({ path }, 'client authorities can be read again; they are the ones in force');
+        break;
+      case 'failed':
+        this.#logger.error({ path, err: poll.error }, 'client authorities cannot be read; the last ones stay in force');
+        break;
+      case 'unchanged':
+        break;
+    }
+  }
+
+  #publish(pem: string): void {
     try {
-      const pem = read(this.#path);
       for (const listener of this.#listeners) listener(pem);
-      this.#pem = pem;
-      this.#logger.info({ path: this.#path }, 'client authorities reloaded');
-    } catch (err) {
-      this.#logger.error({ err }, 'client authorities cannot be read; the last ones stay in force');
+    } catch (error) {
+      for (const listener of this.#listeners) listener(this.pem);
+      throw error;
     }
   }
 }
 
-/** Follows symlinks, by which mounted files are replaced. */
-function versionOf(path: string): string {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  return stat === undefined ? 'missing' : `${stat.ino}:${stat.size}:${stat.mtimeMs}`;
-}
-
-function read(path: string): string {
-  try {
-    const pem = readFileSync(path, 'utf8');
-    const chain = parseChain(pem);
-    if (chain.some(({ ca }) => !ca)) throw new ChainError('holds a certificate that is no authority');
-    if (chain.length > 0) return pem;
-  } catch (cause) {
-    const what = cause instanceof ChainError ? cause.message : `cannot be read: ${(cause as Error).message}`;
-    throw new CertificateError(`The file of client authorities ${path} ${what}.`, { cause });
-  }
-  throw new CertificateError(`The file of client authorities ${path} holds no certificate in PEM format.`);
+function parse(pem: string): string {
+  const chain = parseChain(pem);
+  if (chain.some(({ ca }) => !ca)) throw new ChainError('holds a certificate that is no authority');
+  if (chain.length === 0) throw new ChainError('holds no certificate in PEM format');
+  return pem;
 }

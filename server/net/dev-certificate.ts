@@ -1,13 +1,15 @@
 import { X509Certificate, createPrivateKey } from 'node:crypto';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
+import { readTextFile } from '../read-file.ts';
 import { CertificateError } from './certificate.ts';
 import type { Credentials } from './certificate.ts';
 import { issueAuthority, issueLeaf } from './issue-certificate.ts';
 import type { DistinguishedName, Issued, Validity } from './issue-certificate.ts';
 import { replaceFile } from './replace-file.ts';
 
+const maxFileBytes = 1024 * 1024;
 const dayMs = 24 * 3_600_000;
 /** People add it to their browsers by hand: not again for ten years. */
 const authorityLifetimeMs = 3_650 * dayMs;
@@ -125,8 +127,8 @@ function readPair(folder: string | null, name: string): Pair | null {
   if (folder === null) return null;
   try {
     const pair = parse({
-      cert: readFileSync(join(folder, `${name}.pem`), 'utf8'),
-      key: readFileSync(join(folder, `${name}-key.pem`), 'utf8'),
+      cert: readTextFile(join(folder, `${name}.pem`), maxFileBytes),
+      key: readTextFile(join(folder, `${name}-key.pem`), maxFileBytes),
     });
     return pair.parsed.checkPrivateKey(createPrivateKey(pair.key)) ? pair : null;
   } catch {

@@ -2,7 +2,6 @@ import { certificateHealth } from '../certificate-health.ts';
 import type { CertificateReport } from '../certificate-health.ts';
 import type { Logger } from '../logger.ts';
 import type { Certificate } from './certificate.ts';
-import { CertificateError } from './certificate.ts';
 import type { CertificateSource } from './certificate-source.ts';
 import type { Watch } from './file-watch.ts';
 
@@ -98,9 +97,9 @@ export class ServedCertificates {
 
   #poll(): void {
     this.#cancelPoll = this.#deps.after(pollMs, () => {
+      this.#poll();
       this.#look(patience);
       this.#warn();
-      this.#poll();
     });
   }
 
@@ -120,6 +119,7 @@ export class ServedCertificates {
     });
   }
 
+  /** Never throws: it is called by timers. A source may fail with an error of the system, too. */
   #look(attempt: number): void {
     this.#rewatch();
     let unsettled = false;
@@ -129,9 +129,8 @@ export class ServedCertificates {
         served.failure = null;
         if (found.cert !== served.certificate.cert || found.key !== served.certificate.key) this.#swap(served, found);
       } catch (error) {
-        if (!(error instanceof CertificateError)) throw error;
         if (attempt < patience) unsettled = true;
-        else this.#failed(served, error.message);
+        else this.#failed(served, (error as Error).message);
       }
     }
     if (unsettled) this.#settle(attempt + 1);

@@ -85,6 +85,7 @@ test('each limit is counted under its name, from nought on, wherever it was reac
     outboxMemoryBytes: () => 0,
     sessions: () => 0,
     logLinesDropped: () => 0,
+    fileFailures: () => new Map(),
     logState: () => 'open',
   });
   net.limitsReached.set('connections', 2);

@@ -62,6 +62,26 @@ describe('YjsWorker', () => {
   });
   after(() => clearInterval(alive));
 
+  test('a job that cannot be given to a thread is rejected by itself; the next ones are done', async (t) => {
+    let failures = 3;
+    const worker = new YjsWorker(defaultYjsWorkerLimits, {
+      clock: new ManualClock(),
+      startThread: (limits) => {
+        if (failures-- > 0) throw new Error('no thread');
+        return systemYjsWorkerDeps.startThread(limits);
+      },
+    });
+    t.after(() => worker.close());
+    const results = await Promise.allSettled(Array.from({ length: 5 }, () => worker.scan(hello)));
+    assert.deepEqual(
+      results.map(({ status }) => status),
+      ['rejected', 'rejected', 'rejected', 'fulfilled', 'fulfilled'],
+    );
+    for (const result of results.slice(0, 3)) {
+      assert.ok(result.status === 'rejected' && lostAs('WORKER_DIED')(result.reason));
+    }
+  });
+
   test('folds like a Y.Doc, scans, diffs and merges', async (t) => {
     const { worker } = observedWorker(t);
     const editors = new RandomEditors(randomOf(t));

@@ -1,6 +1,7 @@
 /** When certificates are ordered, and what becomes of them: with an authority that is a fake, and a clock that is moved. */
 import assert from 'node:assert/strict';
 import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { rmSync, symlinkSync } from 'node:fs';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { pino } from 'pino';
@@ -279,4 +280,21 @@ test('nothing is left after the end, and what was under way is told to nobody', 
   assert.deepEqual(clock.pending, []);
   assert.ok(authority.isClosed);
   assert.ok(!lines.some(({ msg }) => msg === 'certificate not obtained'));
+});
+
+test('a folder that cannot be read is a failed attempt, not an order and not the end of the process', async (t) => {
+  const { folder, authority, renewal, idle, lines, stats, clock } = setUp(t);
+  renewal.start();
+  await idle();
+  assert.equal(authority.orders.length, 1);
+  rmSync(folder, { recursive: true });
+  symlinkSync(folder, folder);
+  clock.advance(hourMs);
+  await idle();
+  clock.advance(hourMs);
+  await idle();
+  assert.equal(authority.orders.length, 1);
+  assert.ok(stats.failed >= 1);
+  assert.match(String((lines.at(-1)?.['err'] as Error | undefined)?.message), /ELOOP/);
+  assert.equal(lines.at(-1)?.msg, 'certificate not obtained');
 });

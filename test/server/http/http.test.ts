@@ -32,6 +32,7 @@ function setUp() {
     outboxMemoryBytes: () => 0,
     sessions: () => 1,
     logLinesDropped: () => 0,
+    fileFailures: () => new Map(),
     logState: () => state.log,
   });
   const app = createHttp({

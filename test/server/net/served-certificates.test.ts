@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { CertificateError, parseCertificate } from '../../../server/net/certificate.ts';
 import type { Certificate } from '../../../server/net/certificate.ts';
+import { fileSource } from '../../../server/net/certificate-source.ts';
 import { ServedCertificates } from '../../../server/net/served-certificates.ts';
 import type { Logger } from '../../../server/logger.ts';
 import { Authority } from '../../support/authority.ts';
+import { asOrdinaryUser, badFiles, folderFor } from '../../support/bad-files.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
+import { tempFolder } from '../../support/temp-folder.ts';
 
 const dayMs = 86_400_000;
 const pollMs = 60_000;
@@ -27,10 +32,11 @@ function setUp(first: Certificate, nowMs = first.notBeforeMs + dayMs) {
     (_fields: object, message: string): void => {
       lines.push({ level, message });
     };
-  const state = { found: first as Certificate | string, events: () => {}, watches: 0 };
+  const state = { found: first as Certificate | string | Error, events: () => {}, watches: 0 };
   const source = {
     paths: ['cert', 'key'],
     read() {
+      if (state.found instanceof Error) throw state.found;
       if (typeof state.found === 'string') throw new CertificateError(state.found);
       return state.found;
     },
@@ -122,6 +128,45 @@ test('what is half written for a moment is waited for; what stays bad is reporte
   state.found = 'bad';
   poll();
   assert.equal(certificates.failures, 2, 'bad again after it was good');
+});
+
+test('a source that fails with an error of the system is reported once, and looked at again', () => {
+  const [first, second] = [make(), make()];
+  const { certificates, state, lines, poll } = setUp(first);
+  state.found = Object.assign(new Error('EACCES: permission denied'), { code: 'EACCES', syscall: 'open' });
+  poll(3);
+  assert.deepEqual(lines, [{ level: 'error', message: 'certificate not reloaded' }]);
+  assert.deepEqual([certificates.current[0], certificates.failures], [first, 1]);
+  state.found = second;
+  poll();
+  assert.equal(certificates.current[0], second);
+});
+
+test('a pair of files leaves the last certificate in use, whatever becomes of the files', (t) => {
+  const parent = tempFolder(t);
+  for (const [index, fault] of badFiles.entries()) {
+    const folder = folderFor(parent, `pair-${index}`);
+    const [certPath, keyPath] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+    const store = (pair: Certificate): void => {
+      writeFileSync(certPath, pair.cert);
+      writeFileSync(keyPath, pair.key);
+    };
+    const [first, second] = [make(), make()];
+    store(first);
+    const { certificates, state, clock, lines } = setUp(first);
+    const source = fileSource(certPath, keyPath);
+    Object.defineProperty(state, 'found', { get: () => source.read(Date.now(), certificates.current[0]!) });
+    const poll = (): void => asOrdinaryUser(() => clock.advance(pollMs));
+    fault.spoil(certPath);
+    poll();
+    poll();
+    assert.deepEqual(lines, [{ level: 'error', message: 'certificate not reloaded' }], fault.name);
+    assert.equal(certificates.current[0], first, fault.name);
+    fault.repair(certPath);
+    store(second);
+    poll();
+    assert.equal(certificates.current[0]?.fingerprint, second.fingerprint, fault.name);
+  }
 });
 
 test('what a listener cannot take is taken back', () => {

@@ -1,0 +1,106 @@
+import { withFile } from './read-file.ts';
+import type { OpenFile } from './read-file.ts';
+
+export interface PolledFileOptions<T> {
+  readonly path: string;
+  readonly maxBytes: number;
+  /** Makes a value of the content. What it throws says why the content cannot be used. */
+  parse(text: string): T;
+}
+
+/**
+ * What a poll has found:
+ * - `changed`: there is a new value
+ * - `recovered`: the file could not be used, and is now the one whose value is in force
+ * - `failed`: the file cannot be used; told once, until the reason changes
+ * - `unchanged`: nothing that was not told before
+ */
+export type Poll =
+  { readonly kind: 'changed' | 'recovered' | 'unchanged' } | { readonly kind: 'failed'; readonly error: Error };
+
+/** A version of the file whose content was looked at. */
+interface Seen {
+  readonly version: string;
+  /** Why its content cannot be used; null if its value is in force. */
+  readonly failure: Error | null;
+}
+
+/**
+ * A file that is looked at again while the server runs. Keeps the last good value, whatever becomes of the file. A
+ * content that cannot be used is not read again until the file changes; a file that cannot be opened is tried at each poll.
+ */
+export class PolledFile<T> {
+  /** How often the file became unusable, or unusable for another reason. Only grows. */
+  failures = 0;
+  readonly #options: PolledFileOptions<T>;
+  #value: T;
+  #seen: Seen;
+  /** Why the file cannot be used, as it was told last; null if it can be. */
+  #failure: string | null = null;
+
+  /** Reads the file. Throws an error of the system, and what `parse` throws. */
+  constructor(options: PolledFileOptions<T>) {
+    this.#options = options;
+    [this.#value, this.#seen] = withFile(options.path, (file) => [
+      this.#read(file),
+      { version: file.version, failure: null },
+    ]);
+  }
+
+  get value(): T {
+    return this.#value;
+  }
+
+  /**
+   * Looks whether the file has changed; some ten microseconds if not. Never throws. `use` is called with a new value before
+   * that is in force, and may throw to refuse it.
+   */
+  poll(use: (value: T) => void = () => {}): Poll {
+    let changed = false;
+    let failure: Error | null;
+    try {
+      failure = withFile(this.#options.path, (file) => {
+        if (file.version === this.#seen.version) return this.#seen.failure;
+        const refused = this.#take(file, use);
+        changed = refused === null;
+        return refused;
+      });
+    } catch (error) {
+      failure = error as Error;
+    }
+    return this.#tell(failure, changed);
+  }
+
+  /** Returns why the content cannot be used, or null. Throws an error of the system if it cannot be read. */
+  #take(file: OpenFile, use: (value: T) => void): Error | null {
+    let failure: Error | null = null;
+    try {
+      const value = this.#read(file);
+      use(value);
+      this.#value = value;
+    } catch (error) {
+      // A read that failed may succeed the next time, though nothing has changed.
+      if (isSystemError(error)) throw error;
+      failure = error as Error;
+    }
+    this.#seen = { version: file.version, failure };
+    return failure;
+  }
+
+  #read(file: OpenFile): T {
+    return this.#options.parse(file.readText(this.#options.maxBytes));
+  }
+
+  #tell(failure: Error | null, changed: boolean): Poll {
+    const before = this.#failure;
+    this.#failure = failure?.message ?? null;
+    if (failure === null) return { kind: changed ? 'changed' : before === null ? 'unchanged' : 'recovered' };
+    if (failure.message === before) return { kind: 'unchanged' };
+    this.failures++;
+    return { kind: 'failed', error: failure };
+  }
+}
+
+function isSystemError(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).syscall !== undefined;
+}
