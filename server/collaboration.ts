@@ -93,7 +93,11 @@ export class Collaboration {
     const { docName: docId, headers, params, address, block } = request;
     const identity = this.#deps.clientAuthority === null ? null : request.clientCertificate;
     const attempt = { docId, token: tokenOf(headers, params), origin: headers.origin ?? null, address, identity };
-    return this.#yWebsocket.accept(connection, { docId, block, authorize: () => this.#gate.admit(attempt) });
+    return this.#yWebsocket.accept(connection, {
+      docId,
+      block,
+      authorize: (isGone) => this.#gate.admit({ ...attempt, isGone }),
+    });
   }
 
   /**

@@ -25,6 +25,22 @@ export const fixedLimits = {
     refusal: byClose('limit-reached'),
     reason: 'too much before the document is loaded',
   },
+  'access-checks-per-address': {
+    what: 'Clients of one address that wait until the application (`--auth-url`) can be asked about them.',
+    max: 1_000,
+    unit: 'count',
+    why: 'As many as may be connected from one address: an office that comes back at once.',
+    refusal: byClose('limit-reached'),
+    reason: 'too many access checks wait for your address',
+  },
+  'access-checks': {
+    what: 'Clients of all addresses that wait until the application can be asked about them.',
+    max: 5_000,
+    unit: 'count',
+    why: 'More could not be answered within 3 s, and nobody waits longer.',
+    refusal: byClose('overloaded'),
+    reason: 'server is busy, try again later',
+  },
   'sync-requests': {
     what: 'SyncStep1 of one connection, 40 at once; the next answer waits.',
     max: 2,

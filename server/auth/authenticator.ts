@@ -20,16 +20,21 @@ export interface Attempt {
   readonly origin: string | null;
   /** Where it comes from: the other end of the socket, or what a trusted proxy says. */
   readonly address: string;
+  /** Whether the client has left meanwhile, so that the answer is of no use. Left out, it stays. */
+  readonly isGone?: () => boolean;
   /** Left out, or null, if no certificate was shown. */
   readonly identity?: ClientIdentity | null;
 }
 
+/** Holds an attempt back. Rejects with RefusedError if the attempt is not to go on. */
+export type BeforeAsking = () => Promise<void>;
+
 /** Decides who somebody is and what they may do. */
 export interface Authenticator {
-  /** Rejects with AccessError. */
-  authenticate(attempt: Attempt): Promise<Grant>;
-  /** As `authenticate`, for whoever wants to use the HTTP API on the document; rejects for all but administrators. */
-  authenticateAdmin(attempt: Attempt): Promise<Grant>;
+  /** Rejects with RefusedError. `beforeAsking` is awaited before another server is asked, if one has to be. */
+  authenticate(attempt: Attempt, beforeAsking?: BeforeAsking): Promise<Grant>;
+  /** As `authenticate`, for a client that wants to use the HTTP API on the document. Rejects for all but administrators. */
+  authenticateAdmin(attempt: Attempt, beforeAsking?: BeforeAsking): Promise<Grant>;
   /**
    * Decides anew, whatever was decided before; null where the answer could not differ. Grants of an authenticator that
    * has it are renewed before they end.

@@ -2,9 +2,14 @@ import { createHash } from 'node:crypto';
 import { Agent } from 'node:http';
 import { Agent as SecureAgent } from 'node:https';
 import type { Grant } from '../sync/grant.ts';
+import { RefusedError } from '../errors.ts';
+import { FairPlaces, NoPlaceError } from '../fair-places.ts';
+import type { After } from '../fair-places.ts';
+import { addressBlock } from '../ip-address.ts';
+import { fixedLimits, limitReached } from '../limits.ts';
 import { AccessError } from './access-error.ts';
 import type { AuthStats } from './auth-stats.ts';
-import type { Attempt, Authenticator } from './authenticator.ts';
+import type { Attempt, Authenticator, BeforeAsking } from './authenticator.ts';
 import { readAccess, readOptionalText, readSeconds, readText } from './claims.ts';
 import { requestJson } from './request-json.ts';
 import type { JsonAnswer } from './request-json.ts';
@@ -12,8 +17,10 @@ import type { JsonAnswer } from './request-json.ts';
 /** A person who opens a document waits for this. */
 const timeoutMs = 5_000;
 const maxBytes = 16 * 1024;
-/** Requests at once; more wait within the time limit. After a restart of ours everybody comes back together. */
+/** Requests at once. After a restart of this server all clients come back together. */
 const maxRequests = 64;
+/** How long a client waits until it can be asked for. With `timeoutMs` within what a session may take to become live. */
+const maxWaitMs = 3_000;
 /** Answers that are kept, about 500 bytes each; the oldest go first. */
 const maxCached = 10_000;
 /** In seconds this is the year 5138; in milliseconds, a moment in 1973. */
@@ -22,65 +29,102 @@ const maxUntilSeconds = 100_000_000_000;
 export interface CalloutOptions {
   readonly url: URL;
   readonly stats: AuthStats;
+  /** Measures how long a client waits for its turn; left out, the system's timers. */
+  readonly after?: After;
   /** In milliseconds since 1970. */
   now(): number;
 }
 
-/** Asks the application: one POST per join, whose answer holds until the moment that it names. */
+/** A request that is under way, or waits for its turn. */
+interface Asking {
+  /** All that wait for its answer. */
+  readonly attempts: Attempt[];
+  readonly granted: Promise<Grant>;
+}
+
+/**
+ * Asks the application: one POST per join, whose answer holds until the moment that it names. Addresses share the requests
+ * that may run at once fairly, so that one of them with many bad tokens does not keep others waiting.
+ */
 export class CalloutAuthenticator implements Authenticator {
   readonly #options: CalloutOptions;
   readonly #agent: Agent | SecureAgent;
   readonly #cache = new Map<string, Grant>();
-  readonly #asking = new Map<string, Promise<Grant>>();
+  readonly #asking = new Map<string, Asking>();
+  readonly #places: FairPlaces;
 
   constructor(options: CalloutOptions) {
     this.#options = options;
+    this.#places = new FairPlaces(
+      {
+        places: maxRequests,
+        maxWaiting: fixedLimits['access-checks'].max,
+        maxWaitingPerKey: fixedLimits['access-checks-per-address'].max,
+        maxWaitMs,
+      },
+      options.after,
+    );
     const agent = { keepAlive: true, maxSockets: maxRequests };
     this.#agent = options.url.protocol === 'https:' ? new SecureAgent(agent) : new Agent(agent);
   }
 
-  async authenticate(attempt: Attempt): Promise<Grant> {
+  async authenticate(attempt: Attempt, beforeAsking?: BeforeAsking): Promise<Grant> {
     const cached = this.#cache.get(keyOf(attempt));
     if (cached !== undefined && (cached.untilMs ?? 0) > this.#options.now()) return { ...cached };
-    return this.recheck(attempt);
+    await beforeAsking?.();
+    return this.#askOnce(attempt, `join ${addressBlock(attempt.address)}`);
   }
 
   /** Never from an answer that was kept. */
-  async authenticateAdmin(attempt: Attempt): Promise<Grant> {
-    const answer = await this.#request(attempt, { admin: true });
+  async authenticateAdmin(attempt: Attempt, beforeAsking?: BeforeAsking): Promise<Grant> {
+    await beforeAsking?.();
+    const answer = await this.#request(attempt, `admin ${addressBlock(attempt.address)}`, { admin: true });
     const { admin } = (answer ?? {}) as { readonly admin?: unknown };
     if (admin !== true) throw new AccessError('forbidden', "the application's answer has no 'admin': true");
     return this.#read(answer, attempt.docId);
   }
 
+  /** Live sessions do not wait behind the joins of their address. */
+  readonly recheck = (attempt: Attempt): Promise<Grant> =>
+    this.#askOnce(attempt, `renewal ${addressBlock(attempt.address)}`);
+
   /** Concurrent calls for the same attempt share one request. Every session has a grant of its own. */
-  readonly recheck = async (attempt: Attempt): Promise<Grant> => {
+  async #askOnce(attempt: Attempt, placeKey: string): Promise<Grant> {
     const key = keyOf(attempt);
     let asking = this.#asking.get(key);
     if (asking === undefined) {
-      asking = this.#ask(attempt, key).finally(() => this.#asking.delete(key));
+      const attempts: Attempt[] = [];
+      const isGone = (): boolean => attempts.every((one) => one.isGone?.() === true);
+      const granted = this.#ask({ ...attempt, isGone }, key, placeKey).finally(() => this.#asking.delete(key));
+      asking = { attempts, granted };
       this.#asking.set(key, asking);
     }
-    return { ...(await asking) };
-  };
+    asking.attempts.push(attempt);
+    return { ...(await asking.granted) };
+  }
 
-  async #ask(attempt: Attempt, key: string): Promise<Grant> {
+  async #ask(attempt: Attempt, key: string, placeKey: string): Promise<Grant> {
     this.#cache.delete(key);
-    const grant = this.#read(await this.#request(attempt), attempt.docId);
+    const grant = this.#read(await this.#request(attempt, placeKey), attempt.docId);
     this.#keep(key, grant);
     return grant;
   }
 
-  /** The body of the answer of somebody who is let in. */
-  async #request(attempt: Attempt, more: { readonly admin?: true } = {}): Promise<unknown> {
+  /** The body of the answer about a client that is let in. `placeKey` says with whom it shares its places. */
+  async #request(attempt: Attempt, placeKey: string, more: { readonly admin?: true } = {}): Promise<unknown> {
     const { docId, token, origin, address, identity } = attempt;
     const { url } = this.#options;
     const user = identity?.userId ?? undefined;
     const body = { document: docId, token, origin, address, user, ...more };
     let answer: JsonAnswer;
     try {
-      answer = await requestJson({ url, body, agent: this.#agent, timeoutMs, maxBytes });
+      answer = await this.#places.use(
+        placeKey,
+        () => attempt.isGone?.() === true,
+        () => requestJson({ url, body, agent: this.#agent, timeoutMs, maxBytes }),
+      );
     } catch (cause) {
+      if (cause instanceof NoPlaceError) throw this.#noPlace(cause);
       throw this.#unavailable(`no answer: ${(cause as Error).message}`, cause);
     }
     if (answer.status === 401) throw new AccessError('unauthorized', 'the application says 401');
@@ -116,6 +160,20 @@ export class CalloutAuthenticator implements Authenticator {
     if (this.#cache.size <= maxCached) return;
     const oldest = this.#cache.keys().next();
     if (oldest.done !== true) this.#cache.delete(oldest.value);
+  }
+
+  #noPlace(cause: NoPlaceError): RefusedError {
+    switch (cause.reason) {
+      case 'too-many-of-key':
+        return limitReached('access-checks-per-address');
+      case 'too-many':
+        return limitReached('access-checks');
+      case 'too-late':
+        return this.#unavailable(`the application could not be asked within ${maxWaitMs} ms`, cause);
+      case 'gone':
+        break;
+    }
+    return new RefusedError('not-live', 'the client has left');
   }
 
   #unavailable(why: string, cause?: unknown): AccessError {

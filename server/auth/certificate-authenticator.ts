@@ -1,6 +1,6 @@
 import type { Grant } from '../sync/grant.ts';
 import { AccessError } from './access-error.ts';
-import type { Attempt, Authenticator, ClientIdentity } from './authenticator.ts';
+import type { Attempt, Authenticator, BeforeAsking, ClientIdentity } from './authenticator.ts';
 
 export interface CertificateAuthenticatorOptions {
   /** Nobody comes in without a certificate. */
@@ -22,16 +22,16 @@ export class CertificateAuthenticator implements Authenticator {
     this.recheck = recheck === null ? null : (attempt) => this.#decide(attempt, recheck);
   }
 
-  authenticate(attempt: Attempt): Promise<Grant> {
+  authenticate(attempt: Attempt, beforeAsking?: BeforeAsking): Promise<Grant> {
     const { tokens } = this.#options;
-    return this.#decide(attempt, tokens === null ? null : (inner) => tokens.authenticate(inner));
+    return this.#decide(attempt, tokens === null ? null : (inner) => tokens.authenticate(inner, beforeAsking));
   }
 
   /** By token alone: the HTTP API is asked without certificates. */
-  async authenticateAdmin(attempt: Attempt): Promise<Grant> {
+  async authenticateAdmin(attempt: Attempt, beforeAsking?: BeforeAsking): Promise<Grant> {
     const { tokens } = this.#options;
     if (tokens === null) throw new AccessError('forbidden', 'without tokens nobody is an administrator');
-    return tokens.authenticateAdmin(attempt);
+    return tokens.authenticateAdmin(attempt, beforeAsking);
   }
 
   async #decide(attempt: Attempt, byToken: ((attempt: Attempt) => Promise<Grant>) | null): Promise<Grant> {

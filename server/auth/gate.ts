@@ -1,14 +1,17 @@
-import { toRefusal } from '../errors.ts';
+import { RefusedError, toRefusal } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { Grant } from '../sync/grant.ts';
 import { AccessError } from './access-error.ts';
 import type { AuthStats } from './auth-stats.ts';
-import type { Attempt, Authenticator } from './authenticator.ts';
+import type { Attempt, Authenticator, BeforeAsking } from './authenticator.ts';
 import { LiveGrants } from './live-grants.ts';
 import type { Grantee } from './live-grants.ts';
 import { openToAll } from './open-to-all.ts';
 import type { RefusalDelay } from './refusal-delay.ts';
 import type { RevocationList } from './revocation-list.ts';
+
+/** With the time for a place and for the answer within what a session may take to become live (10 s by default). */
+const maxHeldBeforeAskingMs = 2_000;
 
 export interface GateDeps {
   readonly authenticator: Authenticator;
@@ -38,29 +41,47 @@ export class Gate {
    * held back, longer each time.
    */
   async admit(attempt: Attempt): Promise<Grant> {
-    const grant = await this.#decide(attempt, this.#deps.authenticator.authenticate(attempt));
-    this.#deps.stats.granted++;
+    const { authenticator, delay, stats } = this.#deps;
+    const grant = await this.#decide(attempt, (hold) => authenticator.authenticate(attempt, hold));
+    delay.granted(attempt.address, attempt.token);
+    stats.granted++;
     this.#live.granted(grant, attempt);
     return grant;
   }
 
   /** The same for administrators, who want to use the HTTP API on the document. */
   admitAdmin(attempt: Attempt): Promise<Grant> {
-    return this.#decide(attempt, this.#deps.authenticator.authenticateAdmin(attempt));
+    return this.#decide(attempt, (hold) => this.#deps.authenticator.authenticateAdmin(attempt, hold));
   }
 
-  async #decide(attempt: Attempt, granted: Promise<Grant>): Promise<Grant> {
+  async #decide(attempt: Attempt, authenticate: (hold: BeforeAsking) => Promise<Grant>): Promise<Grant> {
+    let heldMs = 0;
+    const hold = async (): Promise<void> => {
+      heldMs = await this.#holdBack(attempt);
+    };
     try {
-      const grant = await granted;
+      const grant = await authenticate(hold);
       if (this.#deps.revocations?.has(grant)) throw new AccessError('forbidden', 'revoked');
       return grant;
     } catch (error) {
-      await this.#refused(attempt, error);
+      await this.#refused(attempt, error, heldMs);
       throw toRefusal(error);
     }
   }
 
-  async #refused({ docId, origin, address, token }: Attempt, error: unknown): Promise<void> {
+  /**
+   * Where the application would be asked, an attempt whose address or token was refused lately waits before that, so that
+   * its repetitions do not reach the application. Resolves with how long it has waited, in milliseconds.
+   */
+  async #holdBack({ address, token, isGone }: Attempt): Promise<number> {
+    const { delay, now, wait } = this.#deps;
+    const heldMs = Math.min(delay.owedMs(address, token, now()), maxHeldBeforeAskingMs);
+    if (heldMs > 0) await wait(heldMs);
+    if (isGone?.() === true) throw new RefusedError('not-live', 'the client has left');
+    return heldMs;
+  }
+
+  async #refused({ docId, origin, address, token }: Attempt, error: unknown, heldMs: number): Promise<void> {
     const { logger, stats, delay, now, wait } = this.#deps;
     stats.refused++;
     // What is no AccessError is a fault of ours: whoever ends the session logs it with its stack.
@@ -70,7 +91,7 @@ export class Gate {
       logger.error({ ...fields, err: error.cause }, 'access could not be checked');
       return;
     }
-    const delayMs = delay.refused(address, token, now());
+    const delayMs = Math.max(0, delay.refused(address, token, now()) - heldMs);
     logger.info({ ...fields, delayMs }, 'access refused');
     if (delayMs > 0) await wait(delayMs);
   }

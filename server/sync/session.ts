@@ -35,8 +35,8 @@ export interface SessionRequest {
   readonly docId: string;
   /** Whom limits take for one address; null if no such limit holds. */
   readonly block: string | null;
-  /** Who this is and what is allowed. Rejects with RefusedError. */
-  authorize(): Promise<Grant>;
+  /** Who this is and what is allowed. Rejects with RefusedError. `isGone` tells that the answer is no longer wanted. */
+  authorize(isGone: () => boolean): Promise<Grant>;
 }
 
 export interface SessionLimits extends PaceLimits {
@@ -83,7 +83,7 @@ export class Session implements LivePeer, ConnectionHandler {
   async start({ authorize, block }: SessionRequest): Promise<void> {
     const { rooms, users, opens, limits } = this.#deps;
     try {
-      const grant = await authorize();
+      const grant = await authorize(() => this.ended);
       if (this.ended) return;
       this.#state = { phase: 'loading', grant };
       this.#user = users.enter(grant.userId);

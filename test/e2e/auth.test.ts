@@ -274,3 +274,23 @@ test('quire token makes a token for trying things out', async (t) => {
   assert.equal((await client.next('denied')).reason, 'read only');
   await client.close();
 });
+
+test('100 bad tokens of one address wait at the application: an honest client of another address joins meanwhile', async (t) => {
+  const application = await JsonServer.start(t);
+  const held: (() => void)[] = [];
+  application.reply = (body) => {
+    const { token } = body as { readonly token: string };
+    const until = Math.floor(Date.now() / 1_000) + 60;
+    if (token === 'opaque-good') return { body: { userId: 'u1', access: 'write', until } };
+    return new Promise((resolve) => held.push(() => resolve({ status: 401 })));
+  };
+  const quire = await guarded(t, ['--auth-url', application.url.href]);
+  const bad = await Promise.all(
+    Array.from({ length: 100 }, (_, i) => joinWith(quire, `opaque-bad-${i}`, '127.0.0.66')),
+  );
+  const honest = await joinWith(quire, 'opaque-good', '127.0.0.67');
+  await within(60_000, 'the honest client', honest.sync());
+  assert.ok(held.length <= 32, `${held.length} requests of one address at once`);
+  for (const client of bad) await client.close();
+  for (const answer of held) answer();
+});

@@ -72,7 +72,7 @@ describe('YjsWorker', () => {
       },
     });
     t.after(() => worker.close());
-    const results = await Promise.allSettled(Array.from({ length: 5 }, () => worker.scan(hello)));
+    const results = await Promise.allSettled(Array.from({ length: 5 }, () => worker.scan(hello, defaultScanLimits)));
     assert.deepEqual(
       results.map(({ status }) => status),
       ['rejected', 'rejected', 'rejected', 'fulfilled', 'fulfilled'],

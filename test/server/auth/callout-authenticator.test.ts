@@ -1,12 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
+import { AccessError } from '../../../server/auth/access-error.ts';
 import { AuthStats } from '../../../server/auth/auth-stats.ts';
 import { CalloutAuthenticator } from '../../../server/auth/callout-authenticator.ts';
+import type { RefusedError } from '../../../server/errors.ts';
 import { accessRefused } from '../../support/access-refused.ts';
 import { guardMs, within } from '../../support/deadline.ts';
 import { JsonServer } from '../../support/json-server.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
+import { Signal } from '../../support/signal.ts';
 
+const swallow = (): void => {};
 const attempt = { docId: 'doc', token: 'opaque', origin: 'https://app.example', address: '192.0.2.7' };
 
 async function setUp(t: TestContext) {
@@ -111,4 +116,107 @@ test('an application that is down, slow to answer right, or wrong lets nobody in
   app.isDown = true;
   await assert.rejects(authenticator.authenticate(attempt), accessRefused('auth-unavailable', /no answer/));
   assert.equal(stats.unavailable, bodies.length + 5);
+});
+
+/** An application that answers when it is told to: 401 for `bad…`, else the answer of the test. */
+async function setUpByCommand(t: TestContext) {
+  const { app, authenticator, answer, clock } = await setUp(t);
+  const held: { readonly token: string; answer(): void }[] = [];
+  const changed = new Signal();
+  app.reply = (body) => {
+    const { token } = body as { readonly token: string };
+    return new Promise((resolve) => {
+      const reply = token.startsWith('bad') ? { status: 401 } : { body: answer };
+      held.push({ token, answer: () => resolve(reply) });
+      changed.notify();
+    });
+  };
+  const asked = (count: number): Promise<void> =>
+    within(
+      60_000,
+      `${count} requests at the application`,
+      changed.until(() => held.length >= count),
+    );
+  t.after(() => held.forEach((one) => one.answer()));
+  return { app, authenticator, held, asked, clock };
+}
+
+test('400 bad tokens of one address leave places: another address is asked for at once, before any answer', async (t) => {
+  const { authenticator, held, asked } = await setUpByCommand(t);
+  for (let i = 0; i < 400; i++) {
+    authenticator.authenticate({ ...attempt, token: `bad ${i}`, address: '192.0.2.66' }).catch(swallow);
+  }
+  await asked(32);
+  const honest = authenticator.authenticate({ ...attempt, token: 'honest' });
+  await asked(33);
+  assert.equal(held.length, 33, 'the address with 400 has half of the 64 places');
+  assert.equal(held.at(-1)?.token, 'honest');
+  held.at(-1)?.answer();
+  assert.equal((await honest).userId, 'u1');
+});
+
+test('bad tokens of a hundred addresses take all places: the next answer makes one for an address that has none', async (t) => {
+  const { authenticator, held, asked } = await setUpByCommand(t);
+  for (let i = 0; i < 2_000; i++) {
+    authenticator.authenticate({ ...attempt, token: `bad ${i}`, address: `192.0.2.${i % 100}` }).catch(swallow);
+  }
+  await asked(64);
+  const honest = authenticator.authenticate({ ...attempt, token: 'honest', address: '203.0.113.1' });
+  // 36 of the addresses wait for their first place, as this one does, and came before it.
+  for (let answered = 0; answered < 37; answered++) {
+    held[answered]?.answer();
+    await asked(65 + answered);
+  }
+  assert.equal(held.at(-1)?.token, 'honest');
+  held.at(-1)?.answer();
+  assert.equal((await honest).userId, 'u1');
+});
+
+test('grants of live sessions are renewed past the joins of the same address that wait', async (t) => {
+  const { authenticator, held, asked } = await setUpByCommand(t);
+  for (let i = 0; i < 100; i++) authenticator.authenticate({ ...attempt, token: `bad ${i}` }).catch(swallow);
+  await asked(32);
+  authenticator.recheck({ ...attempt, token: 'renewed' }).catch(swallow);
+  await asked(33);
+  assert.equal(held.at(-1)?.token, 'renewed');
+});
+
+test('too many that wait are refused with the limit, a client that waits too long comes back, none is asked for after it left', async (t) => {
+  const app = await JsonServer.start(t);
+  app.reply = () => new Promise(swallow);
+  const timers = new ManualClock();
+  const authenticator = new CalloutAuthenticator({
+    url: app.url,
+    stats: new AuthStats(),
+    now: () => timers.wallMs(),
+    after: (delayMs, callback) => timers.after(delayMs, callback).cancel,
+  });
+  const all = Array.from({ length: 32 + 1_000 }, (_, i) =>
+    authenticator.authenticate({ ...attempt, token: `t${i}` }).then(swallow, (error: RefusedError) => error),
+  );
+  await assert.rejects(authenticator.authenticate(attempt), {
+    code: 'limit-reached',
+    limit: 'access-checks-per-address',
+  });
+  timers.advance(3_000);
+  const late = await all.at(-1);
+  assert.ok(late instanceof AccessError && late.code === 'auth-unavailable');
+  assert.match(late.why, /within 3000 ms/);
+});
+
+test('an attempt that two clients share is asked for while one of them is still there', async (t) => {
+  const { authenticator, held, asked } = await setUpByCommand(t);
+  for (let i = 0; i < 33; i++) authenticator.authenticate({ ...attempt, token: `bad ${i}` }).catch(swallow);
+  await asked(32);
+  let isGone = false;
+  const first = authenticator.authenticate({ ...attempt, isGone: () => isGone });
+  const second = authenticator.authenticate(attempt);
+  const left = authenticator.authenticate({ ...attempt, token: 'left', isGone: () => true });
+  isGone = true;
+  for (const one of held.slice(0, 3)) one.answer();
+  await assert.rejects(left, { code: 'not-live' });
+  await asked(34);
+  held.at(-1)?.answer();
+  assert.equal((await second).userId, 'u1');
+  assert.equal((await first).userId, 'u1');
 });

@@ -123,6 +123,42 @@ test('a refusal that repeats is held back; one who is let in never waits', async
   assert.equal(bench.waits.length, 3);
 });
 
+test('an attempt whose address or token was refused waits before the application is asked, and not again after it', async () => {
+  const asked: number[] = [];
+  const bench: Bench = new Bench({
+    authenticator: {
+      async authenticate(_attempt, beforeAsking) {
+        await beforeAsking?.();
+        asked.push(bench.waits.length);
+        return bench.decide();
+      },
+      authenticateAdmin: () => Promise.reject(new Error('not asked here')),
+      recheck: null,
+    },
+  });
+  bench.refuse('unauthorized');
+  const refusals = [
+    { waits: [] },
+    { waits: [250] },
+    { waits: [250, 500] },
+    { waits: [250, 500, 1_000] },
+    { waits: [250, 500, 1_000, 2_000] },
+    // No more than two seconds before it, so that a client behind the same address becomes live in time; the rest after it.
+    { waits: [250, 500, 1_000, 2_000, 2_000, 2_000] },
+  ];
+  for (const { waits } of refusals) {
+    await assert.rejects(bench.gate.admit(attempt), refused('unauthorized'));
+    assert.deepEqual(bench.waits, waits);
+  }
+  assert.deepEqual(asked, [0, 1, 2, 3, 4, 5]);
+  bench.decide = () => bench.grant();
+  await bench.gate.admit({ ...attempt, token: 'good' });
+  await bench.gate.admit({ ...attempt, token: 'good' });
+  assert.deepEqual(bench.waits.slice(6), [2_000, 1_000], 'each that is let in halves what its address was refused');
+  await assert.rejects(bench.gate.admit({ ...attempt, isGone: () => true }), refused('not-live'));
+  assert.equal(asked.length, 8, 'a client that has left is not asked for');
+});
+
 test('who could not be asked for is refused, at once and for now', async () => {
   const bench = new Bench();
   bench.refuse('auth-unavailable');

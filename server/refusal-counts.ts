@@ -1,0 +1,61 @@
+/** A first refusal is not held back, the second for this long, and each one after it for twice as long. */
+const firstDelayMs = 250;
+/** Well within what a session may take to become live (10 s by default). */
+const maxDelayMs = 4_000;
+/** A key that has not been refused for this long starts again from the beginning. */
+const forgetMs = 60_000;
+/** Keys that are remembered; those refused longest ago go first. About 200 bytes each. */
+const maxRemembered = 10_000;
+
+interface Refusals {
+  count: number;
+  lastMs: number;
+}
+
+/** How often something was refused lately, by key, and how long the next refusal is held back for it. Bounded. */
+export class RefusalCounts {
+  readonly #refusals = new Map<string, Refusals>();
+
+  get size(): number {
+    return this.#refusals.size;
+  }
+
+  /** Counts one refusal, and returns how long to hold it back, in milliseconds. */
+  refused(key: string, nowMs: number): number {
+    const count = this.#countOf(key, nowMs) + 1;
+    // Moves to the end: the first is the one that was refused longest ago.
+    this.#refusals.delete(key);
+    this.#refusals.set(key, { count, lastMs: nowMs });
+    if (this.#refusals.size > maxRemembered) {
+      const oldest = this.#refusals.keys().next();
+      if (oldest.done !== true) this.#refusals.delete(oldest.value);
+    }
+    return delayMs(count);
+  }
+
+  /** How long the next refusal would be held back, in milliseconds. */
+  owedMs(key: string, nowMs: number): number {
+    return delayMs(this.#countOf(key, nowMs) + 1);
+  }
+
+  /** Forgets half of the refusals of a key. */
+  halve(key: string): void {
+    const known = this.#refusals.get(key);
+    if (known === undefined) return;
+    known.count = Math.floor(known.count / 2);
+    if (known.count === 0) this.#refusals.delete(key);
+  }
+
+  forget(key: string): void {
+    this.#refusals.delete(key);
+  }
+
+  #countOf(key: string, nowMs: number): number {
+    const known = this.#refusals.get(key);
+    return known !== undefined && nowMs - known.lastMs < forgetMs ? known.count : 0;
+  }
+}
+
+function delayMs(count: number): number {
+  return count <= 1 ? 0 : Math.min(firstDelayMs * 2 ** (count - 2), maxDelayMs);
+}
