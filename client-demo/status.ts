@@ -54,6 +54,7 @@ function whatToDo(code: number): Pick<Status, 'detail' | 'action'> {
     case 4404:
     case 4409:
       return { detail: 'Copy what you still need, then discard the copy in this browser.', action: 'discard' };
+    case 1009:
     case 4413:
       return { detail: 'Undo what was too large, then try again.', action: 'retry' };
     default:

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { LogState } from '../persistence/log/update-log.ts';
+import { systemAfter } from './after.ts';
 import type { Auth } from './auth/open-auth.ts';
 import { checkOrigin } from './auth/origin-check.ts';
 import type { Acme } from './acme/acme.ts';
@@ -11,7 +12,9 @@ import { closeReason } from './errors.ts';
 import { loadDemo } from './http/demo.ts';
 import { serveDocuments } from './http/documents.ts';
 import { createHttp } from './http/http.ts';
+import { HeldRefusals } from './held-refusals.ts';
 import { contains } from './ip-address.ts';
+import { fixedLimits } from './limits.ts';
 import type { Logger } from './logger.ts';
 import { MetricRegistry } from './metric-registry.ts';
 import { registerMetrics } from './metrics.ts';
@@ -25,7 +28,7 @@ import type { OpenSockets } from './net/open-sockets.ts';
 import type { ServedCertificates } from './net/served-certificates.ts';
 import { RedirectToTls } from './net/redirect-to-tls.ts';
 import { RequestRate } from './net/request-rate.ts';
-import { NetStats } from './net/stats.ts';
+import { increment, NetStats } from './net/stats.ts';
 import { Upgrade } from './net/upgrade.ts';
 import type { StorageStats } from './storage-stats.ts';
 import type { Storage } from './storage.ts';
@@ -73,6 +76,7 @@ export class App {
   readonly #collaboration: Collaboration;
   readonly #addresses: ClientAddresses;
   readonly #admission: Admission;
+  readonly #held: HeldRefusals;
   readonly #connections: Connections;
   readonly #upgrade: Upgrade;
   readonly #listeners: Listener[] = [];
@@ -103,7 +107,15 @@ export class App {
         'X-Forwarded-For is not believed: if this is a proxy of yours, name it in --trusted-proxies',
       );
     });
-    this.#collaboration = new Collaboration({ ...deps, addresses: this.#addresses });
+    this.#held = new HeldRefusals(
+      {
+        max: Math.min(fixedLimits['held-refusals'].max, tenthOf(limits.maxConnections)),
+        maxPerKey: Math.min(fixedLimits['held-refusals'].max, tenthOf(limits.maxConnectionsPerAddress)),
+        reached: () => increment(this.#net.limitsReached, 'held-refusals'),
+      },
+      systemAfter,
+    );
+    this.#collaboration = new Collaboration({ ...deps, addresses: this.#addresses, held: this.#held });
     this.#admission = new Admission({ limits, stats: this.#net, now: () => performance.now() });
     const admission = this.#admission;
     const { maxPartialBytes } = limits;
@@ -111,6 +123,7 @@ export class App {
       logger,
       stats: this.#net,
       admission,
+      held: this.#held,
       handshakeTimeoutMs,
       maxPartialBytes,
     });
@@ -141,6 +154,8 @@ export class App {
       roomMemoryBytes: () => rooms.memoryBytes,
       outboxMemoryBytes: () => outboxMemory.bytes,
       sessions: () => rooms.peers,
+      waitingMessageBytes: () => this.#connections.waitingBytes,
+      heldRefusals: () => this.#held.count,
       fileFailures: () =>
         new Map([
           ['auth-revocations', this.#deps.auth.revocations?.failures ?? 0],
@@ -263,6 +278,10 @@ export class App {
     await step('Closing the log', storage.close());
     await step('Closing the ports', closed);
   }
+}
+
+function tenthOf(count: number): number {
+  return Math.max(1, Math.floor(count / 10));
 }
 
 async function before(endMs: number, done: Promise<unknown>, sentence: string): Promise<void> {

@@ -5,6 +5,7 @@ import type { Auth } from './auth/open-auth.ts';
 import { RefusalDelay } from './auth/refusal-delay.ts';
 import { tokenOf } from './auth/token-source.ts';
 import type { Config } from './config.ts';
+import type { HeldRefusals } from './held-refusals.ts';
 import type { Logger } from './logger.ts';
 import type { ClientAddresses } from './net/client-addresses.ts';
 import type { ClientAuthority } from './net/client-authority.ts';
@@ -26,6 +27,7 @@ export interface CollaborationDeps {
   /** Open; closed by its owner after this. */
   readonly storage: Storage;
   readonly addresses: ClientAddresses;
+  readonly held: HeldRefusals;
   /** Whose certificates clients may show; null if they need show none. */
   readonly clientAuthority: ClientAuthority | null;
 }
@@ -44,7 +46,7 @@ export class Collaboration {
   readonly #yWebsocket: YWebsocket;
 
   constructor(deps: CollaborationDeps) {
-    const { config, logger, storage } = deps;
+    const { config, logger, storage, addresses, held } = deps;
     const { limits } = config;
     this.#deps = deps;
     this.outboxMemory = new OutboxMemory(limits.maxOutboxMemoryBytes);
@@ -62,7 +64,7 @@ export class Collaboration {
       delay: new RefusalDelay(),
       logger,
       now: Date.now,
-      wait,
+      wait: (delayMs, address) => held.hold(addresses.blockOf(address) ?? '', delayMs),
       grantees: () => this.rooms.sessions(),
     });
     this.#gateSweeper = setInterval(() => this.#sweep(), gateSweepMs).unref();

@@ -1,3 +1,6 @@
+import { systemAfter } from './after.ts';
+import type { After } from './after.ts';
+
 /** Places of which each user of them, by key, gets a fair share. */
 export interface FairPlacesOptions {
   readonly places: number;
@@ -20,9 +23,6 @@ export class NoPlaceError extends Error {
     this.reason = reason;
   }
 }
-
-/** Calls once after `delayMs`. Returns what cancels it. */
-export type After = (delayMs: number, callback: () => void) => () => void;
 
 interface Waiting {
   readonly isGone: () => boolean;
@@ -153,9 +153,4 @@ export class FairPlaces {
   #forgetIfUnused(line: Line): void {
     if (line.active === 0 && line.waiting.size === 0) this.#lines.delete(line.key);
   }
-}
-
-function systemAfter(delayMs: number, callback: () => void): () => void {
-  const timeout = setTimeout(callback, delayMs).unref();
-  return () => clearTimeout(timeout);
 }

@@ -25,6 +25,14 @@ export const fixedLimits = {
     refusal: byClose('limit-reached'),
     reason: 'too much before the document is loaded',
   },
+  'held-refusals': {
+    what: 'Refusals that repeat and are held back for up to 4 s, of all addresses; of one address, and of all, at most a tenth of the connections that there may be.',
+    max: 1_000,
+    unit: 'count',
+    why: 'Each takes the place of a connection meanwhile; 250 a second are slowed down fully.',
+    refusal: null,
+    reason: '',
+  },
   'access-checks-per-address': {
     what: 'Clients of one address that wait until the application (`--auth-url`) can be asked about them.',
     max: 1_000,

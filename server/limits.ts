@@ -106,7 +106,7 @@ export const settableLimits = {
     reason: 'message too large',
   },
   'partial-messages': {
-    what: 'Messages of all connections that have come in part or wait for their turn, in all; beyond it the largest of those who are not live yet are ended, then the largest of all.',
+    what: 'Messages of all connections that have come in part, or that a session cannot take yet (it is not live, or scans a large update), in total; beyond it the largest of connections that are not live yet are ended, then the largest of all.',
     default: '128MB',
     parse: size,
     why: 'Six of the largest at once; hundreds on slow lines, with a few MB each at most.',

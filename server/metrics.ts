@@ -19,6 +19,8 @@ export interface MetricSources {
   roomMemoryBytes(): number;
   outboxMemoryBytes(): number;
   sessions(): number;
+  waitingMessageBytes(): number;
+  heldRefusals(): number;
   /** How often a file that is read again while the server runs became unusable, by the option that names it. */
   fileFailures(): ReadonlyMap<string, number>;
   logState(): LogState;
@@ -83,6 +85,8 @@ export function registerMetrics(registry: MetricRegistry, sources: MetricSources
   gauge('room_memory_bytes', 'What documents take in memory, about.', sources.roomMemoryBytes);
   gauge('outbox_memory_bytes', 'What waits for slow readers.', sources.outboxMemoryBytes);
   gauge('sessions', 'Clients in documents.', sources.sessions);
+  gauge('waiting_message_bytes', 'Messages that have come in part or wait to be taken.', sources.waitingMessageBytes);
+  gauge('held_refusals', 'Refusals that repeat and are held back.', sources.heldRefusals);
   counter('rooms_loaded_total', 'Documents loaded.', () => sync.roomsLoaded);
   counter('rooms_unloaded_total', 'Documents let go.', () => sync.roomsUnloaded);
   counter('room_loads_failed_total', 'Documents that could not be opened.', () => sync.loadsFailed);

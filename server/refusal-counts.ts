@@ -9,7 +9,9 @@ const maxRemembered = 10_000;
 
 interface Refusals {
   count: number;
-  lastMs: number;
+  readonly lastMs: number;
+  /** The number of the latest attempt at that moment. */
+  readonly latest: number;
 }
 
 /** How often something was refused lately, by key, and how long the next refusal is held back for it. Bounded. */
@@ -22,10 +24,21 @@ export class RefusalCounts {
 
   /** Counts one refusal, and returns how long to hold it back, in milliseconds. */
   refused(key: string, nowMs: number): number {
-    const count = this.#countOf(key, nowMs) + 1;
+    return this.refusedAttempt(key, nowMs, 1, 0);
+  }
+
+  /**
+   * As `refused`, for attempts with numbers in the order in which they began. Those that had begun before the refusal that was
+   * counted last do not repeat it: when something fails for many clients at once, that counts once. `latest` is the number of
+   * the attempt that has begun last.
+   */
+  refusedAttempt(key: string, nowMs: number, number: number, latest: number): number {
+    const known = this.#known(key, nowMs);
+    if (known !== null && number <= known.latest) return delayMs(known.count);
+    const count = (known?.count ?? 0) + 1;
     // Moves to the end: the first is the one that was refused longest ago.
     this.#refusals.delete(key);
-    this.#refusals.set(key, { count, lastMs: nowMs });
+    this.#refusals.set(key, { count, lastMs: nowMs, latest });
     if (this.#refusals.size > maxRemembered) {
       const oldest = this.#refusals.keys().next();
       if (oldest.done !== true) this.#refusals.delete(oldest.value);
@@ -35,7 +48,7 @@ export class RefusalCounts {
 
   /** How long the next refusal would be held back, in milliseconds. */
   owedMs(key: string, nowMs: number): number {
-    return delayMs(this.#countOf(key, nowMs) + 1);
+    return delayMs((this.#known(key, nowMs)?.count ?? 0) + 1);
   }
 
   /** Forgets half of the refusals of a key. */
@@ -50,9 +63,9 @@ export class RefusalCounts {
     this.#refusals.delete(key);
   }
 
-  #countOf(key: string, nowMs: number): number {
+  #known(key: string, nowMs: number): Refusals | null {
     const known = this.#refusals.get(key);
-    return known !== undefined && nowMs - known.lastMs < forgetMs ? known.count : 0;
+    return known !== undefined && nowMs - known.lastMs < forgetMs ? known : null;
   }
 }
 

@@ -21,7 +21,8 @@ export interface GateDeps {
   readonly stats: AuthStats;
   /** In milliseconds since 1970. */
   now(): number;
-  wait(delayMs: number): Promise<void>;
+  /** Holds back a refusal to this address, or an attempt that would be refused. May resolve earlier if too many are held. */
+  wait(delayMs: number, address: string): Promise<void>;
   /** All live sessions. */
   grantees(): Iterable<Grantee>;
 }
@@ -76,7 +77,7 @@ export class Gate {
   async #holdBack({ address, token, isGone }: Attempt): Promise<number> {
     const { delay, now, wait } = this.#deps;
     const heldMs = Math.min(delay.owedMs(address, token, now()), maxHeldBeforeAskingMs);
-    if (heldMs > 0) await wait(heldMs);
+    if (heldMs > 0) await wait(heldMs, address);
     if (isGone?.() === true) throw new RefusedError('not-live', 'the client has left');
     return heldMs;
   }
@@ -93,7 +94,7 @@ export class Gate {
     }
     const delayMs = Math.max(0, delay.refused(address, token, now()) - heldMs);
     logger.info({ ...fields, delayMs }, 'access refused');
-    if (delayMs > 0) await wait(delayMs);
+    if (delayMs > 0) await wait(delayMs, address);
   }
 
   /** Ends what has ended or was taken away; to be called once a second. */

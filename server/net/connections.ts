@@ -1,7 +1,10 @@
 import type { Socket } from 'node:net';
 import { closeReason, RefusedError } from '../errors.ts';
+import type { HeldRefusals } from '../held-refusals.ts';
 import { limitReached } from '../limits.ts';
 import type { Logger } from '../logger.ts';
+import { RefusalCounts } from '../refusal-counts.ts';
+import { DRAIN_BYTES } from '../sync/connection.ts';
 import type { CloseReason } from '../sync/connection.ts';
 import type { Admission } from './admission.ts';
 import { increment } from './stats.ts';
@@ -18,6 +21,8 @@ export const TICKS_PER_SECOND = 1_000 / TICK_MS;
 const PING_TICKS = 25 * TICKS_PER_SECOND;
 /** How long one that was too slow may take to answer our close frame. */
 const LATE_TICKS = 2;
+/** A connection that is closed after this long is not one of a client that comes back at once, again and again. */
+const LASTING_TICKS = 10 * TICKS_PER_SECOND;
 /** So a peer that has vanished is noticed after 50 to 75 s. */
 const MAX_SILENT_PINGS = 2;
 /** What it takes to become live, in milliseconds. Who may not is not charged with it: that is how many wait for a place. */
@@ -29,13 +34,19 @@ const refusedInputCodes: ReadonlySet<number> = new Set(
   (['malformed', 'update-too-large', 'limit-reached'] as const).map((code) => closeReason(code).code),
 );
 
+/** Held back elsewhere (by token and address; old copies by 2 s), or must not be. */
+const notHeldCodes: ReadonlySet<number> = new Set(
+  (['unauthorized', 'forbidden', 'generation-changed', 'shutting-down'] as const).map((code) => closeReason(code).code),
+);
+
 export interface ConnectionsDeps {
   readonly logger: Logger;
   readonly stats: NetStats;
   readonly admission: Admission;
   /** How long a connection may take until its session is live. */
   readonly handshakeTimeoutMs: number;
-  /** Of messages that have come in part, in all. */
+  readonly held: HeldRefusals;
+  /** Of messages that have come in part or wait to be taken, in total. */
   readonly maxPartialBytes: number;
 }
 
@@ -50,8 +61,11 @@ export class Connections implements WsConnectionOwner {
   readonly #late = new Set<WsConnection>();
   readonly #ticker: NodeJS.Timeout;
   readonly #handshakeTicks: number;
+  /** How often connections were closed, by address, document and code. */
+  readonly #closes = new RefusalCounts();
   #tick = 0;
   #made = 0;
+  #waitingBytes = 0;
   #emptied: (() => void) | null = null;
 
   constructor(deps: ConnectionsDeps) {
@@ -65,10 +79,16 @@ export class Connections implements WsConnectionOwner {
     return this.#all.size;
   }
 
+  /** Messages that have come in part or wait to be taken, in bytes, as of the last tick. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
   /** `block` is whom limits take for one address. */
-  add(webSocket: OwnedWebSocket, socket: Socket, block: string | null): WsConnection {
-    const connection = new WsConnection(++this.#made, webSocket, socket, this);
+  add(webSocket: OwnedWebSocket, socket: Socket, block: string | null, documentName: string): WsConnection {
+    const connection = new WsConnection(++this.#made, documentName, webSocket, socket, this);
     connection.admitted = this.#deps.admission.enter(block);
+    connection.openedTick = this.#tick;
     connection.dueTick = this.#tick + this.#handshakeTicks;
     this.#all.add(connection);
     this.#pending.add(connection);
@@ -89,12 +109,12 @@ export class Connections implements WsConnectionOwner {
       this.#pending.delete(connection);
       connection.dueTick = this.#tick + LATE_TICKS;
       this.#late.add(connection);
-      connection.refuse(new RefusedError('not-live'));
+      connection.refuse(new RefusedError('not-live'), { atOnce: true });
     }
-    let partialBytes = 0;
+    let waitingBytes = 0;
     for (const connection of this.#all) {
       connection.workMs *= WORK_KEPT;
-      partialBytes += connection.partialBytes;
+      waitingBytes += connection.waitingBytes;
       if (connection.dueTick > this.#tick || this.#pending.has(connection)) continue;
       if (connection.silentPings >= MAX_SILENT_PINGS) {
         this.#deps.stats.connectionsSilent++;
@@ -104,19 +124,20 @@ export class Connections implements WsConnectionOwner {
       this.#schedulePing(connection);
       connection.ping();
     }
-    if (partialBytes > this.#deps.maxPartialBytes) this.#endPartial(partialBytes);
+    this.#waitingBytes = waitingBytes;
+    if (waitingBytes > this.#deps.maxPartialBytes) this.#endPartial(waitingBytes);
   }
 
   /** Frees as much as there is too much. Nobody who is asked for an answer waits for it here: the memory is needed now. */
   #endPartial(bytes: number): void {
     let left = bytes;
     const worst = Array.from(this.#all).sort(
-      (a, b) => Number(this.#pending.has(b)) - Number(this.#pending.has(a)) || b.partialBytes - a.partialBytes,
+      (a, b) => Number(this.#pending.has(b)) - Number(this.#pending.has(a)) || b.waitingBytes - a.waitingBytes,
     );
     for (const connection of worst) {
       if (left <= this.#deps.maxPartialBytes) return;
-      left -= connection.partialBytes;
-      connection.refuse(limitReached('partial-messages'));
+      left -= connection.waitingBytes;
+      connection.refuse(limitReached('partial-messages'), { atOnce: true });
       connection.terminate();
     }
   }
@@ -135,6 +156,25 @@ export class Connections implements WsConnectionOwner {
     if (!refusedInputCodes.has(code)) return;
     this.#deps.admission.wasted(connection.admitted, connection.workMs);
     connection.workMs = 0;
+  }
+
+  /**
+   * A close counts as repeated if its connection was opened after the last one of the same address, document and code: many
+   * connections that are closed together are not held back. One that has lasted is no part of a loop: grants of half a
+   * minute end like that.
+   */
+  holdClose(connection: WsConnection, code: number): Promise<void> | null {
+    if (notHeldCodes.has(code)) return null;
+    const block = connection.admitted?.key ?? '';
+    const key = `${block} ${code} ${connection.documentName}`;
+    if (this.#tick - connection.openedTick >= LASTING_TICKS) {
+      this.#closes.forget(key);
+      return null;
+    }
+    const delayMs = this.#closes.refusedAttempt(key, this.#tick * TICK_MS, connection.number, this.#made);
+    // What waits for a slow reader takes memory until its socket is closed.
+    const isSlow = connection.bufferedBytes >= DRAIN_BYTES;
+    return delayMs === 0 || isSlow ? null : this.#deps.held.hold(block, delayMs);
   }
 
   refused(connection: WsConnection, refusal: RefusedError): void {
@@ -163,7 +203,7 @@ export class Connections implements WsConnectionOwner {
     const emptied = new Promise<void>((resolve) => {
       this.#emptied = resolve;
     });
-    for (const connection of this.#all) connection.close(reason);
+    for (const connection of this.#all) connection.close(reason, { atOnce: true });
     const deadline = setTimeout(() => this.terminate(), deadlineMs);
     await emptied;
     clearTimeout(deadline);

@@ -1,5 +1,4 @@
 import { WebSocket } from 'ws';
-import { closeReason } from '../errors.ts';
 import type { WsConnection } from './ws-connection.ts';
 
 /**
@@ -11,7 +10,12 @@ export class OwnedWebSocket extends WebSocket {
 
   /** `ws` calls this too, without a reason, when it cannot read a frame. */
   override close(code?: number, reason?: string | Buffer): void {
-    super.close(code, reason ?? (code === undefined ? undefined : closeReason(refusalOf(code)).reason));
+    if (reason === undefined && code !== undefined && this.connection !== null) this.connection.unreadable(code);
+    else super.close(code, reason);
+  }
+
+  closeNow(code: number, reason: string): void {
+    super.close(code, reason);
   }
 
   /** What `ws` calls for every event; of those that a server gets the rest ('open') matters to nobody. */

@@ -208,7 +208,12 @@ export class Upgrade {
     corkUntilSettled(socket);
     this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       // The sockets of an HTTP server are net.Socket or TLSSocket, which is one too.
-      const connection = this.#deps.connections.add(webSocket, socket as Socket, syncRequest.block);
+      const connection = this.#deps.connections.add(
+        webSocket,
+        socket as Socket,
+        syncRequest.block,
+        syncRequest.docName,
+      );
       try {
         connection.attach(this.#deps.accept(connection, syncRequest));
       } catch (error) {

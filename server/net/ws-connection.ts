@@ -18,6 +18,8 @@ export interface WsConnectionOwner {
   established(connection: WsConnection): void;
   /** We are closing it with this code; called again if more work is done for what it sent before. */
   closing(connection: WsConnection, code: number): void;
+  /** How long to hold a close with this code back; null to close at once. Called once. */
+  holdClose(connection: WsConnection, code: number): Promise<void> | null;
   /** It is being closed for what its client did: too large, not binary, unreadable, or refused by its handler. */
   refused(connection: WsConnection, refusal: RefusedError): void;
   /** Called once. `wastedMs` was spent on a message that will never be whole now, if nobody has been told of it yet. */
@@ -40,8 +42,8 @@ interface OwnedSocket extends Socket {
 }
 
 /** One listener for all sockets: it is called before that of `ws`. */
-function arrives(this: OwnedSocket): void {
-  this.wsConnection?.arriving();
+function arrives(this: OwnedSocket, data: Buffer): void {
+  this.wsConnection?.arriving(data.length);
 }
 
 /**
@@ -57,24 +59,40 @@ export class WsConnection implements Connection {
   workMs = 0;
   /** Its place among those of its address. Kept by the owner. */
   admitted: Tallied | null = null;
+  /** When it was made, in ticks of the owner. Kept by the owner. */
+  openedTick = 0;
   /** When the owner looks at it next, in its ticks. */
   dueTick = 0;
   readonly #webSocket: OwnedWebSocket;
   readonly #socket: Socket;
   readonly #owner: WsConnectionOwner;
-  readonly #number: number;
+  /** In the order in which connections were made. */
+  readonly number: number;
+  /** Which document its client asked for. */
+  readonly documentName: string;
   #handler: ConnectionHandler | null = null;
   #awaitsDrain = false;
   /** The session wants nothing more for now. */
   #isPaused = false;
   /** It waits for a later turn, and is in the list of the turn budget. */
   #isHeld = false;
+  /** What may still be read before it is known who the client is; null for any number. */
+  #bytesLeft: number | null = null;
+  /** More than that has come, and the rest must wait. */
+  #isPastLimit = false;
   /** With which we close it; null while we do not. */
   #closeCode: number | null = null;
 
   /** `socket` is the one below `webSocket`, which must not answer pings by itself. */
-  constructor(number: number, webSocket: OwnedWebSocket, socket: OwnedSocket, owner: WsConnectionOwner) {
-    this.#number = number;
+  constructor(
+    number: number,
+    documentName: string,
+    webSocket: OwnedWebSocket,
+    socket: OwnedSocket,
+    owner: WsConnectionOwner,
+  ) {
+    this.number = number;
+    this.documentName = documentName;
     this.#webSocket = webSocket;
     this.#socket = socket;
     this.#owner = owner;
@@ -85,7 +103,7 @@ export class WsConnection implements Connection {
   }
 
   get id(): string {
-    return `c${this.#number}`;
+    return `c${this.number}`;
   }
 
   /** From now on everything goes to `handler`. To be called in the turn in which the connection was made. */
@@ -118,12 +136,35 @@ export class WsConnection implements Connection {
     corkUntilSettled(this.#socket);
   }
 
-  close({ code, reason }: CloseReason): void {
-    this.#closeCode = code;
-    this.#owner.closing(this, code);
+  /** A close that repeats is held back; not with `atOnce`, and not a second time. */
+  close(reason: CloseReason, { atOnce = false } = {}): void {
+    const isFirst = this.#closeCode === null;
+    this.#closeCode = reason.code;
+    this.#owner.closing(this, reason.code);
+    const held = isFirst && !atOnce ? this.#owner.holdClose(this, reason.code) : null;
+    if (held === null) {
+      this.#sendClose(reason);
+      return;
+    }
+    // What the client sends meanwhile would be dropped.
+    this.pause();
+    void held.then(() => this.#sendClose(reason));
+  }
+
+  #sendClose({ code, reason }: CloseReason): void {
+    const wasPastLimit = this.#isPastLimit;
+    this.limitReading(null);
     // A paused socket would never see the answer to our close frame.
     this.resume();
     this.#webSocket.close(code, fitReason(reason));
+    if (wasPastLimit) this.#discard();
+  }
+
+  /** Drops what the client still sends, for it may be a large message. Its answer to our close frame is dropped too. */
+  #discard(): void {
+    this.#socket.removeAllListeners('data');
+    this.#socket.end();
+    this.#socket.resume();
   }
 
   /** As `partialBytesOf`. */
@@ -131,11 +172,16 @@ export class WsConnection implements Connection {
     return partialBytesOf(this.#webSocket);
   }
 
+  /** Memory of messages that have come in part, or that the handler cannot take yet. */
+  get waitingBytes(): number {
+    return this.partialBytes + (this.#handler?.queuedBytes ?? 0);
+  }
+
   /** Closes for what the client did, and has it counted. */
-  refuse(refusal: RefusedError): void {
+  refuse(refusal: RefusedError, options: { readonly atOnce?: boolean } = {}): void {
     this.workMs += this.partialBytes * READ_MS;
     this.#owner.refused(this, refusal);
-    this.close(closeReason(refusal.code, refusal.message));
+    this.close(closeReason(refusal.code, refusal.message), options);
   }
 
   /** Ends the socket without a word. */
@@ -151,10 +197,17 @@ export class WsConnection implements Connection {
 
   resume(): void {
     this.#isPaused = false;
-    if (this.#isHeld) return;
+    if (this.#isHeld || this.#isPastLimit) return;
     // Not now: whoever resumes may be in the middle of an earlier message.
     if (isKeptWhole(this.#webSocket)) this.#hold();
     else this.#webSocket.resume();
+  }
+
+  limitReading(bytes: number | null): void {
+    this.#bytesLeft = bytes;
+    if (!this.#isPastLimit) return;
+    this.#isPastLimit = false;
+    if (!this.#isPaused) this.resume();
   }
 
   /** Pings. One that is paused by us cannot answer: it is not held silent, but a dead peer resets the socket. */
@@ -164,12 +217,20 @@ export class WsConnection implements Connection {
   }
 
   /** @internal The socket has read something, and `ws` is to hear of it next. In a turn that is spent it is kept for later. */
-  arriving(): void {
+  arriving(bytes: number): void {
+    if (this.#bytesLeft !== null) this.#countEarly(bytes);
     const { turn } = this.#owner;
     turn.begin();
     if (!turn.isFull) return;
     keepWhole(this.#webSocket);
     this.#hold();
+  }
+
+  #countEarly(bytes: number): void {
+    this.#bytesLeft = (this.#bytesLeft ?? 0) - bytes;
+    if (this.#bytesLeft >= 0 || this.#isPastLimit) return;
+    this.#isPastLimit = true;
+    this.#webSocket.pause();
   }
 
   /** @internal For `OwnedWebSocket`, as everything that follows. */
@@ -214,7 +275,7 @@ export class WsConnection implements Connection {
       takeApart(this.#webSocket);
       this.#endIfSpent(this.#owner.turn);
     }
-    if (!this.#isHeld && !this.#isPaused) this.#webSocket.resume();
+    if (!this.#isHeld && !this.#isPaused && !this.#isPastLimit) this.#webSocket.resume();
   }
 
   #drained(): void {
@@ -231,6 +292,14 @@ export class WsConnection implements Connection {
     turn.begin();
     if (this.bufferedBytes < DRAIN_BYTES) this.write(Buffer.concat([Uint8Array.of(PONG_FIN, data.length), data]));
     this.#endIfSpent(turn);
+  }
+
+  /** @internal `ws` cannot read a frame, reads no more of it, and closes with this code: later, if that repeats. */
+  unreadable(code: number): void {
+    const close = (): void => this.#webSocket.closeNow(code, closeReason(refusalOf(code)).reason);
+    const held = this.#closeCode === null ? this.#owner.holdClose(this, code) : null;
+    if (held === null) close();
+    else void held.then(close);
   }
 
   /** @internal `ws` has begun to close already. */

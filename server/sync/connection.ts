@@ -24,6 +24,11 @@ export interface Connection {
    */
   pause(): void;
   resume(): void;
+  /**
+   * Reads no more than this many bytes, and what the same read brings along, until it is called again; null for any number.
+   * For clients that nobody knows yet.
+   */
+  limitReading(bytes: number | null): void;
   /** The session on it is live, and its client has said something: deadlines for becoming so end here. Twice is fine. */
   established(): void;
 }
@@ -35,4 +40,6 @@ export interface ConnectionHandler {
   /** The kernel has taken everything that was buffered. Comes only if DRAIN_BYTES or more were buffered in between. */
   drained(): void;
   closed(code: number, reason: string): void;
+  /** Bytes of messages that were handed over and still wait to be taken. Asked for now and then. */
+  readonly queuedBytes: number;
 }

@@ -18,6 +18,10 @@ export class MessageQueue {
     this.#maxBytes = maxBytes;
   }
 
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   get length(): number {
     return this.#messages.length;
   }

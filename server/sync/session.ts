@@ -20,6 +20,8 @@ import type { Users } from './users.ts';
 const KEEP_ALIVE_MS = 15_000;
 /** Clients up to y-websocket 2 come back at once after any close, with the same old copy; newer ones stop. */
 const OLD_COPY_HOLD_MS = 2_000;
+/** What is read before the client is known: the messages of a stock client without offline edits, many times over. */
+const MAX_EARLY_BYTES = 64 * 1024;
 
 /** What all sessions of a dialect share. */
 export interface SessionDeps extends LiveSessionDeps {
@@ -68,6 +70,8 @@ export class Session implements LivePeer, ConnectionHandler {
   /** The client has sent too much, and is read later. */
   #slowed = false;
   #user: Tallied | null = null;
+  /** Of the update that is being scanned. */
+  #takingBytes = 0;
   #lastWriteMs = 0;
   /** Written by `reply` since the client last kept up. */
   #unreadBytes = 0;
@@ -83,8 +87,10 @@ export class Session implements LivePeer, ConnectionHandler {
   async start({ authorize, block }: SessionRequest): Promise<void> {
     const { rooms, users, opens, limits } = this.#deps;
     try {
+      this.#connection.limitReading(MAX_EARLY_BYTES);
       const grant = await authorize(() => this.ended);
       if (this.ended) return;
+      this.#connection.limitReading(null);
       this.#state = { phase: 'loading', grant };
       this.#user = users.enter(grant.userId);
       if (!rooms.isOpen(grant.docId)) await opens.turn(block);
@@ -162,7 +168,7 @@ export class Session implements LivePeer, ConnectionHandler {
     switch (state.phase) {
       case 'live': {
         const taken = state.live.take(this.codec.decode(data), data.length);
-        if (taken !== null) void this.#waitFor(taken);
+        if (taken !== null) void this.#waitFor(taken, data.length);
         const limit = this.#slowed ? null : state.live.receiveLimit;
         if (limit !== null) this.#slowDown(limit);
         return;
@@ -191,10 +197,12 @@ export class Session implements LivePeer, ConnectionHandler {
     if (!this.#slowed) this.#connection.resume();
   }
 
-  async #waitFor(taken: Promise<void>): Promise<void> {
+  async #waitFor(taken: Promise<void>, bytes: number): Promise<void> {
     this.#busy = true;
+    this.#takingBytes = bytes;
     try {
       await taken;
+      this.#takingBytes = 0;
       this.#takeQueued();
     } catch (error) {
       this.end(toRefusal(error));
@@ -260,6 +268,10 @@ export class Session implements LivePeer, ConnectionHandler {
     const waiters = this.#drainWaiters ?? [];
     this.#drainWaiters = null;
     for (const resolve of waiters) resolve();
+  }
+
+  get queuedBytes(): number {
+    return this.#takingBytes + (this.#queue?.bytes ?? 0);
   }
 
   /** The socket is gone. */

@@ -86,6 +86,8 @@ test('each limit is counted under its name, from nought on, wherever it was reac
     sessions: () => 0,
     logLinesDropped: () => 0,
     fileFailures: () => new Map(),
+    waitingMessageBytes: () => 0,
+    heldRefusals: () => 0,
     logState: () => 'open',
   });
   net.limitsReached.set('connections', 2);

@@ -28,6 +28,7 @@ const echo: Accept = (connection) => {
   connection.established();
   return {
     message: (data) => connection.write(Uint8Array.of(0x82, data.length, ...data)),
+    queuedBytes: 0,
     drained: () => {},
     closed: () => {},
   };

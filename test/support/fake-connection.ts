@@ -37,6 +37,7 @@ export class FakeConnection implements Connection {
   bufferedBytes = 0;
   paused = false;
   isEstablished = false;
+  readingLimit: number | null = null;
   closedWith: CloseReason | null = null;
   /** Every buffer that was written, as it came: the same buffer for all peers is the same object here. */
   readonly writes: Uint8Array[] = [];
@@ -70,6 +71,10 @@ export class FakeConnection implements Connection {
 
   resume(): void {
     this.paused = false;
+  }
+
+  limitReading(bytes: number | null): void {
+    this.readingLimit = bytes;
   }
 
   established(): void {

@@ -5,13 +5,16 @@ import type { BlockList, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import { pino } from 'pino';
+import { systemAfter } from '../../server/after.ts';
+import type { After } from '../../server/after.ts';
+import { HeldRefusals } from '../../server/held-refusals.ts';
 import { Admission } from '../../server/net/admission.ts';
 import type { AdmissionLimits } from '../../server/net/admission.ts';
 import { ClientAddresses } from '../../server/net/client-addresses.ts';
 import { Connections } from '../../server/net/connections.ts';
 import { openDevCertificate } from '../../server/net/dev-certificate.ts';
 import { Listener } from '../../server/net/listener.ts';
-import { NetStats } from '../../server/net/stats.ts';
+import { increment, NetStats } from '../../server/net/stats.ts';
 import { Upgrade } from '../../server/net/upgrade.ts';
 import type { Accept, SyncRequest, UpgradeCheck, UpgradeLimits } from '../../server/net/upgrade.ts';
 import type { WsConnection } from '../../server/net/ws-connection.ts';
@@ -25,6 +28,7 @@ export class RecordingHandler implements ConnectionHandler {
   readonly messages: string[] = [];
   readonly closings: { readonly code: number; readonly reason: string }[] = [];
   drains = 0;
+  queuedBytes = 0;
   readonly closedOnce: Promise<void>;
   /** Called for each message, before it is recorded. */
   onMessage: (data: Uint8Array) => void = () => {};
@@ -68,6 +72,9 @@ export interface NetHarnessOptions {
   readonly accept?: Accept;
   readonly handshakeTimeoutMs?: number;
   readonly maxPartialBytes?: number;
+  readonly maxHeld?: number;
+  /** For closes that are held back. */
+  readonly after?: After;
 }
 
 /** More than a test reaches. Their time stands still: what is taken of a burst does not come back, and a long test takes a lot. */
@@ -86,6 +93,7 @@ export class NetHarness {
   readonly ca: string;
   readonly connections: Connections;
   readonly upgrade: Upgrade;
+  readonly held: HeldRefusals;
   readonly listener: Listener;
   port = 0;
   /** The time of the limits, which passes by command. */
@@ -114,9 +122,15 @@ export class NetHarness {
     accept,
     handshakeTimeoutMs = 600_000,
     maxPartialBytes = 2 ** 30,
+    maxHeld = 1_000,
+    after = systemAfter,
   }: NetHarnessOptions) {
     const certificate = openDevCertificate({ folder: null, hostName: 'localhost', now: Date.now });
     const logger = pino({ level: 'silent' });
+    this.held = new HeldRefusals(
+      { max: maxHeld, maxPerKey: maxHeld, reached: () => increment(this.stats.limitsReached, 'held-refusals') },
+      after,
+    );
     this.ca = certificate.authority;
     this.#secure = tls;
     const admission = new Admission({
@@ -125,7 +139,14 @@ export class NetHarness {
       now: () => this.nowMs,
     });
     const addresses = new ClientAddresses(trustedProxies, (peer) => this.distrusted.push(peer));
-    this.connections = new Connections({ logger, stats: this.stats, admission, handshakeTimeoutMs, maxPartialBytes });
+    this.connections = new Connections({
+      logger,
+      stats: this.stats,
+      admission,
+      held: this.held,
+      handshakeTimeoutMs,
+      maxPartialBytes,
+    });
     this.upgrade = new Upgrade({
       connections: this.connections,
       addresses,

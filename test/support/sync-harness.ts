@@ -203,6 +203,11 @@ export class FakeClient {
     this.#handler.closed(1006, '');
   }
 
+  /** As the session says. */
+  get queuedBytes(): number {
+    return this.#handler.queuedBytes;
+  }
+
   get closeCode(): number | null {
     return this.connection.closedWith?.code ?? null;
   }

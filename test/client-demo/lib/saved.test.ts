@@ -9,6 +9,7 @@ import { WebSocket, WebSocketServer } from 'ws';
 import { WebsocketProvider } from 'y-websocket';
 import * as Y from 'yjs';
 import { guardMs, within } from '../../support/deadline.ts';
+import { Signal } from '../../support/signal.ts';
 
 const emptySyncStep2 = new Uint8Array([0, 1, 2, 0, 0]);
 
@@ -218,4 +219,30 @@ test('onRefused tells code and reason of a final close, and of no other', async 
   await within(guardMs, 'the refusal', refused);
   assert.deepEqual(refusals, [{ code: 4403, reason: 'not yours' }]);
   assert.equal(provider.shouldConnect, false);
+});
+
+test('onRefused tells of 1009 too, and the provider does not send the same again until it is told to', async (t) => {
+  const server = await ReluctantServer.start(t);
+  const { provider } = connect(t, server.url);
+  const refusals: Refusal[] = [];
+  const told = new Signal();
+  const stop = onRefused(provider, (refusal) => {
+    refusals.push(refusal);
+    told.notify();
+  });
+  await server.untilProbes(1);
+  server.closeAll(1009, 'message too large');
+  await within(
+    20_000,
+    'the refusal',
+    told.until(() => refusals.length > 0),
+  );
+  assert.deepEqual(refusals, [{ code: 1009, reason: 'message too large' }]);
+  assert.equal(provider.shouldConnect, false);
+  stop();
+  provider.connect();
+  await server.untilProbes(2);
+  server.closeAll(1009, 'message too large');
+  await server.untilProbes(3);
+  assert.equal(refusals.length, 1, 'after the end of the calls nothing is told, and the provider comes back');
 });

@@ -33,6 +33,8 @@ function setUp() {
     sessions: () => 1,
     logLinesDropped: () => 0,
     fileFailures: () => new Map(),
+    waitingMessageBytes: () => 0,
+    heldRefusals: () => 0,
     logState: () => state.log,
   });
   const app = createHttp({

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { emptyStateVector } from '../../support/frames.ts';
 import { Typist } from '../../support/shared-text.ts';
 import { SyncHarness } from '../../support/sync-harness.ts';
+import { TextWriter } from '../../support/text-writer.ts';
 
 const KIB = 1024;
 
@@ -67,4 +68,42 @@ test('who asks for the document again and again and reads is answered each time'
     await harness.settle();
   }
   assert.equal(client.connection.framesOf('sync-step-2').length, 20);
+});
+
+test('I7: a client is read a little until it is known, and as it sends from then on', async (t) => {
+  const h = new SyncHarness(t);
+  const client = h.connect();
+  client.authorizing.close();
+  assert.equal(client.connection.readingLimit, 64 * 1024);
+  client.authorizing.open();
+  await h.settle();
+  assert.equal(client.connection.readingLimit, null);
+});
+
+test('I7: what waits in a session is told: before it is live, and while a large update is scanned', async (t) => {
+  const h = new SyncHarness(t);
+  const client = h.connect();
+  client.authorizing.close();
+  await h.settle();
+  client.answer();
+  const answerBytes = client.queuedBytes;
+  assert.ok(answerBytes > 0);
+  client.sendBytes(new Uint8Array(1_000));
+  assert.equal(client.queuedBytes, answerBytes + 1_000);
+  client.vanish();
+  assert.equal(client.queuedBytes, 0);
+});
+
+test('I7: a large update counts while it is scanned, and so does what comes after it', async (t) => {
+  const h = new SyncHarness(t);
+  const client = await h.live({ limits: { maxQueuedBytes: 3 * 1024 * KIB } });
+  h.offload.gate.close();
+  const update = new TextWriter(1).type('x'.repeat(1_100 * KIB));
+  client.answer(update);
+  assert.ok(client.queuedBytes > update.length);
+  client.probe(7);
+  assert.ok(client.queuedBytes > update.length + 3);
+  h.offload.gate.open();
+  await h.settle();
+  assert.equal(client.queuedBytes, 0);
 });
