@@ -41,10 +41,9 @@ export class Acknowledgements {
   }
 
   /** The client has answered SyncStep1; `sent` or `gap` for what the answer brought comes before. */
-  answered(complete: boolean): void {
+  answered(): void {
     this.#answered = true;
     this.#gapAsked = false;
-    if (complete) this.#gapWaiting = false;
     // What a probe stands for may have come only now, with the answer.
     this.#postpone();
   }
@@ -54,7 +53,7 @@ export class Acknowledgements {
     else this.#gapWaiting = true;
   }
 
-  /** Nothing in the room waits any more. What closed the gaps is durable once `seq` is. */
+  /** Nothing of this session waits for missing edits. What closed the gaps is durable once `seq` is. */
   gapsClosed(seq: number): void {
     if (!this.#gapWaiting) return;
     this.#gapWaiting = false;

@@ -116,6 +116,16 @@ export class Intake {
     return this.#accepted.judge(facts) === 'duplicate';
   }
 
+  /** Whether everything in the update has integrated, so that nothing of it waits for missing edits. */
+  integrates(facts: UpdateFacts): boolean {
+    return this.#accepted.integrates(facts);
+  }
+
+  /** Whether what a client wrote before this clock has integrated. */
+  hasIntegrated(client: number, clock: number): boolean {
+    return (this.#accepted.stateVector.get(client) ?? 0) >= clock;
+  }
+
   /** What it takes in memory, about. */
   get memoryBytes(): number {
     return this.#accepted.memoryBytes + (this.#durable === this.#accepted ? 0 : this.#durable.memoryBytes);

@@ -47,6 +47,8 @@ export class LiveSession implements Author {
   #receiving = false;
   /** A SyncStep1 of ours that the client has not answered yet. One at a time: its answer will contain what we miss. */
   #questionOpen = false;
+  /** Of each client the clock up to which something that this session sent waits for missing edits; null if nothing does. */
+  #waitingClocks: Map<number, number> | null = null;
   /** Null while nothing is spent of it. */
   #pace: Pace | null = null;
   /** The client has sent too much. */
@@ -181,32 +183,60 @@ export class LiveSession implements Author {
 
   #submit(update: Uint8Array, facts: UpdateFacts, answer: boolean): void {
     if (answer) this.#questionOpen = false;
-    const complete = this.grant.access === 'write' ? this.#write(update, facts, answer) : this.#read(facts);
-    if (answer) this.#acknowledgements.answered(complete);
+    if (this.grant.access === 'write') this.#write(update, facts, answer);
+    else this.#read(facts);
+    if (answer) this.#acknowledgements.answered();
     this.acknowledge();
   }
 
-  /** Returns whether nothing of the update waits for missing edits. */
-  #write(update: Uint8Array, facts: UpdateFacts, answer: boolean): boolean {
+  #write(update: Uint8Array, facts: UpdateFacts, answer: boolean): void {
     const submission = this.room.submit(update, facts, answer, this);
     if (submission === 'gap') {
       this.#acknowledgements.gap('asked');
       if (!this.#questionOpen) this.#ask();
-      return false;
+      return;
     }
-    const waits = submission === 'appended-with-gap' || submission === 'known-waiting';
     this.#acknowledgements.sent(this.room.acceptedSeq);
-    if (waits) this.#acknowledgements.gap('waiting');
-    return !waits;
+    if (submission === 'appended-with-gap' || submission === 'known-waiting') this.#waitFor(facts);
   }
 
-  /** A reader's update changes nothing (I5). One that holds nothing new is as good as any: stock clients send them. */
-  #read(facts: UpdateFacts): boolean {
-    if (this.room.knows(facts)) return true;
+  /**
+   * A reader's update changes nothing (I5). One that holds nothing new is accepted, for stock clients send such updates; it
+   * is saved when the original is.
+   */
+  #read(facts: UpdateFacts): void {
+    if (this.room.knows(facts)) {
+      this.#acknowledgements.sent(this.room.acceptedSeq);
+      if (!this.room.integrates(facts)) this.#waitFor(facts);
+      return;
+    }
     this.#deps.stats.updatesRefused++;
     this.#acknowledgements.refuse();
     this.#peer.reply(this.codec.denied('read only'));
-    return false;
+  }
+
+  /** Nothing is saved until all of the update has integrated. */
+  #waitFor({ intervals, deletes }: UpdateFacts): void {
+    this.#acknowledgements.gap('waiting');
+    const clocks = (this.#waitingClocks ??= new Map());
+    for (const ranges of [intervals, deletes]) {
+      for (let i = 0; i < ranges.length; i += 3) {
+        const client = ranges[i] as number;
+        clocks.set(client, Math.max(clocks.get(client) ?? 0, ranges[i + 2] as number));
+      }
+    }
+  }
+
+  /** Looks whether what this session sent still waits. A gap that others left open does not matter. */
+  #closeGaps(): void {
+    const clocks = this.#waitingClocks;
+    if (clocks === null) return;
+    for (const [client, clock] of clocks) {
+      if (!this.room.hasIntegrated(client, clock)) return;
+      clocks.delete(client);
+    }
+    this.#waitingClocks = null;
+    this.#acknowledgements.gapsClosed(this.room.acceptedSeq);
   }
 
   #ask(): void {
@@ -226,7 +256,7 @@ export class LiveSession implements Author {
   acknowledge(): void {
     const acknowledgements = this.#acknowledgements;
     if (!acknowledgements.isWaiting) return;
-    if (!this.room.hasGap) acknowledgements.gapsClosed(this.room.acceptedSeq);
+    this.#closeGaps();
     const payloads = acknowledgements.take(this.room.durableSeq);
     this.#deps.stats.probesAnswered += payloads.length;
     for (const payload of payloads) this.#peer.reply(this.codec.saved(payload));

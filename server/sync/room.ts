@@ -47,6 +47,8 @@ export class Room implements LogFollower, Tickable {
   readonly tail = new Tail();
   readonly peers = new Set<Peer>();
   readonly lastAnswer = new LastAnswer();
+  /** The document is being deleted: its log is closed, and the sessions are ended when that is done. */
+  isEnding = false;
   readonly #deps: RoomDeps;
   /** Null until somebody has announced presence. */
   #presence: Presence | null = null;
@@ -102,6 +104,16 @@ export class Room implements LogFollower, Tickable {
   /** What is known to be on disk. Read only. */
   get durable(): Knowledge {
     return this.#intake.durable;
+  }
+
+  /** Whether everything in the update has integrated, so that nothing of it waits for missing edits. */
+  integrates(facts: UpdateFacts): boolean {
+    return this.#intake.integrates(facts);
+  }
+
+  /** Whether what a client wrote before this clock has integrated. */
+  hasIntegrated(client: number, clock: number): boolean {
+    return this.#intake.hasIntegrated(client, clock);
   }
 
   /** Something that was handed to the log waits for edits that are missing. */
@@ -296,6 +308,7 @@ export class Room implements LogFollower, Tickable {
 
   /** Sends what is durable, then ends every session. */
   end(refusal: RefusedError): void {
+    this.isEnding = false;
     this.tick();
     for (const peer of this.peers) peer.end(refusal);
   }

@@ -170,7 +170,8 @@ export class Rooms {
 
   /**
    * Deletes a document: what is on its way to the disk settles, then all of it goes. Resolves when that is on disk and its
-   * sessions are ended (4404), with false if there was nothing. Whoever comes meanwhile waits. Rejects with what
+   * sessions are ended (4404), with false if there was nothing. Clients that come meanwhile wait, and so does what the
+   * sessions send. Rejects with what
    * `UpdateLog.delete` rejects with; the sessions may come back then. One that cannot be read is deleted too, but then nobody
    * knows who has written it: copies of it come back.
    */
@@ -179,6 +180,7 @@ export class Rooms {
     // Somebody else deletes it: what they have left is looked at then.
     if (!this.#isCurrent(docId, room)) return this.delete(docId);
     if (room?.isEmpty === true) return false;
+    if (room !== null) room.isEnding = true;
     const deleted = this.#deleteClosed(docId, room);
     const vacate = (): void => void this.#slots.delete(docId);
     this.#slots.set(docId, { phase: 'closing', closed: deleted.then(vacate, vacate) });

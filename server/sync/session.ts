@@ -143,7 +143,7 @@ export class Session implements LivePeer, ConnectionHandler {
   message(data: Uint8Array): void {
     if (this.ended) return;
     try {
-      if (this.#busy) {
+      if (this.#busy || this.#isRoomEnding) {
         this.#queue ??= new MessageQueue(this, this.#deps.limits.maxQueuedBytes);
         this.#queue.push(data);
       } else {
@@ -154,12 +154,17 @@ export class Session implements LivePeer, ConnectionHandler {
     }
   }
 
+  /** The document is being deleted. What comes waits until the room has ended the session. */
+  get #isRoomEnding(): boolean {
+    return this.#state.phase === 'live' && this.#state.live.room.isEnding;
+  }
+
   #takeQueued(): void {
     this.#busy = false;
     const queue = this.#queue;
     if (queue === null) return;
     // A large update among them makes the session busy again; the rest waits on.
-    while (!this.#busy && !this.ended && queue.length > 0) this.#handle(queue.shift()!);
+    while (!this.#busy && !this.ended && !this.#isRoomEnding && queue.length > 0) this.#handle(queue.shift()!);
     if (queue.length === 0) this.#queue = null;
   }
 
@@ -210,7 +215,12 @@ export class Session implements LivePeer, ConnectionHandler {
   }
 
   committed(): void {
-    if (this.#state.phase === 'live') this.#state.live.acknowledge();
+    if (this.#state.phase !== 'live') return;
+    try {
+      this.#state.live.acknowledge();
+    } catch (error) {
+      this.end(toRefusal(error));
+    }
   }
 
   deliver(broadcast: Broadcast): void {
@@ -281,6 +291,8 @@ export class Session implements LivePeer, ConnectionHandler {
 
   end(refusal: RefusedError): void {
     if (this.ended) return;
+    // The log is closed while the document is deleted, which is no shutdown: the room ends the session with what becomes of it.
+    if (refusal.code === 'shutting-down' && this.#isRoomEnding) return;
     const { sessionsEnded } = this.#deps.stats;
     sessionsEnded.set(refusal.code, (sessionsEnded.get(refusal.code) ?? 0) + 1);
     if (refusal.limit !== null) this.#deps.stats.limitReached(refusal.limit);

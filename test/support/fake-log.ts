@@ -195,6 +195,7 @@ class FakeDocumentLog implements DocumentLog {
 
   async close(): Promise<void> {
     this.commit(Infinity);
+    this.dead ??= new LogError('LOG_CLOSED', 'This document is closed');
     await this.#log.closing.passed();
     if (this.#document.handle === this) this.#document.handle = null;
   }

@@ -9,7 +9,7 @@ const everything = Number.MAX_SAFE_INTEGER;
 /** Of a session that has answered the first SyncStep1. */
 function answeredAcknowledgements(): Acknowledgements {
   const acknowledgements = new Acknowledgements();
-  acknowledgements.answered(true);
+  acknowledgements.answered();
   return acknowledgements;
 }
 
@@ -50,7 +50,7 @@ test('I1: nothing is saved before the client has answered the first question', (
   assert.deepEqual(taken(acknowledgements, everything), []);
   // The offline edits that the probe stands for come with the answer.
   acknowledgements.sent(7);
-  acknowledgements.answered(true);
+  acknowledgements.answered();
   assert.deepEqual(taken(acknowledgements, 6), []);
   assert.deepEqual(taken(acknowledgements, 7), [1]);
 });
@@ -62,7 +62,7 @@ test('I1: a dropped update keeps everything unsaved until the answer that contai
   acknowledgements.gapsClosed(5);
   assert.deepEqual(taken(acknowledgements, everything), []);
   acknowledgements.sent(5);
-  acknowledgements.answered(true);
+  acknowledgements.answered();
   assert.deepEqual(taken(acknowledgements, 4), []);
   assert.deepEqual(taken(acknowledgements, 5), [1]);
 });
@@ -71,7 +71,7 @@ test('I1: what waits in the log for missing edits is not saved until nothing wai
   const acknowledgements = answeredAcknowledgements();
   acknowledgements.sent(2);
   acknowledgements.gap('waiting');
-  acknowledgements.answered(false);
+  acknowledgements.answered();
   acknowledgements.probe(payload(1));
   assert.deepEqual(taken(acknowledgements, everything), []);
   // Somebody has brought them, and that is number 4.
@@ -98,7 +98,7 @@ test('I1: the end of somebody else’s gap does not stand in for an answer that 
   acknowledgements.probe(payload(1));
   acknowledgements.gapsClosed(5);
   assert.deepEqual(taken(acknowledgements, everything), []);
-  acknowledgements.answered(true);
+  acknowledgements.answered();
   assert.deepEqual(taken(acknowledgements, everything), [1]);
 });
 
@@ -107,7 +107,7 @@ test('I8: after a refusal nothing is ever called saved again', () => {
   acknowledgements.probe(payload(1));
   acknowledgements.refuse();
   acknowledgements.probe(payload(2));
-  acknowledgements.answered(true);
+  acknowledgements.answered();
   acknowledgements.gapsClosed(5);
   assert.equal(acknowledgements.isWaiting, false);
   assert.deepEqual(taken(acknowledgements, everything), []);

@@ -3,7 +3,7 @@ import { test, type TestContext } from 'node:test';
 import * as Y from 'yjs';
 import { CorruptDocumentError, LogError } from '../../../persistence/errors.ts';
 import { textFrom, Typist } from '../../support/shared-text.ts';
-import { SyncHarness } from '../../support/sync-harness.ts';
+import { SyncHarness, type FakeClient } from '../../support/sync-harness.ts';
 
 /** How long an old copy is held back before it is told. */
 const HOLD_MS = 2_000;
@@ -182,4 +182,57 @@ test('rooms that close wait for a deletion', async (t) => {
   assert.equal(closed, false);
   harness.log.deleting.open();
   await Promise.all([deleted, closing]);
+});
+
+const duringDeletion: Record<string, (client: FakeClient, typist: Typist) => void> = {
+  'an edit': (client, typist) => client.edit(typist.type('late')),
+  'a large edit': (client, typist) => client.edit(typist.type('x'.repeat(1_100 * 1_024))),
+  'a sync request': (client) => client.send({ type: 'sync-step-1', stateVector: Uint8Array.of(0) }),
+  'a probe': (client) => client.probe(9),
+};
+
+for (const [name, send] of Object.entries(duringDeletion)) {
+  for (const fails of [false, true]) {
+    const code = fails ? 4503 : 4404;
+    test(`${name} during a deletion that ${fails ? 'fails' : 'succeeds'} gets ${code} when that is over, and no answer`, async (t) => {
+      const harness = new SyncHarness(t);
+      const typist = new Typist();
+      const client = await harness.synced({ limits: { maxQueuedBytes: 2 * 1_024 * 1_024 } });
+      client.edit(typist.type('old words'));
+      harness.log.commit('doc');
+      const underWay = fails ? harness.log.closing : harness.log.deleting;
+      underWay.close();
+      if (fails) harness.log.deleteError = new LogError('LOG_REOPENING', 'a write has failed');
+      const deleted = harness.rooms.delete('doc').catch(() => null);
+      await harness.settle();
+      client.take();
+      send(client, typist);
+      await harness.settle();
+      assert.equal(client.closeCode, null);
+      assert.deepEqual(client.take(), []);
+      underWay.open();
+      await deleted;
+      await harness.settle();
+      assert.equal(client.closeCode, code);
+    });
+  }
+}
+
+test('a large edit that is being scanned when the deletion begins does not end its session as a restart would', async (t) => {
+  const harness = new SyncHarness(t);
+  const typist = new Typist();
+  const client = await harness.synced();
+  client.edit(typist.type('old words'));
+  harness.log.commit('doc');
+  harness.offload.gate.close();
+  client.edit(typist.type('x'.repeat(1_100 * 1_024)));
+  harness.log.deleting.close();
+  const deleted = harness.rooms.delete('doc');
+  await harness.settle();
+  harness.offload.gate.open();
+  await harness.settle();
+  assert.equal(client.closeCode, null);
+  harness.log.deleting.open();
+  await deleted;
+  assert.equal(client.closeCode, 4404);
 });

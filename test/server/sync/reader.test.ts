@@ -71,3 +71,35 @@ test('a reader gets what others write, and is seen by them', async (t) => {
   assert.equal(reader.takeOf('update').length, 1);
   assert.deepEqual(writer.takeOf('awareness')[0]?.entries, [{ client: 7, clock: 1, state: '{}' }]);
 });
+
+for (const send of ['edit', 'answer'] as const) {
+  test(`I1: a reader whose ${send} is known hears that it is saved when the original is durable, and not before`, async (t) => {
+    const harness = new SyncHarness(t);
+    const [writer, reader] = [await harness.synced(), await harness.synced({ access: 'read', userId: 'reader' })];
+    const update = new Typist().type('x');
+    writer.edit(update);
+    reader[send](update);
+    reader.probe(1);
+    await harness.settle();
+    assert.deepEqual(reader.savedMarks, []);
+    harness.log.commit('doc');
+    assert.deepEqual(reader.savedMarks, [1]);
+  });
+}
+
+test('I1: a reader whose update is known, but waits for a missing edit, hears it when that edit is durable', async (t) => {
+  const harness = new SyncHarness(t);
+  const [writer, reader] = [await harness.synced(), await harness.synced({ access: 'read', userId: 'reader' })];
+  const typist = new Typist();
+  const missing = typist.type('missing ');
+  const update = typist.type('x');
+  writer.answer(update);
+  harness.log.commit('doc');
+  reader.edit(update);
+  reader.probe(1);
+  await harness.settle();
+  assert.deepEqual(reader.savedMarks, []);
+  writer.edit(missing);
+  harness.log.commit('doc');
+  assert.deepEqual(reader.savedMarks, [1]);
+});

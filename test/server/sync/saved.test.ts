@@ -225,3 +225,67 @@ test('I8: an answer that leaves too much waiting is refused aloud', async (t) =>
   assert.equal(client.closeCode, 4400);
   assert.ok(harness.log.pending('doc').length >= 9);
 });
+
+test('I1: a gap that somebody else leaves open for ever does not keep a session unsaved whose own gap has closed', async (t) => {
+  const harness = new SyncHarness(t);
+  const [stale, ada, bob] = [new Typist(), new Typist(), new Typist()];
+  const [left, mine] = [await harness.synced({ userId: 'mallory' }), await harness.synced()];
+  stale.type('lost');
+  left.answer(stale.type('found'));
+  const first = ada.type('first ');
+  mine.answer(ada.type('second'));
+  mine.probe(1);
+  harness.log.commit('doc');
+  await harness.settle();
+  assert.deepEqual(mine.savedMarks, []);
+  mine.edit(first);
+  mine.edit(bob.type('more'));
+  mine.probe(2);
+  await harness.settle();
+  assert.deepEqual(mine.savedMarks, [], 'what closed the gap is not durable yet');
+  harness.log.commit('doc');
+  assert.deepEqual(mine.savedMarks, [1, 2]);
+  mine.edit(ada.type('third'));
+  mine.probe(3);
+  harness.log.commit('doc');
+  assert.deepEqual(mine.savedMarks, [1, 2, 3]);
+  left.probe(4);
+  await harness.settle();
+  assert.deepEqual(left.savedMarks, [], 'the one whose gap it is waits');
+});
+
+test('I1: an empty answer does not make saved what still waits', async (t) => {
+  const harness = new SyncHarness(t);
+  const client = await harness.synced();
+  const typist = new Typist();
+  const missing = typist.type('missing ');
+  client.answer(typist.type('x'));
+  client.answer();
+  client.probe(1);
+  harness.log.commit('doc');
+  await harness.settle();
+  assert.deepEqual(client.savedMarks, []);
+  client.edit(missing);
+  harness.log.commit('doc');
+  assert.deepEqual(client.savedMarks, [1]);
+});
+
+test('I1: a deletion and structs of several clients that wait are saved when the last of them has integrated', async (t) => {
+  const harness = new SyncHarness(t);
+  const [ada, bob, own] = [new Typist(), new Typist(), new Typist()];
+  const written = ada.type('will go');
+  const missing = bob.type('missing');
+  const client = await harness.synced();
+  client.answer(bob.type('x'));
+  client.answer(ada.delete(0, 4));
+  client.edit(own.type('own'));
+  client.probe(1);
+  for (const update of [written, missing]) {
+    harness.log.commit('doc');
+    await harness.settle();
+    assert.deepEqual(client.savedMarks, []);
+    client.edit(update);
+  }
+  harness.log.commit('doc');
+  assert.deepEqual(client.savedMarks, [1]);
+});
