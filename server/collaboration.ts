@@ -16,6 +16,7 @@ import type { ConnectionHandler } from './sync/connection.ts';
 import { Opens } from './sync/opens.ts';
 import { OutboxMemory } from './sync/outbox-memory.ts';
 import { Rooms } from './sync/rooms.ts';
+import { SharedOffload } from './sync/shared-offload.ts';
 import { SyncStats } from './sync/stats.ts';
 import { Users } from './sync/users.ts';
 import { YWebsocket } from './sync/y-websocket.ts';
@@ -50,9 +51,10 @@ export class Collaboration {
     const { limits } = config;
     this.#deps = deps;
     this.outboxMemory = new OutboxMemory(limits.maxOutboxMemoryBytes);
+    const offload = new SharedOffload(storage.offload);
     this.rooms = new Rooms({
       log: storage.log,
-      offload: storage.offload,
+      offload: offload.of('documents that are loaded', () => false),
       stats: this.stats,
       idleRoomTimeoutMs: config.idleRoomTimeoutMs,
       limits,
@@ -70,7 +72,7 @@ export class Collaboration {
     this.#gateSweeper = setInterval(() => this.#sweep(), gateSweepMs).unref();
     this.#yWebsocket = new YWebsocket({
       rooms: this.rooms,
-      offload: storage.offload,
+      offload,
       stats: this.stats,
       outboxMemory: this.outboxMemory,
       users: new Users(limits.maxConnectionsPerUser),

@@ -7,8 +7,8 @@ export interface FairPlacesOptions {
   /** How many may wait for a place, of one key and of all. */
   readonly maxWaitingPerKey: number;
   readonly maxWaiting: number;
-  /** How long one may wait for a place. */
-  readonly maxWaitMs: number;
+  /** How long one may wait for a place; null if for any time. */
+  readonly maxWaitMs: number | null;
 }
 
 /** Why there is no place. */
@@ -90,10 +90,11 @@ export class FairPlaces {
     this.#lines.set(key, line);
     return new Promise((resolve, reject) => {
       const refuse = (reason: NoPlaceReason): void => reject(new NoPlaceError(reason));
-      const cancelDeadline = this.#after(maxWaitMs, () => {
+      const late = (): void => {
         this.#remove(line, waiting);
         refuse('too-late');
-      });
+      };
+      const cancelDeadline = maxWaitMs === null ? () => {} : this.#after(maxWaitMs, late);
       const waiting: Waiting = { isGone, cancelDeadline, refuse, enter: () => resolve(line) };
       line.waiting.add(waiting);
       this.#waitingCount++;

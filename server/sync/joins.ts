@@ -5,9 +5,9 @@ import { TokenBucket } from '../token-bucket.ts';
 import type { BucketSize } from '../token-bucket.ts';
 import type { Codec } from './codec.ts';
 import { answerSyncStep1, type JoinSink } from './join.ts';
-import type { Offload } from './offload.ts';
 import type { Peer } from './peer.ts';
 import type { Room } from './room.ts';
+import type { SharedOffload } from './shared-offload.ts';
 import type { SyncStats } from './stats.ts';
 
 const MAX_WAITING = fixedLimits['waiting-sync-requests'].max;
@@ -20,7 +20,7 @@ const REQUEST_RATE: BucketSize = {
 
 export interface JoinsDeps {
   readonly codec: Codec;
-  readonly offload: Offload;
+  readonly offload: SharedOffload;
   readonly stats: SyncStats;
   /** In bytes of answers. */
   readonly limits: { readonly syncRate: BucketSize };
@@ -30,6 +30,8 @@ export interface JoinsDeps {
 /** The session as its joins see it. */
 export interface JoiningPeer extends Peer {
   readonly ended: boolean;
+  /** With whom it shares its turns at the worker thread. */
+  readonly workKey: string;
   write(frames: Uint8Array): void;
   /** Resolves when the socket has taken what was written, but for a little, or has ended. */
   whenDrained(): Promise<void>;
@@ -74,7 +76,8 @@ export class Joins implements JoinSink {
       await this.#whenAllowed();
       if (this.ended) return;
       this.#requests.spend(1, this.#deps.rooms.coarseNowMs);
-      await answerSyncStep1(this.#room, stateVector, this, this.#deps.offload, live);
+      const offload = this.#deps.offload.of(this.#peer.workKey, () => this.ended);
+      await answerSyncStep1(this.#room, stateVector, this, offload, live);
     } catch (error) {
       this.#peer.end(toRefusal(error));
     }

@@ -177,7 +177,8 @@ export class LiveSession implements Author {
   }
 
   async #takeLarge(update: Uint8Array, answer: boolean): Promise<void> {
-    const facts = await this.#deps.offload.scan(update, defaultScanLimits);
+    const peer = this.#peer;
+    const facts = await this.#deps.offload.of(peer.workKey, () => peer.ended).scan(update, defaultScanLimits);
     if (!this.#peer.ended) this.#submit(update, facts, answer);
   }
 

@@ -70,6 +70,7 @@ export class Session implements LivePeer, ConnectionHandler {
   /** The client has sent too much, and is read later. */
   #slowed = false;
   #user: Tallied | null = null;
+  #block: string | null = null;
   /** Of the update that is being scanned. */
   #takingBytes = 0;
   #lastWriteMs = 0;
@@ -86,6 +87,7 @@ export class Session implements LivePeer, ConnectionHandler {
   /** Resolves when the session is live or closed; never rejects. */
   async start({ authorize, block }: SessionRequest): Promise<void> {
     const { rooms, users, opens, limits } = this.#deps;
+    this.#block = block;
     try {
       this.#connection.limitReading(MAX_EARLY_BYTES);
       const grant = await authorize(() => this.ended);
@@ -121,6 +123,11 @@ export class Session implements LivePeer, ConnectionHandler {
 
   get userId(): string {
     return this.grant?.userId ?? '';
+  }
+
+  /** Its address; where that is not limited its user, or its document. */
+  get workKey(): string {
+    return this.#block ?? (this.userId || this.#docId);
   }
 
   get person(): Person | null {

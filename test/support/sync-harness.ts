@@ -9,6 +9,7 @@ import { Opens } from '../../server/sync/opens.ts';
 import { OutboxMemory } from '../../server/sync/outbox-memory.ts';
 import { Rooms } from '../../server/sync/rooms.ts';
 import type { SessionLimits } from '../../server/sync/session.ts';
+import { SharedOffload } from '../../server/sync/shared-offload.ts';
 import { SyncStats } from '../../server/sync/stats.ts';
 import { GATHER_MS } from '../../server/sync/ticker.ts';
 import { Users } from '../../server/sync/users.ts';
@@ -37,6 +38,7 @@ export class SyncHarness {
   readonly log = new FakeLog();
   readonly stats = new SyncStats();
   readonly offload = new FakeOffload();
+  readonly sharedOffload = new SharedOffload(this.offload);
   readonly rooms: Rooms;
   readonly roomFailures: string[] = [];
   readonly users: Users;
@@ -130,7 +132,7 @@ export class FakeClient {
     // Asked for in the constructor already: what it waits for must be there, but may be closed by the test before.
     const dialect = new YWebsocket({
       rooms: harness.rooms,
-      offload: harness.offload,
+      offload: harness.sharedOffload,
       stats: harness.stats,
       outboxMemory: harness.outboxMemory,
       users: harness.users,

@@ -10,6 +10,7 @@ import type { Limits } from '../../server/limit-options.ts';
 import type { CloseReason, ConnectionHandler } from '../../server/sync/connection.ts';
 import { Opens } from '../../server/sync/opens.ts';
 import { OutboxMemory } from '../../server/sync/outbox-memory.ts';
+import { SharedOffload } from '../../server/sync/shared-offload.ts';
 import { Rooms } from '../../server/sync/rooms.ts';
 import { SyncStats } from '../../server/sync/stats.ts';
 import { Users } from '../../server/sync/users.ts';
@@ -60,7 +61,7 @@ export class WorkerSite {
     });
     this.#dialect = new YWebsocket({
       rooms: this.rooms,
-      offload,
+      offload: new SharedOffload(offload),
       stats: this.stats,
       outboxMemory: new OutboxMemory(limits.maxOutboxMemoryBytes),
       users: new Users(Infinity),
