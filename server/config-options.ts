@@ -138,6 +138,12 @@ export const options = {
     'What an edit waits for before anybody sees it. fsync survives a power cut; write survives a crash of the program, and is for disks that sync slowly.',
   ),
   ephemeral: option(flag, 'false', null, 'Keep everything in memory and forget it at the end.'),
+  'accept-damaged-log': option(
+    flag,
+    'false',
+    null,
+    'Start although the write-ahead log of the database is damaged, without the edits that cannot be read. A copy of the log is kept beside the database. Remove the option after that start.',
+  ),
   'log-level': option(oneOf(...logLevels), 'info', 'level', `One of ${logLevels.join(', ')}.`),
   'disk-reserve': option(
     sizeOrZero,

@@ -36,6 +36,8 @@ export interface Config {
   readonly ephemeral: boolean;
   readonly logLevel: LogLevel;
   readonly diskReserveBytes: number;
+  /** Whether to start with a database whose write-ahead log is damaged. */
+  readonly acceptDamagedLog: boolean;
   readonly limits: Limits;
   /** Whose `X-Forwarded-For` is believed; null for nobody's. */
   readonly trustedProxies: BlockList | null;
@@ -76,6 +78,7 @@ export function parseConfig(args: readonly string[], environment: Environment): 
     ephemeral: values.ephemeral,
     logLevel: values['log-level'],
     diskReserveBytes: values['disk-reserve'],
+    acceptDamagedLog: values['accept-damaged-log'],
     limits: Object.freeze(limitsOf(values)),
     trustedProxies: values['trusted-proxies'],
     metricsAllowed: values['metrics-allowed'],

@@ -51,6 +51,7 @@ export async function openStorage(config: Config, { logger, stats }: StorageDeps
           folder: join(resolve(config.dataDir), 'documents'),
           commit: config.commit,
           diskReserveBytes: config.diskReserveBytes,
+          acceptDamagedLog: config.acceptDamagedLog,
           compaction,
         },
         deps,

@@ -1,10 +1,11 @@
 import { Level } from 'level';
-import { mkdir, open, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { copyFile, mkdir, open, readdir, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { LogError } from '../errors.ts';
 import { formatKey } from './keys.ts';
 import { type LevelDatabase, LevelStore } from './level-store.ts';
 import { BadRecordError, type Format, sealFormat, unsealFormat } from './records.ts';
+import { checkRecovery, type FileDamage } from './recovery-check.ts';
 
 /** Grows when an older version could no longer read, or would spoil, what a newer one writes. */
 const formatVersion = 1;
@@ -15,18 +16,33 @@ const program = 'quire';
  */
 const creatingMark = 'CREATING';
 
+export interface OpenDatabaseOptions {
+  readonly mayCreate: boolean;
+  /**
+   * Opens a database although LevelDB will drop part of a damaged log; a copy of the files that it recovers from is kept
+   * first. Called with what was found and where the copy is. Without it such a database is refused.
+   */
+  readonly acceptDamage?: (loss: LogError) => void;
+}
+
 /**
  * Opens the database in a folder. With `mayCreate` it is created if the folder is missing or empty, and only then:
  * LevelDB takes a folder whose CURRENT file is missing for a new one and deletes everything in it.
  *
+ * A database that LevelDB could only open by dropping records that were complete is refused, and nothing in the folder
+ * changes. The end of a log that a crash has torn is no reason.
+ *
  * Rejects with LogError LOG_LOCKED, LOG_TOO_NEW, LOG_NOT_WRITABLE, LOG_NOT_OURS or LOG_DAMAGED.
  */
-export async function openDatabase(folder: string, options: { readonly mayCreate: boolean }): Promise<LevelStore> {
+export async function openDatabase(folder: string, options: OpenDatabaseOptions): Promise<LevelStore> {
   const files = await filesIn(folder, options.mayCreate);
   const exists = files.includes('CURRENT');
   const creating = options.mayCreate && !exists && files.every((file) => isDebris(file, files));
   if (!exists && !creating) throw notOurs(folder);
   if (creating) await guard(folder, () => writeMark(folder));
+  // With the mark of a first start nothing is stored yet that could be lost.
+  const isNew = creating || files.includes(creatingMark);
+  if (!isNew) await guard(folder, () => refuseDamage(folder, options));
   const database: LevelDatabase = new Level(folder, {
     keyEncoding: 'view',
     valueEncoding: 'view',
@@ -34,9 +50,8 @@ export async function openDatabase(folder: string, options: { readonly mayCreate
   });
   await guard(folder, () => database.open());
   try {
-    const marked = creating || files.includes(creatingMark);
-    await guard(folder, () => checkFormat(folder, database, marked));
-    if (marked) await guard(folder, () => removeMark(folder));
+    await guard(folder, () => checkFormat(folder, database, isNew));
+    if (isNew) await guard(folder, () => removeMark(folder));
     return new LevelStore(database);
   } catch (error) {
     await database.close();
@@ -64,6 +79,30 @@ async function makeFolder(folder: string): Promise<void> {
 /** Whether a first start that was killed may have left this file behind. */
 function isDebris(file: string, files: readonly string[]): boolean {
   return files.includes(creatingMark) && !file.endsWith('.ldb') && !file.endsWith('.sst');
+}
+
+async function refuseDamage(folder: string, { acceptDamage }: OpenDatabaseOptions): Promise<void> {
+  const { damage } = await checkRecovery(folder);
+  if (damage === null) return;
+  const isLog = damage.file.endsWith('.log');
+  if (!isLog || acceptDamage === undefined) throw damagedFile(folder, damage, isLog);
+  const copy = await keepCopy(folder);
+  const text = `${describe(folder, damage)} It was opened as asked; what LevelDB recovered from is kept in ${copy}.`;
+  acceptDamage(new LogError('LOG_DAMAGED', text));
+}
+
+/** Copies what LevelDB recovers from, and deletes afterwards, into a folder beside the database. */
+async function keepCopy(folder: string): Promise<string> {
+  const copy = `${folder}-damaged-${new Date().toISOString().replaceAll(':', '-')}`;
+  await mkdir(copy, { mode: 0o700 });
+  for (const file of await readdir(folder)) {
+    if (!/^(\d+\.log|MANIFEST-\d+|CURRENT|LOG)$/.test(file)) continue;
+    await copyFile(join(folder, file), join(copy, file));
+    await syncPath(join(copy, file));
+  }
+  await syncPath(copy);
+  await syncPath(dirname(copy));
+  return copy;
 }
 
 async function checkFormat(folder: string, database: LevelDatabase, isNew: boolean): Promise<void> {
@@ -101,17 +140,18 @@ async function writeMark(folder: string): Promise<void> {
   } finally {
     await mark.close();
   }
-  await syncFolder(folder);
+  await syncPath(folder);
 }
 
 /** On disk before anything is stored: a mark that comes back later would say that there is nothing to lose. */
 async function removeMark(folder: string): Promise<void> {
   await rm(join(folder, creatingMark), { force: true });
-  await syncFolder(folder);
+  await syncPath(folder);
 }
 
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
+/** Of a folder: that its files are in it. */
+async function syncPath(path: string): Promise<void> {
+  const handle = await open(path, 'r');
   try {
     await handle.sync();
   } finally {
@@ -144,6 +184,20 @@ function translated(folder: string, cause: unknown): LogError {
 function damaged(folder: string, cause: unknown): LogError {
   const text = `The database in ${folder} is damaged as a whole. Restore a backup; nothing was changed.`;
   return new LogError('LOG_DAMAGED', text, { cause });
+}
+
+function damagedFile(folder: string, damage: FileDamage, isLog: boolean): LogError {
+  const advice = isLog
+    ? 'Restore a backup. To start with what is left, set --accept-damaged-log: a copy of the log is kept beside the database.'
+    : 'Restore a backup.';
+  return new LogError('LOG_DAMAGED', `${describe(folder, damage)} Nothing was changed. ${advice}`);
+}
+
+function describe(folder: string, { file, offset, reason, laterRecords }: FileDamage): string {
+  const where = offset === 0 ? '' : ` at byte ${offset}`;
+  const later = laterRecords === 1 ? '1 later batch' : `${laterRecords} later batches`;
+  const risk = laterRecords === 0 ? 'Saved edits are lost' : `Saved edits are lost, and ${later} of edits may be too`;
+  return `${join(folder, file)} is damaged${where}: ${reason}. ${risk} if LevelDB opens it.`;
 }
 
 function notOurs(folder: string): LogError {

@@ -1,4 +1,5 @@
 import { statfs } from 'node:fs/promises';
+import type { LogError } from '../errors.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { openDatabase } from './database.ts';
 import { DiskReserve } from './disk-reserve.ts';
@@ -12,6 +13,8 @@ export interface LevelLogOptions extends RecordLogOptions {
   readonly folder: string;
   /** Free disk space below which the log is read-only, in bytes; 0 for none. */
   readonly diskReserveBytes: number;
+  /** Opens a database whose write-ahead log is damaged, and keeps a copy of that log; else it is refused. Not when reopening. */
+  readonly acceptDamagedLog?: boolean;
 }
 
 export interface LevelLogDeps
@@ -33,7 +36,13 @@ export class LevelLog extends RecordLog {
    * LOG_NOT_WRITABLE, LOG_NOT_OURS or LOG_DAMAGED; their messages say what to do.
    */
   static async open(options: LevelLogOptions, deps: LevelLogDeps): Promise<LevelLog> {
-    const store = await openDatabase(options.folder, { mayCreate: true });
+    const accept = {
+      acceptDamage: (error: LogError) => deps.observer?.failed?.({ during: 'recovery', error }),
+    };
+    const store = await openDatabase(options.folder, {
+      mayCreate: true,
+      ...(options.acceptDamagedLog === true ? accept : {}),
+    });
     const log = new LevelLog(store, options, deps);
     await log.#reserve.start();
     return log;

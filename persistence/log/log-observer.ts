@@ -39,8 +39,9 @@ export interface FailureReport {
    * - `reopen`: the database could not be opened again, or not be written to; it is tried again
    * - `free-space`: the free space of the disk could not be read
    * - `follower`: a follower or a listener has thrown
+   * - `recovery`: a database with a damaged write-ahead log was opened because the operator accepts it; edits are lost
    * - `clean-up`: obsolete records could not be deleted, or their space not be given back; they only take space
    */
-  readonly during: 'write' | 'reopen' | 'free-space' | 'follower' | 'clean-up';
+  readonly during: 'write' | 'reopen' | 'recovery' | 'free-space' | 'follower' | 'clean-up';
   readonly error: unknown;
 }

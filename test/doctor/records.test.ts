@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
@@ -135,4 +136,22 @@ test('a database that a server uses is left alone, and the report says so', asyn
     assert.match(state.measurements.find(({ name }) => name === 'database')?.value ?? '', /stop it first/);
     assert.equal(recordsOf(state), undefined);
   });
+});
+
+test('a damaged log of LevelDB is named, with what to do, and stays as it is', async (t) => {
+  const folder = await dataFolder(t);
+  const documents = join(folder, 'documents');
+  const file = readdirSync(documents).find((name) => name.endsWith('.log')) ?? assert.fail('There is no log');
+  const bytes = readFileSync(join(documents, file));
+  bytes[200]! ^= 1;
+  writeFileSync(join(documents, file), bytes);
+  const before = readdirSync(documents);
+  const { findings } = await check(folder);
+  assert.deepEqual(
+    findings.map(({ code }) => code),
+    ['local-database-damaged'],
+  );
+  assert.match(messageOf(findings[0]!), /\.log is damaged at byte \d+.*later batches.*backup/);
+  assert.deepEqual(readdirSync(documents), before);
+  assert.deepEqual(readFileSync(join(documents, file)), bytes);
 });

@@ -33,6 +33,7 @@ test('without flags and variables every default holds, and the value cannot be c
     ephemeral: false,
     logLevel: 'info',
     diskReserveBytes: 64 * 1024 * 1024,
+    acceptDamagedLog: false,
     limits: {
       maxConnections: 20_000,
       maxConnectionsPerAddress: 1_000,
