@@ -14,7 +14,9 @@ export type LogErrorCode =
   /** The folder holds files, but no database of ours. Creating one there could erase something. */
   | 'LOG_NOT_OURS'
   /** The database cannot be opened at all: a file is missing or unreadable. */
-  | 'LOG_DAMAGED';
+  | 'LOG_DAMAGED'
+  /** The disk returned an error for a read. Other reads may work. */
+  | 'LOG_UNREADABLE';
 
 /** The log as a whole cannot do what was asked. */
 export class LogError extends Error {
@@ -25,6 +27,11 @@ export class LogError extends Error {
     super(message, options);
     this.code = code;
   }
+}
+
+/** The database finds that something in its tables is not what it has written. Readers say of which document it is. */
+export class DamagedStoreError extends Error {
+  override readonly name = 'DamagedStoreError';
 }
 
 /** What is stored of one document cannot be trusted: a checksum or a sequence number is wrong. It is never served. */

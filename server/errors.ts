@@ -106,6 +106,7 @@ const logRefusals: Readonly<Record<LogErrorCode, RefusalCode>> = {
   LOG_NOT_WRITABLE: 'storage-unavailable',
   LOG_NOT_OURS: 'storage-unavailable',
   LOG_DAMAGED: 'storage-unavailable',
+  LOG_UNREADABLE: 'storage-unavailable',
 };
 
 /** Limits that the scan of an update enforces: the client is told which one it has exceeded. */

@@ -1,5 +1,5 @@
 import { CorruptDocumentError } from '../errors.ts';
-import { baseSeqOf, guard, readHead } from './document-reader.ts';
+import { baseSeqOf, guard, readHead, readOf } from './document-reader.ts';
 import type { Garbage } from './garbage.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { type DocumentKeys, entrySeqIn, pieceOf } from './keys.ts';
@@ -23,15 +23,18 @@ export type Epitaph = Pick<Tombstone, 'deletedMs' | 'passing'> & { readonly clie
 /**
  * Puts a tombstone in the place of a document, in one batch: all of it is there before, none afterwards. The rest is left
  * to `Leftovers`. Within the document's mutex, and while it is not open. Resolves with false if there was nothing,
- * rejects with CorruptDocumentError if the last tombstone cannot be read.
+ * rejects with CorruptDocumentError if the last tombstone cannot be read, or if LevelDB cannot read a block that the
+ * document is in: no record of that block can be deleted.
  */
 export async function deleteDocument(keys: DocumentKeys, epitaph: Epitaph, deps: DeletionDeps): Promise<boolean> {
   const { store, commit, leftovers, garbage } = deps;
-  const [meta, head, buried] = await store.getMany([keys.meta, keys.head, keys.tombstone]);
+  const [meta, head, buried] = await readOf(keys.docId, 'tombstone', () =>
+    store.getMany([keys.meta, keys.head, keys.tombstone]),
+  );
   const before = guard(keys.docId, 'tombstone', () =>
     buried === undefined ? null : unsealTombstone(keys.tombstone, buried),
   );
-  const found = await measure(keys, store, before?.lastSeq ?? 0);
+  const found = await readOf(keys.docId, 'keys', () => measure(keys, store, before?.lastSeq ?? 0));
   if (meta === undefined && head === undefined && !found.isThere) return false;
   const tombstone: Tombstone = {
     generation: (before?.generation ?? 0) + 1,

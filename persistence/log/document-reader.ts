@@ -1,5 +1,5 @@
 /** Reads what is stored of one document, and does not believe it: a wrong checksum or a hole rejects with CorruptDocumentError. */
-import { CorruptDocumentError } from '../errors.ts';
+import { CorruptDocumentError, DamagedStoreError } from '../errors.ts';
 import type { DocumentKeys } from './keys.ts';
 import type { RecordStore } from './record-store.ts';
 import {
@@ -48,7 +48,9 @@ export function seqOf(head: Head | null): number {
 }
 
 export async function readHead(store: RecordStore, keys: DocumentKeys): Promise<StoredHead> {
-  const [metaValue, headValue, tombstoneValue] = await store.getMany([keys.meta, keys.head, keys.tombstone]);
+  const [metaValue, headValue, tombstoneValue] = await readOf(keys.docId, 'meta or snapshot head', () =>
+    store.getMany([keys.meta, keys.head, keys.tombstone]),
+  );
   return guard(keys.docId, 'meta or snapshot head', () => {
     const tombstone = tombstoneValue === undefined ? null : unsealTombstone(keys.tombstone, tombstoneValue);
     const meta = metaValue === undefined ? null : unsealMeta(keys.meta, metaValue);
@@ -66,9 +68,24 @@ export async function readHead(store: RecordStore, keys: DocumentKeys): Promise<
 
 export async function readRecords(store: RecordStore, keys: DocumentKeys): Promise<StoredRecords> {
   const stored = await readHead(store, keys);
+  const { tail, tailBytes } = await readOf(keys.docId, 'entries', () => readTail(store, keys, baseSeqOf(stored)));
+  // The first entry and the meta record are written together.
+  const { meta, head } = stored;
+  if ((meta === null) !== (head === null && tail.length === 0)) {
+    const what = meta === null ? 'The meta record' : `Entry ${baseSeqOf(stored) + 1}`;
+    throw new CorruptDocumentError(keys.docId, `${what} is missing`);
+  }
+  return { ...stored, tail, tailBytes };
+}
+
+async function readTail(
+  store: RecordStore,
+  keys: DocumentKeys,
+  baseSeq: number,
+): Promise<Pick<StoredRecords, 'tail' | 'tailBytes'>> {
   const tail: Entry[] = [];
   let tailBytes = 0;
-  let seq = baseSeqOf(stored);
+  let seq = baseSeq;
   for await (const values of store.scanValues(keys.entries(seq + 1))) {
     for (const value of values) {
       seq += 1;
@@ -78,13 +95,7 @@ export async function readRecords(store: RecordStore, keys: DocumentKeys): Promi
       tailBytes += entry.update.length;
     }
   }
-  // The first entry and the meta record are written together.
-  const { meta, head } = stored;
-  if ((meta === null) !== (head === null && tail.length === 0)) {
-    const what = meta === null ? 'The meta record' : `Entry ${seq + 1}`;
-    throw new CorruptDocumentError(keys.docId, `${what} is missing`);
-  }
-  return { ...stored, tail, tailBytes };
+  return { tail, tailBytes };
 }
 
 /** The bytes of one part of a snapshot, put together from its pieces. */
@@ -95,8 +106,9 @@ export async function readPart(store: RecordStore, keys: DocumentKeys, head: Hea
   let first = 0;
   for (const before of parts.slice(0, part)) first += pieceCount(before.bytes, head.pieceBytes);
   const pieceKeys = Array.from({ length: pieceCount(bytes, head.pieceBytes) }, (_, i) => keys.piece(seq, first + i));
-  const values = await store.getMany(pieceKeys);
-  return guard(keys.docId, `part ${part} of snapshot ${seq}`, () => {
+  const what = `part ${part} of snapshot ${seq}`;
+  const values = await readOf(keys.docId, what, () => store.getMany(pieceKeys));
+  return guard(keys.docId, what, () => {
     const pieces = pieceKeys.map((key, i) => {
       const value = values[i];
       if (value === undefined) throw new BadRecordError(`piece ${first + i} is missing`);
@@ -126,6 +138,16 @@ function readEntry(keys: DocumentKeys, seq: number, value: Uint8Array): Entry {
     if (entrySeqOf(value) !== seq) throw new BadRecordError(`entry ${entrySeqOf(value)} is in its place`);
     return unsealEntry(keys.entryScratch(seq), value);
   });
+}
+
+/** Turns records that the store cannot read into CorruptDocumentError. */
+export async function readOf<T>(docId: string, what: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (cause) {
+    if (!(cause instanceof DamagedStoreError)) throw cause;
+    throw new CorruptDocumentError(docId, `Cannot read ${what}: ${cause.message}`, { cause });
+  }
 }
 
 /** Turns a record that cannot be trusted into CorruptDocumentError. */

@@ -39,6 +39,8 @@ export const probeKey = bare('probe');
 export const allLeftovers = all('leftovers');
 export const allTransient = all('transient');
 export const allMetas = all('meta');
+export const allHeads = all('head');
+export const allEntries = all('entry');
 
 /** The keys of one document. Built when they are asked for: most documents that are open are idle. */
 export class DocumentKeys {
@@ -152,6 +154,17 @@ export function pieceOf(key: Uint8Array): { readonly seq: number; readonly piece
 /** The document id of a key that ends with it. */
 export function docIdOf(key: Uint8Array): string {
   return asBuffer(key).toString('utf8', idStart);
+}
+
+/** Whether this is a key that ends with its document id. One in a damaged table may be anything. */
+export function isWholeKey(key: Uint8Array): boolean {
+  return key.length > idStart && asBuffer(key).readUInt16BE(1) === key.length - idStart;
+}
+
+/** The document id of an entry's key; null if it is no such key. */
+export function docIdOfEntry(key: Uint8Array): string | null {
+  const id = key.subarray(0, -seqBytes);
+  return isWholeKey(id) ? docIdOf(id) : null;
 }
 
 function all(kind: Kind): KeyRange {

@@ -1,4 +1,5 @@
 import type { Level } from 'level';
+import { DamagedStoreError, LogError } from '../errors.ts';
 import type { KeyRange, RecordBatch, RecordStore } from './record-store.ts';
 
 export type LevelDatabase = Level<Uint8Array, Uint8Array>;
@@ -33,7 +34,7 @@ export class LevelStore implements RecordStore {
   }
 
   getMany(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]> {
-    return this.#database.getMany([...keys], { fillCache: false });
+    return reading(() => this.#database.getMany([...keys], { fillCache: false }));
   }
 
   scanValues(range: KeyRange): AsyncIterable<readonly Uint8Array[]> {
@@ -55,12 +56,25 @@ export class LevelStore implements RecordStore {
 
 async function* chunksOf(iterator: Chunks): AsyncIterable<readonly Uint8Array[]> {
   try {
-    let chunk = await iterator.nextv(chunkRecords);
+    let chunk = await reading(() => iterator.nextv(chunkRecords));
     while (chunk.length > 0) {
       yield chunk;
-      chunk = await iterator.nextv(chunkRecords);
+      chunk = await reading(() => iterator.nextv(chunkRecords));
     }
   } finally {
     await iterator.close();
+  }
+}
+
+/** Turns what LevelDB says of a failed read into an error of this program. */
+async function reading<T>(read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    if (code === 'LEVEL_CORRUPTION') throw new DamagedStoreError(message, { cause });
+    if (code === 'LEVEL_IO_ERROR')
+      throw new LogError('LOG_UNREADABLE', `The disk cannot be read: ${message}`, { cause });
+    throw cause;
   }
 }

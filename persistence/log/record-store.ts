@@ -18,7 +18,10 @@ export interface RecordBatch {
   write(options: { readonly sync: boolean }): Promise<void>;
 }
 
-/** The bytes that reads return belong to the caller. */
+/**
+ * The bytes that reads return belong to the caller. Reads and scans reject with DamagedStoreError if the store finds that
+ * it cannot trust what lies there, and with LogError LOG_UNREADABLE if the disk returns an error.
+ */
 export interface RecordStore {
   batch(): RecordBatch;
   /** The values in the order of the keys; undefined where there is none. */

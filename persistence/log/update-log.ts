@@ -63,7 +63,7 @@ export interface LogFollower {
 /** A snapshot that stays readable until released, whatever compaction does meanwhile. */
 export interface PinnedSnapshot {
   readonly snapshot: Snapshot;
-  /** The bytes of one part. Rejects with CorruptDocumentError if a checksum is wrong. */
+  /** The bytes of one part. Rejects with CorruptDocumentError if it is damaged. */
   read(part: number): Promise<Uint8Array>;
   /** May be called twice. */
   release(): void;
@@ -118,7 +118,8 @@ export interface UpdateLog {
   open(docId: string, follower: LogFollower, options?: OpenOptions): Promise<DocumentLog>;
   /**
    * Deletes everything of a document that is not open, its history too, and remembers `clients`, who have written it: the
-   * last 40,000 of all its generations. Also one that cannot be read. Resolves when that is on disk, with false if there
+   * last 40,000 of all its generations. Also one whose records are damaged, but not one that is in a block that LevelDB
+   * cannot read (CorruptDocumentError). Resolves when that is on disk, with false if there
    * was nothing; a crash before that leaves all of it or nothing. Space comes back afterwards. Works while read-only.
    * Rejects with LogError (LOG_REOPENING, LOG_CLOSED), or with Error if the document is open.
    */

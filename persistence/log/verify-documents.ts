@@ -1,16 +1,18 @@
-import { CorruptDocumentError, MalformedUpdateError } from '../errors.ts';
+import { CorruptDocumentError, DamagedStoreError, MalformedUpdateError } from '../errors.ts';
 import { RangeSet } from '../update/ranges.ts';
 import { noScanLimits, scanUpdate } from '../update/scan.ts';
 import { decodeStateVector } from '../update/state-vector.ts';
 import { readPart, readRecords } from './document-reader.ts';
-import { allMetas, docIdOf, DocumentKeys } from './keys.ts';
-import type { RecordStore } from './record-store.ts';
+import { allEntries, allHeads, allMetas, docIdOf, docIdOfEntry, DocumentKeys, isWholeKey } from './keys.ts';
+import type { KeyRange, RecordStore } from './record-store.ts';
 
 export interface Verification {
   /** Documents that there are. */
   readonly documents: number;
   readonly verified: number;
   readonly damaged: readonly CorruptDocumentError[];
+  /** Why part of the list of documents cannot be read; null if all of it can. */
+  readonly unlisted: DamagedStoreError | null;
 }
 
 /** More are counted, but not named. */
@@ -18,11 +20,11 @@ const maxDamaged = 1_000;
 
 /**
  * Reads documents as opening and joining them would, in random order until `mayGoOn` returns false: every checksum, every
- * sequence number, and every stored update as the scan reads it. Rejects with what reading the store rejects with.
+ * sequence number, and every stored update as the scan reads it. Damage to one document does not keep others from being
+ * verified. Rejects with LogError LOG_UNREADABLE.
  */
 export async function verifyDocuments(store: RecordStore, mayGoOn: () => boolean): Promise<Verification> {
-  const docIds: string[] = [];
-  for await (const keys of store.scanKeys(allMetas)) docIds.push(...keys.map(docIdOf));
+  const { docIds, unlisted } = await listDocuments(store);
   shuffle(docIds);
   const damaged: CorruptDocumentError[] = [];
   let verified = 0;
@@ -32,7 +34,41 @@ export async function verifyDocuments(store: RecordStore, mayGoOn: () => boolean
     if (damage !== null && damaged.length < maxDamaged) damaged.push(damage);
     verified += 1;
   }
-  return { documents: docIds.length, verified, damaged };
+  return { documents: docIds.length, verified, damaged, unlisted };
+}
+
+/** By their meta records; if some of these cannot be read, also by their other records. */
+async function listDocuments(store: RecordStore) {
+  const docIds = new Set<string>();
+  const add = (keys: readonly Uint8Array[]): void => {
+    for (const key of keys) if (isWholeKey(key)) docIds.add(docIdOf(key));
+  };
+  const addEntries = (keys: readonly Uint8Array[]): void => {
+    for (const key of keys) {
+      const docId = docIdOfEntry(key);
+      if (docId !== null) docIds.add(docId);
+    }
+  };
+  let unlisted = await scanKeys(store, allMetas, add);
+  if (unlisted !== null) {
+    unlisted = (await scanKeys(store, allHeads, add)) ?? unlisted;
+    unlisted = (await scanKeys(store, allEntries, addEntries)) ?? unlisted;
+  }
+  return { docIds: [...docIds], unlisted };
+}
+
+async function scanKeys(
+  store: RecordStore,
+  range: KeyRange,
+  add: (keys: readonly Uint8Array[]) => void,
+): Promise<DamagedStoreError | null> {
+  try {
+    for await (const keys of store.scanKeys(range)) add(keys);
+    return null;
+  } catch (error) {
+    if (error instanceof DamagedStoreError) return error;
+    throw error;
+  }
 }
 
 async function verify(keys: DocumentKeys, store: RecordStore): Promise<CorruptDocumentError | null> {

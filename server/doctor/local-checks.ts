@@ -142,12 +142,13 @@ async function checkDatabase(folder: string, deps: LocalDeps, state: LocalState)
 
 async function checkRecords(store: RecordStore, deps: LocalDeps, state: LocalState): Promise<void> {
   const endMs = deps.monotonicMs() + deps.verifyBudgetMs;
-  const { documents, verified, damaged } = await verifyDocuments(store, () => deps.monotonicMs() < endMs);
+  const { documents, verified, damaged, unlisted } = await verifyDocuments(store, () => deps.monotonicMs() < endMs);
   const all = verified === documents;
   state.measurements.push({
     name: 'records',
     value: all ? `${verified} documents verified` : `${verified} of ${documents} documents verified; --deep for all`,
   });
+  if (unlisted !== null) state.findings.push(finding('local-database-unreadable', { reason: unlisted.message }));
   const [first] = damaged;
   if (first === undefined) return;
   const others = damaged.slice(1, 1 + maxNamed).map(({ docId }) => `'${docId}'`);

@@ -56,6 +56,12 @@ export const localFindings = {
     sentence: 'The database cannot be opened: {reason}',
     advice: 'Restore a backup; keep the damaged folder.',
   },
+  'local-database-unreadable': {
+    stage: 'local',
+    severity: 'error',
+    sentence: 'Part of the database cannot be read: {reason}.',
+    advice: 'Check the disk, and restore a backup: documents may be missing from the list, and are not served.',
+  },
   'local-database-foreign': {
     stage: 'local',
     severity: 'error',
@@ -74,7 +80,7 @@ export const localFindings = {
     sentence: "The document '{docId}' is damaged: {reason}.{alike}",
     advice:
       'It is not served; all others are. Check the disk. Restore the data folder from a backup, or delete the document ' +
-      '(docs/auth.md): whoever still has a copy brings it back.',
+      '(docs/auth.md): a client that still has a copy brings it back. If LevelDB cannot read it at all, only a backup helps.',
   },
   'local-certificate': {
     stage: 'local',
