@@ -6,6 +6,8 @@ import type { Entry } from './update-log.ts';
 
 /** A document whose entries are committed. */
 export interface CommitTarget {
+  /** Its entries that wait for a batch, in order: filled and taken by the commit alone. */
+  waiting: Entry[];
   /** Its entries in the batch that is in flight: filled and taken by the commit alone. */
   inFlight: Entry[] | null;
   /** Puts the entry into the batch, and before its first entry whatever must be there with it. */
@@ -37,15 +39,17 @@ const maxBatchEntries = 4096;
 const maxBatchBytes = 1024 * 1024;
 
 /**
- * One batch in flight at a time; what arrives meanwhile forms the next. Entries become durable in the order in which
- * they were appended. Other writes (pieces of snapshots, deletions) take turns with them, each in a batch of its own.
+ * One batch in flight at a time; what arrives meanwhile forms the next. The entries of a document become durable in the
+ * order in which they were appended. If more waits than one batch takes, documents share it: each puts in as much as its
+ * part of the batch allows, so a small edit goes with the next batch however much waits in others. Other writes (pieces of snapshots, deletions) take turns with them, each in a batch of its own.
  */
 export class GroupCommit {
   readonly #deps: GroupCommitDeps;
   readonly #sync: boolean;
-  /** What waits, in two arrays of equal length: no object is made for an edit. */
-  #entries: Entry[] = [];
+  /** The documents of which entries wait; a document that got less of the last batch than others comes earlier. */
   #targets: CommitTarget[] = [];
+  #waitingEntries = 0;
+  #waitingBytes = 0;
   #jobs: WriteJob[] = [];
   #state: 'idle' | 'scheduled' | 'writing' = 'idle';
   #dead: Error | null = null;
@@ -65,8 +69,9 @@ export class GroupCommit {
 
   /** Only for as long as the commit is alive: a target that was told of its death appends no more. */
   append(entry: Entry, target: CommitTarget): void {
-    this.#entries.push(entry);
-    this.#targets.push(target);
+    if (target.waiting.push(entry) === 1) this.#targets.push(target);
+    this.#waitingEntries += 1;
+    this.#waitingBytes += entry.update.length;
     this.#arrived += 1;
     if (this.#state === 'idle') this.#schedule();
   }
@@ -98,8 +103,10 @@ export class GroupCommit {
     this.#dead = error;
     const jobs = this.#batchJob === null ? this.#jobs : [this.#batchJob, ...this.#jobs];
     this.#jobs = [];
-    this.#entries = [];
+    for (const target of this.#targets) target.waiting = [];
     this.#targets = [];
+    this.#waitingEntries = 0;
+    this.#waitingBytes = 0;
     this.#rest();
     for (const job of jobs) job.reject(error);
   }
@@ -115,7 +122,7 @@ export class GroupCommit {
     try {
       const batch = this.#deps.store.batch();
       // A job goes first if the last batch held entries: neither kind waits for more than one batch of the other.
-      const jobsTurn = this.#entries.length === 0 || this.#batchEntries > 0;
+      const jobsTurn = this.#waitingEntries === 0 || this.#batchEntries > 0;
       this.#batchJob = (jobsTurn && this.#jobs.shift()) || null;
       this.#batchEntries = 0;
       this.#batchBytes = 0;
@@ -129,25 +136,45 @@ export class GroupCommit {
   };
 
   #fillEntries(batch: RecordBatch): void {
-    let count = 0;
-    while (count < this.#entries.length && count < maxBatchEntries) {
-      const entry = this.#entries[count] as Entry;
-      if (count > 0 && this.#batchBytes + entry.update.length > maxBatchBytes) break;
-      const target = this.#targets[count] as CommitTarget;
-      target.write(entry, batch);
-      if (target.inFlight === null) {
-        target.inFlight = [entry];
-        this.#batchTargets.push(target);
-      } else {
-        target.inFlight.push(entry);
-      }
-      this.#batchBytes += entry.update.length;
-      count += 1;
+    const targets = this.#targets;
+    if (this.#waitingEntries <= maxBatchEntries && this.#waitingBytes <= maxBatchBytes) {
+      for (const target of targets) this.#take(target, target.waiting.length, batch);
+      this.#targets = [];
+      return;
     }
-    this.#batchEntries = count;
-    const all = count === this.#entries.length;
-    this.#entries = all ? [] : this.#entries.slice(count);
-    this.#targets = all ? [] : this.#targets.slice(count);
+    const partEntries = Math.max(1, Math.floor(maxBatchEntries / targets.length));
+    const partBytes = Math.floor(maxBatchBytes / targets.length);
+    // The first may put in an entry of any size, each of them its part, and the rest goes to those that come first.
+    if (fitting(targets[0]!, 1, partBytes) === 0) this.#take(targets[0]!, 1, batch);
+    for (const target of targets) this.#take(target, fitting(target, partEntries, partBytes), batch);
+    for (const target of targets) {
+      this.#take(target, fitting(target, maxBatchEntries, maxBatchBytes - this.#batchBytes), batch);
+    }
+    const left = targets.filter((target) => target.waiting.length > 0);
+    const skipped = left.filter((target) => target.inFlight === null);
+    this.#targets = [...skipped, ...left.filter((target) => target.inFlight !== null)];
+  }
+
+  /** Puts the first entries of a document that wait into the batch, within the bound of entries. */
+  #take(target: CommitTarget, wanted: number, batch: RecordBatch): void {
+    const count = Math.min(wanted, maxBatchEntries - this.#batchEntries);
+    if (count === 0) return;
+    const entries = target.waiting;
+    const taken = count === entries.length ? entries : entries.slice(0, count);
+    target.waiting = count === entries.length ? [] : entries.slice(count);
+    for (const entry of taken) {
+      target.write(entry, batch);
+      this.#batchBytes += entry.update.length;
+      this.#waitingBytes -= entry.update.length;
+    }
+    this.#batchEntries += count;
+    this.#waitingEntries -= count;
+    if (target.inFlight !== null) {
+      target.inFlight.push(...taken);
+      return;
+    }
+    target.inFlight = taken;
+    this.#batchTargets.push(target);
   }
 
   readonly #written = (): void => {
@@ -160,7 +187,7 @@ export class GroupCommit {
     this.#batchJob = null;
     this.#batchTargets = [];
     // Before anybody is told: the disk works while they do.
-    if (this.#entries.length > 0 || this.#jobs.length > 0) this.#schedule();
+    if (this.#waitingEntries > 0 || this.#jobs.length > 0) this.#schedule();
     else this.#state = 'idle';
     job?.resolve();
     for (const target of targets) {
@@ -187,4 +214,16 @@ export class GroupCommit {
     this.#drained = [];
     for (const resolve of drained) resolve();
   }
+}
+
+/** How many of the entries that wait have no more than these bytes together. */
+function fitting({ waiting }: CommitTarget, maxEntries: number, maxBytes: number): number {
+  let bytes = 0;
+  let count = 0;
+  while (count < waiting.length && count < maxEntries) {
+    bytes += waiting[count]!.update.length;
+    if (bytes > maxBytes) break;
+    count += 1;
+  }
+  return count;
 }

@@ -29,6 +29,7 @@ const nobody: ReadonlySet<number> = new Set();
 /** One open document: numbers its entries, hands them to the commit, tells its follower. */
 export class OpenDocument implements DocumentLog, CommitTarget {
   readonly keys: DocumentKeys;
+  waiting: Entry[] = [];
   inFlight: Entry[] | null = null;
   readonly #deps: OpenDocumentDeps;
   readonly #follower: LogFollower;

@@ -72,6 +72,61 @@ suite('GroupCommit', () => {
     assert.equal(faults.mostInFlight, 1);
   });
 
+  test('a small edit goes with the next batch, however much waits in other documents (I6)', async (t) => {
+    const { log, faults } = memoryLog(t);
+    faults.hold();
+    const floods: RecordingFollower[] = [];
+    for (let i = 0; i < 10; i += 1) {
+      const flood = new RecordingFollower();
+      const document = await log.open(`flood ${i}`, flood);
+      for (let entry = 0; entry < 1000; entry += 1) document.append(new Uint8Array(20_000), 'me');
+      document.append(new Uint8Array(3_000_000), 'me');
+      floods.push(flood);
+    }
+    await faults.started(1);
+    const follower = new RecordingFollower();
+    const document = await log.open('quiet', follower);
+    document.append(new Uint8Array(20), 'me');
+    faults.step();
+    await faults.started(2);
+    assert.deepEqual(follower.seqs, []);
+    faults.step();
+    await faults.started(3);
+    assert.deepEqual(follower.seqs, [1]);
+    // All of the floods had their part of the second batch, and none its second.
+    assert.deepEqual(
+      floods.map(({ seqs }) => seqs.length > 0),
+      floods.map(() => true),
+    );
+    faults.release();
+    const all = Array.from({ length: 1001 }, (_, i) => i + 1);
+    for (const flood of floods) {
+      await flood.durable(1001);
+      assert.deepEqual(flood.seqs, all);
+    }
+  });
+
+  test('an entry that is larger than a batch is not put off by the many small ones of others', async (t) => {
+    const { log, faults } = memoryLog(t);
+    const followers = Array.from({ length: 3 }, () => new RecordingFollower());
+    const documents = [];
+    for (const [i, follower] of followers.entries()) documents.push(await log.open(String(i), follower));
+    faults.hold();
+    documents[0]!.append(new Uint8Array(1), 'me');
+    await faults.started(1);
+    for (let i = 0; i < 20_000; i += 1) for (const at of [1, 2]) documents[at]!.append(new Uint8Array(1), 'me');
+    documents[0]!.append(new Uint8Array(5_000_000), 'me');
+    // It is behind both others in the second batch, before them in the third.
+    for (let batch = 2; batch <= 4; batch += 1) {
+      faults.step();
+      await faults.started(batch);
+    }
+    assert.deepEqual(followers[0]!.seqs, [1, 2]);
+    assert.ok(followers[1]!.seqs.length < 20_000);
+    faults.release();
+    await followers[2]!.durable(20_000);
+  });
+
   test('the pieces of a snapshot take turns with entries, one batch at a time', async (t) => {
     const { log, faults } = memoryLog(t, { compaction: eager });
     const follower = new RecordingFollower();
