@@ -1,3 +1,4 @@
+import { createEncoder, toUint8Array, writeUint8Array, writeVarUint } from 'lib0/encoding';
 import * as Y from 'yjs';
 import { encodeSections, pushInterval, sectionAt, type Section } from './sections.ts';
 import { noScanLimits, StructReader, structKind } from './struct-reader.ts';
@@ -67,7 +68,41 @@ export function cutIntoParts(update: Uint8Array, partBytes: number): UpdatePart[
  */
 export function diffStructs(update: Uint8Array, stateVector: StateVector): Uint8Array {
   const { selected, cuts } = selectStructs(update, stateVector);
-  return cuts.size === 0 ? selected : Y.diffUpdate(selected, encodeStateVector(cuts));
+  return cuts.size === 0 ? selected : cutFirst(selected, cuts);
+}
+
+/**
+ * Cuts the first struct of some clients at a clock inside it. Only these structs go through `Y.diffUpdate`, which makes an
+ * object of every struct: the others are copied as bytes.
+ */
+function cutFirst(update: Uint8Array, cuts: StateVector): Uint8Array {
+  const firsts: Section[] = [];
+  /** Where the structs of each client end. */
+  const ends: number[] = [];
+  const reader = new StructReader(update, noScanLimits);
+  while (reader.nextClient()) {
+    reader.nextStruct();
+    firsts.push({ ...sectionAt(reader), structCount: reader.structsLeft + 1 });
+    while (reader.nextStruct());
+    ends.push(reader.pos);
+  }
+  const whole = firsts.filter(({ client }) => cuts.has(client)).map((first) => ({ ...first, structCount: 1 }));
+  const cut = new StructReader(
+    Y.diffUpdate(encodeSections(update, whole, noDeletes), encodeStateVector(cuts)),
+    noScanLimits,
+  );
+  const encoder = createEncoder();
+  writeVarUint(encoder, firsts.length);
+  for (const [i, { client, clock, structCount, start, end }] of firsts.entries()) {
+    const isCut = cuts.has(client) && cut.nextClient() && cut.nextStruct();
+    writeVarUint(encoder, structCount);
+    writeVarUint(encoder, client);
+    writeVarUint(encoder, isCut ? cut.clock : clock);
+    writeUint8Array(encoder, isCut ? cut.bytes.subarray(cut.start, cut.pos) : update.subarray(start, end));
+    writeUint8Array(encoder, update.subarray(end, ends[i]));
+  }
+  writeUint8Array(encoder, noDeletes);
+  return toUint8Array(encoder);
 }
 
 /**
