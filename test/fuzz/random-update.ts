@@ -1,6 +1,7 @@
 import { createEncoder, toUint8Array, writeAny, writeUint8Array, writeVarString, writeVarUint } from 'lib0/encoding';
 import type { Random } from '../support/random.ts';
 import { bytesOf } from '../support/update-bytes.ts';
+import { shapeNames, shapeOf } from '../support/update-shapes.ts';
 
 /** Few and far apart, so that they meet, and need one to eight bytes. */
 const clientIds = [2 ** 53 - 1, 2 ** 32, 300, 3, 2, 1, 0];
@@ -45,6 +46,15 @@ const rawTexts = [
   'c2',
 ];
 const link = { origin: 0x80, rightOrigin: 0x40, parentSub: 0x20 } as const;
+
+/** Small enough that thousands of inputs are tried in a second. */
+const maxShapeBytes = 2_000;
+
+/** An update that no editor writes: mostly `randomUpdate`, else one of the shapes that have stalled or filled servers. */
+export function hostileUpdate(random: Random): Uint8Array {
+  if (random.below(4) > 0) return randomUpdate(random);
+  return random.pick(shapeOf(random.pick(shapeNames), random, 50 + random.below(maxShapeBytes)).updates);
+}
 
 /** An update as no editor writes it, with every kind of struct: in most of them little or nothing is wrong. */
 export function randomUpdate(random: Random): Uint8Array {

@@ -10,7 +10,7 @@ import type { Run } from '../../../persistence/update/runs.ts';
 import { noScanLimits, scanUpdate } from '../../../persistence/update/scan.ts';
 import type { ScannedFacts } from '../../../persistence/update/scan.ts';
 import { decodeStateVector, encodeStateVector } from '../../../persistence/update/state-vector.ts';
-import { randomUpdate } from '../random-update.ts';
+import { hostileUpdate } from '../random-update.ts';
 import { realUpdates } from '../real-updates.ts';
 import type { FuzzTarget } from '../target.ts';
 import { docOf, quietly } from '../yjs-doc.ts';
@@ -29,7 +29,7 @@ interface Cut {
 /** What is done with scanned updates by copying their bytes: nothing gets lost, and Yjs makes the same of it. */
 export const partsTarget: FuzzTarget<Cut> = {
   seeds: realUpdates,
-  generate: randomUpdate,
+  generate: hostileUpdate,
   decode(input) {
     const facts = scanUpdate(input);
     const parts = cutIntoParts(input, Math.ceil(input.length / partCount));

@@ -5,7 +5,7 @@ import { RangeSet } from '../../../persistence/update/ranges.ts';
 import { noScanLimits, scanUpdate } from '../../../persistence/update/scan.ts';
 import type { ScannedFacts } from '../../../persistence/update/scan.ts';
 import { concurrentUpdates } from '../../support/trace-updates.ts';
-import { randomUpdate } from '../random-update.ts';
+import { hostileUpdate } from '../random-update.ts';
 import { realUpdates } from '../real-updates.ts';
 import type { FuzzTarget } from '../target.ts';
 import { docOf, quietly } from '../yjs-doc.ts';
@@ -25,7 +25,7 @@ const others = concurrentUpdates({
 /** Updates: what the scan takes, Yjs takes, and it is to Yjs what the scan says it is. */
 export const scanTarget: FuzzTarget<ScannedFacts> = {
   seeds: realUpdates,
-  generate: randomUpdate,
+  generate: hostileUpdate,
   decode: (input) => scanUpdate(input),
   refusal: (error) => (error instanceof MalformedUpdateError ? error.code : null),
   check(facts, input) {
