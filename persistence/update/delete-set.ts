@@ -14,6 +14,11 @@ export type Numbers = readonly number[] | Float64Array;
  * so, and a Yjs that must keep them for later mixes them up or throws if they are not.
  */
 export function readDeleteRanges(reader: Reader, limits: ScanLimits): Numbers {
+  // Most updates delete nothing.
+  if (reader.bytes[reader.pos] === 0) {
+    reader.pos++;
+    return [];
+  }
   const sections = [...readDeleteSections(reader, limits)];
   const length = sections.reduce((sum, { used }) => sum + (used / 2) * 3, 0);
   const flat: number[] | Float64Array = length < minTypedNumbers ? [] : new Float64Array(length);
