@@ -74,7 +74,8 @@ function hasPair(value: unknown): value is Fields {
 
 function pair(value: Fields): Fields | undefined {
   const [anchor, head] = [position(value['anchor']), position(value['head'])];
-  return anchor === undefined || head === undefined ? undefined : changed(value, { anchor, head });
+  if (anchor === undefined || head === undefined) return undefined;
+  return anchor === value['anchor'] && head === value['head'] ? value : { ...value, anchor, head };
 }
 
 /**
@@ -91,7 +92,10 @@ function position(value: unknown): Fields | undefined {
     (tname === null || (typeof tname === 'string' && tname.length <= MAX_ROOT_NAME_LENGTH)) &&
     (item === null || isId(item)) &&
     Number.isSafeInteger(assoc);
-  return isReadable ? changed(value, { type, tname, item, assoc }) : undefined;
+  if (!isReadable) return undefined;
+  const isLong =
+    value['type'] === type && value['tname'] === tname && value['item'] === item && value['assoc'] === assoc;
+  return isLong ? value : { type, tname, item, assoc };
 }
 
 function isId(value: unknown): boolean {

@@ -120,11 +120,9 @@ export class PresenceLoad {
   }
 }
 
-/** What an editor tells of a cursor. */
+/** The state of an editor, with positions in the form that all stock bindings send. */
 function stateOf({ id, clock }: Person): string {
   const user = { name: `Person ${id}`, color: '#30bced', colorLight: '#30bced33' };
-  return JSON.stringify({
-    user,
-    cursor: { anchor: { item: { client: id, clock } }, head: { item: { client: id, clock } } },
-  });
+  const position = { type: null, tname: null, item: { client: id, clock }, assoc: 0 };
+  return JSON.stringify({ user, cursor: { anchor: position, head: position } });
 }
