@@ -1,9 +1,10 @@
 import { Worker } from 'node:worker_threads';
+import { guardMs } from '../support/deadline.ts';
 import type { FuzzReport } from './fuzzer.ts';
 import { LastInput } from './last-input.ts';
 
 /** A target that is given one input and has not answered after this, never will. */
-const hangMs = 30_000;
+const hangMs = guardMs;
 /** No decoder needs a tenth of it; one that takes all must not take the machine along. */
 const maxHeapMb = 512;
 
