@@ -155,7 +155,8 @@ test('a grant ends when its token does: 4501, and another whose token holds for 
     [60_000, 120_000].map(async (lifetimeMs) => open(quire, await tokenFor({ nowMs, lifetimeMs }))),
   );
   await Promise.all([first!.sync(), second!.sync()]);
-  await clock.pass(60_000);
+  // The end of a token stands there in seconds: a millisecond more than it is after the division.
+  await clock.pass(60_001);
   assert.equal((await within(guardMs, 'the end of the first grant', first!.closed)).code, 4501);
   await second!.sync();
   await clock.pass(60_000);
@@ -195,14 +196,14 @@ test('the application decides: it is asked, it can take access away, and while i
         return { body: answer() };
       };
     });
-    // Ten seconds before the end of the grant.
-    nowMs += 50_000;
-    await clock.pass(50_000);
+    // Ten seconds before the end of the grant, which stands there in seconds.
+    nowMs += 50_001;
+    await clock.pass(50_001);
     await within(guardMs, 'the application is asked again', asked);
     await client.sync();
   }
   app.reply = () => ({ status: 403 });
-  await clock.pass(50_000);
+  await clock.pass(50_001);
   assert.deepEqual(await client.closed, { code: 4403, reason: 'forbidden' });
   app.isDown = true;
   const { code, reason } = await (await open(quire, 'opaque-1')).closed;

@@ -2,9 +2,12 @@ import { Inspector, inspectorArgs } from './inspector.ts';
 import type { Owner } from './owner.ts';
 import type { Quire } from './quire.ts';
 
-/** Runs in the server before its first module: `Date.now` and `performance.now` stand still until `passTime` moves both. */
+/**
+ * Runs in the server before its first module: `Date.now` and `performance.now` stand still until `passTime` moves both. Whole
+ * milliseconds, so that what flows into a limit meanwhile is exactly what the test expects.
+ */
 const hold = `
-  const [wallMs, monotonicMs] = [Date.now(), performance.now()];
+  const [wallMs, monotonicMs] = [Date.now(), Math.floor(performance.now())];
   let passedMs = 0;
   Date.now = () => wallMs + passedMs;
   performance.now = () => monotonicMs + passedMs;
