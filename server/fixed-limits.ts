@@ -49,6 +49,14 @@ export const fixedLimits = {
     refusal: byClose('overloaded'),
     reason: 'server is busy, try again later',
   },
+  'unsaved-edits': {
+    what: 'Edits of all connections that are not on disk yet. A connection that has handed in 24 MB of them is read later; one with 64 KB from half of the limit on; one with any beyond it.',
+    max: 64 * 1024 * 1024,
+    unit: 'bytes',
+    why: 'A disk that takes 100 MB/s needs 0.6 s for so much. On a slow one the memory does not fill up.',
+    refusal: null,
+    reason: '',
+  },
   'sync-requests': {
     what: 'SyncStep1 of one connection, 40 at once; the next answer waits.',
     max: 2,

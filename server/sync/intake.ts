@@ -9,6 +9,7 @@ import { Knowledge } from './knowledge.ts';
 import type { LoadedDocument } from './load-document.ts';
 import type { OldCopies } from './old-copies.ts';
 import type { SyncStats } from './stats.ts';
+import type { UnsavedAuthor, UnsavedEdits } from './unsaved-edits.ts';
 
 const MAX_WAITING_BYTES = fixedLimits['waiting-edits'].max;
 /** Must stay below the scan's limit on clients, or a client that holds the whole document could not send it. */
@@ -30,7 +31,7 @@ const DELETION_ALLOWANCE = 1 / 8;
 export type Submission = 'appended' | 'appended-with-gap' | 'known' | 'known-waiting' | 'gap';
 
 /** Whoever sends updates. */
-export interface Author {
+export interface Author extends UnsavedAuthor {
   readonly userId: string;
   /** Client ids that this author may still bring into the document; kept by `submit`. */
   newClientsLeft: number;
@@ -45,21 +46,23 @@ export interface DocumentSize {
 /** What a room takes in: judges updates by what is known, hands them to the log, and follows them until they are durable. */
 export class Intake {
   readonly #stats: SyncStats;
+  readonly #unsaved: UnsavedEdits;
   #log: DocumentLog | null = null;
   /** Handed to the log; judges duplicates and gaps. */
   #accepted = Knowledge.empty();
   /** Committed; what joining clients are told. The same as `#accepted` until the first edit: most open documents are read. */
   #durable = this.#accepted;
-  /** Facts of the entries that are on their way to the disk, in order. */
-  #inFlight: { readonly entry: Entry; readonly facts: UpdateFacts }[] = [];
+  /** The entries that are on their way to the disk, in order. */
+  #inFlight: { readonly entry: Entry; readonly facts: UpdateFacts; readonly author: Author }[] = [];
   #oldCopies: OldCopies | null = null;
   /** Deleted ranges when the document was last folded: the size of the document counts them. */
   #foldedRanges = 0;
   #acceptedSeq = 0;
   #durableSeq = 0;
 
-  constructor(stats: SyncStats) {
+  constructor(stats: SyncStats, unsaved: UnsavedEdits) {
     this.#stats = stats;
+    this.#unsaved = unsaved;
   }
 
   /** Begins with what is stored up to `seq`. To be called once, before anything else. */
@@ -159,7 +162,7 @@ export class Intake {
     }
     const newDeletes = this.#accepted.newDeletes(facts);
     if (newDeletes.length > 0) this.#checkDeletions(newDeletes, size);
-    this.#append(update, facts, newDeletes, author.userId);
+    this.#append(update, facts, newDeletes, author);
     author.newClientsLeft -= added;
     stats.updatesAppended++;
     return verdict === 'gap' ? 'appended-with-gap' : 'appended';
@@ -184,13 +187,14 @@ export class Intake {
     if (growth > 0 && grownBytes + growth > maxBytes) throw limitReached('document-size');
   }
 
-  #append(update: Uint8Array, facts: UpdateFacts, newDeletes: Numbers, userId: string): void {
+  #append(update: Uint8Array, facts: UpdateFacts, newDeletes: Numbers, author: Author): void {
     // A client that reconnects sends the whole delete set again: what is known of it is not stored again.
     const stored = newDeletes === facts.deletes ? update.slice() : trimDeletes(update, facts, newDeletes);
-    const entry = this.#log!.append(stored, userId);
+    const entry = this.#log!.append(stored, author.userId);
     if (this.#durable === this.#accepted) this.#durable = this.#accepted.clone();
     this.#accepted.add(facts, stored);
-    this.#inFlight.push({ entry, facts });
+    this.#inFlight.push({ entry, facts, author });
+    this.#unsaved.add(stored, author);
     this.#acceptedSeq = entry.seq;
   }
 
@@ -200,8 +204,9 @@ export class Intake {
    * one missing clock, and that of a later struct may hide an earlier one.
    */
   committed(entry: Entry): Uint8Array[] {
-    const isOurs = this.#inFlight[0]?.entry === entry;
-    const facts = isOurs ? this.#inFlight.shift()!.facts : scanUpdate(entry.update, noScanLimits);
+    const ours = this.#inFlight[0]?.entry === entry ? this.#inFlight.shift()! : null;
+    if (ours !== null) this.#unsaved.remove(entry.update, ours.author);
+    const facts = ours === null ? scanUpdate(entry.update, noScanLimits) : ours.facts;
     const released = this.#durable.add(facts, entry.update);
     this.#durableSeq = entry.seq;
     // Released runs are few (`waiting-edits`). As one update all of it integrates at once.
@@ -218,6 +223,7 @@ export class Intake {
 
   /** What is in flight may never be durable: nothing more is heard of it. */
   abandon(): void {
+    for (const { entry, author } of this.#inFlight) this.#unsaved.remove(entry.update, author);
     this.#inFlight = [];
   }
 }

@@ -33,6 +33,7 @@ export class LiveSession implements Author {
   readonly room: Room;
   grant: Grant;
   newClientsLeft: number;
+  unsavedBytes = 0;
   readonly #peer: LivePeer;
   readonly #connection: Connection;
   readonly #deps: LiveSessionDeps;
@@ -160,6 +161,7 @@ export class LiveSession implements Author {
 
   /** Why the client must be read later; null if it need not. */
   get receiveLimit(): LimitName | null {
+    if (this.#deps.rooms.unsaved.isAboveShare(this)) return 'unsaved-edits';
     if (!this.#isAhead) return null;
     return this.#pace?.receiveLimit(this.#deps.rooms.coarseNowMs) ?? null;
   }

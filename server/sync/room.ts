@@ -25,6 +25,7 @@ import { Presence } from './presence.ts';
 import { ServedSnapshot } from './served-snapshot.ts';
 import type { SyncStats } from './stats.ts';
 import { type Block, Tail } from './tail.ts';
+import type { UnsavedEdits } from './unsaved-edits.ts';
 import { Rhythm, type Tickable, type Ticker } from './ticker.ts';
 
 export interface RoomDeps {
@@ -36,6 +37,8 @@ export interface RoomDeps {
   readonly nudger: Nudger;
   readonly offload: Offload;
   readonly stats: SyncStats;
+  /** Shared by all rooms. */
+  readonly unsaved: UnsavedEdits;
   /** The room can no longer be used: whoever comes next needs a new one. Its peers have been ended. */
   failed(room: Room, error: Error): void;
 }
@@ -63,7 +66,7 @@ export class Room implements LogFollower, Tickable {
   private constructor(docId: string, deps: RoomDeps) {
     this.docId = docId;
     this.#deps = deps;
-    this.#intake = new Intake(deps.stats);
+    this.#intake = new Intake(deps.stats, deps.unsaved);
   }
 
   /** Resolves when the document is loaded whole; rejects with what `UpdateLog.open` rejects with. */

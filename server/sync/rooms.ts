@@ -7,6 +7,7 @@ import type { Offload } from './offload.ts';
 import type { Peer } from './peer.ts';
 import { Room, type RoomDeps } from './room.ts';
 import type { SyncStats } from './stats.ts';
+import { UnsavedEdits } from './unsaved-edits.ts';
 import { GATHER_MS, GATHER_PRESENCE_MS, Ticker } from './ticker.ts';
 
 /** How often rooms look for what has expired. */
@@ -43,6 +44,7 @@ type Slot =
 
 /** The live documents of this process: each is loaded once, and let go when nobody needs it any more. */
 export class Rooms {
+  readonly unsaved = new UnsavedEdits();
   readonly #deps: RoomsDeps;
   readonly #slots = new Map<string, Slot>();
   readonly #roomDeps: RoomDeps;
@@ -63,6 +65,7 @@ export class Rooms {
       ticker: new Ticker(GATHER_MS),
       presenceTicker: new Ticker(GATHER_PRESENCE_MS),
       nudger: new Nudger(),
+      unsaved: this.unsaved,
       failed: (room, error) => this.#failed(room, error),
     };
     this.#sweeper = setInterval(() => this.sweep(), SWEEP_MS);

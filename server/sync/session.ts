@@ -198,6 +198,13 @@ export class Session implements LivePeer, ConnectionHandler {
     this.#deps.stats.limitReached(limit);
     this.#slowed = true;
     this.#connection.pause();
+    this.#awaitCommit();
+  }
+
+  /** The client may be read again as soon as the disk has more of its edits. */
+  #awaitCommit(): void {
+    const state = this.#state;
+    if (state.phase === 'live' && this.#slowed) state.live.room.awaitCommit(this);
   }
 
   /** For the queue, as `resume`. */
@@ -225,6 +232,9 @@ export class Session implements LivePeer, ConnectionHandler {
     if (this.#state.phase !== 'live') return;
     try {
       this.#state.live.acknowledge();
+      if (!this.#slowed || this.ended) return;
+      this.#readOn();
+      this.#awaitCommit();
     } catch (error) {
       this.end(toRefusal(error));
     }

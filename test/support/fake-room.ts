@@ -8,6 +8,7 @@ import type { Peer } from '../../server/sync/peer.ts';
 import { Room } from '../../server/sync/room.ts';
 import { SyncStats } from '../../server/sync/stats.ts';
 import { GATHER_MS, GATHER_PRESENCE_MS, Ticker } from '../../server/sync/ticker.ts';
+import { UnsavedEdits } from '../../server/sync/unsaved-edits.ts';
 import { FakeLog } from './fake-log.ts';
 import { FakeOffload } from './fake-offload.ts';
 
@@ -86,6 +87,7 @@ export class RoomBench {
       maxDocumentBytes,
       ticker: new Ticker(GATHER_MS, () => clock.nowMs),
       presenceTicker: new Ticker(GATHER_PRESENCE_MS, () => clock.nowMs),
+      unsaved: new UnsavedEdits(),
       nudger: new Nudger(),
       offload: new FakeOffload(),
       failed: (_, error) => failures.push(error),
@@ -101,7 +103,11 @@ export class RoomBench {
   }
 
   submit(update: Uint8Array, answer = false): Submission {
-    return this.room.submit(update, scanUpdate(update), answer, { userId: 'ada', newClientsLeft: Infinity });
+    return this.room.submit(update, scanUpdate(update), answer, {
+      userId: 'ada',
+      newClientsLeft: Infinity,
+      unsavedBytes: 0,
+    });
   }
 
   commit(count?: number): void {

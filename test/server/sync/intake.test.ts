@@ -112,7 +112,7 @@ test('I7: a document that is full takes what frees it, and other deletions up to
 
 test('clients that have written and deleted count once: 10,000 come with one connection', async (t) => {
   const bench = await RoomBench.load(t);
-  const author = { userId: 'ada', newClientsLeft: 10_000 };
+  const author = { userId: 'ada', newClientsLeft: 10_000, unsavedBytes: 0 };
   const clients = Array.from({ length: 9_000 }, (_, i) => 20_000 - i);
   const update = updateOf(
     clients.map((client) => ({ client, clock: 0, structs: [struct.text('abc')] })),
