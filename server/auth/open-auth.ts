@@ -3,9 +3,6 @@ import type { AuthConfig, JwtConfig } from '../config-auth.ts';
 import type { Logger } from '../logger.ts';
 import type { AuthStats } from './auth-stats.ts';
 import type { Authenticator } from './authenticator.ts';
-import { CertificateAuthenticator } from './certificate-authenticator.ts';
-import { CalloutAuthenticator } from './callout-authenticator.ts';
-import { JwksUrl } from './jwks-url.ts';
 import type { JwtAuthenticator } from './jwt-authenticator.ts';
 import { FixedKeys } from './key-source.ts';
 import { openToAll } from './open-to-all.ts';
@@ -46,28 +43,31 @@ export async function openAuth(
 ): Promise<Auth> {
   const authenticator = await authenticatorOf(auth, deps);
   return {
-    authenticator: clientCertificates ? withCertificates(authenticator, clientCertificates, deps) : authenticator,
+    authenticator: clientCertificates ? await withCertificates(authenticator, clientCertificates, deps) : authenticator,
     revocations: revocationsPath === null ? null : new RevocationList(revocationsPath, deps.logger),
     stats: deps.stats,
   };
 }
 
-function withCertificates(
+async function withCertificates(
   authenticator: Authenticator,
   { required }: { readonly required: boolean },
   { now }: AuthDeps,
-): Authenticator {
+): Promise<Authenticator> {
+  const { CertificateAuthenticator } = await import('./certificate-authenticator.ts');
   return new CertificateAuthenticator({ required, tokens: authenticator === openToAll ? null : authenticator, now });
 }
 
 async function authenticatorOf(auth: AuthConfig, deps: AuthDeps): Promise<Authenticator> {
   if (auth.mode === 'jwt') return jwtAuthenticatorOf(auth, deps);
-  return auth.mode === 'callout' ? new CalloutAuthenticator({ ...deps, url: auth.url }) : openToAll;
+  if (auth.mode !== 'callout') return openToAll;
+  const { CalloutAuthenticator } = await import('./callout-authenticator.ts');
+  return new CalloutAuthenticator({ ...deps, url: auth.url });
 }
 
 async function jwtAuthenticatorOf(jwt: JwtConfig, deps: AuthDeps): Promise<JwtAuthenticator> {
   const fixed = new FixedKeys([...secretsOf(jwt).map(secret), ...jwt.publicKeyPaths.flatMap(publicKeysIn)]);
-  const jwks = jwt.jwksUrl === null ? null : new JwksUrl(jwt.jwksUrl, deps);
+  const jwks = jwt.jwksUrl === null ? null : new (await import('./jwks-url.ts')).JwksUrl(jwt.jwksUrl, deps);
   // So that a wrong URL is in the log from the start, not after the first complaint.
   void jwks?.refresh();
   const { issuer, audience } = jwt;

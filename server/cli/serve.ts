@@ -11,9 +11,9 @@ import { StorageStats } from '../storage-stats.ts';
 import { openStorage } from '../storage.ts';
 import { openTls } from './open-tls.ts';
 import type { Tls } from './open-tls.ts';
+import { killAfter } from './signals.ts';
 import type { Signals } from './signals.ts';
 import { startLines } from './start-lines.ts';
-import { killAfter } from './watchdog.ts';
 
 /** After the deadline for stopping in order, this long until the process is killed: the last log lines take up to 1 s. */
 const exitGraceMs = 1_500;

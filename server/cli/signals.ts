@@ -1,3 +1,5 @@
+import { Worker } from 'node:worker_threads';
+
 /**
  * What the operating system tells the server. The handlers are in place before the rest of the program is loaded: as process
  * 1 of a container, a process without a handler is not told at all.
@@ -31,4 +33,15 @@ export class Signals {
     if (this.#stop === null) process.exit(0);
     this.#stop(signal);
   }
+}
+
+/** Runs in a thread of its own, so that it works while the main thread is busy or blocked. */
+const killer = `
+const { workerData } = require('node:worker_threads');
+setTimeout(() => process.kill(process.pid, 'SIGKILL'), workerData);`;
+
+/** Kills this process after `delayMs`, whatever the main thread does. Cannot be called off: for a process that is ending. */
+export function killAfter(delayMs: number): void {
+  // Without the flags of this process, one of which may read the script as something else.
+  new Worker(killer, { eval: true, workerData: delayMs, execArgv: [] }).unref();
 }

@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
+import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { certificateHealth } from '../certificate-health.ts';
 import { SilenceError } from './deadline.ts';
@@ -54,8 +55,9 @@ async function handshakeFailed(examination: Examination, error: unknown): Promis
 }
 
 async function notTls({ target, deps, address }: Examination): Promise<Finding> {
-  const socket = await dial(address!.address, target.port, deps.stepTimeoutMs);
+  let socket: Socket | null = null;
   try {
+    socket = await dial(address!.address, target.port, deps.stepTimeoutMs);
     socket.write(`GET / HTTP/1.1\r\nHost: ${target.host}\r\nConnection: close\r\n\r\n`);
     const bytes = await firstBytes(socket, deps.stepTimeoutMs / 2);
     if (bytes.toString('latin1').startsWith('HTTP/1.')) return finding('tls-plain-http', { port: target.port });
@@ -63,7 +65,7 @@ async function notTls({ target, deps, address }: Examination): Promise<Finding> 
   } catch {
     return finding('tls-not-tls', { port: target.port, beginning: '' });
   } finally {
-    socket.destroy();
+    socket?.destroy();
   }
 }
 

@@ -47,12 +47,13 @@ export class Siege {
   readonly #inspector: Inspector;
   #bystanders = 0;
 
-  static async start(owner: Owner): Promise<Siege> {
+  /** `args` are further options of the server. */
+  static async start(owner: Owner, args: readonly string[] = []): Promise<Siege> {
     const quire = await Quire.start(owner, {
       tls: 'off',
       nodeArgs: inspectorArgs,
       // Documents are let go soon, and so folded soon.
-      args: ['--log-level', 'warn', '--idle-room-timeout', '100ms'],
+      args: ['--log-level', 'warn', '--idle-room-timeout', '100ms', ...args],
     });
     const inspector = await Inspector.attach(quire.process);
     owner.after(() => inspector.close());

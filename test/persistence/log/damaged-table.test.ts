@@ -15,6 +15,7 @@ import { ManualClock } from '../../support/manual-clock.ts';
 import { inDatabase } from '../../support/raw-database.ts';
 import { RecordingFollower } from '../../support/recording-follower.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
+import { TextWriter } from '../../support/text-writer.ts';
 
 const never = { minTailBytes: Number.MAX_SAFE_INTEGER, tailToSnapshotRatio: 1, entryCostBytes: 0 };
 const docIds = ['a', 'victim', 'z'];
@@ -129,7 +130,7 @@ async function databaseWithTable(t: TestContext): Promise<{ folder: string; tabl
       const document = await log.open(docId, follower);
       const entries = docId === 'victim' ? victimEntries : 20;
       for (let i = 1; i <= entries; i += 1)
-        document.append(Buffer.from(`${docId} ${i} of a text that compresses. `.repeat(9)), 'me');
+        document.append(new TextWriter(i).type(`${docId} ${i} of a text that compresses. `.repeat(9)), 'me');
       await follower.durable(entries);
     }
   });

@@ -15,6 +15,7 @@ import { ManualClock } from '../../support/manual-clock.ts';
 import { inDatabase } from '../../support/raw-database.ts';
 import { RecordingFollower } from '../../support/recording-follower.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
+import { TextWriter } from '../../support/text-writer.ts';
 
 const never = { minTailBytes: Number.MAX_SAFE_INTEGER, tailToSnapshotRatio: 1, entryCostBytes: 0 };
 const blockBytes = 32 * 1024;
@@ -302,10 +303,10 @@ suite('A database whose files are damaged', () => {
     );
     const sound = new RecordingFollower();
     const document = await log.open(docIds[0]!, sound);
-    document.append(new Uint8Array(10).fill(7), 'me');
+    document.append(new TextWriter(2).type('7'), 'me');
     await sound.durable(2);
     faults.fail(new Error('no space left'));
-    document.append(new Uint8Array(10).fill(7), 'me');
+    document.append(new TextWriter(2).type('7'), 'me');
     for (const delayMs of [100, 200]) {
       await clock.waiting(delayMs);
       clock.advance(delayMs);
@@ -349,7 +350,7 @@ async function twelveDocuments(t: TestContext): Promise<{ folder: string; docIds
   for (const docId of docIds) {
     const follower = new RecordingFollower();
     const document = await log.open(docId, follower);
-    document.append(new Uint8Array(300).fill(7), 'me');
+    document.append(new TextWriter(1).type('7'.repeat(290)), 'me');
     await follower.durable(1);
   }
   await log.close();

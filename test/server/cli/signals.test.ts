@@ -79,7 +79,7 @@ test('a log that is not read neither stops the server nor keeps it from ending (
 
 test('at the deadline the process is gone, even if its main thread is blocked', async (t) => {
   const blocked = `
-import { killAfter } from ${JSON.stringify(new URL('../../../server/cli/watchdog.js', import.meta.url).href)};
+import { killAfter } from ${JSON.stringify(new URL('../../../server/cli/signals.js', import.meta.url).href)};
 killAfter(1);
 setImmediate(() => { for (;;); });`;
   const url = `data:text/javascript,${encodeURIComponent(blocked)}`;
