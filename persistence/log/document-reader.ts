@@ -1,6 +1,6 @@
 /** Reads what is stored of one document, and does not believe it: a wrong checksum or a hole rejects with CorruptDocumentError. */
 import { CorruptDocumentError, DamagedStoreError } from '../errors.ts';
-import type { DocumentKeys } from './keys.ts';
+import { type DocumentKeys, entrySeqIn } from './keys.ts';
 import type { RecordStore } from './record-store.ts';
 import {
   BadRecordError,
@@ -86,6 +86,10 @@ async function readTail(
   const tail: Entry[] = [];
   let tailBytes = 0;
   let seq = baseSeq;
+  // A damaged key ends a scan early, as if there were no more entries; seen from the other end it does not. Read before the
+  // scan, for entries may be added meanwhile.
+  const lastKey = await store.lastKey(keys.entries(seq + 1));
+  const lastSeq = lastKey === undefined ? baseSeq : entrySeqIn(lastKey);
   for await (const values of store.scanValues(keys.entries(seq + 1))) {
     for (const value of values) {
       seq += 1;
@@ -95,6 +99,7 @@ async function readTail(
       tailBytes += entry.update.length;
     }
   }
+  if (seq < lastSeq) throw new CorruptDocumentError(keys.docId, `Entries ${seq + 1} to ${lastSeq} cannot be found`);
   return { tail, tailBytes };
 }
 

@@ -45,6 +45,11 @@ export class LevelStore implements RecordStore {
     return chunksOf(this.#database.keys({ ...range, ...scanOptions }));
   }
 
+  async lastKey(range: KeyRange): Promise<Uint8Array | undefined> {
+    const options = { ...range, reverse: true, limit: 1, fillCache: false };
+    return (await reading(() => this.#database.keys(options).all()))[0];
+  }
+
   reclaim({ gte, lt }: KeyRange): Promise<void> {
     return (this.#database as unknown as Compactable).compactRange(gte, lt);
   }

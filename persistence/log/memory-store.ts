@@ -53,6 +53,11 @@ export class MemoryStore implements RecordStore {
     }
   }
 
+  lastKey(range: KeyRange): Promise<Uint8Array | undefined> {
+    const key = this.#keys.slice(this.#position(textOf(range.gte)), this.#position(textOf(range.lt))).at(-1);
+    return Promise.resolve(key === undefined ? undefined : Buffer.from(key, 'latin1'));
+  }
+
   reclaim(_range: KeyRange): Promise<void> {
     return Promise.resolve();
   }

@@ -30,6 +30,8 @@ export interface RecordStore {
   scanValues(range: KeyRange): AsyncIterable<readonly Uint8Array[]>;
   /** Keys in order, in such chunks. */
   scanKeys(range: KeyRange): AsyncIterable<readonly Uint8Array[]>;
+  /** The last key of the range, found from its end; undefined if there is none. */
+  lastKey(range: KeyRange): Promise<Uint8Array | undefined>;
   /** Gives the space of deleted records in the range back to the disk. May take seconds; nothing waits meanwhile. */
   reclaim(range: KeyRange): Promise<void>;
   /** Ends scans; resolves when nothing is in flight any more. Twice is fine. */

@@ -99,6 +99,7 @@ export class FaultStore {
       getMany: (keys) => store.getMany(keys),
       scanValues: (range) => store.scanValues(range),
       scanKeys: (range) => store.scanKeys(range),
+      lastKey: (range) => store.lastKey(range),
       reclaim: (range) => store.reclaim(range),
       close: () => store.close(),
     };
