@@ -1,11 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
+import { LogError } from '../persistence/errors.ts';
 import { Gate } from './auth/gate.ts';
 import type { Auth } from './auth/open-auth.ts';
 import { RefusalDelay } from './auth/refusal-delay.ts';
 import { tokenOf } from './auth/token-source.ts';
 import type { Config } from './config.ts';
 import type { HeldRefusals } from './held-refusals.ts';
+import type { RefusedError } from './errors.ts';
 import type { Logger } from './logger.ts';
 import type { ClientAddresses } from './net/client-addresses.ts';
 import type { ClientAuthority } from './net/client-authority.ts';
@@ -86,7 +88,7 @@ export class Collaboration {
       },
       refused: (connection, docId, refusal) => {
         const fields = { connectionId: connection.id, docId, error: refusal.code, reason: refusal.message };
-        if (refusal.code === 'internal') logger.error({ ...fields, err: refusal.cause }, 'session failed');
+        if (isOurFault(refusal)) logger.error({ ...fields, err: refusal.cause }, 'session failed');
         else logger.info(fields, 'session ended');
       },
     });
@@ -129,4 +131,10 @@ export class Collaboration {
 
 function wait(delayMs: number): Promise<void> {
   return pause(delayMs, undefined, { ref: false });
+}
+
+/** Whether an operator must look into it. A write that fails and a full disk are logged by the storage itself. */
+function isOurFault({ code, cause }: RefusedError): boolean {
+  if (code === 'internal' || code === 'document-corrupt') return true;
+  return cause instanceof LogError && cause.code === 'LOG_UNREADABLE';
 }
