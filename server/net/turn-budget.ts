@@ -27,6 +27,8 @@ export class TurnBudget {
   /** When the latest of it was done with. */
   #doneMs = 0;
   readonly #held = new Set<Held>();
+  /** During `#finish`. */
+  #isReleasing = false;
 
   constructor(deps: TurnBudgetDeps) {
     this.#deps = deps;
@@ -52,9 +54,9 @@ export class TurnBudget {
     return this.#spentMs > TURN_BUDGET_MS;
   }
 
-  /** What comes now has to wait: the turn is spent, or others wait already. */
+  /** What comes now has to wait: the turn is spent, or others wait already. False during a `release`, unless the turn is spent. */
   get isFull(): boolean {
-    return this.isSpent || this.#held.size > 0;
+    return this.isSpent || (this.#held.size > 0 && !this.#isReleasing);
   }
 
   get #spentMs(): number {
@@ -74,11 +76,13 @@ export class TurnBudget {
       this.#doneMs = this.#deps.now();
       this.#beganMs = this.#doneMs - spentMs;
     }
+    this.#isReleasing = true;
     for (const held of this.#held) {
       if (this.isSpent) break;
       this.#held.delete(held);
       held.release();
     }
+    this.#isReleasing = false;
     this.#beganMs = null;
     if (this.#held.size > 0) this.begin();
   }

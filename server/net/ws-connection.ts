@@ -8,7 +8,7 @@ import { corkUntilSettled } from './cork.ts';
 import { refusalOf } from './owned-web-socket.ts';
 import type { OwnedWebSocket } from './owned-web-socket.ts';
 import type { TurnBudget } from './turn-budget.ts';
-import { isKeptWhole, keepWhole, partialBytesOf, takeApart } from './ws-receiver.ts';
+import { partialBytesOf, receive } from './ws-receiver.ts';
 
 /** Whoever keeps all connections. */
 export interface WsConnectionOwner {
@@ -41,9 +41,9 @@ interface OwnedSocket extends Socket {
   wsConnection?: WsConnection;
 }
 
-/** One listener for all sockets: it is called before that of `ws`. */
-function arrives(this: OwnedSocket, data: Buffer): void {
-  this.wsConnection?.arriving(data.length);
+/** The `data` listener of every socket, in place of the one of `ws`. */
+function arrives(this: OwnedSocket, chunk: Buffer): void {
+  this.wsConnection?.arriving(chunk);
 }
 
 /**
@@ -99,7 +99,8 @@ export class WsConnection implements Connection {
     webSocket.binaryType = 'nodebuffer';
     webSocket.connection = this;
     socket.wsConnection = this;
-    socket.prependListener('data', arrives);
+    socket.removeAllListeners('data');
+    socket.on('data', arrives);
   }
 
   get id(): string {
@@ -167,9 +168,9 @@ export class WsConnection implements Connection {
     this.#socket.resume();
   }
 
-  /** As `partialBytesOf`. */
+  /** Memory that incomplete messages take, and bytes that have been read and wait for their turn. */
   get partialBytes(): number {
-    return partialBytesOf(this.#webSocket);
+    return partialBytesOf(this.#webSocket) + this.#socket.readableLength;
   }
 
   /** Memory of messages that have come in part, or that the handler cannot take yet. */
@@ -197,10 +198,8 @@ export class WsConnection implements Connection {
 
   resume(): void {
     this.#isPaused = false;
-    if (this.#isHeld || this.#isPastLimit) return;
-    // Not now: whoever resumes may be in the middle of an earlier message.
-    if (isKeptWhole(this.#webSocket)) this.#hold();
-    else this.#webSocket.resume();
+    // The socket delivers nothing during this call, which may come from the handler of an earlier message.
+    if (!this.#isHeld && !this.#isPastLimit) this.#webSocket.resume();
   }
 
   limitReading(bytes: number | null): void {
@@ -216,14 +215,20 @@ export class WsConnection implements Connection {
     this.write(pingFrame);
   }
 
-  /** @internal The socket has read something, and `ws` is to hear of it next. In a turn that is spent it is kept for later. */
-  arriving(bytes: number): void {
-    if (this.#bytesLeft !== null) this.#countEarly(bytes);
+  /**
+   * @internal The socket has read a chunk. If the turn is spent, the chunk goes back into the socket. There it stays in
+   * order with the end of the stream, and `ws` takes it from there if the connection breaks.
+   */
+  arriving(chunk: Buffer): void {
     const { turn } = this.#owner;
     turn.begin();
-    if (!turn.isFull) return;
-    keepWhole(this.#webSocket);
-    this.#hold();
+    if (turn.isFull) {
+      this.#hold();
+      this.#socket.unshift(chunk);
+      return;
+    }
+    if (this.#bytesLeft !== null) this.#countEarly(chunk.length);
+    if (!receive(this.#webSocket, chunk)) this.#socket.pause();
   }
 
   #countEarly(bytes: number): void {
@@ -269,10 +274,11 @@ export class WsConnection implements Connection {
   /** @internal The turn for which it had to wait has come. */
   release(): void {
     this.#isHeld = false;
-    // What is kept waits for `resume`.
-    if (this.#isPaused) return;
-    if (isKeptWhole(this.#webSocket)) {
-      takeApart(this.#webSocket);
+    // A paused session gets what the socket holds after `resume`. If the socket is gone, `ws` takes the rest on 'close'.
+    if (this.#isPaused || this.#socket.destroyed) return;
+    if (this.#socket.readableLength > 0) {
+      // Emits 'data' during this call, so the turn budget measures it.
+      this.#socket.read();
       this.#endIfSpent(this.#owner.turn);
     }
     if (!this.#isHeld && !this.#isPaused && !this.#isPastLimit) this.#webSocket.resume();

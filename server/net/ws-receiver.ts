@@ -1,44 +1,38 @@
 import type { Writable } from 'node:stream';
 import type { WebSocket } from 'ws';
 
-/**
- * What takes messages apart in `ws`: a stream that is written what the socket has read. It is not meant to be looked at; a test
- * holds that it is still there.
- */
+/** The parser of `ws`: a private stream to which `ws` writes the bytes of the socket. A test holds that it still exists. */
 interface Receiver extends Writable {
-  /** What it keeps of a message until it is whole. */
+  /** The parts of an incomplete message. */
   readonly _bufferedBytes: number;
   readonly _messageLength: number;
   readonly _buffers: readonly unknown[];
   readonly _fragments: readonly unknown[];
 }
 
-/** What a piece takes that came by itself, besides its bytes. */
+/** Memory that a separate piece takes besides its bytes. */
 const PIECE_BYTES = 200;
 
 function receiverOf(webSocket: WebSocket): Receiver | null {
   return (webSocket as unknown as { readonly _receiver: Receiver | null })._receiver;
 }
 
-/** Memory that messages take which have come in part, or wait to be taken apart. For now and then, not for each message. */
+/** Memory that incomplete messages take. Too expensive to ask for each message. */
 export function partialBytesOf(webSocket: WebSocket): number {
   const receiver = receiverOf(webSocket);
   if (receiver === null) return 0;
   const pieces = receiver._buffers.length + receiver._fragments.length;
-  const waitingBytes = receiver.writableCorked > 0 ? receiver.writableLength : 0;
-  return receiver._bufferedBytes + receiver._messageLength + pieces * PIECE_BYTES + waitingBytes;
+  return receiver._bufferedBytes + receiver._messageLength + pieces * PIECE_BYTES;
 }
 
-/** What comes from now on is kept as it is, in its order, until `takeApart`. Twice is fine. */
-export function keepWhole(webSocket: WebSocket): void {
-  if (!isKeptWhole(webSocket)) receiverOf(webSocket)?.cork();
-}
-
-export function isKeptWhole(webSocket: WebSocket): boolean {
-  return (receiverOf(webSocket)?.writableCorked ?? 0) > 0;
-}
-
-/** Takes what was kept apart, during this call. */
-export function takeApart(webSocket: WebSocket): void {
-  receiverOf(webSocket)?.uncork();
+/**
+ * Hands bytes to `ws`, which emits the messages in them during this call. Bytes after a close frame or a broken frame are
+ * dropped. Returns false if the socket must pause; `ws` resumes it.
+ *
+ * Never cork the receiver: `ws` ends it while it parses a close frame, and a stream that is ended inside `uncork` never
+ * emits 'finish', so the WebSocket would never emit 'close'.
+ */
+export function receive(webSocket: WebSocket, chunk: Buffer): boolean {
+  const receiver = receiverOf(webSocket);
+  return receiver?.writable !== true || receiver.write(chunk);
 }

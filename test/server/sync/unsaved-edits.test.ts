@@ -11,7 +11,7 @@ const max = fixedLimits['unsaved-edits'].max;
 const author = () => ({ unsavedBytes: 0 });
 
 /** Below what is scanned in a worker. */
-const pictureBytes = 900_000;
+const pictureBytes = 400_000;
 
 /** Edits of a page that inserts one picture after the other. */
 function pictures(): () => Uint8Array {

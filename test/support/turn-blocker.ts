@@ -1,0 +1,25 @@
+import { TURN_BUDGET_MS } from '../../server/net/turn-budget.ts';
+import type { TurnBudget } from '../../server/net/turn-budget.ts';
+
+/** Takes the time of one turn of the event loop, and a little more. */
+export function computeForATurn(): void {
+  for (const end = performance.now() + TURN_BUDGET_MS + 1; performance.now() < end;);
+}
+
+/** Spends this turn and the next ones up to `count`. Resolves when the last of them is over and everything held was released. */
+export async function blockTurns(turn: TurnBudget, count: number): Promise<void> {
+  if (count === 0) return;
+  turn.begin();
+  computeForATurn();
+  turn.end();
+  for (let i = 1; i < count; i++) {
+    turn.hold({
+      release: () => {
+        computeForATurn();
+        turn.end();
+      },
+    });
+  }
+  await new Promise<void>((resolve) => turn.hold({ release: resolve }));
+  while (turn.isFull) await new Promise(setImmediate);
+}
