@@ -10,6 +10,7 @@ import type { Leftovers } from './leftovers.ts';
 import type { LogObserver } from './log-observer.ts';
 import type { RecordStore } from './record-store.ts';
 import { EntrySealer, type Head, type Meta, seal, sealHead, sealMeta } from './records.ts';
+import { mergeInLevels } from '../update/merge.ts';
 import type { Entry } from './update-log.ts';
 
 /** When a tail is folded into the snapshot. */
@@ -238,12 +239,7 @@ export class Compactor {
     base: StoredRecords & { readonly meta: Meta },
     { setAside, waitingSetAside }: CompactionOutput,
   ): Promise<boolean> {
-    const aside = base.tail.filter(({ seq }) => setAside.includes(seq));
-    if (waitingSetAside !== null) {
-      // Under the number of the last entry that is folded in: with one of them came what it had waited for. Whose it is nobody knows.
-      const last = base.tail.findLast(({ seq }) => !setAside.includes(seq)) as Entry;
-      aside.push({ ...last, userId: '', update: waitingSetAside });
-    }
+    const aside = asideOf(base.tail, setAside, waitingSetAside);
     return this.#deps.mutex.run(keys.docId, async () => {
       const now = await readHead(this.#deps.store, keys);
       const same = now.meta?.generation === base.meta.generation && seqOf(now.head) === seqOf(base.head);
@@ -268,6 +264,19 @@ export class Compactor {
       return true;
     });
   }
+}
+
+/** What is set aside, as entries. */
+function asideOf(tail: readonly Entry[], setAside: readonly number[], waiting: Uint8Array | null): readonly Entry[] {
+  const aside = tail.filter(({ seq }) => setAside.includes(seq));
+  if (waiting === null) return aside;
+  // Under the number of the last entry that is folded in, since one of those brought what it had waited for.
+  const folded = tail.findLast(({ seq }) => !setAside.includes(seq));
+  // Its author is not known.
+  if (folded !== undefined) return [...aside, { ...folded, userId: '', update: waiting }];
+  // All entries are set aside, and each number is taken: it is kept together with the last of them.
+  const last = aside.at(-1)!;
+  return [...aside.slice(0, -1), { ...last, update: mergeInLevels([last.update, waiting]) }];
 }
 
 function headOf(base: StoredRecords, { parts, pending, stateVector, deleteSet }: CompactionOutput): Head {

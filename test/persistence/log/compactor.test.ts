@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import * as Y from 'yjs';
 import { setImmediate as turn } from 'node:timers/promises';
 import { DocumentKeys } from '../../../persistence/log/keys.ts';
 import type { CompactionReport } from '../../../persistence/log/log-observer.ts';
 import { MemoryLog } from '../../../persistence/log/memory-log.ts';
 import { MemoryStore } from '../../../persistence/log/memory-store.ts';
 import { unsealEntry } from '../../../persistence/log/records.ts';
+import { Deferred } from '../../support/deferred.ts';
 import { FakeCompact } from '../../support/fake-compact.ts';
 import { FaultStore } from '../../support/fault-store.ts';
 import { RecordingFollower } from '../../support/recording-follower.ts';
@@ -39,6 +41,48 @@ suite('Compactor', () => {
     assert.equal(document.stored.tail.length, 1);
     await follower.compactedTo(1);
     assert.equal((await document.pin()?.read(0))?.length, 10);
+  });
+
+  test('keeps what waited in the snapshot also if every entry is set aside with it', async (t) => {
+    const updates = [1, 2, 3].map((client) => {
+      const doc = new Y.Doc();
+      doc.clientID = client;
+      doc.getText('text').insert(0, 'something that poisons');
+      return Y.encodeStateAsUpdate(doc);
+    });
+    const [waitingSetAside = null, ...entries] = updates;
+    const fake = new FakeCompact();
+    const store = new MemoryStore();
+    const failures: unknown[] = [];
+    const failure = new Deferred();
+    const log = new MemoryLog(
+      { compaction: { ...eager, minTailBytes: 60 } },
+      {
+        store,
+        compact: async (input) => {
+          const output = await fake.compact({ ...input, entries: [] });
+          return { ...output, setAside: input.entries.map(({ seq }) => seq), waitingSetAside };
+        },
+        observer: {
+          compactionFailed: ({ error }) => {
+            failures.push(error);
+            failure.resolve();
+          },
+        },
+      },
+    );
+    t.after(() => log.close());
+    const follower = new RecordingFollower();
+    const document = await log.open('a', follower);
+    for (const update of entries) document.append(update, 'me');
+    await Promise.race([follower.compactedTo(2), failure.promise]);
+    assert.deepEqual(failures, []);
+    const keys = new DocumentKeys('a');
+    const kept = [1, 2].map((seq) => keys.setAside(seq));
+    const stored = (await store.getMany(kept)).map((value, i) => unsealEntry(kept[i]!, value!).update);
+    const merged = Y.mergeUpdates(stored);
+    for (const update of updates)
+      assert.deepEqual(Y.diffUpdate(update, Y.encodeStateVectorFromUpdate(merged)).length, 2);
   });
 
   test('folds one document at a time, each once however often its tail has grown meanwhile', async (t) => {
