@@ -1,5 +1,6 @@
 import {
   addressRanges,
+  documentNames,
   duration,
   flag,
   httpUrl,
@@ -136,6 +137,12 @@ export const options = {
     'fsync',
     'fsync|write',
     'What an edit waits for before anybody sees it. fsync survives a power cut; write survives a crash of the program, and is for disks that sync slowly.',
+  ),
+  'keep-deleted': option(
+    documentNames,
+    null,
+    'names',
+    'Documents whose deleted content is kept, so that editors with gc: false can restore versions: names, or prefixes that end in *, with commas between them; * for all. They only grow. Without it what was deleted is collected within minutes.',
   ),
   ephemeral: option(flag, 'false', null, 'Keep everything in memory and forget it at the end.'),
   'accept-damaged-log': option(

@@ -20,6 +20,15 @@ export function list(value: string): readonly string[] {
   return texts;
 }
 
+/** Names of documents, or prefixes of names that end in `*`. */
+export type DocumentNames = (docId: string) => boolean;
+
+export function documentNames(value: string): DocumentNames {
+  const patterns = list(value);
+  return (docId) =>
+    patterns.some((pattern) => (pattern.endsWith('*') ? docId.startsWith(pattern.slice(0, -1)) : docId === pattern));
+}
+
 /** Names of hosts, for a certificate: as they are asked for, in lower case. */
 export function domains(value: string): readonly string[] {
   const names = list(value).map((name) => domainToASCII(name.toLowerCase()) || name);

@@ -8,7 +8,8 @@ import { optionNames, options, variableOf } from './config-options.ts';
 import type { OptionName, OptionValues } from './config-options.ts';
 import { clientCertificatesOf, hstsOf, httpPortOf, isLoopback, plainPortOf, tlsOf, tlsWarnings } from './config-tls.ts';
 import type { ClientCertificates, Given, TlsConfig } from './config-tls.ts';
-import { domains, list, ValueError } from './config-values.ts';
+import { documentNames, domains, list, ValueError } from './config-values.ts';
+import type { DocumentNames } from './config-values.ts';
 import { limitsOf } from './limit-options.ts';
 import type { Limits } from './limit-options.ts';
 import type { LogLevel } from './logger.ts';
@@ -33,6 +34,8 @@ export interface Config {
   readonly revocationsPath: string | null;
   readonly origins: OriginRule;
   readonly commit: 'fsync' | 'write';
+  /** Documents whose deleted content is kept; null for none. */
+  readonly keepDeleted: DocumentNames | null;
   readonly ephemeral: boolean;
   readonly logLevel: LogLevel;
   readonly diskReserveBytes: number;
@@ -51,7 +54,7 @@ export interface Config {
 }
 
 /** What takes several values, with commas between them, may also be given several times. */
-const repeatable: readonly unknown[] = [list, domains];
+const repeatable: readonly unknown[] = [list, domains, documentNames];
 
 export { ConfigError };
 
@@ -75,6 +78,7 @@ export function parseConfig(args: readonly string[], environment: Environment): 
     revocationsPath: values['auth-revocations'],
     origins: Object.freeze(originsOf(values, auth, isLoopback(values.host))),
     commit: values.commit,
+    keepDeleted: values['keep-deleted'],
     ephemeral: values.ephemeral,
     logLevel: values['log-level'],
     diskReserveBytes: values['disk-reserve'],

@@ -23,7 +23,7 @@ export interface Storage {
   close(): Promise<void>;
 }
 
-const compaction = {
+const compactionPolicy = {
   /** Some 2,000 keystrokes, which are loaded in 5 to 50 ms. Folding them costs 150 ms of CPU if the thread must be started. */
   minTailBytes: 256 * 1024,
   /** At 0.5 folding costs 26 us an edit, at 2 it costs 11; a tail of that size still loads faster than its snapshot. */
@@ -43,6 +43,8 @@ export async function openStorage(config: Config, { logger, stats }: StorageDeps
   const compactor = new YjsWorker();
   const offload = new YjsWorker();
   const deps = { compact: compactor.compact, observer: observe(logger, stats) };
+  const { keepDeleted } = config;
+  const compaction = keepDeleted === null ? compactionPolicy : { ...compactionPolicy, keepsDeleted: keepDeleted };
   const log: UpdateLog = config.ephemeral
     ? new MemoryLog({ compaction }, deps)
     : await LevelLog.open(

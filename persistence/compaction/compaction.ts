@@ -4,6 +4,8 @@ import type { SnapshotPart } from '../log/update-log.ts';
 export interface CompactionInput {
   readonly snapshot: readonly Uint8Array[];
   readonly entries: readonly { readonly seq: number; readonly update: Uint8Array }[];
+  /** Keeps the content of what was deleted, for editors that restore versions (`gc: false`). Else it is collected. */
+  readonly keepDeleted?: boolean;
 }
 
 /** A verified snapshot; the fields mean what they mean in `Snapshot`. */

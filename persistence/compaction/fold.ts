@@ -22,7 +22,7 @@ const maxPieces = 64;
 export function fold(input: CompactionInput): CompactionOutput {
   try {
     const updates = input.entries.map((entry) => entry.update);
-    return outputOf(foldVerified(input.snapshot, updates), [], []);
+    return outputOf(foldVerified(input.snapshot, updates, input.keepDeleted === true), [], []);
   } catch {
     // What it was does not matter here: it comes back below, with the entry that causes it or without any.
     return foldAroundPoison(input);
@@ -30,7 +30,8 @@ export function fold(input: CompactionInput): CompactionOutput {
 }
 
 function foldAroundPoison(input: CompactionInput): CompactionOutput {
-  const base = foldSnapshot(input.snapshot);
+  const keepDeleted = input.keepDeleted === true;
+  const base = foldSnapshot(input.snapshot, keepDeleted);
   const parts = base.parts.map((part) => part.data);
   const waiting = piecesOf(base.pending).map((update): Suspect => ({ seq: null, update }));
   try {
@@ -39,6 +40,7 @@ function foldAroundPoison(input: CompactionInput): CompactionOutput {
         foldVerified(
           parts,
           suspects.map((suspect) => suspect.update),
+          keepDeleted,
         ),
       waits,
     });
@@ -56,9 +58,9 @@ function piecesOf(pending: Uint8Array | null): readonly Uint8Array[] {
   return pieces.length > maxPieces ? [pending] : pieces;
 }
 
-function foldSnapshot(snapshot: readonly Uint8Array[]): VerifiedFold {
+function foldSnapshot(snapshot: readonly Uint8Array[], keepDeleted: boolean): VerifiedFold {
   try {
-    return foldVerified(snapshot, []);
+    return foldVerified(snapshot, [], keepDeleted);
   } catch (cause) {
     throw new CompactionError('COMPACTION_SNAPSHOT_BAD', 'The last snapshot does not fold', { cause });
   }

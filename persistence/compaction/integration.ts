@@ -17,9 +17,12 @@ export interface Integrated {
  */
 const updatesPerTransaction = 1000;
 
-/** Applies `base` (few updates, large ones) and then `tail` (many, small ones) to an empty document, with garbage collection. */
-export function integrate(base: readonly Uint8Array[], tail: readonly Uint8Array[]): Integrated {
-  const doc = new Y.Doc();
+/**
+ * Applies `base` (few updates, large ones) and then `tail` (many, small ones) to an empty document, with garbage
+ * collection unless the content of what was deleted is kept.
+ */
+export function integrate(base: readonly Uint8Array[], tail: readonly Uint8Array[], keepDeleted: boolean): Integrated {
+  const doc = new Y.Doc({ gc: !keepDeleted });
   const waiting: Uint8Array[] = [];
   // Parts of a snapshot only fit together: applied one by one they would wait, and Yjs is slow at that.
   if (base.length > 0) waiting.push(...apply(doc, [Y.mergeUpdates([...base])]));

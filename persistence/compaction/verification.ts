@@ -26,14 +26,19 @@ export type VerifiedFold = Omit<CompactionOutput, 'setAside' | 'waitingSetAside'
  * pending bring exactly the clocks that the inputs bring, and at least their deletions (garbage collection deletes what
  * was written into something deleted). Throws whatever a poisonous update makes Yjs throw, or Error saying what is wrong.
  */
-export function foldVerified(base: readonly Uint8Array[], tail: readonly Uint8Array[]): VerifiedFold {
-  let folded = integrate(base, tail);
+export function foldVerified(
+  base: readonly Uint8Array[],
+  tail: readonly Uint8Array[],
+  keepDeleted: boolean,
+): VerifiedFold {
+  let folded = integrate(base, tail, keepDeleted);
   for (let round = 0; round < maxRounds; round++) {
     const facts = scanUpdate(folded.state, noScanLimits);
     const parts = partsOf(folded.state, facts);
     const again = integrate(
       parts.map((part) => part.data),
       folded.pending === null ? [] : [folded.pending],
+      keepDeleted,
     );
     if (Buffer.compare(folded.state, again.state) === 0) {
       const pendingFacts = folded.pending && scanUpdate(folded.pending, noScanLimits);

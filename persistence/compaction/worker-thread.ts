@@ -31,7 +31,7 @@ function answer(job: YjsJob): { readonly reply: YjsReply; readonly transfer: rea
 
 function perform(job: YjsJob): Done {
   const updates = unpackBytes(job.updates);
-  if (job.name === 'compact') return compact(updates, job.seqs);
+  if (job.name === 'compact') return compact(updates, job);
   if (job.name === 'merge') return ofBytes(mergeInLevels(updates));
   const update = argument(updates, 0);
   return job.name === 'diff'
@@ -39,11 +39,12 @@ function perform(job: YjsJob): Done {
     : scan(update, job.limits ?? defaultScanLimits);
 }
 
-function compact(updates: readonly Uint8Array[], seqs: readonly number[]): Done {
+function compact(updates: readonly Uint8Array[], { seqs, keepDeleted }: YjsJob): Done {
   const snapshotParts = updates.length - seqs.length;
   const folded = fold({
     snapshot: updates.slice(0, snapshotParts),
     entries: seqs.map((seq, index) => ({ seq, update: argument(updates, snapshotParts + index) })),
+    keepDeleted,
   });
   const result: CompactionOutput = {
     ...folded,

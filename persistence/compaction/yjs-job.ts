@@ -17,6 +17,8 @@ export interface YjsJob {
   readonly seqs: readonly number[];
   /** For `scan`, else null. */
   readonly limits: ScanLimits | null;
+  /** For `compact`: as in `CompactionInput`. */
+  readonly keepDeleted: boolean;
 }
 
 /** The thread answers every job with one of these, in order. */

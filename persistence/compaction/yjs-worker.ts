@@ -9,7 +9,10 @@ import { errorOf, type YjsJob, type YjsReply } from './yjs-job.ts';
 export interface YjsWorkerLimits {
   /** How long the thread stays warm without work, in milliseconds. Starting one costs 0.1 s of CPU. */
   readonly idleTimeoutMs: number;
-  /** How long one job may take from the moment it is given to the thread, in milliseconds. */
+  /**
+   * How long one job may take from the moment it is given to the thread, in milliseconds. A compaction of more than 8 MB
+   * may take longer in proportion: it folds all of it some 15 times to find one entry that poisons the document.
+   */
   readonly jobTimeoutMs: number;
   /** Deleting nested types recurses: 64 MB is enough for 100,000 levels. Costs memory only where it is used. */
   readonly stackSizeMb: number;
@@ -38,11 +41,15 @@ export const systemYjsWorkerDeps: YjsWorkerDeps = Object.freeze({
     }),
 });
 
+/** A compaction of so much may take as long as any job. */
+const usualBytes = 8 * 1024 * 1024;
+
 interface QueuedJob {
   readonly name: YjsJob['name'];
   readonly updates: readonly Uint8Array[];
   readonly seqs: readonly number[];
   readonly limits: ScanLimits | null;
+  readonly keepDeleted: boolean;
   resolve(result: unknown): void;
   reject(error: Error): void;
 }
@@ -73,11 +80,11 @@ export class YjsWorker {
   }
 
   /** Folds. See `Compact`. */
-  readonly compact: Compact = async ({ snapshot, entries }) => {
+  readonly compact: Compact = async ({ snapshot, entries, keepDeleted = false }) => {
     const updates = [...snapshot, ...entries.map((entry) => entry.update)];
     const seqs = entries.map((entry) => entry.seq);
     try {
-      return (await this.#run('compact', updates, { seqs })) as CompactionOutput;
+      return (await this.#run('compact', updates, { seqs, keepDeleted })) as CompactionOutput;
     } catch (error) {
       if (error instanceof CompactionError) throw error;
       throw new CompactionError('COMPACTION_WORKER_LOST', 'The worker thread gave no result', { cause: error });
@@ -118,11 +125,11 @@ export class YjsWorker {
   #run(
     name: YjsJob['name'],
     updates: readonly Uint8Array[],
-    { seqs = [], limits = null }: Partial<Pick<YjsJob, 'seqs' | 'limits'>> = {},
+    { seqs = [], limits = null, keepDeleted = false }: Partial<Pick<YjsJob, 'seqs' | 'limits' | 'keepDeleted'>> = {},
   ): Promise<unknown> {
     if (this.#closing) return Promise.reject(closedError());
     return new Promise((resolve, reject) => {
-      this.#queue.push({ name, updates, seqs, limits, resolve, reject });
+      this.#queue.push({ name, updates, seqs, limits, keepDeleted, resolve, reject });
       if (!this.#running) this.#next();
     });
   }
@@ -135,13 +142,14 @@ export class YjsWorker {
       this.#setTimer(idleTimeoutMs, () => this.#dropThread());
       return;
     }
-    this.#setTimer(jobTimeoutMs, () => {
-      this.#lose(new WorkerJobError('WORKER_TIMEOUT', `The job took longer than ${jobTimeoutMs} ms`));
+    const timeoutMs = next.name === 'compact' ? jobTimeoutMs * Math.max(1, sizeOf(next) / usualBytes) : jobTimeoutMs;
+    this.#setTimer(timeoutMs, () => {
+      this.#lose(new WorkerJobError('WORKER_TIMEOUT', `The job took longer than ${timeoutMs} ms`));
     });
     try {
       this.#thread ??= this.#start();
-      const { name, seqs, limits } = next;
-      const job: YjsJob = { name, updates: packBytes(next.updates), seqs, limits };
+      const { name, seqs, limits, keepDeleted } = next;
+      const job: YjsJob = { name, updates: packBytes(next.updates), seqs, limits, keepDeleted };
       this.#thread.postMessage(job, [job.updates.bytes.buffer, job.updates.lengths.buffer]);
     } catch (cause) {
       // No memory for the copy, say. This may be called by a timer or by the thread, where nothing could catch it.
@@ -196,6 +204,12 @@ export class YjsWorker {
     // Nobody waits for it: whatever it was doing, its result is not wanted any more.
     void thread?.terminate();
   }
+}
+
+function sizeOf({ updates }: QueuedJob): number {
+  let bytes = 0;
+  for (const update of updates) bytes += update.length;
+  return bytes;
 }
 
 function closedError(): WorkerJobError {

@@ -21,6 +21,8 @@ export interface CompactionPolicy {
   readonly tailToSnapshotRatio: number;
   /** What each entry counts beside the bytes of its update: many small ones take long to open. */
   readonly entryCostBytes: number;
+  /** Whether the content of what was deleted in this document is kept. Without it, in none. */
+  readonly keepsDeleted?: (docId: string) => boolean;
 }
 
 /** What the compactor sees of an open document. */
@@ -185,7 +187,9 @@ export class Compactor {
       // It may have been folded since it was asked for.
       cost = this.#costOf({ tailBytes, tailEntries: base.tail.length });
       if (cost < this.#limitBytes(docId, base.head) * closedShare) return;
-      const output = await this.#deps.compact({ snapshot: await this.#readSnapshot(keys, base), entries: base.tail });
+      const keepDeleted = this.#policy.keepsDeleted?.(docId) === true;
+      const snapshot = await this.#readSnapshot(keys, base);
+      const output = await this.#deps.compact({ snapshot, entries: base.tail, keepDeleted });
       // An unfinished snapshot of an earlier run may lie where the new one goes.
       if (this.#deps.leftovers.has(docId)) await this.#deps.leftovers.sweep(keys);
       if (this.#stopped) return;

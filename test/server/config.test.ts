@@ -34,6 +34,7 @@ test('without flags and variables every default holds, and the value cannot be c
     logLevel: 'info',
     diskReserveBytes: 64 * 1024 * 1024,
     acceptDamagedLog: false,
+    keepDeleted: null,
     limits: {
       maxConnections: 20_000,
       maxConnectionsPerAddress: 1_000,
@@ -108,6 +109,16 @@ test('every option is in the help, with its variable and its default', () => {
       .split('\n')
       .every((line) => line.length <= 100),
   );
+});
+
+test('documents are given by name or prefix', () => {
+  const { keepDeleted } = parseConfig(['--keep-deleted', 'versions/*,minutes', '--keep-deleted', 'law'], {});
+  const kept = ['versions/1', 'versions/', 'minutes', 'law', 'minutes/1', 'version', ''].filter((id) =>
+    keepDeleted?.(id),
+  );
+  assert.deepEqual(kept, ['versions/1', 'versions/', 'minutes', 'law']);
+  assert.equal(parseConfig(['--keep-deleted', '*'], {}).keepDeleted?.('any'), true);
+  assert.match(sentence(['--keep-deleted', 'a,,b']), /^--keep-deleted must be/);
 });
 
 test('addresses are given one by one or as ranges', () => {

@@ -265,3 +265,43 @@ describe('Poison', () => {
 function failsWith(code: CompactionError['code']): (error: unknown) => boolean {
   return (error) => error instanceof CompactionError && error.code === code;
 }
+
+describe('What was deleted', () => {
+  test('is collected in every fold unless it is kept, and the option changes no byte of other documents', () => {
+    const { updates, version } = editedVersion();
+    const usual = fold({ snapshot: [], entries: entriesOf(updates) });
+    assert.deepEqual(fold({ snapshot: [], entries: entriesOf(updates), keepDeleted: false }), usual);
+    assert.ok(usual.parts[0]!.bytes < 200);
+    const doc = new Y.Doc({ gc: false });
+    Y.applyUpdate(doc, usual.parts[0]!.data);
+    assert.notEqual(Y.createDocFromSnapshot(doc, version).getText('text').toJSON(), 'a'.repeat(500));
+  });
+
+  test('can be restored from a version after several folds if it is kept, also when it is deleted after a fold', () => {
+    const { updates, version } = editedVersion();
+    for (const first of updates.keys()) {
+      const base = fold({ snapshot: [], entries: entriesOf(updates.slice(0, first)), keepDeleted: true });
+      const entries = entriesOf(updates.slice(first), first + 1);
+      const folded = fold({ snapshot: snapshotOf(base), entries, keepDeleted: true });
+      const again = fold({ snapshot: snapshotOf(folded), entries: [], keepDeleted: true });
+      assert.deepEqual(again.parts, folded.parts);
+      const doc = new Y.Doc({ gc: false });
+      for (const { data } of folded.parts) Y.applyUpdate(doc, data);
+      assert.equal(Y.createDocFromSnapshot(doc, version).getText('text').toJSON(), 'a'.repeat(500));
+      assert.deepEqual([folded.setAside, folded.pending], [[], null]);
+    }
+  });
+});
+
+/** Updates of an editor with `gc: false`, and a version from before most was deleted. */
+function editedVersion(): { updates: readonly Uint8Array[]; version: Y.Snapshot } {
+  const doc = new Y.Doc({ gc: false });
+  const updates: Uint8Array[] = [];
+  doc.on('update', (update) => updates.push(update));
+  doc.getText('text').insert(0, 'a'.repeat(500));
+  const version = Y.snapshot(doc);
+  doc.getText('text').delete(20, 400);
+  doc.getMap('map').set('key', 'replaced');
+  doc.getMap('map').set('key', 'by this');
+  return { updates, version };
+}

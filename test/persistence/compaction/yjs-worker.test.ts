@@ -188,6 +188,17 @@ describe('YjsWorker', () => {
     assert.deepEqual(await next, hello);
   });
 
+  test('gives the compaction of a large document more time, in proportion, but no other job', async (t) => {
+    const { worker, clock, limits } = observedWorker(t);
+    const large = new Uint8Array(16 * 1024 * 1024);
+    const compaction = worker.compact({ snapshot: [large], entries: [] });
+    assert.deepEqual(clock.pending, [2 * limits.jobTimeoutMs]);
+    await assert.rejects(compaction, CompactionError);
+    const merge = worker.merge([large]);
+    assert.deepEqual(clock.pending, [limits.jobTimeoutMs]);
+    await merge;
+  });
+
   test('rejects the job that needs more memory than it may, and that one alone (I6, I7)', async (t) => {
     const { worker } = observedWorker(t, { maxOldGenerationSizeMb: 24 });
     const words = Array.from({ length: 200 }, (_, client) =>
