@@ -1,4 +1,5 @@
 import type { Compact, CompactionOutput } from '../compaction/compaction.ts';
+import { mergeInLevels } from '../update/merge.ts';
 import { BoundedMap } from './bounded-map.ts';
 import type { Clock } from './clock.ts';
 import { baseSeqOf, readHead, readPart, readRecords, seqOf, type StoredRecords } from './document-reader.ts';
@@ -10,7 +11,6 @@ import type { Leftovers } from './leftovers.ts';
 import type { LogObserver } from './log-observer.ts';
 import type { RecordStore } from './record-store.ts';
 import { EntrySealer, type Head, type Meta, seal, sealHead, sealMeta } from './records.ts';
-import { mergeInLevels } from '../update/merge.ts';
 import type { Entry } from './update-log.ts';
 
 /** When a tail is folded into the snapshot. */
