@@ -1,6 +1,6 @@
 /** Reads what is stored of one document, and does not believe it: a wrong checksum or a hole rejects with CorruptDocumentError. */
 import { CorruptDocumentError, DamagedStoreError } from '../errors.ts';
-import { type DocumentKeys, entrySeqIn } from './keys.ts';
+import type { DocumentKeys } from './keys.ts';
 import type { RecordStore } from './record-store.ts';
 import {
   BadRecordError,
@@ -85,22 +85,22 @@ async function readTail(
 ): Promise<Pick<StoredRecords, 'tail' | 'tailBytes'>> {
   const tail: Entry[] = [];
   let tailBytes = 0;
-  let seq = baseSeq;
-  // A damaged key ends a scan early, as if there were no more entries; seen from the other end it does not. Read before the
-  // scan, for entries may be added meanwhile.
-  const lastKey = await store.lastKey(keys.entries(seq + 1));
-  const lastSeq = lastKey === undefined ? baseSeq : entrySeqIn(lastKey);
-  for await (const values of store.scanValues(keys.entries(seq + 1))) {
+  // From the end: a damaged key ends a scan early, as if there were nothing behind it. Where the tail begins is known, and
+  // so it shows that entries are missing there; where it ends is not.
+  let seq: number | null = null;
+  for await (const values of store.scanValuesBackwards(keys.entries(baseSeq + 1))) {
     for (const value of values) {
-      seq += 1;
+      seq = seq === null ? entrySeqOf(value) : seq - 1;
       // Values alone cost half as much: the checksum covers the key that this one must have.
       const entry = readEntry(keys, seq, value);
       tail.push(entry);
       tailBytes += entry.update.length;
     }
   }
-  if (seq < lastSeq) throw new CorruptDocumentError(keys.docId, `Entries ${seq + 1} to ${lastSeq} cannot be found`);
-  return { tail, tailBytes };
+  if (seq !== null && seq !== baseSeq + 1) {
+    throw new CorruptDocumentError(keys.docId, `Entries ${baseSeq + 1} to ${seq - 1} cannot be found`);
+  }
+  return { tail: tail.reverse(), tailBytes };
 }
 
 /** The bytes of one part of a snapshot, put together from its pieces. */

@@ -37,17 +37,12 @@ export class LevelStore implements RecordStore {
     return reading(() => this.#database.getMany([...keys], { fillCache: false }));
   }
 
-  scanValues(range: KeyRange): AsyncIterable<readonly Uint8Array[]> {
-    return chunksOf(this.#database.values({ ...range, ...scanOptions }));
+  scanValuesBackwards(range: KeyRange): AsyncIterable<readonly Uint8Array[]> {
+    return chunksOf(this.#database.values({ ...range, ...scanOptions, reverse: true }));
   }
 
   scanKeys(range: KeyRange): AsyncIterable<readonly Uint8Array[]> {
     return chunksOf(this.#database.keys({ ...range, ...scanOptions }));
-  }
-
-  async lastKey(range: KeyRange): Promise<Uint8Array | undefined> {
-    const options = { ...range, reverse: true, limit: 1, fillCache: false };
-    return (await reading(() => this.#database.keys(options).all()))[0];
   }
 
   reclaim({ gte, lt }: KeyRange): Promise<void> {

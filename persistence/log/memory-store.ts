@@ -39,9 +39,11 @@ export class MemoryStore implements RecordStore {
     );
   }
 
-  async *scanValues(range: KeyRange): AsyncIterable<readonly Uint8Array[]> {
-    for await (const keys of this.scanKeys(range)) {
-      const values = await this.getMany(keys);
+  async *scanValuesBackwards(range: KeyRange): AsyncIterable<readonly Uint8Array[]> {
+    const chunks: (readonly Uint8Array[])[] = [];
+    for await (const keys of this.scanKeys(range)) chunks.unshift(keys);
+    for (const keys of chunks) {
+      const values = await this.getMany(keys.toReversed());
       yield values.filter((value) => value !== undefined);
     }
   }
@@ -51,11 +53,6 @@ export class MemoryStore implements RecordStore {
     for (let from = 0; from < found.length; from += chunkRecords) {
       yield found.slice(from, from + chunkRecords).map((key) => Buffer.from(key, 'latin1'));
     }
-  }
-
-  lastKey(range: KeyRange): Promise<Uint8Array | undefined> {
-    const key = this.#keys.slice(this.#position(textOf(range.gte)), this.#position(textOf(range.lt))).at(-1);
-    return Promise.resolve(key === undefined ? undefined : Buffer.from(key, 'latin1'));
   }
 
   reclaim(_range: KeyRange): Promise<void> {

@@ -26,12 +26,10 @@ export interface RecordStore {
   batch(): RecordBatch;
   /** The values in the order of the keys; undefined where there is none. */
   getMany(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]>;
-  /** Values in the order of their keys, in chunks that are small enough to be handled in one turn of the event loop. */
-  scanValues(range: KeyRange): AsyncIterable<readonly Uint8Array[]>;
+  /** Values from the last key to the first, in chunks that are small enough to be handled in one turn of the event loop. */
+  scanValuesBackwards(range: KeyRange): AsyncIterable<readonly Uint8Array[]>;
   /** Keys in order, in such chunks. */
   scanKeys(range: KeyRange): AsyncIterable<readonly Uint8Array[]>;
-  /** The last key of the range, found from its end; undefined if there is none. */
-  lastKey(range: KeyRange): Promise<Uint8Array | undefined>;
   /** Gives the space of deleted records in the range back to the disk. May take seconds; nothing waits meanwhile. */
   reclaim(range: KeyRange): Promise<void>;
   /** Ends scans; resolves when nothing is in flight any more. Twice is fine. */

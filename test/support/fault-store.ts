@@ -97,9 +97,8 @@ export class FaultStore {
         };
       },
       getMany: (keys) => store.getMany(keys),
-      scanValues: (range) => store.scanValues(range),
+      scanValuesBackwards: (range) => store.scanValuesBackwards(range),
       scanKeys: (range) => store.scanKeys(range),
-      lastKey: (range) => store.lastKey(range),
       reclaim: (range) => store.reclaim(range),
       close: () => store.close(),
     };
