@@ -27,6 +27,7 @@ import { Listener } from './net/listener.ts';
 import type { OpenSockets } from './net/open-sockets.ts';
 import type { ServedCertificates } from './net/served-certificates.ts';
 import { RedirectToTls } from './net/redirect-to-tls.ts';
+import { RequestInput } from './net/request-input.ts';
 import { RequestRate } from './net/request-rate.ts';
 import { increment, NetStats } from './net/stats.ts';
 import { Upgrade } from './net/upgrade.ts';
@@ -79,6 +80,7 @@ export class App {
   readonly #held: HeldRefusals;
   readonly #connections: Connections;
   readonly #upgrade: Upgrade;
+  readonly #input: RequestInput;
   readonly #listeners: Listener[] = [];
   #closing: Promise<void> | null = null;
 
@@ -126,6 +128,12 @@ export class App {
       held: this.#held,
       handshakeTimeoutMs,
       maxPartialBytes,
+    });
+    this.#input = new RequestInput({
+      turn: this.#connections.turn,
+      stats: this.#net,
+      logger,
+      maxUnreadBytes: limits.maxUnreadAnswerBytes,
     });
     this.#upgrade = new Upgrade({
       connections: this.#connections,
@@ -191,7 +199,8 @@ export class App {
     const requestRate = new RequestRate(
       {
         addresses: this.#addresses,
-        rate: config.limits.requestRatePerAddress,
+        ratePerAddress: config.limits.requestRatePerAddress,
+        rate: config.limits.requestRate,
         logger,
         stats: this.#net,
         now: () => performance.now(),
@@ -201,6 +210,7 @@ export class App {
     const listenerDeps = {
       requests: requestRate.handle,
       upgrade: this.#upgrade,
+      input: this.#input,
       logger,
       openSockets: this.#deps.openSockets,
       stats: this.#net,
@@ -233,6 +243,7 @@ export class App {
       {
         requests: redirect.request,
         upgrade: redirect,
+        input: this.#input,
         logger,
         openSockets,
         stats: this.#net,
@@ -274,6 +285,7 @@ export class App {
     const netMs = config.shutdownTimeoutMs / 2;
     const closed = Promise.all(this.#listeners.map((listener) => listener.close(netMs)));
     await this.#connections.end(closeReason('shutting-down'), netMs);
+    this.#input.stop();
     await step('Draining the rooms', this.#collaboration.rooms.close());
     await step('Closing the log', storage.close());
     await step('Closing the ports', closed);

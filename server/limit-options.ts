@@ -27,11 +27,13 @@ export interface Limits {
   readonly maxConnectionsPerDocument: number;
   readonly connectRate: BucketSize;
   readonly connectRatePerAddress: BucketSize;
+  readonly requestRate: BucketSize;
   readonly requestRatePerAddress: BucketSize;
   /** In milliseconds. */
   readonly refusedWorkPerAddress: BucketSize;
   readonly openRatePerAddress: BucketSize;
   readonly maxMessageBytes: number;
+  readonly maxUnreadAnswerBytes: number;
   readonly maxPartialBytes: number;
   readonly messageRate: BucketSize;
   /** In bytes, as `syncRate`. */
@@ -57,10 +59,12 @@ export function limitsOf(values: Readonly<Record<LimitOptionName, number>>): Lim
     maxConnectionsPerDocument: values['max-connections-per-document'],
     connectRate: rate('connect-rate'),
     connectRatePerAddress: rate('connect-rate-per-address'),
+    requestRate: rate('request-rate'),
     requestRatePerAddress: rate('request-rate-per-address'),
     refusedWorkPerAddress: rate('refused-work-per-address'),
     openRatePerAddress: rate('open-rate-per-address'),
     maxMessageBytes: values['max-message-size'],
+    maxUnreadAnswerBytes: values['max-unread-answers'],
     maxPartialBytes: values['max-partial-messages'],
     messageRate: rate('message-rate'),
     receiveRate: rate('receive-rate'),

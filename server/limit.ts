@@ -4,11 +4,12 @@ import type { RefusalCode } from './errors.ts';
 export interface Limit {
   readonly what: string;
   readonly why: string;
-  /** What is refused, and how: before the upgrade by HTTP status, after it by close code. Null: somebody waits instead. */
-  readonly refusal: { readonly code: RefusalCode; readonly by: 'status' | 'close' } | null;
+  /** What is refused, and how: by HTTP status, by close code, or by a cut of the socket. Null: the client waits instead. */
+  readonly refusal: { readonly code: RefusalCode; readonly by: 'status' | 'close' | 'cut' } | null;
   /** What the client is told. */
   readonly reason: string;
 }
 
 export const byStatus = (code: RefusalCode) => ({ code, by: 'status' }) as const;
 export const byClose = (code: RefusalCode) => ({ code, by: 'close' }) as const;
+export const byCut = (code: RefusalCode) => ({ code, by: 'cut' }) as const;

@@ -60,6 +60,11 @@ export function registerMetrics(registry: MetricRegistry, sources: MetricSources
     'error',
     () => net.requestsUnreadable,
   );
+  counter(
+    'answers_unread_total',
+    'HTTP connections cut off because their client did not read an answer.',
+    () => net.answersUnread,
+  );
   counters(
     'upgrades_refused_total',
     'WebSockets refused by HTTP status, by reason.',

@@ -41,10 +41,10 @@ function isSlow(file: string): boolean {
   return /^(e2e|client-demo|doctor|package)\//.test(file);
 }
 
-// One file more than there are cores: most of the files with servers wait for sockets and disks half of the time.
+// Twice as many files as there are cores: files with servers wait for sockets and disks most of the time.
 run({
   files,
-  concurrency: availableParallelism() + 1,
+  concurrency: availableParallelism() * 2,
   timeout: suffix === '.test.js' ? fileTimeoutMs : Infinity,
 })
   .on('test:pass', ({ skip }) => skips.add(skip))

@@ -98,7 +98,8 @@ async function readTail(
     }
   }
   if (seq !== null && seq !== baseSeq + 1) {
-    throw new CorruptDocumentError(keys.docId, `Entries ${baseSeq + 1} to ${seq - 1} cannot be found`);
+    const missing = seq === baseSeq + 2 ? `Entry ${baseSeq + 1}` : `Entries ${baseSeq + 1} to ${seq - 1}`;
+    throw new CorruptDocumentError(keys.docId, `${missing} cannot be found`);
   }
   return { tail: tail.reverse(), tailBytes };
 }

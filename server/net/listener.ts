@@ -1,15 +1,20 @@
 import { createServer as createHttpServer } from 'node:http';
-import type { RequestListener, Server, ServerOptions } from 'node:http';
+import type { IncomingMessage, RequestListener, Server, ServerOptions } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { Server as TlsServer } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
+import { RefusedError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { Credentials } from './certificate.ts';
 import { acmeProtocol } from './challenge-answers.ts';
 import type { ChallengeAnswers } from './challenge-answers.ts';
 import type { ClientAuthority } from './client-authority.ts';
 import type { OpenSockets } from './open-sockets.ts';
+import { refuseUpgrade } from './refuse-upgrade.ts';
+import { hasOneHost, twoHosts } from './request-input.ts';
+import type { RequestInput } from './request-input.ts';
 import { increment } from './stats.ts';
 import type { NetStats } from './stats.ts';
 import { TlsContexts } from './tls-contexts.ts';
@@ -20,6 +25,8 @@ export interface ListenerDeps {
   /** Answers everything that is no upgrade. */
   readonly requests: RequestListener;
   readonly upgrade: Pick<Upgrade, 'handle'>;
+  /** Reads the requests. Shared by all listeners. */
+  readonly input: RequestInput;
   readonly stats: NetStats;
   readonly logger: Logger;
   /** How long the TLS handshake, and after it the header of a request, may take. */
@@ -70,9 +77,10 @@ export class Listener {
       requestTimeout: deps.handshakeTimeoutMs * 3,
       connectionsCheckingInterval: Math.min(250, deps.handshakeTimeoutMs),
     };
+    const requests = deps.input.listener(deps.requests);
     this.#server =
       this.#contexts === null
-        ? createHttpServer(options, deps.requests)
+        ? createHttpServer(options, requests)
         : createHttpsServer(
             {
               ...options,
@@ -86,11 +94,16 @@ export class Listener {
                 : { ALPNProtocols: [httpProtocol] }),
               handshakeTimeout: deps.handshakeTimeoutMs,
             },
-            deps.requests,
+            requests,
           );
     this.#server.on('connection', (socket) => this.#receive(socket));
-    this.#server.on('upgrade', deps.upgrade.handle);
+    this.#server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      deps.input.detach(socket);
+      if (hasOneHost(request)) deps.upgrade.handle(request, socket, head);
+      else this.#refuseTwoHosts(socket);
+    });
     this.#server.on('clientError', (error, socket) => {
+      deps.input.detach(socket);
       const refusal = answerUnreadable(error, socket);
       if (refusal === null) return;
       increment(deps.stats.requestsUnreadable, refusal.code);
@@ -100,7 +113,16 @@ export class Listener {
     // The authority has seen all that it came for.
     this.#server.on('secureConnection', (socket: TLSSocket) => {
       if (socket.alpnProtocol === acmeProtocol) socket.end();
+      deps.input.attach(socket);
     });
+  }
+
+  #refuseTwoHosts(socket: Duplex): void {
+    const refusal = new RefusedError('bad-request', twoHosts);
+    increment(this.#deps.stats.requestsUnreadable, refusal.code);
+    this.#deps.logger.info({ error: refusal.code, err: refusal.message }, 'request not readable');
+    socket.on('error', () => socket.destroy());
+    refuseUpgrade(socket, refusal);
   }
 
   #receive(socket: Socket): void {
@@ -109,7 +131,10 @@ export class Listener {
       socket.destroy();
       return;
     }
-    if (this.#contexts === null) return;
+    if (this.#contexts === null) {
+      this.#deps.input.attach(socket);
+      return;
+    }
     if (this.#deps.admits?.(socket) === false) {
       socket.destroy();
       return;

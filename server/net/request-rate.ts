@@ -3,6 +3,7 @@ import { httpStatus } from '../errors.ts';
 import { KeyedBuckets } from '../keyed-buckets.ts';
 import { limitReached } from '../limits.ts';
 import type { Logger } from '../logger.ts';
+import { TokenBucket } from '../token-bucket.ts';
 import type { BucketSize } from '../token-bucket.ts';
 import type { ClientAddresses } from './client-addresses.ts';
 import { increment } from './stats.ts';
@@ -10,7 +11,8 @@ import type { NetStats } from './stats.ts';
 
 export interface RequestRateDeps {
   readonly addresses: Pick<ClientAddresses, 'of' | 'blockOf'>;
-  /** Of one address. */
+  readonly ratePerAddress: BucketSize;
+  /** Of all addresses together. */
   readonly rate: BucketSize;
   readonly logger: Logger;
   readonly stats: NetStats;
@@ -18,34 +20,51 @@ export interface RequestRateDeps {
   now(): number;
 }
 
-/** What asks how the server is: a balancer that heard 429 would send nobody here any more. */
+/** Health checks and metrics. A load balancer that gets 429 would send no more clients here. */
 const probe = /^\/(healthz|readyz|metrics)(\?|$)/;
 
-/** How many plain HTTP requests one address may make; upgrades are none. */
+/** A request and how long it has to wait, in milliseconds. */
+interface Excess {
+  readonly limit: 'request-rate' | 'request-rate-per-address';
+  readonly waitMs: number;
+}
+
+/** The buckets of one kind of request. */
+class Buckets {
+  readonly perAddress: KeyedBuckets;
+  readonly all: TokenBucket;
+
+  constructor({ ratePerAddress, rate, now }: RequestRateDeps) {
+    this.perAddress = new KeyedBuckets(ratePerAddress);
+    this.all = new TokenBucket(rate, now());
+  }
+}
+
+/** Limits plain HTTP requests, of one address and of all. Upgrades do not count. */
 export class RequestRate {
   readonly #deps: RequestRateDeps;
   readonly #answer: RequestListener;
-  readonly #requests: KeyedBuckets;
-  readonly #probes: KeyedBuckets;
+  readonly #requests: Buckets;
+  readonly #probes: Buckets;
 
-  /** `answer` gets whatever is not too much. */
+  /** `answer` gets the requests that are within the limits. */
   constructor(deps: RequestRateDeps, answer: RequestListener) {
     this.#deps = deps;
     this.#answer = answer;
-    this.#requests = new KeyedBuckets(deps.rate);
-    this.#probes = new KeyedBuckets(deps.rate);
+    this.#requests = new Buckets(deps);
+    this.#probes = new Buckets(deps);
   }
 
   /** The listener of `request`. */
   readonly handle: RequestListener = (request, response) => {
-    const waitMs = this.#take(request);
-    if (waitMs === 0) {
+    const excess = this.#take(request);
+    if (excess === null) {
       this.#answer(request, response);
       return;
     }
-    const refusal = limitReached('request-rate-per-address', waitMs);
+    const refusal = limitReached(excess.limit, excess.waitMs);
     const { code: error, message: reason, limit } = refusal;
-    increment(this.#deps.stats.limitsReached, 'request-rate-per-address');
+    increment(this.#deps.stats.limitsReached, excess.limit);
     this.#deps.logger.info({ error, reason, limit }, 'request refused');
     // The body that may follow is not read.
     response.setHeader('Connection', 'close');
@@ -54,16 +73,19 @@ export class RequestRate {
     response.end(JSON.stringify({ error, reason }));
   };
 
-  /** Takes a token. Returns how long to wait for one if there is none, in milliseconds. */
-  #take(request: IncomingMessage): number {
+  /** Takes a token. A request over the limit of its address takes none of the shared ones. */
+  #take(request: IncomingMessage): Excess | null {
     const { addresses, now } = this.#deps;
     const block = addresses.blockOf(addresses.of(request));
-    if (block === null) return 0;
     const nowMs = now();
-    const buckets = probe.test(request.url ?? '') ? this.#probes : this.#requests;
-    const bucket = buckets.of(block, nowMs);
-    const waitMs = bucket.waitMs(1, nowMs);
-    if (waitMs === 0) bucket.spend(1, nowMs);
-    return waitMs;
+    const { perAddress, all } = probe.test(request.url ?? '') ? this.#probes : this.#requests;
+    const own = block === null ? null : perAddress.of(block, nowMs);
+    const ownMs = own?.waitMs(1, nowMs) ?? 0;
+    if (ownMs > 0) return { limit: 'request-rate-per-address', waitMs: ownMs };
+    const waitMs = all.waitMs(1, nowMs);
+    if (waitMs > 0) return { limit: 'request-rate', waitMs };
+    own?.spend(1, nowMs);
+    all.spend(1, nowMs);
+    return null;
   }
 }

@@ -12,6 +12,8 @@ export class NetStats {
   readonly connectionsRefused = new Map<RefusalCode, number>();
   /** What could not be read as a request, or did not come whole in time. */
   readonly requestsUnreadable = new Map<RefusalCode, number>();
+  /** Connections that were cut off because their client did not read an answer. */
+  answersUnread = 0;
   /** Upgrades answered with an HTTP status instead, by reason. */
   readonly upgradesRefused = new Map<RefusalCode, number>();
   /** How often a limit of the network was reached. */

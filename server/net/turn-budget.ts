@@ -49,6 +49,12 @@ export class TurnBudget {
     return this.#doneMs - sinceMs;
   }
 
+  /** Counts work of this turn that is done later, in milliseconds. */
+  charge(ms: number): void {
+    this.begin();
+    if (this.#beganMs !== null) this.#beganMs -= ms;
+  }
+
   /** As of the latest `end`. */
   get isSpent(): boolean {
     return this.#spentMs > TURN_BUDGET_MS;

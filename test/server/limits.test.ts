@@ -39,6 +39,7 @@ function boundOf(name: LimitName): string {
 function codeOf(name: LimitName): string {
   const { refusal } = all[name];
   if (refusal === null) return 'waits';
+  if (refusal.by === 'cut') return 'cut off';
   return refusal.by === 'status' ? `HTTP ${httpStatus(refusal.code)}` : String(closeReason(refusal.code).code);
 }
 

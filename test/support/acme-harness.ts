@@ -6,8 +6,10 @@ import { Acme } from '../../server/acme/acme.ts';
 import type { ChallengeType } from '../../server/acme/acme-authority.ts';
 import { Listener } from '../../server/net/listener.ts';
 import { ServedCertificates } from '../../server/net/served-certificates.ts';
+import { RequestInput } from '../../server/net/request-input.ts';
 import { NetStats } from '../../server/net/stats.ts';
 import { guardMs, within } from './deadline.ts';
+import { TurnBudget } from '../../server/net/turn-budget.ts';
 import { ManualClock } from './manual-clock.ts';
 import type { Owner } from './owner.ts';
 import { Signal } from './signal.ts';
@@ -62,11 +64,15 @@ export class AcmeHarness {
     const account = { email: null, profile: null, userAgent: 'quire/test', challenge };
     const acme = await Acme.open({ ...account, ...options }, { logger, now, random: () => 0.5, after, wait });
     const served = new ServedCertificates([acme.source], { logger, now, after, watch: () => ({ close: () => {} }) });
+    const stats = new NetStats();
+    const turn = new TurnBudget({ now: () => performance.now(), atEnd: setImmediate });
+    const input = new RequestInput({ turn, stats, logger, maxUnreadBytes: 2 ** 30 });
     const listener = new Listener(
       {
         requests: (_, response) => response.end('http'),
         upgrade: { handle: (_, socket) => socket.destroy() },
-        stats: new NetStats(),
+        input,
+        stats,
         logger,
         handshakeTimeoutMs: 20_000,
         challenges: acme.answers,
@@ -78,6 +84,7 @@ export class AcmeHarness {
     owner.after(async () => {
       acme.close();
       served.close();
+      input.stop();
       await listener.close(0);
     });
     return new AcmeHarness(clock, lines, changed, acme, served, port);

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { RequestListener } from 'node:http';
 import { connect } from 'node:net';
 import type { BlockList, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -14,7 +14,8 @@ import { ClientAddresses } from '../../server/net/client-addresses.ts';
 import { Connections } from '../../server/net/connections.ts';
 import { openDevCertificate } from '../../server/net/dev-certificate.ts';
 import { Listener } from '../../server/net/listener.ts';
-import { increment, NetStats } from '../../server/net/stats.ts';
+import { NetStats, increment } from '../../server/net/stats.ts';
+import { RequestInput } from '../../server/net/request-input.ts';
 import { Upgrade } from '../../server/net/upgrade.ts';
 import type { Accept, SyncRequest, UpgradeCheck, UpgradeLimits } from '../../server/net/upgrade.ts';
 import type { WsConnection } from '../../server/net/ws-connection.ts';
@@ -75,6 +76,9 @@ export interface NetHarnessOptions {
   readonly maxHeld?: number;
   /** For closes that are held back. */
   readonly after?: After;
+  readonly maxUnreadBytes?: number;
+  /** Answers every HTTP request; left out, with the text `http`. */
+  readonly requests?: RequestListener;
 }
 
 /** More than a test reaches. Their time stands still: what is taken of a burst does not come back, and a long test takes a lot. */
@@ -94,6 +98,7 @@ export class NetHarness {
   readonly connections: Connections;
   readonly upgrade: Upgrade;
   readonly held: HeldRefusals;
+  readonly input: RequestInput;
   readonly listener: Listener;
   port = 0;
   /** The time of the limits, which passes by command. */
@@ -109,6 +114,7 @@ export class NetHarness {
     harness.port = await harness.listener.listen('127.0.0.1', 0);
     owner.after(async () => {
       harness.connections.terminate();
+      harness.input.stop();
       await harness.listener.close(0);
     });
     return harness;
@@ -124,6 +130,10 @@ export class NetHarness {
     maxPartialBytes = 2 ** 30,
     maxHeld = 1_000,
     after = systemAfter,
+    maxUnreadBytes = 2 ** 30,
+    requests = (request, response) => {
+      request.resume().once('end', () => response.end('http'));
+    },
   }: NetHarnessOptions) {
     const certificate = openDevCertificate({ folder: null, hostName: 'localhost', now: Date.now });
     const logger = pino({ level: 'silent' });
@@ -162,10 +172,10 @@ export class NetHarness {
         ...limits,
       },
     });
+    this.input = new RequestInput({ turn: this.connections.turn, stats: this.stats, logger, maxUnreadBytes });
     const deps = {
-      requests: (request: IncomingMessage, response: ServerResponse) => {
-        request.resume().once('end', () => response.end('http'));
-      },
+      requests,
+      input: this.input,
       upgrade: this.upgrade,
       stats: this.stats,
       logger,

@@ -174,7 +174,8 @@ test('before its client is known a connection is read up to a bound, and then on
   free.client.send(message);
   await within(timeoutMs, 'the message of the other', whole);
   const { partialBytes } = handler.connection;
-  assert.ok(partialBytes > 0 && partialBytes < 64 * 1024 * 2 + 4_096, `${partialBytes} bytes read`);
+  // Node reads one more chunk of 64 KB into a socket that is paused.
+  assert.ok(partialBytes > 0 && partialBytes < 64 * 1024 * 3 + 4_096, `${partialBytes} bytes read`);
   assert.deepEqual(handler.messages, []);
   const come = new Promise<number>((resolve) => {
     handler.onMessage = (data) => resolve(data.length);

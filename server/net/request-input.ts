@@ -1,0 +1,281 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { RefusedError } from '../errors.ts';
+import type { Logger } from '../logger.ts';
+import { increment } from './stats.ts';
+import type { NetStats } from './stats.ts';
+import type { Held, TurnBudget } from './turn-budget.ts';
+
+export interface RequestInputDeps {
+  /** Shared with the WebSockets. */
+  readonly turn: TurnBudget;
+  readonly stats: NetStats;
+  readonly logger: Logger;
+  /** Bytes of answers that wait to be read, of all connections together. */
+  readonly maxUnreadBytes: number;
+}
+
+/** How often unread answers are looked at. */
+const TICK_MS = 250;
+/** A client that reads nothing of an answer for 30 s is cut off. */
+export const UNREAD_TICKS = 120;
+/** The charge for one request in milliseconds: an answer costs as much, mostly after the call that reads the request. */
+const REQUEST_MS = 0.3;
+/** The longest slice that the parser gets in one call. */
+const MAX_SLICE_BYTES = 4_096;
+const [LF, CR] = [10, 13];
+
+/** An HTTP socket with its state. */
+interface HttpSocket extends Socket {
+  httpState?: SocketState | undefined;
+  /** Node's handle below the socket. It counts the bytes that the kernel has not taken; `writableLength` counts whole writes. */
+  readonly _handle?: Handle | null;
+}
+
+interface Handle {
+  readonly writeQueueSize?: number;
+  /** Of a TLS handle: the TCP handle below it. */
+  readonly _parent?: Handle | null;
+}
+
+function queuedBytes(handle: Handle | null | undefined): number {
+  return handle ? (handle.writeQueueSize ?? 0) + queuedBytes(handle._parent) : 0;
+}
+
+/** The `data` listener of every HTTP socket, in place of the one of Node's HTTP server. */
+function arrives(this: HttpSocket, chunk: Buffer): void {
+  this.httpState?.arriving(chunk);
+}
+
+/** The `close` listener of every answer. */
+function answered(this: ServerResponse): void {
+  (this.req.socket as HttpSocket).httpState?.answered();
+}
+
+/** What an HTTP connection is doing. */
+class SocketState implements Held {
+  readonly socket: HttpSocket;
+  readonly #input: RequestInput;
+  /** Node's listener of `data`: parses the bytes, and emits `request` or `upgrade` during the call. */
+  readonly #parse: (chunk: Buffer) => void;
+  /** A request has no complete answer yet, or its client has not read it. */
+  #isAnswering = false;
+  /** The socket is paused until the answer is complete. */
+  #waits = false;
+  #isHeld = false;
+  /** Of the latest tick: changes as long as the client reads. */
+  #unreadMark = 0;
+  #silentTicks = 0;
+
+  constructor(socket: HttpSocket, input: RequestInput, parse: (chunk: Buffer) => void) {
+    this.socket = socket;
+    this.#input = input;
+    this.#parse = parse;
+  }
+
+  arriving(chunk: Buffer): void {
+    const { turn } = this.#input;
+    turn.begin();
+    if (turn.isFull) this.#hold();
+    else chunk = this.#read(chunk);
+    // What is not parsed goes back into the socket, and keeps its order with the end of the stream there.
+    if (chunk.length > 0 && !this.socket.destroyed) this.socket.unshift(chunk);
+  }
+
+  /** Parses one request after the other. Returns the bytes that have to wait. */
+  #read(chunk: Buffer): Buffer {
+    const { socket } = this;
+    const { turn } = this.#input;
+    let rest = chunk;
+    while (rest.length > 0) {
+      if (this.#isAnswering) {
+        this.#waits = true;
+        socket.pause();
+        return rest;
+      }
+      const length = sliceLength(rest);
+      this.#parse.call(socket, rest.subarray(0, length));
+      rest = rest.subarray(length);
+      turn.end();
+      // The request was an upgrade, or Node has paused the socket and resumes it.
+      if (socket.httpState !== this || socket.readableFlowing === false) return rest;
+      if (turn.isSpent && rest.length > 0) {
+        this.#hold();
+        return rest;
+      }
+    }
+    return rest;
+  }
+
+  #hold(): void {
+    this.socket.pause();
+    if (this.#isHeld) return;
+    this.#isHeld = true;
+    this.#input.turn.hold(this);
+  }
+
+  release(): void {
+    const { socket } = this;
+    this.#isHeld = false;
+    if (socket.destroyed || socket.httpState !== this) return;
+    socket.resume();
+    // Emits 'data' during this call, so the turn budget measures it.
+    if (socket.readableLength > 0) socket.read();
+    this.#input.turn.end();
+  }
+
+  answering(): void {
+    this.#isAnswering = true;
+    this.#silentTicks = 0;
+  }
+
+  answered(): void {
+    this.#isAnswering = false;
+    this.#input.forget(this);
+    if (!this.#waits) return;
+    this.#waits = false;
+    this.#hold();
+  }
+
+  /** Returns whether the client has read nothing of an answer for too long. */
+  tick(): boolean {
+    const { socket } = this;
+    const mark = socket.writableLength + queuedBytes(socket._handle);
+    this.#silentTicks = mark > 0 && mark === this.#unreadMark ? this.#silentTicks + 1 : 0;
+    this.#unreadMark = mark;
+    return this.#silentTicks >= UNREAD_TICKS;
+  }
+}
+
+/**
+ * Reads HTTP requests in turns. Node parses all the requests of a chunk at once, up to thousands, and emits them in one turn.
+ * Here, a connection gets its next request parsed after its client has read the previous answer and the turn has time for it.
+ * So a connection has one answer in memory. All of them together are bounded too. One for all listeners.
+ */
+export class RequestInput {
+  readonly #deps: RequestInputDeps;
+  readonly #answering = new Set<SocketState>();
+  readonly #ticker: NodeJS.Timeout;
+
+  constructor(deps: RequestInputDeps) {
+    this.#deps = deps;
+    this.#ticker = setInterval(() => this.tick(), TICK_MS);
+    this.#ticker.unref();
+  }
+
+  /** Connections with an answer that is not complete or not read. */
+  get answering(): number {
+    return this.#answering.size;
+  }
+
+  get turn(): TurnBudget {
+    return this.#deps.turn;
+  }
+
+  /** To be called after Node's HTTP server has added its listeners to the socket. */
+  attach(socket: Socket): void {
+    const parse = socket.listeners('data')[0] as ((chunk: Buffer) => void) | undefined;
+    if (parse === undefined) return;
+    socket.removeListener('data', parse);
+    (socket as HttpSocket).httpState = new SocketState(socket, this, parse);
+    socket.on('data', arrives);
+  }
+
+  /** The socket speaks HTTP no longer. Twice is fine. */
+  detach(socket: Duplex): void {
+    const { httpState } = socket as HttpSocket;
+    if (httpState === undefined) return;
+    this.#answering.delete(httpState);
+    (socket as HttpSocket).httpState = undefined;
+    socket.removeListener('data', arrives);
+  }
+
+  /** The listener of `request`; `answer` gets the requests that may be answered. */
+  listener(answer: RequestListener): RequestListener {
+    return (request, response) => {
+      const { httpState } = request.socket as HttpSocket;
+      if (httpState !== undefined) {
+        httpState.answering();
+        this.#answering.add(httpState);
+        response.on('close', answered);
+      }
+      const { turn } = this.#deps;
+      turn.begin();
+      turn.charge(REQUEST_MS);
+      if (hasOneHost(request)) answer(request, response);
+      else this.#refuse(response);
+      // An answer is put together by promises. Time that they take counts in this turn, too.
+      queueMicrotask(() => process.nextTick(() => turn.end()));
+    };
+  }
+
+  #refuse(response: ServerResponse): void {
+    const { code: error, message: reason } = new RefusedError('bad-request', twoHosts);
+    increment(this.#deps.stats.requestsUnreadable, error);
+    this.#deps.logger.info({ error, err: reason }, 'request not readable');
+    const body = JSON.stringify({ error, reason });
+    response.writeHead(400, {
+      'Content-Type': 'application/json',
+      'Content-Length': Buffer.byteLength(body),
+      Connection: 'close',
+    });
+    response.end(body);
+  }
+
+  /** @internal The client of this one has read its answer. */
+  forget(state: SocketState): void {
+    this.#answering.delete(state);
+  }
+
+  /** Four times a second. Cuts off clients that do not read their answers. */
+  tick(): void {
+    let unreadBytes = 0;
+    for (const state of this.#answering) {
+      if (state.tick()) this.#cut(state, 'nothing of an answer was read for 30 s');
+      else unreadBytes += state.socket.writableLength;
+    }
+    if (unreadBytes <= this.#deps.maxUnreadBytes) return;
+    const worst = Array.from(this.#answering).sort((a, b) => b.socket.writableLength - a.socket.writableLength);
+    for (const state of worst) {
+      if (unreadBytes <= this.#deps.maxUnreadBytes) return;
+      unreadBytes -= state.socket.writableLength;
+      increment(this.#deps.stats.limitsReached, 'unread-answers');
+      this.#cut(state, 'too many unread answers');
+    }
+  }
+
+  #cut(state: SocketState, reason: string): void {
+    this.#deps.stats.answersUnread++;
+    this.#deps.logger.info({ reason, bytes: state.socket.writableLength }, 'connection cut off');
+    this.#answering.delete(state);
+    state.socket.destroy();
+  }
+
+  /** Stops looking at unread answers. */
+  stop(): void {
+    clearInterval(this.#ticker);
+  }
+}
+
+export const twoHosts = 'more than one Host header';
+
+/** A proxy and this server might each believe another one of two. A request without a Host is refused by Node. */
+export function hasOneHost({ rawHeaders }: IncomingMessage): boolean {
+  let hosts = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) if (rawHeaders[i]?.toLowerCase() === 'host') hosts++;
+  return hosts <= 1;
+}
+
+/** Up to the first empty line. It ends the header of a request, so no slice holds more than one of them. */
+function sliceLength(bytes: Buffer): number {
+  const end = Math.min(bytes.length, MAX_SLICE_BYTES);
+  // The line break before may have been in an earlier slice.
+  if (bytes[0] === LF) return 1;
+  if (bytes[0] === CR && bytes[1] === LF) return 2;
+  for (let at = bytes.indexOf(LF); at !== -1 && at < end; at = bytes.indexOf(LF, at + 1)) {
+    if (bytes[at + 1] === LF) return at + 2;
+    if (bytes[at + 1] === CR && bytes[at + 2] === LF) return at + 3;
+  }
+  return end;
+}
