@@ -101,7 +101,7 @@ async function readTail(
     const missing = seq === baseSeq + 2 ? `Entry ${baseSeq + 1}` : `Entries ${baseSeq + 1} to ${seq - 1}`;
     throw new CorruptDocumentError(keys.docId, `${missing} cannot be found`);
   }
-  return { tail: tail.reverse(), tailBytes };
+  return { tail: tail.toReversed(), tailBytes };
 }
 
 /** The bytes of one part of a snapshot, put together from its pieces. */

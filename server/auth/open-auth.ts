@@ -4,7 +4,6 @@ import type { Logger } from '../logger.ts';
 import type { AuthStats } from './auth-stats.ts';
 import type { Authenticator } from './authenticator.ts';
 import type { JwtAuthenticator } from './jwt-authenticator.ts';
-import { FixedKeys } from './key-source.ts';
 import { openToAll } from './open-to-all.ts';
 import { RevocationList } from './revocation-list.ts';
 import { KeyError, publicKeys, secretKey } from './verify-key.ts';
@@ -66,13 +65,14 @@ async function authenticatorOf(auth: AuthConfig, deps: AuthDeps): Promise<Authen
 }
 
 async function jwtAuthenticatorOf(jwt: JwtConfig, deps: AuthDeps): Promise<JwtAuthenticator> {
+  // Each brings modules along that a server without tokens does not need, `jose` among them.
+  const { FixedKeys } = await import('./key-source.ts');
+  const { JwtAuthenticator } = await import('./jwt-authenticator.ts');
   const fixed = new FixedKeys([...secretsOf(jwt).map(secret), ...jwt.publicKeyPaths.flatMap(publicKeysIn)]);
   const jwks = jwt.jwksUrl === null ? null : new (await import('./jwks-url.ts')).JwksUrl(jwt.jwksUrl, deps);
   // So that a wrong URL is in the log from the start, not after the first complaint.
   void jwks?.refresh();
   const { issuer, audience } = jwt;
-  // Brings `jose` along, which nobody needs who has no tokens.
-  const { JwtAuthenticator } = await import('./jwt-authenticator.ts');
   return new JwtAuthenticator({ sources: jwks === null ? [fixed] : [fixed, jwks], issuer, audience, now: deps.now });
 }
 
