@@ -59,8 +59,9 @@ class SocketState implements Held {
   readonly #input: RequestInput;
   /** Node's listener of `data`: parses the bytes, and emits `request` or `upgrade` during the call. */
   readonly #parse: (chunk: Buffer) => void;
-  /** A request has no complete answer yet, or its client has not read it. */
-  #isAnswering = false;
+  /** Requests that have no complete answer yet, or whose client has not read it. Mostly one: see `#mustWait`. */
+  #unanswered = 0;
+  #latest: IncomingMessage | null = null;
   /** The socket is paused until the answer is complete. */
   #waits = false;
   #isHeld = false;
@@ -89,7 +90,7 @@ class SocketState implements Held {
     const { turn } = this.#input;
     let rest = chunk;
     while (rest.length > 0) {
-      if (this.#isAnswering) {
+      if (this.#mustWait) {
         this.#waits = true;
         socket.pause();
         return rest;
@@ -106,6 +107,14 @@ class SocketState implements Held {
       }
     }
     return rest;
+  }
+
+  /**
+   * The next bytes may belong to the body of the request that is being answered, which its answer may need. The slice that ends
+   * a body may hold the header of one more request.
+   */
+  get #mustWait(): boolean {
+    return this.#unanswered > 1 || (this.#unanswered === 1 && this.#latest?.complete === true);
   }
 
   #hold(): void {
@@ -125,15 +134,19 @@ class SocketState implements Held {
     this.#input.turn.end();
   }
 
-  answering(): void {
-    this.#isAnswering = true;
+  answering(request: IncomingMessage): void {
+    this.#unanswered++;
+    this.#latest = request;
     this.#silentTicks = 0;
   }
 
   answered(): void {
-    this.#isAnswering = false;
-    this.#input.forget(this);
-    if (!this.#waits) return;
+    this.#unanswered--;
+    if (this.#unanswered === 0) {
+      this.#latest = null;
+      this.#input.forget(this);
+    }
+    if (!this.#waits || this.#mustWait) return;
     this.#waits = false;
     this.#hold();
   }
@@ -196,7 +209,7 @@ export class RequestInput {
     return (request, response) => {
       const { httpState } = request.socket as HttpSocket;
       if (httpState !== undefined) {
-        httpState.answering();
+        httpState.answering(request);
         this.#answering.add(httpState);
         response.on('close', answered);
       }

@@ -19,7 +19,7 @@ const timeoutMs = 60_000;
 const MB = 1024 * 1024;
 const strangers = 100;
 /** The bound for one connection, what the same read from the socket may bring along, and what the server adds for each piece. */
-const earlyBytes = 2 * 64 * 1024 + 1_024;
+const earlyBytes = 3 * 64 * 1024 + 1_024;
 
 /** A server whose application answers by command: 401 for bad tokens. */
 async function setUp(t: TestContext) {

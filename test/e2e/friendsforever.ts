@@ -86,7 +86,9 @@ async function type({ person, steps, writers, random, options, progress }: Typin
     // Not the provider's own: it takes this for typing, and sends it.
     Y.applyUpdate(person.doc, update, 'typed');
     progress.made++;
-    if (random.fraction() < 1 / options.txnsPerCut && person.isConnected) {
+    // One cut at least, whatever the seed.
+    const isDue = random.fraction() < 1 / options.txnsPerCut || (progress.cuts === 0 && index >= steps.length / 2);
+    if (isDue && person.isConnected) {
       person.cut();
       progress.cuts++;
     }

@@ -29,7 +29,7 @@ const updateShare = 0.6;
  */
 export async function sendMutants(t: TestContext, count: number): Promise<void> {
   const random = randomOf(t);
-  const siege = await Siege.start(t, ['--trusted-proxies', '127.0.0.1']);
+  const siege = await Siege.start(t);
   const complaints = listenForComplaints(t);
   const open = async (docName: string): Promise<StockClient> => {
     const client = new StockClient(siege.quire.url, docName, { maxBackoffTime: 200 });
@@ -76,14 +76,6 @@ export async function sendMutants(t: TestContext, count: number): Promise<void> 
   );
 }
 
-let addressesUsed = 0;
-
-/** An address that was not used before: closes that repeat from one address are held back. */
-function nextAddress(): string {
-  addressesUsed++;
-  return `10.${addressesUsed >>> 16}.${(addressesUsed >>> 8) & 255}.${addressesUsed & 255}`;
-}
-
 /** Fills a document with honest edits, then attacks it. Returns how many of the mutants were refused. */
 async function attackDocument(siege: Siege, name: string, count: number, random: Random): Promise<number> {
   const editors = new RandomEditors(random);
@@ -98,7 +90,7 @@ async function attackDocument(siege: Siege, name: string, count: number, random:
   const attack = async (): Promise<void> => {
     let attacker: RawClient | null = null;
     while (left-- > 0) {
-      attacker ??= await siege.attacker(name, { socket: { headers: { 'X-Forwarded-For': nextAddress() } } });
+      attacker ??= await siege.attacker(name);
       attacker.sendBytes(mutantFrame(editors.updates, random));
       if (await isRefused(attacker)) {
         refused++;

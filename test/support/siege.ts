@@ -41,19 +41,26 @@ export interface Effect {
   readonly waits: number;
 }
 
+let addressesUsed = 0;
+
+/** An address that was not used before: closes that repeat from one address are held back. */
+function nextAddress(): string {
+  addressesUsed++;
+  return `10.${addressesUsed >>> 16}.${(addressesUsed >>> 8) & 255}.${addressesUsed & 255}`;
+}
+
 /** A server that is attacked, while somebody in another document types and must not notice. */
 export class Siege {
   readonly quire: Quire;
   readonly #inspector: Inspector;
   #bystanders = 0;
 
-  /** `args` are further options of the server. */
-  static async start(owner: Owner, args: readonly string[] = []): Promise<Siege> {
+  static async start(owner: Owner): Promise<Siege> {
     const quire = await Quire.start(owner, {
       tls: 'off',
       nodeArgs: inspectorArgs,
       // Documents are let go soon, and so folded soon.
-      args: ['--log-level', 'warn', '--idle-room-timeout', '100ms', ...args],
+      args: ['--log-level', 'warn', '--idle-room-timeout', '100ms', '--trusted-proxies', '127.0.0.1'],
     });
     const inspector = await Inspector.attach(quire.process);
     owner.after(() => inspector.close());
@@ -74,7 +81,8 @@ export class Siege {
 
   /** A client that can send anything, once the server listens to it. */
   async attacker(docName: string, options: RawClientOptions = {}): Promise<RawClient> {
-    const attacker = await RawClient.open(`${this.quire.url}/${docName}`, options);
+    const socket = { ...options.socket, headers: { 'X-Forwarded-For': nextAddress(), ...options.socket?.headers } };
+    const attacker = await RawClient.open(`${this.quire.url}/${docName}`, { ...options, socket });
     // The first word of a session that is live; before that, messages wait.
     if (!options.onFrame) await attacker.next('sync-step-1');
     return attacker;
