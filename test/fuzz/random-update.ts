@@ -53,7 +53,9 @@ const maxShapeBytes = 2_000;
 /** An update that no editor writes: mostly `randomUpdate`, else one of the shapes that have stalled or filled servers. */
 export function hostileUpdate(random: Random): Uint8Array {
   if (random.below(4) > 0) return randomUpdate(random);
-  return random.pick(shapeOf(random.pick(shapeNames), random, 50 + random.below(maxShapeBytes)).updates);
+  const { updates } = shapeOf(random.pick(shapeNames), random, 50 + random.below(maxShapeBytes));
+  // Some shapes need more bytes than that for their first update.
+  return updates.length === 0 ? randomUpdate(random) : random.pick(updates);
 }
 
 /** An update as no editor writes it, with every kind of struct: in most of them little or nothing is wrong. */
