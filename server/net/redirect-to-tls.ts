@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { ChallengeAnswers } from './challenge-answers.ts';
+import { endUnlessHungUp, lingerMs } from './refuse-upgrade.ts';
 
 /** A name or an address, with or without a port; nothing else goes into the answer. */
 const hostPattern = /^([a-z0-9.-]+|\[[0-9a-f:.]+\])(:\d+)?$/i;
@@ -47,7 +48,6 @@ export class RedirectToTls {
     const head =
       location === null ? 'HTTP/1.1 400 Bad Request' : `HTTP/1.1 308 Permanent Redirect\r\nLocation: ${location}`;
     socket.end(`${head}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
-    // Without reading we would not see it hang up.
-    socket.resume();
+    endUnlessHungUp(socket, lingerMs);
   };
 }

@@ -4,7 +4,7 @@ import { httpStatus } from '../errors.ts';
 import type { RefusedError } from '../errors.ts';
 
 /** The client has this long to read the answer and to hang up, in milliseconds; */
-const lingerMs = 2_000;
+export const lingerMs = 2_000;
 /** or this long, if it was too slow already. */
 const lateLingerMs = 500;
 
@@ -27,9 +27,14 @@ export function refuseUpgrade(socket: Duplex, refusal: RefusedError, headers: re
     ...(refusal.retryAfterSeconds === null ? [] : [`Retry-After: ${refusal.retryAfterSeconds}`]),
     ...headers,
   ];
-  const linger = setTimeout(() => socket.destroy(), refusal.code === 'request-timeout' ? lateLingerMs : lingerMs);
-  socket.once('close', () => clearTimeout(linger));
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
-  // What the client still sends is dropped; without reading we would not see it hang up.
+  endUnlessHungUp(socket, refusal.code === 'request-timeout' ? lateLingerMs : lingerMs);
+}
+
+/** Destroys a socket that has been ended, unless its client hangs up within this time. */
+export function endUnlessHungUp(socket: Duplex, withinMs: number): void {
+  const linger = setTimeout(() => socket.destroy(), withinMs);
+  socket.once('close', () => clearTimeout(linger));
+  // Input that still comes is dropped. A socket that is not read does not notice that its client hangs up.
   socket.resume();
 }

@@ -54,3 +54,20 @@ test('everything that the page needs is less than 300 KB gzipped', async () => {
 test('without a built page there is none, and the server starts all the same', async (t) => {
   assert.equal(await loadDemo(tempFolder(t)), null);
 });
+
+test('I7: a file is handed out in small pieces, of bytes that all answers share', async () => {
+  const { app, paths } = await demoApp();
+  const path = paths.find((each) => each.startsWith('/assets/') && each.endsWith('.js'))!;
+  const buffers = new Set<ArrayBufferLike>();
+  for (let answer = 0; answer < 2; answer++) {
+    const response = await app.request(path);
+    let bytes = 0;
+    for await (const piece of response.body as ReadableStream<Uint8Array>) {
+      assert.ok(piece.length <= 32 * 1024, `a piece of ${piece.length} bytes`);
+      buffers.add(piece.buffer);
+      bytes += piece.length;
+    }
+    assert.equal(bytes, Number(response.headers.get('Content-Length')));
+  }
+  assert.equal(buffers.size, 1);
+});

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { IncomingMessage } from 'node:http';
+import { once } from 'node:events';
 import { connect } from 'node:net';
+import type { Socket } from 'node:net';
 import { test } from 'node:test';
 import { RedirectToTls, secureLocation } from '../../../server/net/redirect-to-tls.ts';
+import { within } from '../../support/deadline.ts';
 import { listen } from '../../doctor/peers.ts';
 import { parseAnswer, readToEnd, upgradeRequest } from '../../support/net-harness.ts';
 
@@ -34,4 +37,18 @@ test('requests and upgrades are answered and ended', async (t) => {
   const upgrade = await ask(upgradeRequest('/sync/doc'));
   assert.deepEqual([upgrade.status, upgrade.headers.get('location')], [308, 'https://localhost:8443/sync/doc']);
   assert.equal((await ask(upgradeRequest('/sync/doc', { Host: 'a/b' }))).status, 400);
+});
+
+test('I7: a redirected upgrade does not stay open when its client does not hang up', async (t) => {
+  const redirect = new RedirectToTls(() => 8443);
+  const server = createServer(redirect.request);
+  server.on('upgrade', redirect.handle);
+  const accepted = once(server, 'connection') as Promise<[Socket]>;
+  const socket = connect({ port: await listen(t, server), host: '127.0.0.1', allowHalfOpen: true });
+  t.after(() => void socket.destroy());
+  socket.on('error', () => {});
+  socket.resume();
+  socket.write(upgradeRequest('/sync/doc'));
+  const [peer] = await accepted;
+  if (!peer.closed) await within(60_000, 'the end of a redirected upgrade', once(peer, 'close'));
 });
