@@ -29,30 +29,22 @@ interface Excess {
   readonly waitMs: number;
 }
 
-/** The buckets of one kind of request. */
-class Buckets {
-  readonly perAddress: KeyedBuckets;
-  readonly all: TokenBucket;
-
-  constructor({ ratePerAddress, rate, now }: RequestRateDeps) {
-    this.perAddress = new KeyedBuckets(ratePerAddress);
-    this.all = new TokenBucket(rate, now());
-  }
-}
-
 /** Limits plain HTTP requests, of one address and of all. Upgrades do not count. */
 export class RequestRate {
   readonly #deps: RequestRateDeps;
   readonly #answer: RequestListener;
-  readonly #requests: Buckets;
-  readonly #probes: Buckets;
+  readonly #perAddress: KeyedBuckets;
+  readonly #total: TokenBucket;
+  /** Probes have no limit in total: a flood from many addresses would make a load balancer take this server out. */
+  readonly #probesPerAddress: KeyedBuckets;
 
   /** `answer` gets the requests that are within the limits. */
   constructor(deps: RequestRateDeps, answer: RequestListener) {
     this.#deps = deps;
     this.#answer = answer;
-    this.#requests = new Buckets(deps);
-    this.#probes = new Buckets(deps);
+    this.#perAddress = new KeyedBuckets(deps.ratePerAddress);
+    this.#total = new TokenBucket(deps.rate, deps.now());
+    this.#probesPerAddress = new KeyedBuckets(deps.ratePerAddress);
   }
 
   /** The listener of `request`. */
@@ -78,14 +70,15 @@ export class RequestRate {
     const { addresses, now } = this.#deps;
     const block = addresses.blockOf(addresses.of(request));
     const nowMs = now();
-    const { perAddress, all } = probe.test(request.url ?? '') ? this.#probes : this.#requests;
+    const isProbe = probe.test(request.url ?? '');
+    const perAddress = isProbe ? this.#probesPerAddress : this.#perAddress;
     const own = block === null ? null : perAddress.of(block, nowMs);
     const ownMs = own?.waitMs(1, nowMs) ?? 0;
     if (ownMs > 0) return { limit: 'request-rate-per-address', waitMs: ownMs };
-    const waitMs = all.waitMs(1, nowMs);
+    const waitMs = isProbe ? 0 : this.#total.waitMs(1, nowMs);
     if (waitMs > 0) return { limit: 'request-rate', waitMs };
     own?.spend(1, nowMs);
-    all.spend(1, nowMs);
+    if (!isProbe) this.#total.spend(1, nowMs);
     return null;
   }
 }
