@@ -2,10 +2,11 @@
  * Runs the compiled test files: `npm test`, or `npm test -- room crash` for the files whose path contains one of the words.
  *
  * The suite is the files named `*.test.ts`. With `--long` the `*.long.ts` files run instead: soak tests, thousands of
- * crashes, and the full counts of tests that the suite runs with smaller ones.
+ * crashes, and the full counts of tests that the suite runs with smaller ones. In CI (`CI` is set) some tests repeat
+ * their work more often than elsewhere (`support/repetitions.ts`).
  *
  * A test that needs a program which is not installed is skipped, and the last lines name each such program and how to
- * install it. In CI (`CI` is set) a skipped test fails the run.
+ * install it. In CI a skipped test fails the run.
  */
 import { readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';

@@ -8,6 +8,7 @@ import { runCampaign } from './campaign.ts';
 import { Fuzzer } from './fuzzer.ts';
 import type { Finding, FuzzTarget } from './target.ts';
 import { targetNames } from './targets.ts';
+import { repetitions } from '../support/repetitions.ts';
 
 /** Many times what it takes; by count, for a slow machine needs longer. */
 const maxInputs = 200_000;
@@ -94,7 +95,7 @@ test('no target finds anything in its corpus, its seeds and some mutants (I6)', 
       target,
       seed,
       durationMs: Infinity,
-      maxInputs: 150,
+      maxInputs: repetitions(50, 150),
       maxFindings: 1,
     });
     assert.deepEqual(findings, [], `SEED=${seed} ${target}`);

@@ -22,6 +22,7 @@ import { assertTook } from '../../support/slowness.ts';
 import { TextWriter } from '../../support/text-writer.ts';
 import { watchTurns } from '../../support/turn-watch.ts';
 import { withoutDeletes, writtenByYjs } from '../../support/update-bytes.ts';
+import { repetitions } from '../../support/repetitions.ts';
 
 /** A worker whose time the test makes pass, and whose threads it can get at. */
 function observedWorker(t: TestContext, limits: Partial<YjsWorkerLimits> = {}) {
@@ -220,8 +221,8 @@ describe('YjsWorker', () => {
     assert.equal(threads.length, 1);
   });
 
-  test('folds 20 MB without blocking the event loop, into parts of which none integrates before the last (I6)', async (t) => {
-    const large = largeDocument(20);
+  test('folds a large document without blocking the event loop, into parts of which none integrates before the last (I6)', async (t) => {
+    const large = largeDocument(repetitions(8, 20));
     const { worker } = observedWorker(t);
     await worker.merge([hello]);
     collectGarbage();

@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { huntMutants } from '../../support/mutant-hunt.ts';
 import { randomOf } from '../../support/random.ts';
+import { repetitions } from '../../support/repetitions.ts';
 
-const count = 6_000;
+const count = repetitions(1_500, 60_000);
 
-test('of 6,000 broken updates Yjs can work with all that the scan accepts (I6)', (t) => {
+test('Yjs can work with every broken update that the scan accepts (I6)', (t) => {
   const { accepted, excused } = huntMutants(randomOf(t), count);
   t.diagnostic(`${accepted} accepted, ${excused} excused`);
   assert.ok(accepted > count / 20, 'enough were accepted for the test to mean something');
-  assert.ok(excused <= accepted / 100, 'hardly any of them contradicts the document so that Yjs throws');
+  assert.ok(excused <= Math.max(3, accepted / 100), 'hardly any of them contradicts the document so that Yjs throws');
 });

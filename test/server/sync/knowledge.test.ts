@@ -11,6 +11,7 @@ import { randomOf } from '../../support/random.ts';
 import { assertTook } from '../../support/slowness.ts';
 import { deletionsOf, struct, updateOf, type ClientStructs } from '../../support/update-bytes.ts';
 import { compareWithYjs, deliveries } from './knowledge-model.ts';
+import { repetitions } from '../../support/repetitions.ts';
 
 function updateBy(...clients: readonly ClientStructs[]): [ReturnType<typeof scanUpdate>, Uint8Array] {
   const update = updateOf(clients);
@@ -19,9 +20,9 @@ function updateBy(...clients: readonly ClientStructs[]): [ReturnType<typeof scan
 
 suite('Knowledge', () => {
   test('knows after every update just what a Y.Doc has integrated and keeps pending', (t) => {
-    const verdicts = compareWithYjs(randomOf(t), 20);
+    const verdicts = compareWithYjs(randomOf(t), repetitions(6, 20));
     t.diagnostic(JSON.stringify(verdicts));
-    for (const count of Object.values(verdicts)) assert.ok(count > 50, 'each verdict was met');
+    for (const count of Object.values(verdicts)) assert.ok(count > 12, 'each verdict was met');
   });
 
   test('is the same after a restart from its own state vector and delete set, once what waits is added', (t) => {
