@@ -9,9 +9,13 @@ export interface TurnWatch {
  * no more than what has passed on the clock: other threads and processes are no fault of its. Where the kernel counts a thread's
  * time in ticks of 10 ms only, a turn counts as a tick less than it was charged; where it does not count it, all that has passed counts.
  *
+ * `slowness` is called right after a turn of `lookCloselyMs` that is the longest so far, in the same thread: what the
+ * turn took is divided by what it returns. It tells a slow turn from a machine that is slow at that moment.
+ *
  * Nothing outside of it is used, so that its source can also be run in another process (EventLoopWatch).
  */
-export function watchTurns(): TurnWatch {
+export function watchTurns(slowness: () => number = () => 1): TurnWatch {
+  const lookCloselyMs = 30;
   const periodMs = 1;
   const tickMs = 10;
   const { openSync, readSync, closeSync } = process.getBuiltinModule('node:fs');
@@ -41,9 +45,17 @@ export function watchTurns(): TurnWatch {
   const look = (): void => {
     const nowMs = performance.now();
     const nowCpuMs = read();
-    longestMs = Math.max(longestMs, Math.min(nowMs - lastMs - periodMs, nowCpuMs - lastCpuMs - blurMs));
+    const tookMs = Math.min(nowMs - lastMs - periodMs, nowCpuMs - lastCpuMs - blurMs);
     lastMs = nowMs;
     lastCpuMs = nowCpuMs;
+    if (tookMs <= longestMs) return;
+    if (tookMs < lookCloselyMs) {
+      longestMs = tookMs;
+      return;
+    }
+    longestMs = Math.max(longestMs, tookMs / slowness());
+    lastMs = performance.now();
+    lastCpuMs = read();
   };
   const timer = setInterval(look, periodMs);
   return {
@@ -53,5 +65,22 @@ export function watchTurns(): TurnWatch {
       if (file !== null) closeSync(file);
       return longestMs;
     },
+  };
+}
+
+/**
+ * Makes a function that says how many times longer `work` takes in this thread at the moment than `usualMs`, at least 1
+ * and at most 20. Runs the work a few times first, so that it is compiled. Uses nothing from outside.
+ */
+export function slownessOf(work: () => unknown, usualMs: number): () => number {
+  const tookMs = (): number => {
+    const startMs = performance.now();
+    work();
+    return performance.now() - startMs;
+  };
+  for (let i = 0; i < 5; i++) work();
+  return () => {
+    const [, , medianMs = usualMs] = Array.from({ length: 5 }, tookMs).sort((a, b) => a - b);
+    return Math.min(20, Math.max(1, medianMs / usualMs));
   };
 }
