@@ -149,7 +149,7 @@ export const options = {
     flag,
     'false',
     null,
-    'Start although the write-ahead log of the database is damaged, without the edits that cannot be read. A copy of the log is kept beside the database. Remove the option after that start.',
+    'Start although the write-ahead log or a table of the database is damaged, without the edits that cannot be read. A copy of the damaged files is kept. Remove the option after that start.',
   ),
   'log-level': option(oneOf(...logLevels), 'info', 'level', `One of ${logLevels.join(', ')}.`),
   'disk-reserve': option(

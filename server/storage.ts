@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import { YjsWorker } from '../persistence/compaction/yjs-worker.ts';
-import { LevelLog } from '../persistence/log/level-log.ts';
+import type { LevelLog } from '../persistence/log/level-log.ts';
 import type { LogObserver } from '../persistence/log/log-observer.ts';
 import { MemoryLog } from '../persistence/log/memory-log.ts';
 import type { UpdateLog } from '../persistence/log/update-log.ts';
@@ -47,7 +47,9 @@ export async function openStorage(config: Config, { logger, stats }: StorageDeps
   const compaction = keepDeleted === null ? compactionPolicy : { ...compactionPolicy, keepsDeleted: keepDeleted };
   const log: UpdateLog = config.ephemeral
     ? new MemoryLog({ compaction }, deps)
-    : await LevelLog.open(
+    : await (
+        await levelLog()
+      ).open(
         {
           // Beside the certificate, and alone in its folder, so that it can tell whether the folder is its own.
           folder: join(resolve(config.dataDir), 'documents'),
@@ -74,6 +76,11 @@ export async function openStorage(config: Config, { logger, stats }: StorageDeps
   };
 }
 
+/** Loads LevelDB, which a server that keeps documents in memory does not need. */
+async function levelLog(): Promise<typeof LevelLog> {
+  return (await import('../persistence/log/level-log.ts')).LevelLog;
+}
+
 /** Counts and logs what the log reports; a commit is only counted. */
 function observe(logger: Logger, stats: StorageStats): LogObserver {
   return {
@@ -93,6 +100,9 @@ function observe(logger: Logger, stats: StorageStats): LogObserver {
     compactionFailed({ docId, tailBytes, error }) {
       stats.compactionsFailed++;
       logger.error({ docId, tailBytes, err: error }, 'compaction failed');
+    },
+    leftUnchecked({ tables, bytes }) {
+      logger.info({ tables, bytes }, 'tables not checked at this start; quire doctor --deep checks all');
     },
     failed({ during, error }) {
       stats.failures++;

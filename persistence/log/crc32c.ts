@@ -6,12 +6,17 @@ const tables = makeTables();
 
 /** The checksum of `bytes[start, end)` as LevelDB stores it: rotated and offset, because it may be part of a payload. */
 export function maskedCrc32c(bytes: Uint8Array, start: number, end: number): number {
-  const crc = crc32c(bytes, start, end);
+  return masked(crc32c(bytes, start, end));
+}
+
+/** A checksum as LevelDB stores it. */
+export function masked(crc: number): number {
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
 }
 
-export function crc32c(bytes: Uint8Array, start: number, end: number): number {
-  let crc = -1;
+/** The checksum of `bytes[start, end)`, or of everything before it (whose checksum is `before`) and `bytes[start, end)`. */
+export function crc32c(bytes: Uint8Array, start: number, end: number, before = 0): number {
+  let crc = ~before;
   let at = start;
   for (const last = end - 7; at < last; at += 8) {
     crc ^= bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);

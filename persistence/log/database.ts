@@ -2,9 +2,12 @@ import { Level } from 'level';
 import { copyFile, mkdir, open, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { LogError } from '../errors.ts';
+import { prepareTables, type TableOptions } from './containment.ts';
+import { syncPath } from './durable-files.ts';
 import { formatKey } from './keys.ts';
 import { type LevelDatabase, LevelStore } from './level-store.ts';
-import { BadRecordError, type Format, sealFormat, unsealFormat } from './records.ts';
+import { LostRanges } from './lost-ranges.ts';
+import { BadRecordError, type Format, isSealed, sealFormat, unsealFormat } from './records.ts';
 import { checkRecovery, type FileDamage } from './recovery-check.ts';
 
 /** Grows when an older version could no longer read, or would spoil, what a newer one writes. */
@@ -16,13 +19,8 @@ const program = 'quire';
  */
 const creatingMark = 'CREATING';
 
-export interface OpenDatabaseOptions {
+export interface OpenDatabaseOptions extends TableOptions {
   readonly mayCreate: boolean;
-  /**
-   * Opens a database although LevelDB will drop part of a damaged log; a copy of the files that it recovers from is kept
-   * first. Called with what was found and where the copy is. Without it such a database is refused.
-   */
-  readonly acceptDamage?: (loss: LogError) => void;
 }
 
 /**
@@ -30,9 +28,10 @@ export interface OpenDatabaseOptions {
  * LevelDB takes a folder whose CURRENT file is missing for a new one and deletes everything in it.
  *
  * A database that LevelDB could only open by dropping records that were complete is refused, and nothing in the folder
- * changes. The end of a log that a crash has torn is no reason.
+ * changes. The end of a log that a crash has torn is no reason. LevelDB never reads a block of a table that is known to be
+ * damaged.
  *
- * Rejects with LogError LOG_LOCKED, LOG_TOO_NEW, LOG_NOT_WRITABLE, LOG_NOT_OURS or LOG_DAMAGED.
+ * Rejects with LogError LOG_LOCKED, LOG_TOO_NEW, LOG_NOT_WRITABLE, LOG_NOT_OURS, LOG_DAMAGED or LOG_UNREADABLE.
  */
 export async function openDatabase(folder: string, options: OpenDatabaseOptions): Promise<LevelStore> {
   const files = await filesIn(folder, options.mayCreate);
@@ -43,6 +42,7 @@ export async function openDatabase(folder: string, options: OpenDatabaseOptions)
   // With the mark of a first start nothing is stored yet that could be lost.
   const isNew = creating || files.includes(creatingMark);
   if (!isNew) await guard(folder, () => refuseDamage(folder, options));
+  const lost = await guard(folder, () => (isNew ? LostRanges.load(folder) : prepareTables(folder, options)));
   const database: LevelDatabase = new Level(folder, {
     keyEncoding: 'view',
     valueEncoding: 'view',
@@ -50,9 +50,9 @@ export async function openDatabase(folder: string, options: OpenDatabaseOptions)
   });
   await guard(folder, () => database.open());
   try {
-    await guard(folder, () => checkFormat(folder, database, isNew));
+    await guard(folder, () => checkFormat(folder, database, { isNew, isLost: lost.at(formatKey) !== null }));
     if (isNew) await guard(folder, () => removeMark(folder));
-    return new LevelStore(database);
+    return new LevelStore(database, lost);
   } catch (error) {
     await database.close();
     throw error;
@@ -105,10 +105,17 @@ async function keepCopy(folder: string): Promise<string> {
   return copy;
 }
 
-async function checkFormat(folder: string, database: LevelDatabase, isNew: boolean): Promise<void> {
+/** With `isLost` the operator has accepted that the format record was in a damaged part of a table: it is written again. */
+async function checkFormat(
+  folder: string,
+  database: LevelDatabase,
+  { isNew, isLost }: { readonly isNew: boolean; readonly isLost: boolean },
+): Promise<void> {
   const value = await database.get(formatKey);
-  if (value === undefined) {
-    if (!isNew || (await database.keys({ limit: 1 }).all()).length > 0) throw notOurs(folder);
+  const isWritten = value !== undefined && !(isLost && !isSealed(formatKey, value));
+  if (!isWritten) {
+    const isEmpty = isNew && (await database.keys({ limit: 1 }).all()).length === 0;
+    if (!isEmpty && !isLost) throw notOurs(folder);
     await database.put(formatKey, sealFormat(formatKey, { program, version: formatVersion }), { sync: true });
     return;
   }
@@ -147,16 +154,6 @@ async function writeMark(folder: string): Promise<void> {
 async function removeMark(folder: string): Promise<void> {
   await rm(join(folder, creatingMark), { force: true });
   await syncPath(folder);
-}
-
-/** Of a folder: that its files are in it. */
-async function syncPath(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 /** Turns what the file system and LevelDB say into what the person at the command line can do about it. */

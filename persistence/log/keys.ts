@@ -167,6 +167,19 @@ export function docIdOfEntry(key: Uint8Array): string | null {
   return isWholeKey(id) ? docIdOf(id) : null;
 }
 
+/** Whether a record with this key may be overwritten. Entries and pieces are written once. */
+export function hasManyVersions(key: Uint8Array): boolean {
+  const [entry, piece, setAside] = [kinds.entry, kinds.piece, kinds.setAside].map((kind) => kind.charCodeAt(0));
+  return key[0] !== entry && key[0] !== piece && key[0] !== setAside;
+}
+
+/** The document id in a key of any kind; null if the key does not have a whole one. */
+export function docIdIn(key: Uint8Array): string | null {
+  if (key.length <= idStart) return null;
+  const end = idStart + asBuffer(key).readUInt16BE(1);
+  return end > idStart && end <= key.length ? docIdOf(key.subarray(0, end)) : null;
+}
+
 function all(kind: Kind): KeyRange {
   return { gte: bare(kind), lt: after(kind) };
 }

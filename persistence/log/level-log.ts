@@ -7,14 +7,20 @@ import { adaptivePacing } from './pacing.ts';
 import type { LogObserver } from './log-observer.ts';
 import { RecordLog, type RecordLogDeps, type RecordLogOptions } from './record-log.ts';
 import type { RecordStore } from './record-store.ts';
+import type { TablesCheck } from './table-check.ts';
 
 export interface LevelLogOptions extends RecordLogOptions {
   /** The folder of the database alone. Created if it is missing. */
   readonly folder: string;
   /** Free disk space below which the log is read-only, in bytes; 0 for none. */
   readonly diskReserveBytes: number;
-  /** Opens a database whose write-ahead log is damaged, and keeps a copy of that log; else it is refused. Not when reopening. */
+  /**
+   * Opens a database whose write-ahead log is damaged, or one of whose tables cannot be used as a whole, and keeps a copy
+   * of the damaged files; otherwise it is refused. Not when reopening.
+   */
   readonly acceptDamagedLog?: boolean;
+  /** How many bytes of tables are checked before LevelDB opens them; all if the operator accepts damage. */
+  readonly maxCheckBytes?: number;
 }
 
 export interface LevelLogDeps
@@ -33,15 +39,15 @@ export class LevelLog extends RecordLog {
 
   /**
    * Opens the database, creates it on a verified first start. Rejects with LogError LOG_LOCKED, LOG_TOO_NEW,
-   * LOG_NOT_WRITABLE, LOG_NOT_OURS or LOG_DAMAGED; their messages say what to do.
+   * LOG_NOT_WRITABLE, LOG_NOT_OURS, LOG_DAMAGED or LOG_UNREADABLE; their messages say what to do.
    */
   static async open(options: LevelLogOptions, deps: LevelLogDeps): Promise<LevelLog> {
-    const accept = {
-      acceptDamage: (error: LogError) => deps.observer?.failed?.({ during: 'recovery', error }),
-    };
+    const tableOptions = tableOptionsOf(options, deps.observer ?? {});
+    const { containDamage } = tableOptions;
     const store = await openDatabase(options.folder, {
+      ...tableOptions,
       mayCreate: true,
-      ...(options.acceptDamagedLog === true ? accept : {}),
+      ...(options.acceptDamagedLog === true ? { acceptDamage: containDamage } : {}),
     });
     const log = new LevelLog(store, options, deps);
     await log.#reserve.start();
@@ -53,12 +59,19 @@ export class LevelLog extends RecordLog {
     const wrap = deps.wrapStore ?? ((store: RecordStore) => store);
     const clock: Clock = deps.clock ?? systemClock;
     const observer: LogObserver = deps.observer ?? {};
+    // LevelDB itself has met a damaged block, perhaps in a table that was not checked: from then on all are.
+    let metDamage = false;
     super(wrap(first), options, {
       compact: deps.compact,
       clock,
       pacing: deps.pacing ?? adaptivePacing(),
       observer,
-      reopen: async () => wrap(await openDatabase(folder, { mayCreate: false })),
+      reopen: async (cause) => {
+        metDamage ||= isCorruption(cause);
+        const bound = metDamage ? { maxCheckBytes: Infinity } : {};
+        const tableOptions = { ...tableOptionsOf(options, observer), ...bound };
+        return wrap(await openDatabase(folder, { ...tableOptions, mayCreate: false }));
+      },
     });
     this.#reserve = new DiskReserve(
       { reserveBytes: diskReserveBytes, checkIntervalMs: diskCheckIntervalMs },
@@ -75,6 +88,18 @@ export class LevelLog extends RecordLog {
     this.#reserve.stop();
     return super.close();
   }
+}
+
+function tableOptionsOf({ maxCheckBytes }: LevelLogOptions, observer: LogObserver) {
+  return {
+    containDamage: (error: LogError) => observer.failed?.({ during: 'recovery', error }),
+    leftUnchecked: (unchecked: TablesCheck['unchecked']) => observer.leftUnchecked?.(unchecked),
+    ...(maxCheckBytes === undefined ? {} : { maxCheckBytes }),
+  };
+}
+
+function isCorruption(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'LEVEL_CORRUPTION';
 }
 
 async function freeBytesOf(folder: string): Promise<number> {

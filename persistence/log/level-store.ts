@@ -1,5 +1,6 @@
 import type { Level } from 'level';
 import { DamagedStoreError, LogError } from '../errors.ts';
+import { type LostRange, LostRanges } from './lost-ranges.ts';
 import type { KeyRange, RecordBatch, RecordStore } from './record-store.ts';
 
 export type LevelDatabase = Level<Uint8Array, Uint8Array>;
@@ -19,13 +20,18 @@ interface Chunks {
   close(): Promise<void>;
 }
 
-/** Records in LevelDB. */
+/**
+ * Records in LevelDB. What was in a damaged part of a table is unknown: an older value, a deleted record or nothing may be
+ * found there instead. So nothing that is read in a lost range is given out.
+ */
 export class LevelStore implements RecordStore {
   readonly #database: LevelDatabase;
+  readonly #lost: LostRanges;
 
   /** The database is open, and is closed with the store. */
-  constructor(database: LevelDatabase) {
+  constructor(database: LevelDatabase, lost: LostRanges = new LostRanges([])) {
     this.#database = database;
+    this.#lost = lost;
   }
 
   /** A chained batch: 30 % faster than an array of operations, and it copies what it is given at once. */
@@ -33,16 +39,23 @@ export class LevelStore implements RecordStore {
     return this.#database.batch();
   }
 
-  getMany(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]> {
+  async getMany(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]> {
+    for (const key of keys) refuse(this.#lost.at(key));
     return reading(() => this.#database.getMany([...keys], { fillCache: false }));
   }
 
-  scanValuesBackwards(range: KeyRange): AsyncIterable<readonly Uint8Array[]> {
-    return chunksOf(this.#database.values({ ...range, ...scanOptions, reverse: true }));
+  async *scanValuesBackwards(range: KeyRange): AsyncIterable<readonly Uint8Array[]> {
+    refuse(this.#lost.within(range));
+    yield* chunksOf(this.#database.values({ ...range, ...scanOptions, reverse: true }));
   }
 
-  scanKeys(range: KeyRange): AsyncIterable<readonly Uint8Array[]> {
-    return chunksOf(this.#database.keys({ ...range, ...scanOptions }));
+  /** The keys outside lost ranges first, so that much of a list can be read; then it rejects. */
+  async *scanKeys(range: KeyRange): AsyncIterable<readonly Uint8Array[]> {
+    const lost = this.#lost.within(range);
+    for await (const keys of chunksOf(this.#database.keys({ ...range, ...scanOptions }))) {
+      yield lost === null ? keys : keys.filter((key) => this.#lost.at(key) === null);
+    }
+    refuse(lost);
   }
 
   reclaim({ gte, lt }: KeyRange): Promise<void> {
@@ -52,6 +65,10 @@ export class LevelStore implements RecordStore {
   close(): Promise<void> {
     return this.#database.close();
   }
+}
+
+function refuse(lost: LostRange | null): void {
+  if (lost !== null) throw new DamagedStoreError(`${lost.file} was damaged at byte ${lost.offset}`);
 }
 
 async function* chunksOf(iterator: Chunks): AsyncIterable<readonly Uint8Array[]> {

@@ -6,6 +6,8 @@ export interface LogObserver {
   compacted?(compaction: CompactionReport): void;
   /** The document keeps its old snapshot and its tail. It is tried again when the tail has doubled. */
   compactionFailed?(failure: { readonly docId: string; readonly tailBytes: number; readonly error: unknown }): void;
+  /** These tables were not checked at an opening, because there are more than are checked at once. */
+  leftUnchecked?(unchecked: { readonly tables: number; readonly bytes: number }): void;
   /** Something went wrong that nobody else is told of. */
   failed?(failure: FailureReport): void;
 }
@@ -39,7 +41,8 @@ export interface FailureReport {
    * - `reopen`: the database could not be opened again, or not be written to; it is tried again
    * - `free-space`: the free space of the disk could not be read
    * - `follower`: a follower or a listener has thrown
-   * - `recovery`: a database with a damaged write-ahead log was opened because the operator accepts it; edits are lost
+   * - `recovery`: a database was opened although a table is damaged, or was at an earlier opening: documents are refused;
+   *   or although its write-ahead log is, because the operator accepts it: edits are lost
    * - `clean-up`: obsolete records could not be deleted, or their space not be given back; they only take space
    */
   readonly during: 'write' | 'reopen' | 'recovery' | 'free-space' | 'follower' | 'clean-up';

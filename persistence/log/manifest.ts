@@ -1,12 +1,23 @@
 /** What LevelDB's MANIFEST says: a record file of edits to the set of files that are the database. */
 import { createDecoder, hasContent, readVarUint, readVarUint8Array, type Decoder } from 'lib0/decoding';
+import { userKeyOf } from './table-block.ts';
+
+/** A table (`.ldb` file) of the database. */
+export interface TableEntry {
+  readonly number: number;
+  /** LevelDB reads so many bytes of the file, and nothing behind them. */
+  readonly size: number;
+  /** Its first key and its last key, as the database was given them. */
+  readonly smallest: Uint8Array;
+  readonly largest: Uint8Array;
+}
 
 /** Reads the edits of a MANIFEST in order. */
 export class ManifestReader {
   /** Log files with a smaller number are obsolete. 0 in a database that was never opened after it was created. */
   logNumber = 0;
-  /** The numbers of the tables. */
-  readonly tables = new Set<number>();
+  /** By number. */
+  readonly tables = new Map<number, TableEntry>();
 
   /** Applies one edit. Throws if the bytes are none. */
   apply(edit: Uint8Array): void {
@@ -37,13 +48,18 @@ export class ManifestReader {
         return;
       case 7: // A new table: level, number, size, smallest and largest key.
         readVarUint(decoder);
-        this.tables.add(readVarUint(decoder));
-        readVarUint(decoder);
-        readVarUint8Array(decoder);
-        readVarUint8Array(decoder);
+        this.#add(decoder);
         return;
       default:
         throw new Error(`unknown tag ${tag}`);
     }
+  }
+
+  #add(decoder: Decoder): void {
+    const number = readVarUint(decoder);
+    const size = readVarUint(decoder);
+    const smallest = userKeyOf(readVarUint8Array(decoder));
+    const largest = userKeyOf(readVarUint8Array(decoder));
+    this.tables.set(number, { number, size, smallest, largest });
   }
 }

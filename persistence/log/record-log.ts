@@ -10,7 +10,7 @@ export type RecordLogOptions = LiveStoreOptions;
 
 export interface RecordLogDeps extends Omit<LiveStoreDeps, 'refusal' | 'failed'> {
   /** Opens the store again after a failed write; the old one is closed by then. */
-  readonly reopen: () => Promise<RecordStore>;
+  readonly reopen: (cause: unknown) => Promise<RecordStore>;
 }
 
 /** Between attempts to open the store again: long enough not to spin, short enough for a client that waits. */
@@ -102,21 +102,23 @@ export class RecordLog implements UpdateLog {
   #failed(error: Error): void {
     this.#deps.observer.failed?.({ during: 'write', error });
     if (this.#closed) return;
-    this.#reopening = this.#reopen();
+    this.#reopening = this.#reopen(error);
     this.#updateState();
   }
 
-  async #reopen(): Promise<void> {
+  async #reopen(failure: Error): Promise<void> {
+    let cause: unknown = failure;
     let delayMs = firstRetryMs;
     while (!this.#closed) {
       await this.#wait(delayMs);
       if (this.#closed) break;
       try {
         await this.#live.abandon();
-        this.#live = this.#liveStore(await this.#openProbed());
+        this.#live = this.#liveStore(await this.#openProbed(cause));
         break;
       } catch (error) {
         this.#deps.observer.failed?.({ during: 'reopen', error });
+        cause = error;
         delayMs = Math.min(delayMs * 2, lastRetryMs);
       }
     }
@@ -125,8 +127,8 @@ export class RecordLog implements UpdateLog {
   }
 
   /** A store that has been written to: one that can only be opened would fail everybody once more. */
-  async #openProbed(): Promise<RecordStore> {
-    const store = await this.#deps.reopen();
+  async #openProbed(cause: unknown): Promise<RecordStore> {
+    const store = await this.#deps.reopen(cause);
     try {
       const batch = store.batch();
       batch.put(probeKey, seal(probeKey, Buffer.from(new Date(this.#deps.clock.wallMs()).toISOString())));

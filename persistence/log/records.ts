@@ -70,6 +70,12 @@ export function unseal(key: Uint8Array, value: Uint8Array): Uint8Array {
   return payload;
 }
 
+/** Whether key and value are what was written. */
+export function isSealed(key: Uint8Array, value: Uint8Array): boolean {
+  if (value.length < crcBytes) return false;
+  return asBuffer(value).readUInt32BE(0) === crc32(value.subarray(crcBytes), crc32(key));
+}
+
 export function sealMeta(key: Uint8Array, meta: Meta): Buffer {
   return seal(key, encodeAny(meta));
 }

@@ -31,15 +31,24 @@ export async function checkRecovery(folder: string): Promise<RecoveryCheck> {
 }
 
 async function lookOnce(folder: string): Promise<RecoveryCheck> {
-  const current = await readFile(join(folder, 'CURRENT'), 'latin1');
-  const [, manifest] = /^(MANIFEST-\d+)\n$/.exec(current) ?? [];
-  if (manifest === undefined) return missing('CURRENT', 'it does not name a MANIFEST file');
   const files = await readdir(folder);
-  if (!files.includes(manifest)) return missing(manifest, 'it is missing');
-  const reader = new ManifestReader();
-  const { damage } = await checkRecordFile(await readFile(join(folder, manifest)), manifestCheck(reader));
-  if (damage !== null) return { damage: { file: manifest, ...damage }, isTorn: false };
-  return checkLogs(folder, logsOf(files), reader.logNumber);
+  const { damage, manifest } = await readManifest(folder, files);
+  if (damage !== null) return { damage, isTorn: false };
+  return checkLogs(folder, logsOf(files), manifest.logNumber);
+}
+
+/** Reads CURRENT and the MANIFEST that it names. The manifest is complete if there is no damage. */
+export async function readManifest(
+  folder: string,
+  files: readonly string[],
+): Promise<{ readonly manifest: ManifestReader; readonly damage: FileDamage | null }> {
+  const manifest = new ManifestReader();
+  const current = await readFile(join(folder, 'CURRENT'), 'latin1');
+  const [, file] = /^(MANIFEST-\d+)\n$/.exec(current) ?? [];
+  if (file === undefined) return { manifest, damage: missing('CURRENT', 'it does not name a MANIFEST file') };
+  if (!files.includes(file)) return { manifest, damage: missing(file, 'it is missing') };
+  const { damage } = await checkRecordFile(await readFile(join(folder, file)), manifestCheck(manifest));
+  return { manifest, damage: damage === null ? null : { file, ...damage } };
 }
 
 async function checkLogs(
@@ -48,7 +57,8 @@ async function checkLogs(
   firstNumber: number,
 ): Promise<RecoveryCheck> {
   if (firstNumber > 0 && !logs.has(firstNumber)) {
-    return missing(`${String(firstNumber).padStart(6, '0')}.log`, 'it is missing');
+    const file = `${String(firstNumber).padStart(6, '0')}.log`;
+    return { damage: missing(file, 'it is missing'), isTorn: false };
   }
   const check = new LogCheck();
   let wasTorn = false;
@@ -73,8 +83,8 @@ function logsOf(files: readonly string[]): ReadonlyMap<number, string> {
   return logs;
 }
 
-function missing(file: string, reason: string): RecoveryCheck {
-  return { damage: { file, offset: 0, reason, laterRecords: 0 }, isTorn: false };
+function missing(file: string, reason: string): FileDamage {
+  return { file, offset: 0, reason, laterRecords: 0 };
 }
 
 function manifestCheck(reader: ManifestReader): RecordCheck {
