@@ -59,21 +59,30 @@ export class LiveGrants {
   }
 
   sweep(): void {
-    const { now, grantees, revocations, stats } = this.#deps;
+    const { now, grantees, revocations } = this.#deps;
     revocations?.reload();
     const list = revocations?.isEmpty === false ? revocations : null;
     const nowMs = now();
     for (const grantee of grantees()) {
-      const { grant } = grantee;
-      if (grant === null) continue;
-      if (list?.has(grant)) {
-        stats.revoked++;
-        grantee.end(new AccessError('forbidden', 'revoked'));
-      } else if (grant.untilMs !== null && nowMs >= grant.untilMs) {
-        grantee.end(new RefusedError('grant-ended'));
-      } else {
-        this.#renewIfDue(grantee, grant, nowMs);
+      try {
+        this.#check(grantee, list, nowMs);
+      } catch (err) {
+        // This is a timer, so an error that escaped would end the process. The next sweep tries again.
+        this.#deps.logger.error({ docId: grantee.grant?.docId, err }, 'grant could not be checked');
       }
+    }
+  }
+
+  #check(grantee: Grantee, list: RevocationList | null, nowMs: number): void {
+    const { grant } = grantee;
+    if (grant === null) return;
+    if (list?.has(grant)) {
+      this.#deps.stats.revoked++;
+      grantee.end(new AccessError('forbidden', 'revoked'));
+    } else if (grant.untilMs !== null && nowMs >= grant.untilMs) {
+      grantee.end(new RefusedError('grant-ended'));
+    } else {
+      this.#renewIfDue(grantee, grant, nowMs);
     }
   }
 

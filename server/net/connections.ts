@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { closeReason, RefusedError } from '../errors.ts';
+import { closeReason, RefusedError, toRefusal } from '../errors.ts';
 import type { HeldRefusals } from '../held-refusals.ts';
 import { limitReached } from '../limits.ts';
 import type { Logger } from '../logger.ts';
@@ -102,30 +102,47 @@ export class Connections implements WsConnectionOwner {
     for (const connection of this.#late) {
       if (connection.dueTick > this.#tick) break;
       this.#late.delete(connection);
-      connection.terminate();
+      this.#guard(connection, () => connection.terminate());
     }
     for (const connection of this.#pending) {
       if (connection.dueTick > this.#tick) break;
       this.#pending.delete(connection);
       connection.dueTick = this.#tick + LATE_TICKS;
       this.#late.add(connection);
-      connection.refuse(new RefusedError('not-live'), { atOnce: true });
+      this.#guard(connection, () => connection.refuse(new RefusedError('not-live'), { atOnce: true }));
     }
     let waitingBytes = 0;
-    for (const connection of this.#all) {
-      connection.workMs *= WORK_KEPT;
-      waitingBytes += connection.waitingBytes;
-      if (connection.dueTick > this.#tick || this.#pending.has(connection)) continue;
-      if (connection.silentPings >= MAX_SILENT_PINGS) {
-        this.#deps.stats.connectionsSilent++;
-        connection.terminate();
-        continue;
-      }
+    const look = (connection: WsConnection): void => {
+      waitingBytes += this.#look(connection);
+    };
+    for (const connection of this.#all) this.#guard(connection, look);
+    this.#waitingBytes = waitingBytes;
+    if (waitingBytes > this.#deps.maxPartialBytes) this.#endPartial(waitingBytes);
+  }
+
+  /** An error ends this connection only. A timer calls `tick`, so an error that escaped would end the process. */
+  #guard(connection: WsConnection, work: (connection: WsConnection) => void): void {
+    try {
+      work(connection);
+    } catch (error) {
+      this.refused(connection, toRefusal(error));
+      connection.terminate();
+    }
+  }
+
+  /** Pings a connection that is due, or ends it if it is silent. Returns the memory of its waiting messages, in bytes. */
+  #look(connection: WsConnection): number {
+    connection.workMs *= WORK_KEPT;
+    const { waitingBytes } = connection;
+    if (connection.dueTick > this.#tick || this.#pending.has(connection)) return waitingBytes;
+    if (connection.silentPings >= MAX_SILENT_PINGS) {
+      this.#deps.stats.connectionsSilent++;
+      connection.terminate();
+    } else {
       this.#schedulePing(connection);
       connection.ping();
     }
-    this.#waitingBytes = waitingBytes;
-    if (waitingBytes > this.#deps.maxPartialBytes) this.#endPartial(waitingBytes);
+    return waitingBytes;
   }
 
   /** Frees as much as there is too much. Nobody who is asked for an answer waits for it here: the memory is needed now. */
@@ -137,8 +154,10 @@ export class Connections implements WsConnectionOwner {
     for (const connection of worst) {
       if (left <= this.#deps.maxPartialBytes) return;
       left -= connection.waitingBytes;
-      connection.refuse(limitReached('partial-messages'), { atOnce: true });
-      connection.terminate();
+      this.#guard(connection, () => {
+        connection.refuse(limitReached('partial-messages'), { atOnce: true });
+        connection.terminate();
+      });
     }
   }
 

@@ -128,9 +128,13 @@ class SocketState implements Held {
     const { socket } = this;
     this.#isHeld = false;
     if (socket.destroyed || socket.httpState !== this) return;
-    socket.resume();
-    // Emits 'data' during this call, so the turn budget measures it.
-    if (socket.readableLength > 0) socket.read();
+    try {
+      socket.resume();
+      // Emits 'data' during this call, so the turn budget measures it.
+      if (socket.readableLength > 0) socket.read();
+    } catch (error) {
+      this.#input.broken(this, error);
+    }
     this.#input.turn.end();
   }
 
@@ -244,10 +248,7 @@ export class RequestInput {
   /** Four times a second. Cuts off clients that do not read their answers. */
   tick(): void {
     let unreadBytes = 0;
-    for (const state of this.#answering) {
-      if (state.tick()) this.#cut(state, 'nothing of an answer was read for 30 s');
-      else unreadBytes += state.socket.writableLength;
-    }
+    for (const state of this.#answering) unreadBytes += this.#look(state);
     if (unreadBytes <= this.#deps.maxUnreadBytes) return;
     const worst = Array.from(this.#answering).sort((a, b) => b.socket.writableLength - a.socket.writableLength);
     for (const state of worst) {
@@ -256,6 +257,23 @@ export class RequestInput {
       increment(this.#deps.stats.limitsReached, 'unread-answers');
       this.#cut(state, 'too many unread answers');
     }
+  }
+
+  /** Cuts off a client that is stuck. Returns its unread bytes. Called by a timer: an error ends this connection only. */
+  #look(state: SocketState): number {
+    try {
+      if (!state.tick()) return state.socket.writableLength;
+      this.#cut(state, 'nothing of an answer was read for 30 s');
+    } catch (error) {
+      this.broken(state, error);
+    }
+    return 0;
+  }
+
+  /** @internal An error of this program while it handled the socket. */
+  broken({ socket }: SocketState, error: unknown): void {
+    this.#deps.logger.error({ err: error }, 'HTTP connection failed');
+    socket.destroy();
   }
 
   #cut(state: SocketState, reason: string): void {

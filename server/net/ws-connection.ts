@@ -274,6 +274,14 @@ export class WsConnection implements Connection {
   /** @internal The turn for which it had to wait has come. */
   release(): void {
     this.#isHeld = false;
+    try {
+      this.#readHeld();
+    } catch (error) {
+      this.refuse(toRefusal(error));
+    }
+  }
+
+  #readHeld(): void {
     // A paused session gets what the socket holds after `resume`. If the socket is gone, `ws` takes the rest on 'close'.
     if (this.#isPaused || this.#socket.destroyed) return;
     if (this.#socket.readableLength > 0) {

@@ -33,7 +33,7 @@ export class Nudger {
 
   /** The newcomer is nudged at once, every other peer as if it had joined now. */
   announced(room: Room, newcomer: Peer): void {
-    nudge(room, newcomer);
+    room.nudge(newcomer);
     const due = this.#dueOf(room);
     due.all = true;
     due.nudged.add(newcomer);
@@ -56,12 +56,7 @@ export class Nudger {
     const rooms = this.#due;
     this.#due = new Map();
     for (const [room, { all, nudged, lostSight }] of rooms) {
-      for (const peer of room.peers) if ((all && !nudged.has(peer)) || lostSight.has(peer)) nudge(room, peer);
+      for (const peer of room.peers) if ((all && !nudged.has(peer)) || lostSight.has(peer)) room.nudge(peer);
     }
   };
-}
-
-function nudge(room: Room, peer: Peer): void {
-  const states = room.presence.nudge(peer);
-  if (states !== null) peer.deliverPresence(states);
 }

@@ -195,6 +195,16 @@ export class Room implements LogFollower, Tickable {
     if (this.#presence?.dirty === true) this.#deps.presenceTicker.schedule(this);
   }
 
+  /** Asks a peer to announce its presence again. Called by a timer, too: an error ends this room only. */
+  nudge(peer: Peer): void {
+    try {
+      const states = this.presence.nudge(peer);
+      if (states !== null) peer.deliverPresence(states);
+    } catch (error) {
+      this.#fail(error as Error, new RefusedError('internal'));
+    }
+  }
+
   /** A session has announced its presence for the first time. */
   announced(peer: Peer): void {
     this.#deps.nudger.announced(this, peer);
@@ -277,14 +287,18 @@ export class Room implements LogFollower, Tickable {
     return this.#snapshot.frames(codec, pinned, part);
   }
 
-  /** Called about once a second with the time in milliseconds since 1970. */
+  /** Called by a timer about once a second, with the time in milliseconds since 1970. An error ends this room only. */
   sweep(nowMs: number): void {
-    this.#snapshot.sweep(nowMs);
-    this.tail.sweep();
-    this.lastAnswer.sweep();
-    this.#presence?.expire(nowMs);
-    this.presenceChanged();
-    for (const peer of this.peers) peer.sweep(nowMs);
+    try {
+      this.#snapshot.sweep(nowMs);
+      this.tail.sweep();
+      this.lastAnswer.sweep();
+      this.#presence?.expire(nowMs);
+      this.presenceChanged();
+      for (const peer of this.peers) peer.sweep(nowMs);
+    } catch (error) {
+      this.#fail(error as Error, new RefusedError('internal'));
+    }
   }
 
   compacted(snapshot: Snapshot, setAside: readonly number[]): void {

@@ -243,6 +243,7 @@ export class Rooms {
     for (const slot of this.#slots.values()) {
       if (slot.phase !== 'live') continue;
       slot.room.sweep(nowMs);
+      if (slot.room.hasFailed) continue;
       this.#memoryBytes += slot.room.memoryBytes;
       if (!slot.room.isIdle) {
         slot.idleSinceMs = null;

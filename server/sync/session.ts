@@ -250,7 +250,11 @@ export class Session implements LivePeer, ConnectionHandler {
   }
 
   deliverPresence(states: Uint8Array): void {
-    this.reply(this.codec.presence(states));
+    try {
+      this.reply(this.codec.presence(states));
+    } catch (error) {
+      this.end(toRefusal(error));
+    }
   }
 
   /** Past the outbox, within its bound. */
@@ -269,9 +273,13 @@ export class Session implements LivePeer, ConnectionHandler {
   }
 
   sweep(nowMs: number): void {
-    if (this.#state.phase === 'live') this.#state.live.sweep(nowMs);
-    if (this.#slowed) this.#readOn();
-    if (nowMs - this.#lastWriteMs >= KEEP_ALIVE_MS) this.write(this.codec.presence(NOBODY));
+    try {
+      if (this.#state.phase === 'live') this.#state.live.sweep(nowMs);
+      if (this.#slowed) this.#readOn();
+      if (nowMs - this.#lastWriteMs >= KEEP_ALIVE_MS) this.write(this.codec.presence(NOBODY));
+    } catch (error) {
+      this.end(toRefusal(error));
+    }
   }
 
   #readOn(): void {

@@ -266,3 +266,14 @@ test('without auth nobody is looked at', async () => {
   await bench.sweepAfter(1_000);
   assert.equal((await bench.gate.admit(attempt)).access, 'write');
 });
+
+test('I6: an error while one grant is checked leaves the others checked', async (t) => {
+  const bench = new Bench();
+  const [broken, other] = [await bench.enter(), await bench.enter()];
+  t.mock.method(broken, 'end', () => {
+    throw new Error('broken');
+  });
+  await bench.sweepAfter(60_000);
+  assert.equal(other.endedBy, 'grant-ended');
+  assert.match(bench.lines.join(''), /grant could not be checked/);
+});

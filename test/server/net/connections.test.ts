@@ -221,3 +221,19 @@ async function whenMessages(net: NetHarness, count: number): Promise<void> {
     });
   }
 }
+
+test('I6: an error while one connection is looked at ends that connection only', async (t) => {
+  const net = await start(t);
+  const [broken, other] = [await open(t, net), await open(t, net)];
+  const [{ connection }, { connection: good }] = [await net.handler(), await net.handler(1)];
+  connection.established();
+  good.established();
+  t.mock.method(connection, 'ping', () => {
+    throw new Error('broken');
+  });
+  const [closed, pinged] = [once(broken, 'close'), once(other, 'ping')];
+  pass(net, 25);
+  await within(guardMs, 'the end of the broken one and a ping of the other', Promise.all([closed, pinged]));
+  assert.equal(net.stats.connectionsRefused.get('internal'), 1);
+  assert.equal(other.readyState, WebSocket.OPEN);
+});

@@ -258,3 +258,26 @@ test('clients that leave at random points of half-read answers leave no state be
   socket.resume().write(get('/after'));
   await until(() => targets.length > before, 'another request');
 });
+
+test('I6: an error while unread answers are looked at ends that connection only', async (t) => {
+  const sockets: Socket[] = [];
+  const { net, targets } = await start(t, {}, (response) => void sockets.push(response.req.socket));
+  const [broken, other] = [await socketOf(t, net), await socketOf(t, net)];
+  broken.write(get('/broken'));
+  await until(() => targets.length === 1, 'the first request');
+  other.write(get('/other'));
+  await until(() => targets.length === 2, 'the second request');
+  const socket = sockets[0]!;
+  Object.defineProperty(socket, 'writableLength', {
+    configurable: true,
+    get: () => {
+      Reflect.deleteProperty(socket, 'writableLength');
+      throw new Error('broken');
+    },
+  });
+  net.input.tick();
+  assert.deepEqual(
+    sockets.map(({ destroyed }) => destroyed),
+    [true, false],
+  );
+});

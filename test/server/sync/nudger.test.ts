@@ -110,3 +110,20 @@ test('I7: of many that join together none is nudged more than twice', async (t) 
   );
   assert.ok(Math.max(...nudges) <= 2, String(nudges));
 });
+
+test('I6: an error while one room is nudged ends that room only', async (t) => {
+  const bench = await RoomBench.load(t);
+  const [ada, bob] = [bench.join('ada'), bench.join('bob')];
+  announce(bench, ada, 1);
+  bench.passMs(200);
+  announce(bench, bob, 2);
+  t.mock.method(ada, 'deliverPresence', () => {
+    throw new Error('broken');
+  });
+  bench.passMs(200);
+  assert.deepEqual(
+    bench.failures.map(({ message }) => message),
+    ['broken'],
+  );
+  assert.equal(ada.refusal?.code, 'internal');
+});

@@ -236,3 +236,39 @@ test('I7: 1,000 documents opened and left are let go', async (t) => {
   assert.equal(harness.rooms.peers, 0);
   assert.equal(harness.rooms.size, 0);
 });
+
+test('I6: an error in the sweep of a room ends that room only', async (t) => {
+  const harness = new SyncHarness(t);
+  const [broken, other] = [await harness.synced({ docId: 'broken' }), await harness.synced({ docId: 'other' })];
+  const room = await harness.rooms.get('broken');
+  t.mock.method(room.tail, 'sweep', () => {
+    throw new Error('broken');
+  });
+  const before = other.connection.writes.length;
+  harness.sweepAfter(60_000);
+  await harness.settle();
+  assert.deepEqual(harness.roomFailures, ['broken']);
+  assert.deepEqual(
+    broken.refusals.map(({ code }) => code),
+    ['internal'],
+  );
+  assert.deepEqual(other.refusals, []);
+  assert.ok(other.connection.writes.length > before, 'the other session is kept alive');
+  assert.notEqual(await harness.rooms.get('broken'), room);
+});
+
+test('I6: an error in the sweep of a session ends that session only', async (t) => {
+  const harness = new SyncHarness(t);
+  const [broken, other] = [await harness.synced(), await harness.synced()];
+  t.mock.method(broken.connection, 'write', () => {
+    throw new Error('broken');
+  });
+  const before = other.connection.writes.length;
+  harness.sweepAfter(60_000);
+  assert.deepEqual(
+    broken.refusals.map(({ code }) => code),
+    ['internal'],
+  );
+  assert.deepEqual([other.refusals, harness.roomFailures], [[], []]);
+  assert.ok(other.connection.writes.length > before, 'the other session is kept alive');
+});
