@@ -11,7 +11,7 @@ import type { Config } from './config.ts';
 import { closeReason } from './errors.ts';
 import { loadDemo } from './http/demo.ts';
 import { serveDocuments } from './http/documents.ts';
-import { createHttp } from './http/http.ts';
+import { answerWithoutUrl, createHttp } from './http/http.ts';
 import { HeldRefusals } from './held-refusals.ts';
 import { contains } from './ip-address.ts';
 import { fixedLimits } from './limits.ts';
@@ -195,7 +195,12 @@ export class App {
       admitAdmin: (request, docId) => this.#collaboration.admitAdmin(request, docId),
       deleteDocument: (docId) => rooms.delete(docId),
     });
-    const answer = getRequestListener(http.fetch, { overrideGlobalObjects: false });
+    const answer = getRequestListener(http.fetch, {
+      overrideGlobalObjects: false,
+      // For the URL of a request without a Host header. Nothing reads the name.
+      hostname: 'localhost',
+      errorHandler: (error) => answerWithoutUrl(error, { logger, stats: this.#net }),
+    });
     const requestRate = new RequestRate(
       {
         addresses: this.#addresses,

@@ -144,6 +144,8 @@ function quireFinding({ error, reason }: QuireError): FindingCode | null {
       return 'upgrade-overloaded';
     case 'shutting-down':
       return 'upgrade-restarting';
+    case 'bad-request':
+      return /speaks TLS/.test(reason) ? 'upgrade-needs-tls' : null;
     default:
       return null;
   }

@@ -1,9 +1,11 @@
 import type { IncomingMessage } from 'node:http';
+import { RequestError } from '@hono/node-server';
 import { Hono } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { LogState } from '../../persistence/log/update-log.ts';
 import type { CertificateReport } from '../certificate-health.ts';
 import { httpStatus, RefusedError, toRefusal } from '../errors.ts';
+import type { RefusalCode } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { MetricRegistry } from '../metric-registry.ts';
 import { serveDemo } from './demo.ts';
@@ -23,6 +25,10 @@ export interface HttpDeps {
   readonly strictTransport: boolean;
   /** True from the moment at which the server has been told to end. */
   isStopping(): boolean;
+}
+
+interface HttpStats {
+  readonly stats: { readonly requestsUnreadable: Map<RefusalCode, number> };
 }
 
 /** What @hono/node-server gives each request along. */
@@ -97,4 +103,19 @@ export function createHttp(deps: HttpDeps): Hono {
     return c.json({ error: refusal.code, reason: refusal.message }, status);
   });
   return app;
+}
+
+/** Answers a request whose target or Host header makes no URL: `OPTIONS *`, say. Hono never sees it. */
+export function answerWithoutUrl(error: unknown, { logger, stats }: Pick<HttpDeps, 'logger'> & HttpStats): Response {
+  const isBad = error instanceof RequestError;
+  const refusal = isBad
+    ? new RefusedError('bad-request', `not a request for a URL: ${error.message}`)
+    : toRefusal(error);
+  const { code, message: reason } = refusal;
+  if (isBad) {
+    stats.requestsUnreadable.set(code, (stats.requestsUnreadable.get(code) ?? 0) + 1);
+    logger.info({ error: code, err: reason }, 'request not readable');
+  } else logger.error({ err: error }, 'http request failed');
+  const headers = { 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' };
+  return Response.json({ error: code, reason }, { status: httpStatus(code), headers });
 }

@@ -13,12 +13,14 @@ import type { ChallengeAnswers } from './challenge-answers.ts';
 import type { ClientAuthority } from './client-authority.ts';
 import type { OpenSockets } from './open-sockets.ts';
 import { refuseUpgrade } from './refuse-upgrade.ts';
-import { hasOneHost, twoHosts } from './request-input.ts';
+import { countHosts, twoHosts } from './request-input.ts';
 import type { RequestInput } from './request-input.ts';
 import { increment } from './stats.ts';
 import type { NetStats } from './stats.ts';
 import { TlsContexts } from './tls-contexts.ts';
+import { answerPlainHttp } from './plain-http.ts';
 import { answerUnreadable } from './unreadable-request.ts';
+import { UpgradableRequest } from './upgradable-request.ts';
 import type { Upgrade } from './upgrade.ts';
 
 export interface ListenerDeps {
@@ -71,7 +73,10 @@ export class Listener {
     const { clientAuthority = null } = deps;
     this.#deps = deps;
     this.#contexts = certificates === null ? null : new TlsContexts(certificates, clientAuthority?.pem);
-    const options: ServerOptions = {
+    const options: ServerOptions<typeof UpgradableRequest> = {
+      IncomingMessage: UpgradableRequest,
+      // `RequestInput` answers such a request, with a reason.
+      requireHostHeader: false,
       headersTimeout: deps.handshakeTimeoutMs,
       // A body may take longer than a header.
       requestTimeout: deps.handshakeTimeoutMs * 3,
@@ -99,17 +104,20 @@ export class Listener {
     this.#server.on('connection', (socket) => this.#receive(socket));
     this.#server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       deps.input.detach(socket);
-      if (hasOneHost(request)) deps.upgrade.handle(request, socket, head);
+      // `Upgrade` refuses a request without a Host header.
+      if (countHosts(request) <= 1) deps.upgrade.handle(request, socket, head);
       else this.#refuseTwoHosts(socket);
     });
     this.#server.on('clientError', (error, socket) => {
       deps.input.detach(socket);
       const refusal = answerUnreadable(error, socket);
-      if (refusal === null) return;
-      increment(deps.stats.requestsUnreadable, refusal.code);
-      deps.logger.info({ error: refusal.code, err: error.message }, 'request not readable');
+      if (refusal !== null) this.#countUnreadable(refusal, error.message);
     });
-    this.#server.on('tlsClientError', () => deps.stats.tlsHandshakesFailed++);
+    this.#server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
+      deps.stats.tlsHandshakesFailed++;
+      const refusal = answerPlainHttp(error, socket);
+      if (refusal !== null) this.#countUnreadable(refusal);
+    });
     // The authority has seen all that it came for.
     this.#server.on('secureConnection', (socket: TLSSocket) => {
       if (socket.alpnProtocol === acmeProtocol) socket.end();
@@ -119,10 +127,14 @@ export class Listener {
 
   #refuseTwoHosts(socket: Duplex): void {
     const refusal = new RefusedError('bad-request', twoHosts);
-    increment(this.#deps.stats.requestsUnreadable, refusal.code);
-    this.#deps.logger.info({ error: refusal.code, err: refusal.message }, 'request not readable');
+    this.#countUnreadable(refusal);
     socket.on('error', () => socket.destroy());
     refuseUpgrade(socket, refusal);
+  }
+
+  #countUnreadable({ code, message }: RefusedError, err = message): void {
+    increment(this.#deps.stats.requestsUnreadable, code);
+    this.#deps.logger.info({ error: code, err }, 'request not readable');
   }
 
   #receive(socket: Socket): void {

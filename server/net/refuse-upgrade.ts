@@ -3,9 +3,9 @@ import type { Duplex } from 'node:stream';
 import { httpStatus } from '../errors.ts';
 import type { RefusedError } from '../errors.ts';
 
-/** The client has this long to read the answer and to hang up, in milliseconds; */
+/** How long a client may take to read the answer and to hang up, in milliseconds. */
 export const lingerMs = 2_000;
-/** or this long, if it was too slow already. */
+/** The same for a client that was too slow already. */
 const lateLingerMs = 500;
 
 /**
@@ -17,6 +17,12 @@ export function refuseUpgrade(socket: Duplex, refusal: RefusedError, headers: re
     socket.destroy();
     return;
   }
+  socket.end(refusalAnswer(refusal, headers));
+  endUnlessHungUp(socket, refusal.code === 'request-timeout' ? lateLingerMs : lingerMs);
+}
+
+/** The HTTP answer to a client whose connection ends with it. */
+export function refusalAnswer(refusal: RefusedError, headers: readonly string[] = []): string {
   const status = httpStatus(refusal.code);
   const body = JSON.stringify({ error: refusal.code, reason: refusal.message });
   const head = [
@@ -27,8 +33,7 @@ export function refuseUpgrade(socket: Duplex, refusal: RefusedError, headers: re
     ...(refusal.retryAfterSeconds === null ? [] : [`Retry-After: ${refusal.retryAfterSeconds}`]),
     ...headers,
   ];
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
-  endUnlessHungUp(socket, refusal.code === 'request-timeout' ? lateLingerMs : lingerMs);
+  return `${head.join('\r\n')}\r\n\r\n${body}`;
 }
 
 /** Destroys a socket that has been ended, unless its client hangs up within this time. */

@@ -6,6 +6,7 @@ import type { Logger } from '../logger.ts';
 import { increment } from './stats.ts';
 import type { NetStats } from './stats.ts';
 import type { Held, TurnBudget } from './turn-budget.ts';
+import { UpgradableRequest } from './upgradable-request.ts';
 
 export interface RequestInputDeps {
   /** Shared with the WebSockets. */
@@ -220,15 +221,17 @@ export class RequestInput {
       const { turn } = this.#deps;
       turn.begin();
       turn.charge(REQUEST_MS);
-      if (hasOneHost(request)) answer(request, response);
-      else this.#refuse(response);
+      const fault = hostFault(request);
+      if (request instanceof UpgradableRequest && request.losesNextRequest) response.shouldKeepAlive = false;
+      if (fault === null) answer(request, response);
+      else this.#refuse(response, fault);
       // An answer is put together by promises. Time that they take counts in this turn, too.
       queueMicrotask(() => process.nextTick(() => turn.end()));
     };
   }
 
-  #refuse(response: ServerResponse): void {
-    const { code: error, message: reason } = new RefusedError('bad-request', twoHosts);
+  #refuse(response: ServerResponse, fault: string): void {
+    const { code: error, message: reason } = new RefusedError('bad-request', fault);
     increment(this.#deps.stats.requestsUnreadable, error);
     this.#deps.logger.info({ error, err: reason }, 'request not readable');
     const body = JSON.stringify({ error, reason });
@@ -291,11 +294,18 @@ export class RequestInput {
 
 export const twoHosts = 'more than one Host header';
 
-/** A proxy and this server might each believe another one of two. A request without a Host is refused by Node. */
-export function hasOneHost({ rawHeaders }: IncomingMessage): boolean {
+/** Host headers of a request. Of two, a proxy and this server might each believe another one. */
+export function countHosts({ rawHeaders }: IncomingMessage): number {
   let hosts = 0;
   for (let i = 0; i < rawHeaders.length; i += 2) if (rawHeaders[i]?.toLowerCase() === 'host') hosts++;
-  return hosts <= 1;
+  return hosts;
+}
+
+/** Why a request cannot be answered; null if it can. HTTP/1.0 has no Host header: load balancers probe without one. */
+function hostFault(request: IncomingMessage): string | null {
+  const hosts = countHosts(request);
+  if (hosts > 1) return twoHosts;
+  return hosts === 0 && request.httpVersion === '1.1' ? 'a Host header is needed' : null;
 }
 
 /** Up to the first empty line. It ends the header of a request, so no slice holds more than one of them. */

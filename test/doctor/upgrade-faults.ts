@@ -56,6 +56,11 @@ export const upgradeFaults: readonly Fault[] = [
     expected: 'upgrade-needs-tls',
     plant: async (t) => at(await tlsPeer(t, Authority.root().leaf())),
   },
+  {
+    name: 'ws on the TLS port of Quire',
+    expected: 'upgrade-needs-tls',
+    plant: async (_t, quire) => ({ url: `${quire.wssUrl.replace('wss:', 'ws:')}/doc` }),
+  },
   answers('a redirect', 'upgrade-redirect', ['302 Found', ['Location: http://other.test/']]),
   answers('a redirect to TLS', 'upgrade-redirect-tls', ['301 Moved', ['Location: https://127.0.0.1/sync/doc']]),
   answers('a login that is missing', 'upgrade-token-missing', ['401 Unauthorized']),
