@@ -201,19 +201,16 @@ export class App {
       hostname: 'localhost',
       errorHandler: (error) => answerWithoutUrl(error, { logger, stats: this.#net }),
     });
-    const requestRate = new RequestRate(
-      {
-        addresses: this.#addresses,
-        ratePerAddress: config.limits.requestRatePerAddress,
-        rate: config.limits.requestRate,
-        logger,
-        stats: this.#net,
-        now: () => performance.now(),
-      },
-      (...request) => void answer(...request),
-    );
+    const requestRate = new RequestRate({
+      addresses: this.#addresses,
+      ratePerAddress: config.limits.requestRatePerAddress,
+      rate: config.limits.requestRate,
+      logger,
+      stats: this.#net,
+      now: () => performance.now(),
+    });
     const listenerDeps = {
-      requests: requestRate.handle,
+      requests: requestRate.listener((...request) => void answer(...request)),
       upgrade: this.#upgrade,
       input: this.#input,
       logger,
@@ -235,15 +232,15 @@ export class App {
     if (config.plainPort !== null) await listen(config.plainPort, null);
     await listen(config.port, certificates);
     certificates?.start();
-    if (config.httpPort !== null) await this.#redirect(config.httpPort);
+    if (config.httpPort !== null) await this.#redirect(config.httpPort, requestRate);
     acme?.start(() => certificates?.reload());
   }
 
   /** Sends whoever comes over plain HTTP to the port with TLS. */
-  async #redirect(port: number): Promise<void> {
+  async #redirect(port: number, rate: RequestRate): Promise<void> {
     const { config, logger, acme, openSockets } = this.#deps;
     const securePort = (): number => this.addresses.find(({ secure }) => secure)?.port ?? config.port;
-    const redirect = new RedirectToTls(securePort, acme?.answers);
+    const redirect = new RedirectToTls({ securePort, rate, challenges: acme?.answers ?? null });
     const listener = new Listener(
       {
         requests: redirect.request,

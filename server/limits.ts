@@ -71,7 +71,7 @@ export const settableLimits = {
     reason: 'too many new connections from your address',
   },
   'request-rate': {
-    what: 'HTTP requests per second of all addresses together; health checks and metrics (`/healthz`, `/readyz`, `/metrics`) do not count. Four times as many at once.',
+    what: 'HTTP requests per second of all addresses together, on all ports; health checks, metrics (`/healthz`, `/readyz`, `/metrics`) and ACME challenges do not count. Four times as many at once.',
     default: '1000',
     parse: count,
     burstSeconds: 4,

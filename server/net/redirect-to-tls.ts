@@ -1,7 +1,9 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { acmePath } from './challenge-answers.ts';
 import type { ChallengeAnswers } from './challenge-answers.ts';
-import { endUnlessHungUp, lingerMs } from './refuse-upgrade.ts';
+import { endUnlessHungUp, lingerMs, refuseUpgrade } from './refuse-upgrade.ts';
+import type { RequestRate } from './request-rate.ts';
 
 /** A name or an address, with or without a port; nothing else goes into the answer. */
 const hostPattern = /^([a-z0-9.-]+|\[[0-9a-f:.]+\])(:\d+)?$/i;
@@ -17,37 +19,56 @@ export function secureLocation(request: IncomingMessage, securePort: number): st
   return `https://${host}${securePort === 443 ? '' : `:${securePort}`}${request.url}`;
 }
 
+export interface RedirectToTlsDeps {
+  securePort(): number;
+  /** Shared with the port that has TLS. */
+  readonly rate: Pick<RequestRate, 'listener' | 'refusalOf'>;
+  /** Answers for the authority that renews the certificates; null if they come from elsewhere. */
+  readonly challenges: ChallengeAnswers | null;
+}
+
 /** Answers every request, and every upgrade, on the plain port of a server that speaks TLS on another. */
 export class RedirectToTls {
-  readonly #securePort: () => number;
-  readonly #challenges: ChallengeAnswers | null;
+  /** The listener of `request`. */
+  readonly request: RequestListener;
+  readonly #deps: RedirectToTlsDeps;
 
-  /** `challenges` holds what the authority that renews the certificates looks for here; null if somebody else does. */
-  constructor(securePort: () => number, challenges: ChallengeAnswers | null = null) {
-    this.#securePort = securePort;
-    this.#challenges = challenges;
+  constructor(deps: RedirectToTlsDeps) {
+    this.#deps = deps;
+    this.request = deps.rate.listener((request, response) => this.#answer(request, response), isChallenge);
   }
 
-  readonly request = (request: IncomingMessage, response: ServerResponse): void => {
-    // The body that may follow is not ours to read.
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    // A body that follows is not read.
     response.setHeader('Connection', 'close');
-    const answer = this.#challenges?.http(request.url ?? '') ?? null;
+    const answer = this.#deps.challenges?.http(request.url ?? '') ?? null;
     if (answer !== null) {
       response.writeHead(200, { 'Content-Type': 'application/octet-stream' }).end(answer);
       return;
     }
-    const location = secureLocation(request, this.#securePort());
+    const location = secureLocation(request, this.#deps.securePort());
     if (location === null) response.writeHead(400);
     else response.writeHead(308, { Location: location });
     response.end();
-  };
+  }
 
+  /** Answers an upgrade. */
   readonly handle = (request: IncomingMessage, socket: Duplex): void => {
     socket.on('error', () => socket.destroy());
-    const location = secureLocation(request, this.#securePort());
+    const refusal = this.#deps.rate.refusalOf(request);
+    if (refusal !== null) {
+      refuseUpgrade(socket, refusal);
+      return;
+    }
+    const location = secureLocation(request, this.#deps.securePort());
     const head =
       location === null ? 'HTTP/1.1 400 Bad Request' : `HTTP/1.1 308 Permanent Redirect\r\nLocation: ${location}`;
     socket.end(`${head}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
     endUnlessHungUp(socket, lingerMs);
   };
+}
+
+/** Not counted in `request-rate`: an authority that gets 503 would renew no certificate. */
+function isChallenge(target: string): boolean {
+  return target.startsWith(acmePath);
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage, RequestListener } from 'node:http';
 import { httpStatus } from '../errors.ts';
+import type { RefusedError } from '../errors.ts';
 import { KeyedBuckets } from '../keyed-buckets.ts';
 import { limitReached } from '../limits.ts';
 import type { Logger } from '../logger.ts';
@@ -21,7 +22,9 @@ export interface RequestRateDeps {
 }
 
 /** Health checks and metrics. A load balancer that gets 429 would send no more clients here. */
-const probe = /^\/(healthz|readyz|metrics)(\?|$)/;
+function isHealthCheck(target: string): boolean {
+  return /^\/(healthz|readyz|metrics)(\?|$)/.test(target);
+}
 
 /** A request and how long it has to wait, in milliseconds. */
 interface Excess {
@@ -29,48 +32,59 @@ interface Excess {
   readonly waitMs: number;
 }
 
-/** Limits plain HTTP requests, of one address and of all. Upgrades do not count. */
+/**
+ * Limits plain HTTP requests, of one address and of all, and redirected upgrades. Upgrades to WebSockets do not count. One for all
+ * ports.
+ */
 export class RequestRate {
   readonly #deps: RequestRateDeps;
-  readonly #answer: RequestListener;
   readonly #perAddress: KeyedBuckets;
   readonly #total: TokenBucket;
   /** Probes have no limit in total: a flood from many addresses would make a load balancer take this server out. */
   readonly #probesPerAddress: KeyedBuckets;
 
-  /** `answer` gets the requests that are within the limits. */
-  constructor(deps: RequestRateDeps, answer: RequestListener) {
+  constructor(deps: RequestRateDeps) {
     this.#deps = deps;
-    this.#answer = answer;
     this.#perAddress = new KeyedBuckets(deps.ratePerAddress);
     this.#total = new TokenBucket(deps.rate, deps.now());
     this.#probesPerAddress = new KeyedBuckets(deps.ratePerAddress);
   }
 
-  /** The listener of `request`. */
-  readonly handle: RequestListener = (request, response) => {
-    const excess = this.#take(request);
-    if (excess === null) {
-      this.#answer(request, response);
-      return;
-    }
+  /** A listener of `request`. `answer` gets the requests that are within the limits. `isProbe` tells what counts as a health check. */
+  listener(answer: RequestListener, isProbe: (target: string) => boolean = isHealthCheck): RequestListener {
+    return (request, response) => {
+      const refusal = this.refusalOf(request, isProbe);
+      if (refusal === null) {
+        answer(request, response);
+        return;
+      }
+      const { code: error, message: reason } = refusal;
+      // A body that follows is not read.
+      response.setHeader('Connection', 'close');
+      response.setHeader('Retry-After', String(refusal.retryAfterSeconds));
+      const body = JSON.stringify({ error, reason });
+      response.setHeader('Content-Length', Buffer.byteLength(body));
+      response.writeHead(httpStatus(error), { 'Content-Type': 'application/json' });
+      response.end(body);
+    };
+  }
+
+  /** Counts a request. Returns why it is refused, which is counted and logged then; null if it is within the limits. */
+  refusalOf(request: IncomingMessage, isProbe: (target: string) => boolean = isHealthCheck): RefusedError | null {
+    const excess = this.#take(request, isProbe(request.url ?? ''));
+    if (excess === null) return null;
     const refusal = limitReached(excess.limit, excess.waitMs);
     const { code: error, message: reason, limit } = refusal;
     increment(this.#deps.stats.limitsReached, excess.limit);
     this.#deps.logger.info({ error, reason, limit }, 'request refused');
-    // The body that may follow is not read.
-    response.setHeader('Connection', 'close');
-    response.setHeader('Retry-After', String(refusal.retryAfterSeconds));
-    response.writeHead(httpStatus(error), { 'Content-Type': 'application/json' });
-    response.end(JSON.stringify({ error, reason }));
-  };
+    return refusal;
+  }
 
   /** Takes a token. A request over the limit of its address takes none of the shared ones. */
-  #take(request: IncomingMessage): Excess | null {
+  #take(request: IncomingMessage, isProbe: boolean): Excess | null {
     const { addresses, now } = this.#deps;
     const block = addresses.blockOf(addresses.of(request));
     const nowMs = now();
-    const isProbe = probe.test(request.url ?? '');
     const perAddress = isProbe ? this.#probesPerAddress : this.#perAddress;
     const own = block === null ? null : perAddress.of(block, nowMs);
     const ownMs = own?.waitMs(1, nowMs) ?? 0;

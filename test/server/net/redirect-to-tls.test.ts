@@ -5,10 +5,33 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { test } from 'node:test';
+import { pino } from 'pino';
+import { ChallengeAnswers } from '../../../server/net/challenge-answers.ts';
 import { RedirectToTls, secureLocation } from '../../../server/net/redirect-to-tls.ts';
+import { RequestRate } from '../../../server/net/request-rate.ts';
+import { NetStats } from '../../../server/net/stats.ts';
 import { within } from '../../support/deadline.ts';
 import { listen } from '../../doctor/peers.ts';
 import { parseAnswer, readToEnd, upgradeRequest } from '../../support/net-harness.ts';
+
+/** A redirect that takes `burst` requests of each address; its clients say in X-Forwarded-For which one they are. */
+function redirectTo(
+  port: number,
+  burst = 100,
+  challenges = new ChallengeAnswers(),
+  stats = new NetStats(),
+): RedirectToTls {
+  const size = { perSecond: 1, burst };
+  const rate = new RequestRate({
+    addresses: { of: ({ headers }) => String(headers['x-forwarded-for'] ?? ''), blockOf: (address) => address },
+    ratePerAddress: size,
+    rate: { perSecond: 1, burst: burst * 2 },
+    logger: pino({ level: 'silent' }),
+    stats,
+    now: () => 0,
+  });
+  return new RedirectToTls({ securePort: () => port, rate, challenges });
+}
 
 function to(host: string | undefined, url: string, port = 443): string | null {
   return secureLocation({ headers: { host }, url } as unknown as IncomingMessage, port);
@@ -23,7 +46,7 @@ test('the redirect keeps host, path and query, and has the port only if it is no
 });
 
 test('requests and upgrades are answered and ended', async (t) => {
-  const redirect = new RedirectToTls(() => 8443);
+  const redirect = redirectTo(8443);
   const server = createServer(redirect.request);
   server.on('upgrade', redirect.handle);
   const port = await listen(t, server);
@@ -40,7 +63,7 @@ test('requests and upgrades are answered and ended', async (t) => {
 });
 
 test('I7: a redirected upgrade does not stay open when its client does not hang up', async (t) => {
-  const redirect = new RedirectToTls(() => 8443);
+  const redirect = redirectTo(8443);
   const server = createServer(redirect.request);
   server.on('upgrade', redirect.handle);
   const accepted = once(server, 'connection') as Promise<[Socket]>;
@@ -51,4 +74,41 @@ test('I7: a redirected upgrade does not stay open when its client does not hang 
   socket.write(upgradeRequest('/sync/doc'));
   const [peer] = await accepted;
   if (!peer.closed) await within(60_000, 'the end of a redirected upgrade', once(peer, 'close'));
+});
+
+test('requests and upgrades have the limits of the other ports, and the certificate authority is always answered', async (t) => {
+  const challenges = new ChallengeAnswers();
+  const stats = new NetStats();
+  challenges.answerHttp('token', 'authorization');
+  const redirect = redirectTo(8443, 4, challenges, stats);
+  const server = createServer(redirect.request);
+  server.on('upgrade', redirect.handle);
+  const port = await listen(t, server);
+  const ask = async (bytes: string | Buffer) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.write(bytes);
+    return parseAnswer(await readToEnd(socket));
+  };
+  const page = (from: string) => ask(`GET /x HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: ${from}\r\n\r\n`);
+  const upgrade = (from: string) => ask(upgradeRequest('/sync/doc', { 'X-Forwarded-For': from }));
+  const statuses = [await page('1'), await upgrade('1'), await page('1'), await upgrade('1')].map(
+    ({ status }) => status,
+  );
+  assert.deepEqual(statuses, [308, 308, 308, 308]);
+  for (const answer of [await page('1'), await upgrade('1')]) {
+    assert.equal(answer.status, 429);
+    assert.ok(Number(answer.headers.get('retry-after')) > 0);
+    assert.equal((JSON.parse(answer.body) as { error: string }).error, 'limit-reached');
+  }
+  for (let i = 0; i < 4; i++) assert.equal((await page('2')).status, 308);
+  assert.equal((await page('3')).status, 503);
+  assert.equal((await upgrade('3')).status, 503);
+  assert.equal(stats.limitsReached.get('request-rate-per-address'), 2);
+  assert.equal(stats.limitsReached.get('request-rate'), 2);
+  for (const from of ['1', '2', '4', '5']) {
+    const challenge = await ask(
+      `GET /.well-known/acme-challenge/token HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: ${from}\r\n\r\n`,
+    );
+    assert.deepEqual([challenge.status, challenge.body], [200, 'authorization']);
+  }
 });

@@ -10,21 +10,19 @@ function setUp() {
   const stats = new NetStats();
   const time = { nowMs: 0 };
   const addresses = { of: ({ headers }: IncomingMessage) => headers.host ?? '', blockOf: (address: string) => address };
-  const rate = new RequestRate(
-    {
-      addresses,
-      ratePerAddress: { perSecond: 1, burst: 2 },
-      rate: { perSecond: 1, burst: 3 },
-      logger: pino({ level: 'silent' }),
-      stats,
-      now: () => time.nowMs,
-    },
-    (_, response) => response.writeHead(200),
-  );
+  const rate = new RequestRate({
+    addresses,
+    ratePerAddress: { perSecond: 1, burst: 2 },
+    rate: { perSecond: 1, burst: 3 },
+    logger: pino({ level: 'silent' }),
+    stats,
+    now: () => time.nowMs,
+  });
+  const handle = rate.listener((_, response) => response.writeHead(200));
   const ask = (host: string, url: string): number => {
     let status = 0;
     const response = { setHeader: () => {}, writeHead: (code: number) => void (status = code), end: () => {} };
-    rate.handle(
+    handle(
       { headers: { host }, url } as unknown as IncomingMessage,
       response as unknown as ServerResponse & { req: IncomingMessage },
     );
