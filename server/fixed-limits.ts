@@ -1,10 +1,10 @@
-import { byClose } from './limit.ts';
+import { byClose, byCut } from './limit.ts';
 import type { Limit } from './limit.ts';
 
 interface FixedLimit extends Limit {
   /** In the unit below; or as much as another limit is set to. */
   readonly max: number | 'message-size';
-  readonly unit: 'bytes' | 'count' | 'per second';
+  readonly unit: 'bytes' | 'count' | 'seconds' | 'per second';
 }
 
 /** What is as it is: nobody honest comes near it. */
@@ -24,6 +24,14 @@ export const fixedLimits = {
     why: 'One message; 64 KB more for what the same read from the socket may bring along.',
     refusal: byClose('limit-reached'),
     reason: 'too much before the document is loaded',
+  },
+  'answer-seconds': {
+    what: 'The time that a client may take to read one HTTP answer, from when a part of it waits in the server.',
+    max: 300,
+    unit: 'seconds',
+    why: 'The largest answer has 300 KB, so a line of 1 KB/s is fast enough. A client that reads nothing is cut off after 30 s.',
+    refusal: byCut('too-slow'),
+    reason: 'an answer was read too slowly',
   },
   'held-refusals': {
     what: 'Refusals that repeat and are held back for up to 4 s, of all addresses; of one address, and of all, at most a tenth of the connections that there may be.',

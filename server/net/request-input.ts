@@ -2,6 +2,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { RefusedError } from '../errors.ts';
+import { fixedLimits } from '../fixed-limits.ts';
 import type { Logger } from '../logger.ts';
 import { increment } from './stats.ts';
 import type { NetStats } from './stats.ts';
@@ -19,8 +20,9 @@ export interface RequestInputDeps {
 
 /** How often unread answers are looked at. */
 const TICK_MS = 250;
+export const TICKS_PER_SECOND = 1_000 / TICK_MS;
 /** A client that reads nothing of an answer for 30 s is cut off. */
-export const UNREAD_TICKS = 120;
+export const UNREAD_TICKS = 30 * TICKS_PER_SECOND;
 /** The charge for one request in milliseconds: an answer costs as much, mostly after the call that reads the request. */
 const REQUEST_MS = 0.3;
 /** The longest slice that the parser gets in one call. */
@@ -40,7 +42,8 @@ interface Handle {
   readonly _parent?: Handle | null;
 }
 
-function queuedBytes(handle: Handle | null | undefined): number {
+/** Bytes that the kernel has not taken. */
+export function queuedBytes(handle: Handle | null | undefined): number {
   return handle ? (handle.writeQueueSize ?? 0) + queuedBytes(handle._parent) : 0;
 }
 
@@ -69,6 +72,8 @@ class SocketState implements Held {
   /** Of the latest tick: changes as long as the client reads. */
   #unreadMark = 0;
   #silentTicks = 0;
+  /** Ticks that found a part of the answer unread. */
+  #readingTicks = 0;
 
   constructor(socket: HttpSocket, input: RequestInput, parse: (chunk: Buffer) => void) {
     this.socket = socket;
@@ -143,6 +148,7 @@ class SocketState implements Held {
     this.#unanswered++;
     this.#latest = request;
     this.#silentTicks = 0;
+    this.#readingTicks = 0;
   }
 
   answered(): void {
@@ -156,13 +162,15 @@ class SocketState implements Held {
     this.#hold();
   }
 
-  /** Returns whether the client has read nothing of an answer for too long. */
-  tick(): boolean {
+  /** Returns how the client is too slow; null if it is not. */
+  tick(): 'silent' | 'slow' | null {
     const { socket } = this;
     const mark = socket.writableLength + queuedBytes(socket._handle);
     this.#silentTicks = mark > 0 && mark === this.#unreadMark ? this.#silentTicks + 1 : 0;
     this.#unreadMark = mark;
-    return this.#silentTicks >= UNREAD_TICKS;
+    if (mark > 0) this.#readingTicks++;
+    if (this.#silentTicks >= UNREAD_TICKS) return 'silent';
+    return this.#readingTicks > fixedLimits['answer-seconds'].max * TICKS_PER_SECOND ? 'slow' : null;
   }
 }
 
@@ -265,8 +273,13 @@ export class RequestInput {
   /** Cuts off a client that is stuck. Returns its unread bytes. Called by a timer: an error ends this connection only. */
   #look(state: SocketState): number {
     try {
-      if (!state.tick()) return state.socket.writableLength;
-      this.#cut(state, 'nothing of an answer was read for 30 s');
+      const fault = state.tick();
+      if (fault === null) return state.socket.writableLength;
+      if (fault === 'silent') this.#cut(state, 'nothing of an answer was read for 30 s');
+      else {
+        increment(this.#deps.stats.limitsReached, 'answer-seconds');
+        this.#cut(state, fixedLimits['answer-seconds'].reason);
+      }
     } catch (error) {
       this.broken(state, error);
     }

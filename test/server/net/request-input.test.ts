@@ -5,7 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { TURN_BUDGET_MS } from '../../../server/net/turn-budget.ts';
-import { UNREAD_TICKS } from '../../../server/net/request-input.ts';
+import { queuedBytes, TICKS_PER_SECOND, UNREAD_TICKS } from '../../../server/net/request-input.ts';
 import { within } from '../../support/deadline.ts';
 import { NetHarness, parseAnswer, readToEnd, upgradeRequest } from '../../support/net-harness.ts';
 import type { NetHarnessOptions } from '../../support/net-harness.ts';
@@ -174,6 +174,60 @@ for (const tls of [false, true]) {
     await until(
       () => received > bytes,
       () => `${received} of the answer; cut off: ${net.stats.answersUnread}`,
+    );
+    assert.equal(net.stats.answersUnread, 0);
+  });
+
+  test(`a client that reads a little${over} every 29 s is cut off after 300 s`, async (t) => {
+    let served: Socket | null = null;
+    const { net, targets } = await start(t, { tls }, (response) => {
+      served = response.socket;
+      response.end(Buffer.alloc(128 << 20));
+    });
+    const socket = await socketOf(t, net);
+    socket.pause();
+    socket.write(get('/large') + get('/next'));
+    await until(() => targets.length > 0, 'a request');
+    const { input, stats } = net;
+    const queued = (): number => queuedBytes((served as (Socket & { _handle?: object | null }) | null)?._handle);
+    /** Reads until the server notices it: the kernel takes what the client has read of its buffers. */
+    const readSome = async (): Promise<void> => {
+      const before = queued();
+      socket.resume();
+      while (queued() === before) await nextTurn();
+      socket.pause();
+      for (let i = 0; i < 20; i++) await nextTurn();
+    };
+    let seconds = 0;
+    while (stats.answersUnread === 0 && seconds < 600) {
+      for (let tick = 0; tick < 29 * TICKS_PER_SECOND; tick++) input.tick();
+      seconds += 29;
+      if (stats.answersUnread === 0) await within(60_000, 'a part of the answer', readSome());
+    }
+    assert.ok(seconds >= 300 && seconds < 330, `cut off after ${seconds} s`);
+    assert.equal(stats.limitsReached.get('answer-seconds'), 1);
+    assert.equal(input.answering, 0);
+    assert.deepEqual(targets, ['/large']);
+  });
+
+  test(`a client that reads each of many answers${over} in time is never cut off`, async (t) => {
+    const { net } = await start(t, { tls }, (response) => response.end(Buffer.alloc(16 << 20)));
+    const socket = await socketOf(t, net);
+    const count = 6;
+    socket.write(
+      numbered(count - 1)
+        .map((path) => get(path))
+        .join('') + last('/last'),
+    );
+    let received = 0;
+    // A minute for each answer.
+    socket.on('data', (chunk: Buffer) => {
+      received += chunk.length;
+      if (received % (1 << 20) < chunk.length) for (let tick = 0; tick < UNREAD_TICKS / 8; tick++) net.input.tick();
+    });
+    await until(
+      () => received > count << 24,
+      () => `${received} bytes; cut off: ${net.stats.answersUnread}`,
     );
     assert.equal(net.stats.answersUnread, 0);
   });
