@@ -163,6 +163,9 @@ export class App {
       outboxMemoryBytes: () => outboxMemory.bytes,
       sessions: () => rooms.peers,
       waitingMessageBytes: () => this.#connections.waitingBytes,
+      unsavedEditBytes: () => rooms.unsaved.bytes,
+      unreadAnswerBytes: () => this.#input.unreadBytes,
+      waitingAccessChecks: () => this.#deps.auth.authenticator.waitingChecks,
       heldRefusals: () => this.#held.count,
       fileFailures: () =>
         new Map([

@@ -6,6 +6,8 @@ export interface Limit {
   readonly why: string;
   /** What is refused, and how: by HTTP status, by close code, or by a cut of the socket. Null: the client waits instead. */
   readonly refusal: { readonly code: RefusalCode; readonly by: 'status' | 'close' | 'cut' } | null;
+  /** The metric of the present value. Only of limits on a total of all clients. */
+  readonly gauge?: `quire_${string}`;
   /** What the client is told. */
   readonly reason: string;
 }

@@ -20,6 +20,9 @@ export interface MetricSources {
   outboxMemoryBytes(): number;
   sessions(): number;
   waitingMessageBytes(): number;
+  unsavedEditBytes(): number;
+  unreadAnswerBytes(): number;
+  waitingAccessChecks(): number;
   heldRefusals(): number;
   /** How often a file that is read again while the server runs became unusable, by the option that names it. */
   fileFailures(): ReadonlyMap<string, number>;
@@ -91,6 +94,13 @@ export function registerMetrics(registry: MetricRegistry, sources: MetricSources
   gauge('outbox_memory_bytes', 'What waits for slow readers.', sources.outboxMemoryBytes);
   gauge('sessions', 'Clients in documents.', sources.sessions);
   gauge('waiting_message_bytes', 'Messages that have come in part or wait to be taken.', sources.waitingMessageBytes);
+  gauge('unsaved_edit_bytes', 'Accepted edits that are not on disk yet.', sources.unsavedEditBytes);
+  gauge('unread_answer_bytes', 'HTTP answers that their clients have not read yet.', sources.unreadAnswerBytes);
+  gauge(
+    'waiting_access_checks',
+    'Clients that wait until the application can be asked about them.',
+    sources.waitingAccessChecks,
+  );
   gauge('held_refusals', 'Refusals that repeat and are held back.', sources.heldRefusals);
   counter('rooms_loaded_total', 'Documents loaded.', () => sync.roomsLoaded);
   counter('rooms_unloaded_total', 'Documents let go.', () => sync.roomsUnloaded);

@@ -40,4 +40,6 @@ export interface Authenticator {
    * has it are renewed before they end.
    */
   readonly recheck: ((attempt: Attempt) => Promise<Grant>) | null;
+  /** Attempts that wait until another server can be asked about them. */
+  readonly waitingChecks: number;
 }

@@ -68,6 +68,10 @@ export class CalloutAuthenticator implements Authenticator {
     this.#agent = options.url.protocol === 'https:' ? new SecureAgent(agent) : new Agent(agent);
   }
 
+  get waitingChecks(): number {
+    return this.#places.waitingCount;
+  }
+
   async authenticate(attempt: Attempt, beforeAsking?: BeforeAsking): Promise<Grant> {
     const cached = this.#cache.get(keyOf(attempt));
     if (cached !== undefined && (cached.untilMs ?? 0) > this.#options.now()) return { ...cached };

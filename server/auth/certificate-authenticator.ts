@@ -22,6 +22,10 @@ export class CertificateAuthenticator implements Authenticator {
     this.recheck = recheck === null ? null : (attempt) => this.#decide(attempt, recheck);
   }
 
+  get waitingChecks(): number {
+    return this.#options.tokens?.waitingChecks ?? 0;
+  }
+
   authenticate(attempt: Attempt, beforeAsking?: BeforeAsking): Promise<Grant> {
     const { tokens } = this.#options;
     return this.#decide(attempt, tokens === null ? null : (inner) => tokens.authenticate(inner, beforeAsking));

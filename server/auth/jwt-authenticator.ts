@@ -29,6 +29,7 @@ const maxTries = 8;
 export class JwtAuthenticator implements Authenticator {
   /** What a token says does not change. */
   readonly recheck = null;
+  readonly waitingChecks = 0;
   readonly #options: JwtOptions;
 
   constructor(options: JwtOptions) {

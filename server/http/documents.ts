@@ -2,11 +2,15 @@ import type { IncomingMessage } from 'node:http';
 import type { Hono } from 'hono';
 import { RefusedError, toRefusal } from '../errors.ts';
 import type { RefusalCode } from '../errors.ts';
+import type { LimitName } from '../limits.ts';
 import type { Logger } from '../logger.ts';
 
 export interface DocumentsDeps {
   readonly logger: Logger;
-  readonly stats: { readonly deletionsRefused: Map<RefusalCode, number> };
+  readonly stats: {
+    readonly deletionsRefused: Map<RefusalCode, number>;
+    limitReached(name: LimitName): void;
+  };
   /** Throws RefusedError for a page that may not come here: it could borrow the network of whoever looks at it. */
   checkOrigin(request: IncomingMessage): void;
   /** The name in a raw request target. Throws RefusedError 'bad-document-name'. */
@@ -30,8 +34,9 @@ export function serveDocuments(app: Hono, deps: DocumentsDeps): void {
     try {
       await deleteDocument((c.env as HttpEnv).incoming, deps);
     } catch (error) {
-      const { code, message } = toRefusal(error);
+      const { code, message, limit } = toRefusal(error);
       const { deletionsRefused } = deps.stats;
+      if (limit !== null) deps.stats.limitReached(limit);
       deletionsRefused.set(code, (deletionsRefused.get(code) ?? 0) + 1);
       deps.logger.info({ error: code, reason: message }, 'deletion refused');
       throw error;

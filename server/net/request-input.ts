@@ -256,10 +256,17 @@ export class RequestInput {
     this.#answering.delete(state);
   }
 
+  /** Of all answers, as far as Node counts it: whole writes. */
+  get unreadBytes(): number {
+    let bytes = 0;
+    for (const { socket } of this.#answering) bytes += socket.writableLength;
+    return bytes;
+  }
+
   /** Four times a second. Cuts off clients that do not read their answers. */
   tick(): void {
-    let unreadBytes = 0;
-    for (const state of this.#answering) unreadBytes += this.#look(state);
+    for (const state of this.#answering) this.#look(state);
+    let { unreadBytes } = this;
     if (unreadBytes <= this.#deps.maxUnreadBytes) return;
     const worst = Array.from(this.#answering).sort((a, b) => b.socket.writableLength - a.socket.writableLength);
     for (const state of worst) {
@@ -270,11 +277,11 @@ export class RequestInput {
     }
   }
 
-  /** Cuts off a client that is stuck. Returns its unread bytes. Called by a timer: an error ends this connection only. */
-  #look(state: SocketState): number {
+  /** Cuts off a client that is stuck. Called by a timer: an error ends this connection only. */
+  #look(state: SocketState): void {
     try {
       const fault = state.tick();
-      if (fault === null) return state.socket.writableLength;
+      if (fault === null) return;
       if (fault === 'silent') this.#cut(state, 'nothing of an answer was read for 30 s');
       else {
         increment(this.#deps.stats.limitsReached, 'answer-seconds');
@@ -283,7 +290,6 @@ export class RequestInput {
     } catch (error) {
       this.broken(state, error);
     }
-    return 0;
   }
 
   /** @internal An error of this program while it handled the socket. */

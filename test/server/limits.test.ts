@@ -6,10 +6,12 @@ import { optionNames, options } from '../../server/config-options.ts';
 import { parseConfig } from '../../server/config.ts';
 import { closeReason, httpStatus, RefusedError } from '../../server/errors.ts';
 import { limitOptions } from '../../server/limit-options.ts';
+import type { Limit } from '../../server/limit.ts';
 import { fixedLimits, limitNames, limitReached, settableLimits } from '../../server/limits.ts';
 import type { LimitName } from '../../server/limits.ts';
 import { MetricRegistry } from '../../server/metric-registry.ts';
 import { registerMetrics } from '../../server/metrics.ts';
+import type { MetricSources } from '../../server/metrics.ts';
 import { NetStats } from '../../server/net/stats.ts';
 import { StorageStats } from '../../server/storage-stats.ts';
 import { SyncStats } from '../../server/sync/stats.ts';
@@ -41,6 +43,28 @@ function codeOf(name: LimitName): string {
   if (refusal === null) return 'waits';
   if (refusal.by === 'cut') return 'cut off';
   return refusal.by === 'status' ? `HTTP ${httpStatus(refusal.code)}` : String(closeReason(refusal.code).code);
+}
+
+function sources(net = new NetStats(), sync = new SyncStats()): MetricSources {
+  return {
+    auth: new AuthStats(),
+    net,
+    sync,
+    storage: new StorageStats(),
+    connections: () => 0,
+    rooms: () => 0,
+    roomMemoryBytes: () => 0,
+    outboxMemoryBytes: () => 0,
+    sessions: () => 0,
+    logLinesDropped: () => 0,
+    fileFailures: () => new Map(),
+    waitingMessageBytes: () => 0,
+    unsavedEditBytes: () => 0,
+    unreadAnswerBytes: () => 0,
+    waitingAccessChecks: () => 0,
+    heldRefusals: () => 0,
+    logState: () => 'open',
+  };
 }
 
 test('the page on limits names each of them, its bound, its reason and its code, and no other', () => {
@@ -75,22 +99,7 @@ test('each limit that can be set is an option with its default, and there are no
 
 test('each limit is counted under its name, from nought on, wherever it was reached', async () => {
   const [net, sync, registry] = [new NetStats(), new SyncStats(), new MetricRegistry()];
-  registerMetrics(registry, {
-    auth: new AuthStats(),
-    net,
-    sync,
-    storage: new StorageStats(),
-    connections: () => 0,
-    rooms: () => 0,
-    roomMemoryBytes: () => 0,
-    outboxMemoryBytes: () => 0,
-    sessions: () => 0,
-    logLinesDropped: () => 0,
-    fileFailures: () => new Map(),
-    waitingMessageBytes: () => 0,
-    heldRefusals: () => 0,
-    logState: () => 'open',
-  });
+  registerMetrics(registry, sources(net, sync));
   net.limitsReached.set('connections', 2);
   sync.limitReached('message-rate');
   const text = await registry.text();
@@ -100,6 +109,21 @@ test('each limit is counted under its name, from nought on, wherever it was reac
   ]);
   const expected = limitNames.map((name) => [name, name === 'connections' ? 2 : name === 'message-rate' ? 1 : 0]);
   assert.deepEqual(counted, expected);
+});
+
+test('the page on limits names the metric of the present value of each total, and each of them exists', () => {
+  const page = readFileSync(new URL('../../../docs/limits.md', import.meta.url), 'utf8');
+  const rows = page.matchAll(/^\| `(quire_[a-z_]+)` +\| `([a-z-]+)` +\|/gm);
+  const documented = Array.from(rows, ([, metric = '', name = '']) => [name, metric]);
+  const gauges = limitNames.flatMap((name) => {
+    const limit: Limit = all[name];
+    return limit.gauge === undefined ? [] : [[name, limit.gauge] as const];
+  });
+  assert.deepEqual(documented, gauges);
+  const registry = new MetricRegistry();
+  registerMetrics(registry, sources());
+  const names = new Set(Array.from(registry.names, (name) => `quire_${name}`));
+  for (const [, metric] of gauges) assert.ok(names.has(metric), metric);
 });
 
 test('whoever is refused for a limit is told which, in words that fit a close frame (I8)', () => {

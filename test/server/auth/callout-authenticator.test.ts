@@ -198,10 +198,12 @@ test('too many that wait are refused with the limit, a client that waits too lon
     code: 'limit-reached',
     limit: 'access-checks-per-address',
   });
+  assert.equal(authenticator.waitingChecks, 1_000);
   timers.advance(3_000);
   const late = await all.at(-1);
   assert.ok(late instanceof AccessError && late.code === 'auth-unavailable');
   assert.match(late.why, /within 3000 ms/);
+  assert.equal(authenticator.waitingChecks, 0);
 });
 
 test('an attempt that two clients share is asked for while one of them is still there', async (t) => {

@@ -65,6 +65,7 @@ class Bench {
         authenticate: decide,
         authenticateAdmin: decide,
         recheck: options.rechecks ? decide : null,
+        waitingChecks: 0,
       },
       revocations: revocations as RevocationList,
       delay: new RefusalDelay(),
@@ -134,6 +135,7 @@ test('an attempt whose address or token was refused waits before the application
       },
       authenticateAdmin: () => Promise.reject(new Error('not asked here')),
       recheck: null,
+      waitingChecks: 0,
     },
   });
   bench.refuse('unauthorized');

@@ -34,6 +34,9 @@ function setUp() {
     logLinesDropped: () => 0,
     fileFailures: () => new Map(),
     waitingMessageBytes: () => 0,
+    unsavedEditBytes: () => 0,
+    unreadAnswerBytes: () => 0,
+    waitingAccessChecks: () => 0,
     heldRefusals: () => 0,
     logState: () => state.log,
   });

@@ -241,6 +241,9 @@ for (const tls of [false, true]) {
     for (const [i, socket] of sockets.entries()) socket.pause().write(get(`/${sizes[i]}`));
     await until(() => targets.length === 3, 'three requests');
     net.input.tick();
+    // The answer of 24 MB is gone.
+    const leftMb = net.input.unreadBytes / 2 ** 20;
+    assert.ok(leftMb > 35 && leftMb < 37, `${leftMb} MB`);
     assert.equal(net.stats.answersUnread, 1);
     assert.equal(net.stats.limitsReached.get('unread-answers'), 1);
     net.input.tick();

@@ -1,0 +1,24 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Hono } from 'hono';
+import { pino } from 'pino';
+import { serveDocuments } from '../../../server/http/documents.ts';
+import { limitReached } from '../../../server/limits.ts';
+import { SyncStats } from '../../../server/sync/stats.ts';
+
+test('I8: a deletion that is refused for a limit is counted under the name of the limit', async () => {
+  const app = new Hono();
+  const stats = new SyncStats();
+  serveDocuments(app, {
+    logger: pino({ level: 'silent' }),
+    stats,
+    checkOrigin: () => {},
+    documentNameOf: (encoded) => encoded,
+    admitAdmin: () => Promise.resolve('admin'),
+    deleteDocument: () => Promise.reject(limitReached('room-memory')),
+  });
+  app.onError((_, c) => c.body(null, 503));
+  await app.request('/documents/doc', { method: 'DELETE' }, { incoming: { url: '/documents/doc' } });
+  assert.equal(stats.limitsReached.get('room-memory'), 1);
+  assert.equal(stats.deletionsRefused.get('overloaded'), 1);
+});
