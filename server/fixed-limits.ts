@@ -60,10 +60,10 @@ export const fixedLimits = {
     reason: 'server is busy, try again later',
   },
   'unsaved-edits': {
-    what: 'Edits of all connections that are not on disk yet. A connection that has handed in 24 MB of them is read later; one with 64 KB from half of the limit on; one with any beyond it.',
+    what: 'Edits of all connections that are not on disk yet. A connection with more than 24 MB of them is not read. From half of the limit on, 64 KB are enough for that; beyond the limit, any edit is.',
     max: 64 * 1024 * 1024,
     unit: 'bytes',
-    why: 'A disk that takes 100 MB/s needs 0.6 s for so much. On a slow one the memory does not fill up.',
+    why: 'A disk that takes 100 MB/s writes them in 0.6 s. A slow disk must not fill the memory.',
     gauge: 'quire_unsaved_edit_bytes',
     refusal: null,
     reason: '',

@@ -24,7 +24,7 @@ export const settableLimits = {
     what: 'Open WebSockets.',
     default: '20000',
     parse: count,
-    why: 'One takes about 50 KB of memory with TLS, 1 GB for all of them.',
+    why: 'One takes about 40 KB of memory with TLS, 0.8 GB for all of them.',
     gauge: 'quire_connections',
     refusal: byStatus('overloaded'),
     reason: 'too many connections',
