@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { rootCertificates } from 'node:tls';
+import { parseAlternativeNames } from './alternative-names.ts';
 
 /** A file of certificates cannot be used as a chain. The message completes "The certificate <path> ...". */
 export class ChainError extends Error {
@@ -70,11 +71,9 @@ function oneLine(name: string): string {
   return `'${name.replaceAll('\n', ', ')}'`;
 }
 
-/** DNS names and addresses that a certificate is for; browsers look nowhere else. */
+/** The DNS names and IP addresses of a certificate. Browsers ignore the common name. */
 export function namesOf(certificate: X509Certificate): string[] {
-  const text = certificate.subjectAltName ?? '';
-  return text
-    .split(', ')
-    .map((entry) => /^(?:DNS|IP Address):(.*)$/.exec(entry)?.[1])
-    .filter((name) => name !== undefined);
+  return parseAlternativeNames(certificate.subjectAltName)
+    .filter(({ kind }) => kind === 'DNS' || kind === 'IP Address')
+    .map(({ value }) => value);
 }

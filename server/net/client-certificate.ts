@@ -1,12 +1,13 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
+import { parseAlternativeNames } from './alternative-names.ts';
 
 /** What a client's certificate says. */
 export interface ClientCertificate {
-  /** Who it is: the first e-mail address, else the first URI, else the common name; null if it has none of them. */
+  /** The first e-mail address, else the first URI, else the first common name; null if the certificate has none of them. */
   readonly userId: string | null;
-  /** The common name. */
+  /** The first common name. */
   readonly name: string | null;
   /** In milliseconds since 1970. */
   readonly untilMs: number;
@@ -24,19 +25,16 @@ export function clientCertificateOf(socket: Socket): ClientCertificate | null {
   return { ...subjectOf(certificate), untilMs: Date.parse(certificate.validTo), problem };
 }
 
-export function subjectOf({
-  subject,
-  subjectAltName = '',
-}: X509Certificate): Pick<ClientCertificate, 'userId' | 'name'> {
-  const name = /^CN=(.*)$/m.exec(subject)?.[1] ?? null;
-  return { userId: nameOf(subjectAltName, 'email') ?? nameOf(subjectAltName, 'URI') ?? name, name };
-}
-
-/** Node quotes a name that holds a comma or the like, so that it cannot pass for two. */
-const entry = /(?:^|, )(email|URI|[A-Za-z ]+):("(?:[^"\\]|\\.)*"|[^,]*)/g;
-
-function nameOf(names: string, kind: 'email' | 'URI'): string | null {
-  const value = [...names.matchAll(entry)].find((match) => match[1] === kind)?.[2];
-  if (value === undefined || value === '') return null;
-  return value.startsWith('"') ? (JSON.parse(value) as string) : value;
+/**
+ * Reads the attributes of the subject from the parsed structure. The text form (`X509Certificate.subject`) escapes commas
+ * and other characters, so that the same user would have another id than in a revocation list.
+ */
+export function subjectOf(certificate: X509Certificate): Pick<ClientCertificate, 'userId' | 'name'> {
+  const { CN } = certificate.toLegacyObject().subject;
+  // An attribute that occurs several times is an array.
+  const name = [CN].flat()[0] || null;
+  const alternatives = parseAlternativeNames(certificate.subjectAltName);
+  const first = (kind: 'email' | 'URI'): string | undefined =>
+    alternatives.find((alternative) => alternative.kind === kind && alternative.value !== '')?.value;
+  return { userId: first('email') ?? first('URI') ?? name, name };
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ChainError, checkChain, parseChain } from '../../../server/net/certificate-chain.ts';
+import { ChainError, checkChain, namesOf, parseChain } from '../../../server/net/certificate-chain.ts';
 import { Authority } from '../../support/authority.ts';
 
 const root = Authority.root();
@@ -41,4 +41,9 @@ test('a file that ends anywhere but behind a certificate is half written', () =>
     assert.throws(() => checkChain(parseChain(cut), null), ChainError, `${length} of ${full.length}`);
   }
   assert.deepEqual(parseChain('text around it\n' + leaf).length, 1);
+});
+
+test('a DNS name that contains a comma does not pass for two', () => {
+  const names = ['x, DNS:bank.example', '"', 'a.test', '192.0.2.1'];
+  assert.deepEqual(namesOf(parseChain(root.leaf({ names }).cert)[0]!), names);
 });

@@ -41,6 +41,57 @@ test('a name cannot pass for two, nor for one of another kind', () => {
   assert.equal(subject('Eve', [uri, 'x:"y", email:ada@x.test']).userId, 'x:"y", email:ada@x.test');
 });
 
+test('a common name is read as it is, whatever characters it contains', () => {
+  const names = [
+    'Lovelace, Ada',
+    'a+b',
+    'a=b',
+    'a;b',
+    'a<b>c',
+    '"Ada"',
+    '\\',
+    ' Ada',
+    '#Ada',
+    'Ada ',
+    'a\nCN=b',
+    'Zoë 漢 🎉',
+  ];
+  for (const name of names) assert.deepEqual(subject(name), { userId: name, name });
+});
+
+test('a common name in another encoding of ASN.1 is read, and of several the first', () => {
+  const { raw } = new X509Certificate(root.leaf({ names: [], commonName: '1234' }).cert);
+  /** The signature does not matter here. Every replacement has the length of what it replaces. */
+  const patched = (...replacements: readonly [string, string][]) => {
+    const text = replacements.reduce((hex, [from, to]) => hex.replaceAll(from, to), raw.toString('hex'));
+    return subjectOf(new X509Certificate(Buffer.from(text, 'hex')));
+  };
+  const value = `0c04${Buffer.from('1234').toString('hex')}`;
+  assert.equal(patched([value, '1e0400e96f22']).name, 'é漢'); // BMPString
+  assert.equal(patched([value, '1304412c2042']).name, 'A, B'); // PrintableString
+  assert.equal(patched([value, '140441e92042']).name, 'Aé B'); // TeletexString
+  // The unit 'test' becomes a common name before the other one.
+  assert.deepEqual(patched(['060355040b', '0603550403']), { userId: 'test', name: 'test' });
+});
+
+test('an empty common name is no user', () => {
+  assert.deepEqual(subject(''), { userId: null, name: null });
+});
+
+test('an alternative name is read as it is, whatever characters it contains', () => {
+  for (const name of [
+    'Lovelace, Ada@x.test',
+    '"ada"@x.test',
+    'a\\b@x.test',
+    "a'b@x.test",
+    ' a@x.test',
+    'a+b=c@x.test',
+  ]) {
+    assert.equal(subject('Eve', [1, name]).userId, name);
+  }
+  assert.equal(subject('Eve', [1, ''], [1, 'ada@x.test']).userId, 'ada@x.test');
+});
+
 test('a session is not resumed under other authorities: what was verified by the old ones does not count', async (t) => {
   const [people, strangers] = [Authority.root('People'), Authority.root('Strangers')];
   const leaf = root.leaf();
