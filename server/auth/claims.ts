@@ -2,7 +2,7 @@ import { AccessError } from './access-error.ts';
 
 /** A document, or all whose names begin alike, and what may be done with it. */
 export interface DocumentClaim {
-  /** Exact, or a prefix that ends in `*`. */
+  /** Exact, or a prefix that ends in `*`. Document names cannot end in `*`, so the two forms are never mixed up. */
   readonly name: string;
   readonly access: 'read' | 'write';
 }

@@ -4,6 +4,8 @@
  * Stock clients do not encode the name, so a URL parser of the platform has processed it already. Names that such a parser
  * rewrites (`..`, a backslash, a tab, a space at the end) are refused: two names would become one, or one would become two.
  *
+ * A name that ends in `*` is refused, because a token would take it for a prefix (`server/auth/claims.ts`).
+ *
  * Names are compared by code points, without normalization, and names that look alike cannot all be refused. Refused
  * are invisible characters that no language needs, which a name has by accident (a soft hyphen, a byte order mark) or to
  * deceive (overrides of the text direction).
@@ -59,6 +61,8 @@ export function checkDocumentName(name: string): void {
   if (found !== undefined) throw bad(`the document name has a character that cannot be printed: ${codePoint(found)}`);
   if (name.includes('\\')) throw bad('the document name has a backslash, which browsers turn into a slash');
   if (name.endsWith(' ')) throw bad('the document name ends in a space, which browsers drop');
+  if (name.endsWith('*'))
+    throw bad('the document name ends in *, which in a token stands for all names that begin alike');
   if (name.split('/').some((segment) => segment === '.' || segment === '..')) {
     throw bad("the document name has '.' or '..' between slashes, which browsers resolve");
   }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { accessTo, readClaims } from '../../../server/auth/claims.ts';
 import type { DocumentClaim } from '../../../server/auth/claims.ts';
+import { checkDocumentName } from '../../../server/net/document-name.ts';
 import { accessRefused } from '../../support/access-refused.ts';
 
 const good = { sub: 'u1', exp: 1_700_000_000 };
@@ -40,6 +41,13 @@ test('claims of another form are refused, each with its reason, and never taken 
     assert.throws(() => readClaims({ ...good, ...claims }), accessRefused('unauthorized', why), JSON.stringify(claims));
   }
   for (const admin of ['true', 1, {}]) assert.equal(readClaims({ ...good, admin }).admin, false);
+});
+
+test('a document name cannot be a pattern: a token for exactly this document would open others', () => {
+  for (const name of ['*', 'a*', 'a/*', 'a/**']) {
+    assert.equal(accessTo([{ name, access: 'write' }], `${name.slice(0, -1)}other`), 'write');
+    assert.throws(() => checkDocumentName(name), /ends in \*/);
+  }
 });
 
 test('a name is exact, or a prefix with a star at its end; the most that any claim allows holds', () => {
