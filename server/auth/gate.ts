@@ -1,7 +1,8 @@
 import { RefusedError, toRefusal } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { Grant } from '../sync/grant.ts';
-import { AccessError } from './access-error.ts';
+import { excerpt } from '../peer-text.ts';
+import { AccessError, UnknownKeyError } from './access-error.ts';
 import type { AuthStats } from './auth-stats.ts';
 import type { Attempt, Authenticator, BeforeAsking } from './authenticator.ts';
 import { LiveGrants } from './live-grants.ts';
@@ -87,9 +88,16 @@ export class Gate {
     stats.refused++;
     // What is no AccessError is a fault of ours: whoever ends the session logs it with its stack.
     if (!(error instanceof AccessError)) return;
-    const fields = { docId, origin, address, error: error.code, why: error.why };
-    if (error.code === 'auth-unavailable') {
-      logger.error({ ...fields, err: error.cause }, 'access could not be checked');
+    const fields = {
+      docId,
+      origin: origin === null ? null : excerpt(origin),
+      address,
+      error: error.code,
+      why: error.why,
+    };
+    if (error.code === 'auth-unavailable' && !(error instanceof UnknownKeyError)) {
+      // `why` says all of it. The cause may hold what another server has sent.
+      logger.error(fields, 'access could not be checked');
       return;
     }
     const delayMs = Math.max(0, delay.refused(address, token, now()) - heldMs);

@@ -11,6 +11,12 @@ export interface KeyHint {
 export interface KeySource {
   /** The keys that a token may have been signed with. Rejects with AccessError 'auth-unavailable' if they cannot be had. */
   find(hint: KeyHint): Promise<readonly VerifyKey[]>;
+  /**
+   * The keys that a token may have been signed with, after its signature fitted none that `find` gave. Where a key says
+   * nothing about its id, only this shows that a key is new. Rejects with AccessError 'auth-unavailable' if newer keys
+   * cannot be had now. Left out by a source whose keys never change.
+   */
+  findNewer?(hint: KeyHint, token: string): Promise<readonly VerifyKey[]>;
 }
 
 /** Keys that are there from the start. */

@@ -107,8 +107,8 @@ export class LiveGrants {
       grantee.renew(grant);
       this.granted(grant, attempt);
     } catch (err) {
-      const why = err instanceof AccessError ? err.why : undefined;
-      logger.info({ docId: old.docId, userId: old.userId, why, err }, 'grant was not renewed');
+      const why = err instanceof AccessError ? { why: err.why } : { err };
+      logger.info({ docId: old.docId, userId: old.userId, ...why }, 'grant was not renewed');
       if (grantee.grant !== old || !(err instanceof AccessError)) return;
       if (err.code === 'forbidden') {
         stats.revoked++;

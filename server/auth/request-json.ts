@@ -2,6 +2,7 @@ import { request as requestHttp } from 'node:http';
 import type { Agent } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import type { Agent as SecureAgent } from 'node:https';
+import { PeerError } from '../peer-text.ts';
 
 export interface JsonRequest {
   readonly url: URL;
@@ -20,7 +21,7 @@ export interface JsonAnswer {
   readonly body: unknown;
 }
 
-/** Asks another server once, and follows no redirect. Rejects if no whole answer came in time. */
+/** Asks another server once, and follows no redirect. Rejects with PeerError if no whole answer came in time. */
 export function requestJson({ url, body, agent, timeoutMs, maxBytes }: JsonRequest): Promise<JsonAnswer> {
   const payload = body === undefined ? null : Buffer.from(JSON.stringify(body));
   const headers: Record<string, string | number> = { Accept: 'application/json' };
@@ -29,7 +30,8 @@ export function requestJson({ url, body, agent, timeoutMs, maxBytes }: JsonReque
     headers['Content-Length'] = payload.length;
   }
   const options = { agent, headers, method: payload === null ? 'GET' : 'POST', signal: AbortSignal.timeout(timeoutMs) };
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve, refuse) => {
+    const reject = (error: unknown): void => refuse(new PeerError(error));
     const request = (url.protocol === 'https:' ? requestHttps : requestHttp)(url, options, (response) => {
       const chunks: Buffer[] = [];
       let bytes = 0;

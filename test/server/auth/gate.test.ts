@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pino } from 'pino';
-import { AccessError } from '../../../server/auth/access-error.ts';
+import { AccessError, UnknownKeyError } from '../../../server/auth/access-error.ts';
 import { AuthStats } from '../../../server/auth/auth-stats.ts';
 import type { Attempt, Authenticator } from '../../../server/auth/authenticator.ts';
 import { Gate } from '../../../server/auth/gate.ts';
@@ -112,6 +112,47 @@ test('a refusal tells the client nothing but its kind, the log the reason, and n
   assert.match(bench.lines.join(''), /"why":"exact reason"/);
   assert.doesNotMatch(bench.lines.join(''), /secret-token/);
   assert.equal(bench.stats.refused, 1);
+});
+
+test('a token whose key is not known yet may come back, is held back if it repeats, and is no error of the server', async () => {
+  const bench = new Bench();
+  bench.decide = () => {
+    throw new UnknownKeyError('no key fits');
+  };
+  for (let i = 0; i < 3; i++) await assert.rejects(bench.gate.admit(attempt), refused('auth-unavailable'));
+  assert.deepEqual(bench.waits, [250, 500]);
+  assert.ok(bench.lines.every((line) => line.includes('"level":30')));
+  assert.match(bench.lines.join(''), /"why":"no key fits"/);
+});
+
+test('nothing that a client or another server has sent makes a log line long (I7)', async () => {
+  const bench = new Bench();
+  const cause = Object.assign(new Error('Parse Error'), { rawPacket: Buffer.alloc(100_000) });
+  bench.decide = () => {
+    throw new AccessError('auth-unavailable', 'no answer', { cause });
+  };
+  const origin = `https://\u009b${'x'.repeat(15_000)}.test`;
+  await assert.rejects(bench.gate.admit({ ...attempt, origin }), refused('auth-unavailable'));
+  bench.refuse('forbidden');
+  await assert.rejects(bench.gate.admit({ ...attempt, origin }), refused('forbidden'));
+  assert.equal(bench.lines.length, 2);
+  for (const line of bench.lines) {
+    assert.ok(line.length < 1_000, `${line.length} characters`);
+    assert.doesNotMatch(line, /\u009b/);
+  }
+});
+
+test('a grant that cannot be renewed is logged with a reason, not with the answer of another server', async () => {
+  const bench = new Bench({ rechecks: true });
+  const session = await bench.enter();
+  const cause = Object.assign(new Error('Parse Error'), { rawPacket: Buffer.alloc(100_000) });
+  bench.decide = () => {
+    throw new AccessError('auth-unavailable', 'no answer', { cause });
+  };
+  await bench.sweepAfter(51_000);
+  assert.equal(session.endedBy, null);
+  assert.match(bench.lines.at(-1)!, /grant was not renewed/);
+  assert.ok(bench.lines.at(-1)!.length < 1_000);
 });
 
 test('a refusal that repeats is held back; one who is let in never waits', async () => {

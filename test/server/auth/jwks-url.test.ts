@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { pino } from 'pino';
@@ -9,6 +12,7 @@ import { accessRefused } from '../../support/access-refused.ts';
 import { JsonServer } from '../../support/json-server.ts';
 
 const minuteMs = 60_000;
+const tooEarly = accessRefused('auth-unavailable', /cannot be fetched again yet/);
 const unavailable = accessRefused('auth-unavailable', /cannot be fetched/);
 
 function jwkOf(kid: string): object {
@@ -47,11 +51,105 @@ test('a new key is there with the first token that names it', async (t) => {
 
 test('made-up key ids do not make us ask more than once in 30 s', async (t) => {
   const { server, find, clock } = await setUp(t, 'k1');
-  for (let i = 0; i < 50; i++) assert.equal(await find(`made up ${i}`), 0);
+  assert.equal(await find('made up'), 0);
+  for (let i = 0; i < 50; i++) await assert.rejects(find(`made up ${i}`), tooEarly);
   assert.equal(server.requests.length, 1);
   clock.nowMs += 30_000;
-  for (let i = 0; i < 50; i++) assert.equal(await find(`made up ${i}`), 0);
+  assert.equal(await find('made up 50'), 0);
+  for (let i = 51; i < 100; i++) await assert.rejects(find(`made up ${i}`), tooEarly);
   assert.equal(server.requests.length, 2);
+});
+
+test('a key that is new within 30 s of a fetch is not refused for good: its client may come back, and is let in', async (t) => {
+  const { find, clock, publish } = await setUp(t, 'k1');
+  assert.equal(await find('k1'), 1);
+  publish('k1', 'k2');
+  clock.nowMs += 1_000;
+  await assert.rejects(find('k2'), tooEarly);
+  clock.nowMs += 28_999;
+  await assert.rejects(find('k2'), tooEarly);
+  clock.nowMs += 1;
+  assert.equal(await find('k2'), 1);
+});
+
+test('a key id is refused for good once a fetch has found nothing, 30 s after the id was first seen', async (t) => {
+  const { find, clock, server } = await setUp(t, 'k1');
+  assert.equal(await find('k1'), 1);
+  clock.nowMs += 1_000;
+  await assert.rejects(find('stale'), tooEarly);
+  clock.nowMs += 29_000;
+  assert.equal(await find('other'), 0);
+  // That fetch came 29 s after 'stale' was first seen: the provider may have published it since.
+  await assert.rejects(find('stale'), tooEarly);
+  clock.nowMs += 30_000;
+  assert.equal(await find('another'), 0);
+  assert.equal(await find('stale'), 0);
+  assert.equal(server.requests.length, 3);
+});
+
+test('while the URL is down, a key that is not known is no reason to refuse a client for good', async (t) => {
+  const { find, clock, server } = await setUp(t, 'k1');
+  assert.equal(await find('k1'), 1);
+  server.isDown = true;
+  for (let minutes = 0; minutes < 5; minutes++) {
+    clock.nowMs += minuteMs;
+    await assert.rejects(find('k2'), tooEarly);
+  }
+});
+
+test('a token that fits no key, and names none, has the keys fetched again: they may have no ids', async (t) => {
+  const { url, server, clock, publish } = await setUp(t, 'k1');
+  await url.find({ algorithm: 'EdDSA', id: null });
+  const newer = (token: string, id: string | null = null) => url.findNewer({ algorithm: 'EdDSA', id }, token);
+  await assert.rejects(newer('t1'), tooEarly);
+  publish('k1', 'k2');
+  clock.nowMs += 30_000;
+  assert.equal((await newer('t1')).length, 2);
+  assert.equal(server.requests.length, 2);
+  // It names a key that is known, so a newer one cannot have signed it.
+  assert.deepEqual(await newer('t2', 'k1'), []);
+  assert.deepEqual(await url.findNewer({ algorithm: 'HS256', id: null }, 't3'), []);
+});
+
+for (const [what, byMs] of [
+  ['ahead by a year', 365 * 24 * 60 * minuteMs],
+  ['ahead by a minute', minuteMs],
+] as const) {
+  test(`after a clock that was ${what} and was corrected, keys serve on and are fetched as usual`, async (t) => {
+    const { find, clock, server, publish, url } = await setUp(t, 'k1');
+    clock.nowMs += byMs;
+    assert.equal(await find('k1'), 1);
+    clock.nowMs -= byMs;
+    server.isDown = true;
+    assert.equal(await find('k1'), 1);
+    await url.refresh();
+    server.isDown = false;
+    publish('k1', 'k2');
+    clock.nowMs += 30_000;
+    assert.equal(await find('k2'), 1);
+  });
+}
+
+test('a clock that jumps ahead has the keys fetched again, and no more than that', async (t) => {
+  const { find, clock, server } = await setUp(t, 'k1');
+  assert.equal(await find('k1'), 1);
+  clock.nowMs += 365 * 24 * 60 * minuteMs;
+  assert.equal(await find('k1'), 1);
+  assert.equal(server.requests.length, 2);
+});
+
+test('what another server answers is in the log by code and message, not by its bytes', async (t) => {
+  const garbage = createServer((socket) => void socket.on('error', () => {}).end('\u001b[31mgarbage '.repeat(10_000)));
+  garbage.listen(0, '127.0.0.1');
+  await once(garbage, 'listening');
+  t.after(() => void garbage.close());
+  const { port } = garbage.address() as AddressInfo;
+  let log = '';
+  const logger = pino({}, { write: (line) => void (log += line) });
+  const url = new JwksUrl(new URL(`http://127.0.0.1:${port}/`), { logger, stats: new AuthStats(), now: Date.now });
+  await url.refresh();
+  assert.match(log, /HPE_INVALID_CONSTANT/);
+  assert.ok(log.length < 1_000, `${log.length} characters`);
 });
 
 test('a key that is published no longer is gone after ten minutes, and nobody waited for it', async (t) => {

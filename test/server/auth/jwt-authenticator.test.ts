@@ -111,6 +111,38 @@ test('a source of keys that is down matters only where no other has a key', asyn
   await assert.rejects(ask([], await good()), accessRefused('auth-unavailable', /down/));
 });
 
+test('where keys cannot be had just now, a signature that fits no other key is no reason to refuse for good', async () => {
+  const down: KeySource = { find: () => Promise.reject(new AccessError('auth-unavailable', 'down')) };
+  const { publicKey } = kinds.EdDSA();
+  const sources = [new FixedKeys(publicKeys(pem(publicKey))), down];
+  const authenticator = new JwtAuthenticator({ sources, issuer: null, audience: null, now: () => nowMs });
+  const token = await tokenFor({ nowMs, algorithm: 'EdDSA', key: kinds.EdDSA().privateKey });
+  const attempt = { docId: 'doc', token, origin: null, address: '127.0.0.1' };
+  await assert.rejects(authenticator.authenticate(attempt), accessRefused('auth-unavailable', /down/));
+});
+
+test('a token without a key id may belong to any of 32 keys; beyond that it is told to name its key', async () => {
+  const pairs = Array.from({ length: 33 }, () => kinds.EdDSA());
+  const keys = publicKeys(pairs.map(({ publicKey }) => pem(publicKey)).join(''));
+  const signed = (index: number): Promise<string> =>
+    tokenFor({ nowMs, algorithm: 'EdDSA', key: pairs[index]!.privateKey });
+  assert.equal((await ask(await signed(8), { keys })).userId, 'ada');
+  assert.equal((await ask(await signed(31), { keys })).userId, 'ada');
+  await assert.rejects(ask(await signed(32), { keys }), accessRefused('unauthorized', /name its key.*kid/));
+  const foreign = await tokenFor({ nowMs, algorithm: 'EdDSA', key: kinds.EdDSA().privateKey });
+  await assert.rejects(ask(foreign, { keys: keys.slice(0, 32) }), accessRefused('unauthorized', /signature is wrong/));
+});
+
+test('a key that was published after the last fetch is found by its signature, where keys have no ids', async () => {
+  const [old, next] = [kinds.EdDSA(), kinds.EdDSA()];
+  const [before, after] = [publicKeys(pem(old.publicKey)), publicKeys(pem(old.publicKey) + pem(next.publicKey))];
+  const source: KeySource = { find: () => Promise.resolve(before), findNewer: () => Promise.resolve(after) };
+  const authenticator = new JwtAuthenticator({ sources: [source], issuer: null, audience: null, now: () => nowMs });
+  const token = await tokenFor({ nowMs, algorithm: 'EdDSA', key: next.privateKey });
+  const attempt = { docId: 'doc', token, origin: null, address: '127.0.0.1' };
+  assert.equal((await authenticator.authenticate(attempt)).userId, 'ada');
+});
+
 const kinds = {
   RS256: () => generateKeyPairSync('rsa', { modulusLength: 2_048 }),
   ES256: () => generateKeyPairSync('ec', { namedCurve: 'P-256' }),
