@@ -65,7 +65,10 @@ export class RefusalCounts {
 
   #known(key: string, nowMs: number): Refusals | null {
     const known = this.#refusals.get(key);
-    return known !== undefined && nowMs - known.lastMs < forgetMs ? known : null;
+    if (known === undefined) return null;
+    const agoMs = nowMs - known.lastMs;
+    // A time in the future is from a clock that was ahead, and would hold the key back until then.
+    return agoMs >= 0 && agoMs < forgetMs ? known : null;
   }
 }
 

@@ -2,6 +2,7 @@ import type * as acmeClient from 'acme-client';
 import type { Authorization, Client, Order } from 'acme-client';
 import type { Logger } from '../logger.ts';
 import type { ChallengeAnswers } from '../net/challenge-answers.ts';
+import { excerpt } from '../peer-text.ts';
 import { AcmeError, problemError } from './acme-error.ts';
 import { newKey } from './acme-store.ts';
 import { AcmeTransport } from './acme-transport.ts';
@@ -127,7 +128,9 @@ export class AcmeAuthority implements CertificateAuthority {
       if (!(error instanceof AcmeError) || error.code !== 'accountDoesNotExist') throw error;
       await client.createAccount({ termsOfServiceAgreed: true, contact });
     }
-    const terms = await client.getTermsOfServiceUrl();
+    // Null where an authority has none, though the types of the library say otherwise.
+    const urls: readonly (string | null)[] = [await client.getTermsOfServiceUrl()];
+    const [terms] = urls.map((url) => (url === null ? null : excerpt(url)));
     this.#deps.logger.info({ directory: directoryUrl.href, email, terms }, 'acme account ready');
     return client;
   }

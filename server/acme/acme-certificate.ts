@@ -1,5 +1,5 @@
 import type { Logger } from '../logger.ts';
-import { CertificateError, checkCertificate, parseCertificate } from '../net/certificate.ts';
+import { CertificateError, NotYetValidError, checkCertificate, parseCertificate } from '../net/certificate.ts';
 import type { Certificate } from '../net/certificate.ts';
 import type { CertificateSource } from '../net/certificate-source.ts';
 import { bitString, sequence } from '../net/der.ts';
@@ -34,9 +34,20 @@ export class AcmeCertificate implements CertificateSource {
     } catch (error) {
       // Once something is served, that is better than a placeholder.
       if (!(error instanceof CertificateError) || (before !== null && !before.isPlaceholder)) throw error;
-      if (before === null) this.#logger.warn({ reason: error.message }, 'stored certificate cannot be served');
+      const { message: reason } = error;
+      if (error instanceof NotYetValidError) {
+        this.#logger.warn({ reason }, 'stored certificate is served although it is not valid yet by the local clock');
+        const early = this.stored(error.fromMs);
+        if (early !== null) return early;
+      }
+      if (before === null) this.#logger.warn({ reason }, 'stored certificate cannot be served');
     }
-    return before ?? placeholder(this.#names, nowMs);
+    if (before !== null) return before;
+    this.#logger.warn(
+      { names: this.#names },
+      'a placeholder is served, which no client trusts, until a certificate is obtained',
+    );
+    return placeholder(this.#names, nowMs);
   }
 
   /** Null if there is none. Throws CertificateError if it cannot be served now. */
@@ -44,11 +55,16 @@ export class AcmeCertificate implements CertificateSource {
     const credentials = this.#store.certificate();
     if (credentials === null) return null;
     const { cert, key } = credentials;
-    if (this.#read?.cert === cert && this.#read.key === key && this.#read.notAfterMs > nowMs) return this.#read;
+    const known = this.#read;
+    if (known?.cert === cert && known.key === key && isValidAt(known, nowMs)) return known;
     const path = this.#store.certificatePath;
     this.#read = checkCertificate(credentials, { certPath: path, keyPath: path }, nowMs, before);
     return this.#read;
   }
+}
+
+function isValidAt({ notBeforeMs, notAfterMs }: Certificate, nowMs: number): boolean {
+  return notBeforeMs <= nowMs && nowMs < notAfterMs;
 }
 
 /** Signed by itself, and says in its name what it is: whoever looks at it in a browser reads that. */

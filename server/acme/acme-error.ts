@@ -1,3 +1,5 @@
+import { excerpt } from '../peer-text.ts';
+
 /** The part of a problem document (RFC 7807) that ACME uses. */
 export interface Problem {
   readonly type?: string;
@@ -6,6 +8,9 @@ export interface Problem {
   readonly subproblems?: readonly Problem[];
   readonly identifier?: { readonly value?: string };
 }
+
+/** Authorities give a few sentences, and one for each name. */
+const maxMessageLength = 1_000;
 
 const typePrefix = 'urn:ietf:params:acme:error:';
 
@@ -17,7 +22,8 @@ const advice: Readonly<Record<string, string>> = {
     'Look whether --acme-directory is the directory URL of an ACME authority; it may have trouble of its own.',
   'no-challenge': 'The authority does not offer this way for the name: choose the other with --acme-challenge.',
   timeout: 'The authority takes too long; it is asked again.',
-  unusable: 'The certificate that the authority gave cannot be served; it is asked again.',
+  unusable:
+    'The certificate that the authority gave cannot be served; it is asked again. If its dates are wrong, check the clock of this machine.',
   accountDoesNotExist: 'The account is registered anew.',
   alreadyReplaced: 'The certificate is ordered anew.',
   badCSR: 'The authority does not issue for these names together: look at --acme-domain.',
@@ -54,8 +60,8 @@ export class AcmeError extends Error {
   readonly retryAfterMs: number | null;
 
   constructor(code: string, message: string, retryAfterMs: number | null = null, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
+    super(excerpt(message, maxMessageLength), options);
+    this.code = excerpt(code, 100);
     this.retryAfterMs = retryAfterMs;
   }
 

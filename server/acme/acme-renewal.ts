@@ -1,6 +1,6 @@
 import type { Logger } from '../logger.ts';
-import { CertificateError, checkCertificate } from '../net/certificate.ts';
-import type { Certificate } from '../net/certificate.ts';
+import { CertificateError, NotYetValidError, checkCertificate } from '../net/certificate.ts';
+import type { Certificate, Credentials } from '../net/certificate.ts';
 import type { AcmeCertificate } from './acme-certificate.ts';
 import { AcmeError } from './acme-error.ts';
 import type { AcmeStats } from './acme-stats.ts';
@@ -9,7 +9,7 @@ import type { AcmeStore } from './acme-store.ts';
 import type { CertificateAuthority } from './certificate-authority.ts';
 import { certificateId } from './renewal-info.ts';
 import type { RenewalInfo } from './renewal-info.ts';
-import { renewalTimeMs, retryDelayMs } from './renewal-time.ts';
+import { maxRetryAfterMs, renewalTimeMs, retryDelayMs } from './renewal-time.ts';
 
 export interface AcmeRenewalDeps {
   readonly names: readonly string[];
@@ -28,14 +28,18 @@ export interface AcmeRenewalDeps {
   obtained(): void;
 }
 
+/** A time in which nothing is ordered, in milliseconds since 1970. */
+interface Pause {
+  readonly sinceMs: number;
+  readonly untilMs: number;
+}
+
 /** The clock may be set, and a machine may sleep: so often it is looked whether something is due. */
 const lookMs = 3_600_000;
 /** What Let's Encrypt asks for; a revocation announced there gives a day at least. */
 const infoMs = 6 * 3_600_000;
 /** A restart may be meant to try again at once, but one that comes again and again is not. */
 const afterRestartMs = 60_000;
-/** How far the authority's clock may be ahead of ours. */
-const skewMs = 600_000;
 /** Whatever clock and authority say: between two certificates at least this much of a life, or a day if that is less. */
 const pauseFraction = 1 / 6;
 const maxPauseMs = 24 * 3_600_000;
@@ -48,15 +52,23 @@ export class AcmeRenewal {
   /** Of the certificate that is in use: one moment within the span in which it may be renewed. */
   #random: number;
   #info: RenewalInfo | null = null;
-  #infoDueMs = 0;
-  /** Not before this, whatever is due: after a failure, or a success a moment ago. */
-  #notBeforeMs = 0;
+  #infoAskedMs = -Infinity;
+  /** Whatever is due: after a failure, or a success a moment ago. */
+  #pause: Pause = { sinceMs: 0, untilMs: 0 };
 
   constructor(deps: AcmeRenewalDeps) {
     this.#deps = deps;
     this.#random = deps.random();
     const last = deps.store.lastAttempt();
-    if (last !== null) this.#notBeforeMs = Math.max(last.atMs + afterRestartMs, last.notBeforeMs);
+    if (last === null) return;
+    if (last.atMs > deps.now()) {
+      deps.logger.warn(
+        { lastAttempt: isoDate(last.atMs) },
+        'the last order lies in the future, by a clock that was ahead; its time is ignored',
+      );
+    }
+    const untilMs = Math.min(Math.max(last.atMs + afterRestartMs, last.notBeforeMs), last.atMs + maxRetryAfterMs);
+    this.#pause = { sinceMs: last.atMs, untilMs };
   }
 
   /** To be called when the server listens: the authority is going to connect. */
@@ -116,15 +128,22 @@ export class AcmeRenewal {
 
   #dueMs(certificate: Certificate | null): number {
     const dueMs = certificate === null ? 0 : renewalTimeMs(certificate, this.#info, this.#random);
-    return Math.max(dueMs, this.#notBeforeMs);
+    return Math.max(dueMs, this.#pausedUntilMs());
+  }
+
+  /** 0 after the clock was set back: a pause that begins in the future was computed by a clock that was ahead. */
+  #pausedUntilMs(): number {
+    const { sinceMs, untilMs } = this.#pause;
+    return sinceMs > this.#deps.now() ? 0 : untilMs;
   }
 
   /** The authority's opinion on when; without one the usual time holds. */
   async #askInfo(certificate: Certificate): Promise<void> {
     const { authority, logger, now } = this.#deps;
     const id = certificateId(certificate.chain[0]!);
-    if (id === null || now() < this.#infoDueMs) return;
-    this.#infoDueMs = now() + infoMs;
+    const askedAgoMs = now() - this.#infoAskedMs;
+    if (id === null || (askedAgoMs >= 0 && askedAgoMs < infoMs)) return;
+    this.#infoAskedMs = now();
     try {
       this.#info = await authority.renewalInfo(id);
     } catch (error) {
@@ -144,10 +163,10 @@ export class AcmeRenewal {
       const certificate = this.#checked({ cert: await authority.obtain({ names, key, replaces }), key });
       store.keep(certificate);
       this.#info = null;
-      this.#infoDueMs = 0;
+      this.#infoAskedMs = -Infinity;
       this.#random = random();
       const lifetimeMs = certificate.notAfterMs - certificate.notBeforeMs;
-      this.#notBeforeMs = now() + Math.min(maxPauseMs, lifetimeMs * pauseFraction);
+      this.#pauseFor(Math.min(maxPauseMs, lifetimeMs * pauseFraction));
       stats.issued++;
       stats.failuresInARow = 0;
       logger.info({ names, notAfter: isoDate(certificate.notAfterMs) }, 'certificate obtained');
@@ -159,11 +178,10 @@ export class AcmeRenewal {
 
   /** Nothing is kept that could not be served. Throws AcmeError. */
   #checked(credentials: { cert: string; key: string }): Certificate {
-    const { names, now } = this.#deps;
+    const { names } = this.#deps;
     const path = 'from the authority';
     try {
-      const nowMs = now() + skewMs;
-      const certificate = checkCertificate(credentials, { certPath: path, keyPath: path }, nowMs, null);
+      const certificate = this.#checkedDates(credentials, { certPath: path, keyPath: path });
       if (sameNames(certificate.names, names)) return certificate;
       throw new CertificateError(`The certificate ${path} is for ${certificate.names.join(', ')}.`);
     } catch (cause) {
@@ -172,14 +190,35 @@ export class AcmeRenewal {
     }
   }
 
+  /**
+   * A certificate that is new is valid: if it is not yet by the local clock, that one is behind. Another order would give
+   * the same, and use up what the authority allows.
+   */
+  #checkedDates(credentials: Credentials, paths: { certPath: string; keyPath: string }): Certificate {
+    const { now, logger } = this.#deps;
+    try {
+      return checkCertificate(credentials, paths, now(), null);
+    } catch (error) {
+      if (!(error instanceof NotYetValidError)) throw error;
+      const behindSeconds = Math.round((error.fromMs - now()) / 1_000);
+      logger.warn({ behindSeconds }, 'the clock of this machine is behind that of the authority');
+      return checkCertificate(credentials, paths, error.fromMs, null);
+    }
+  }
+
+  #pauseFor(delayMs: number): void {
+    const nowMs = this.#deps.now();
+    this.#pause = { sinceMs: nowMs, untilMs: nowMs + delayMs };
+  }
+
   #failed(error: unknown): void {
     const { names, store, stats, logger, now, random } = this.#deps;
     const problem = error instanceof AcmeError ? error : null;
     stats.failed++;
     stats.failuresInARow++;
     const retryAfterMs = problem?.retryAfterMs ?? null;
-    this.#notBeforeMs = now() + retryDelayMs(stats.failuresInARow, retryAfterMs, random());
-    const fields = { names, nextAttempt: isoDate(this.#notBeforeMs) };
+    this.#pauseFor(retryDelayMs(stats.failuresInARow, retryAfterMs, random()));
+    const fields = { names, nextAttempt: isoDate(this.#pause.untilMs) };
     if (problem === null) {
       // A full disk, say.
       logger.error({ ...fields, err: error }, 'certificate not obtained');

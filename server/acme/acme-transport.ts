@@ -2,8 +2,10 @@ import { request as requestHttp } from 'node:http';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { rootCertificates } from 'node:tls';
+import { PeerError } from '../peer-text.ts';
 import { AcmeError, problemError } from './acme-error.ts';
 import type { Problem } from './acme-error.ts';
+import { maxRetryAfterMs } from './renewal-time.ts';
 
 export interface AcmeTransportOptions {
   /** A further root to trust, PEM; null for the usual ones only. */
@@ -51,7 +53,7 @@ export class AcmeTransport {
     } catch (cause) {
       if (cause instanceof AcmeError) throw cause;
       const { host } = new URL(request.url);
-      throw new AcmeError('no-answer', `${host} cannot be reached: ${(cause as Error).message}`, null, { cause });
+      throw new AcmeError('no-answer', `${host} cannot be reached: ${new PeerError(cause).message}`);
     }
     if (answer.status < 400) return answer;
     const problem = problemOf(answer.body);
@@ -64,7 +66,7 @@ export class AcmeTransport {
   #retryAfterMs(header: string | undefined): number | null {
     if (header === undefined) return null;
     const ms = /^\d{1,9}$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - this.#options.now();
-    return ms > 0 ? ms : null;
+    return ms > 0 ? Math.min(ms, maxRetryAfterMs) : null;
   }
 
   #exchange({ method, url, headers, body }: AcmeRequest): Promise<AcmeAnswer> {

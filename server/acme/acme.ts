@@ -33,10 +33,10 @@ export class Acme {
   readonly #renewal: AcmeRenewal;
   #obtained: () => void = () => {};
 
-  /** Asks nobody yet. Rejects with an error of the system if the account's key cannot be read or kept. */
+  /** Sends no request yet. Rejects with CertificateError if the account's key cannot be read or kept. */
   static async open(options: AcmeOptions, deps: AcmeDeps): Promise<Acme> {
     const store = new AcmeStore(options.folder, options.directoryUrl);
-    const accountKey = store.accountKey();
+    const { accountKey } = store.open(deps.logger);
     const answers = new ChallengeAnswers();
     const authority = await AcmeAuthority.open(options, { ...deps, answers, accountKey });
     return new Acme(options, deps, store, authority, answers);

@@ -1,4 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
+import { excerpt } from '../peer-text.ts';
 
 /** When the authority wants a certificate renewed (RFC 9773): earlier than usual if it is going to revoke it. */
 export interface RenewalInfo {
@@ -38,5 +39,5 @@ export function parseRenewalInfo(body: string): RenewalInfo | null {
   const { start, end } = (suggestedWindow ?? {}) as Readonly<Record<string, unknown>>;
   const [startMs, endMs] = [Date.parse(String(start)), Date.parse(String(end))];
   if (!(startMs <= endMs)) return null;
-  return { startMs, endMs, explanation: typeof explanationURL === 'string' ? explanationURL : null };
+  return { startMs, endMs, explanation: typeof explanationURL === 'string' ? excerpt(explanationURL) : null };
 }

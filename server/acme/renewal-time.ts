@@ -26,6 +26,12 @@ const lastRetryMs = 6 * 3_600_000;
 /** Only ever longer: the authority's own limits are to the second. */
 const retryJitter = 0.2;
 
+/**
+ * The longest wait that an authority may ask for. Limits of public authorities are for a week at most; a time beyond that
+ * comes from a clock that is wrong.
+ */
+export const maxRetryAfterMs = 8 * 24 * 3_600_000;
+
 /** How long to wait after so many failures in a row, in milliseconds. */
 export function retryDelayMs(failures: number, retryAfterMs: number | null, random: number): number {
   const delayMs = Math.min(firstRetryMs * retryFactor ** (failures - 1), lastRetryMs);

@@ -31,6 +31,17 @@ export class CertificateError extends Error {
   override readonly name = 'CertificateError';
 }
 
+/** A certificate of the chain is not valid yet: its issuer's clock and the clock of this machine disagree. */
+export class NotYetValidError extends CertificateError {
+  /** When the whole chain is valid, in milliseconds since 1970. */
+  readonly fromMs: number;
+
+  constructor(message: string, fromMs: number) {
+    super(message);
+    this.fromMs = fromMs;
+  }
+}
+
 /**
  * Reads a certificate and its key, and checks that clients could accept them now: the key fits, the chain is complete,
  * there are names, and some of those of `before` (what is served until now), the dates. Throws CertificateError.
@@ -139,8 +150,9 @@ function checkDates(chain: readonly X509Certificate[], path: string, nowMs: numb
       throw new CertificateError(`${which} expired on ${certificate.validTo}: renew it.`);
     }
     if (Date.parse(certificate.validFrom) > nowMs) {
-      throw new CertificateError(
+      throw new NotYetValidError(
         `${which} is not valid before ${certificate.validFrom}: check the clock of this machine.`,
+        Math.max(...chain.map(({ validFrom }) => Date.parse(validFrom))),
       );
     }
   }

@@ -171,7 +171,9 @@ export class ServedCertificates {
       const { certificate } = served;
       if (certificate.isPlaceholder) continue;
       const health = certificateHealth(certificate, nowMs);
-      if (health === 'good' || nowMs - served.warnedMs < dayMs) continue;
+      // After the clock was set back, the last warning may lie in the future.
+      const warnedAgoMs = nowMs - served.warnedMs;
+      if (health === 'good' || (warnedAgoMs >= 0 && warnedAgoMs < dayMs)) continue;
       served.warnedMs = nowMs;
       const daysLeft = Math.floor((certificate.notAfterMs - nowMs) / dayMs);
       const fields = { names: certificate.names, notAfter: isoDate(certificate.notAfterMs), daysLeft };

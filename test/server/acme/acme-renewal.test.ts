@@ -67,14 +67,19 @@ interface SetUp {
   readonly folder?: string;
   readonly names?: readonly string[];
   readonly clock?: ManualClock;
+  /** How far the clock of this machine is ahead of the authority's. Timers do not depend on it. */
+  readonly skew?: { ms: number };
 }
 
-function setUp(t: TestContext, { folder = tempFolder(t), names = ['a.test'], clock = new ManualClock() }: SetUp = {}) {
+function setUp(
+  t: TestContext,
+  { folder = tempFolder(t), names = ['a.test'], clock = new ManualClock(), skew = { ms: 0 } }: SetUp = {},
+) {
   const lines: { msg: string; level: number; [field: string]: unknown }[] = [];
   const changed = new Signal();
   const logger = pino({}, { write: (line) => void lines.push(JSON.parse(line) as (typeof lines)[number]) });
-  const now = (): number => clock.wallMs();
-  const authority = new FakeAuthority(now, changed);
+  const now = (): number => clock.wallMs() + skew.ms;
+  const authority = new FakeAuthority(() => clock.wallMs(), changed);
   const store = new AcmeStore(folder, directoryUrl);
   const source = new AcmeCertificate(store, names, logger);
   const stats = new AcmeStats();
@@ -108,6 +113,7 @@ function setUp(t: TestContext, { folder = tempFolder(t), names = ['a.test'], clo
   return {
     folder,
     clock,
+    now,
     authority,
     store,
     source,
@@ -297,4 +303,91 @@ test('a folder that cannot be read is a failed attempt, not an order and not the
   assert.ok(stats.failed >= 1);
   assert.match(String((lines.at(-1)?.['err'] as Error | undefined)?.message), /ELOOP/);
   assert.equal(lines.at(-1)?.msg, 'certificate not obtained');
+});
+
+const yearMs = 365 * dayMs;
+
+for (const [what, aheadMs] of [
+  ['a year', yearMs],
+  ['a day', dayMs],
+] as const) {
+  test(`after a clock that was ahead by ${what}, a restart asks the authority at once`, async (t) => {
+    const skew = { ms: aheadMs };
+    const first = setUp(t, { skew });
+    first.authority.failure = new AcmeError('rateLimited', 'too many certificates', 30 * hourMs);
+    first.renewal.start();
+    await first.idle();
+    assert.equal(first.authority.orders.length, 1);
+    first.renewal.close();
+    skew.ms = 0;
+    const again = setUp(t, { folder: first.folder, clock: first.clock });
+    again.renewal.start();
+    await again.idle();
+    assert.equal(again.authority.orders.length, 1);
+    assert.ok(again.source.stored(again.now()));
+    assert.ok(again.lines.some(({ msg }) => msg.includes('the last order lies in the future')));
+  });
+
+  test(`after a clock that was ahead by ${what} and is corrected, the authority is asked within the hour`, async (t) => {
+    const skew = { ms: aheadMs };
+    const { authority, renewal, idle, pass, source, now, lines } = setUp(t, { skew });
+    authority.failure = new AcmeError('rateLimited', 'too many certificates', 30 * hourMs);
+    renewal.start();
+    await idle();
+    skew.ms = 0;
+    authority.failure = null;
+    await pass(hourMs);
+    assert.equal(authority.orders.length, 2);
+    assert.ok(source.stored(now()));
+    await pass(30 * hourMs);
+    assert.equal(authority.orders.length, 2, lines.map(({ msg }) => msg).join());
+  });
+}
+
+test('a certificate that has expired by a clock that is ahead is ordered again once the clock is right', async (t) => {
+  const skew = { ms: yearMs };
+  const { authority, renewal, idle, pass, source, now, lines } = setUp(t, { skew });
+  renewal.start();
+  await idle();
+  const failed = lines.find(({ msg }) => msg === 'certificate not obtained');
+  assert.equal(failed?.['error'], 'unusable');
+  assert.match(String(failed?.['advice']), /clock of this machine/);
+  skew.ms = 0;
+  await pass(hourMs);
+  assert.equal(authority.orders.length, 2);
+  assert.ok(source.stored(now()));
+});
+
+for (const [what, behindMs] of [
+  ['an hour', hourMs],
+  ['a year', yearMs],
+] as const) {
+  test(`with a clock that is behind by ${what}, one certificate is ordered, served and kept until the clock is right`, async (t) => {
+    const skew = { ms: -behindMs };
+    const { authority, renewal, idle, pass, source, now, lines, stats } = setUp(t, { skew });
+    const nothing = source.read(now(), null);
+    renewal.start();
+    await idle();
+    assert.deepEqual([stats.issued, stats.failed], [1, 0]);
+    assert.ok(lines.some(({ msg }) => msg === 'the clock of this machine is behind that of the authority'));
+    const served = source.read(now(), nothing);
+    assert.equal(served.isPlaceholder, false);
+    await pass(5 * hourMs);
+    assert.equal(authority.orders.length, 1);
+    skew.ms = 0;
+    await pass(5 * hourMs);
+    assert.equal(authority.orders.length, 1);
+    assert.equal(source.stored(now())?.fingerprint, served.fingerprint);
+  });
+}
+
+test('the time of the last order never keeps the authority from being asked for longer than a limit may last', async (t) => {
+  const { folder, clock, store, now } = setUp(t);
+  store.keepAttempt({ atMs: now(), notBeforeMs: now() + 10 * yearMs });
+  const { renewal, idle, pass, authority } = setUp(t, { folder, clock });
+  renewal.start();
+  await idle();
+  assert.equal(authority.orders.length, 0);
+  await pass(8 * dayMs + hourMs);
+  assert.equal(authority.orders.length, 1);
 });

@@ -25,6 +25,14 @@ test('a minute without a refusal is a new beginning', () => {
   assert.equal(delay.refused('192.0.2.1', null, 120_000), 0);
 });
 
+test('after a clock that was ahead is corrected, refusals from that time count no more', () => {
+  const delay = new RefusalDelay();
+  for (let i = 0; i < 5; i++) delay.refused('192.0.2.1', null, 1_000_000_000);
+  assert.equal(delay.owedMs('192.0.2.1', null, 0), 0);
+  assert.equal(delay.refused('192.0.2.1', null, 0), 0);
+  assert.equal(delay.refused('192.0.2.1', null, 1_000), 250);
+});
+
 test('what is remembered is bounded: a hundred thousand strangers make it forget, not grow (I7)', () => {
   const delay = new RefusalDelay();
   delay.refused('first', null, 0);

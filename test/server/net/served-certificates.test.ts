@@ -32,7 +32,7 @@ function setUp(first: Certificate, nowMs = first.notBeforeMs + dayMs) {
     (_fields: object, message: string): void => {
       lines.push({ level, message });
     };
-  const state = { found: first as Certificate | string | Error, events: () => {}, watches: 0 };
+  const state = { found: first as Certificate | string | Error, events: () => {}, watches: 0, skewMs: 0 };
   const source = {
     paths: ['cert', 'key'],
     read() {
@@ -43,7 +43,7 @@ function setUp(first: Certificate, nowMs = first.notBeforeMs + dayMs) {
   };
   const certificates = new ServedCertificates([source], {
     logger: { info: log('info'), warn: log('warn'), error: log('error') } as unknown as Logger,
-    now: () => nowMs + clock.wallMs() - startMs,
+    now: () => nowMs + state.skewMs + clock.wallMs() - startMs,
     after(delayMs, callback) {
       const timer = clock.after(delayMs, callback);
       return () => timer.cancel();
@@ -209,6 +209,23 @@ test('a certificate that is late is warned about once a day, from a sixth of its
   const before = lines.length;
   poll(2 * pollsADay);
   assert.equal(lines.length, before);
+});
+
+test('a certificate that is late is warned about after a clock that was ahead is corrected', () => {
+  const startMs = Date.now();
+  const first = make({ fromMs: startMs, toMs: startMs + 60 * dayMs });
+  const { state, lines, poll } = setUp(first, startMs + 45 * dayMs);
+  assert.equal(lines.length, 1);
+  state.skewMs = 365 * dayMs;
+  poll(2);
+  state.skewMs = 0;
+  poll(2);
+  const messages = lines.map(({ message }) => message);
+  assert.deepEqual(messages, [
+    'certificate should have been renewed',
+    'certificate has expired',
+    'certificate should have been renewed',
+  ]);
 });
 
 test('after the end nothing is watched and no timer is left', () => {
