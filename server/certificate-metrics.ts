@@ -6,15 +6,18 @@ import type { ServedCertificates } from './net/served-certificates.ts';
 export function registerCertificateMetrics(registry: MetricRegistry, certificates: ServedCertificates): void {
   registry.gauges(
     'certificate_not_after_seconds',
-    'When a certificate expires, in seconds since 1970, by its first name.',
+    'When a certificate expires, in seconds since 1970, by its first name; of several the earliest.',
     'name',
-    () =>
-      // Two may have the same first name: one line for each name is what the format allows.
-      new Map(
-        certificates.reports
-          .filter(({ health }) => health !== 'pending')
-          .map(({ names, notAfterMs }) => [names[0] ?? '', notAfterMs / 1000]),
-      ),
+    () => {
+      // Certificates with keys of different types have the same names. The one that expires first counts.
+      const seconds = new Map<string, number>();
+      for (const { names, notAfterMs, health } of certificates.reports) {
+        if (health === 'pending') continue;
+        const name = names[0] ?? '';
+        seconds.set(name, Math.min(seconds.get(name) ?? Infinity, notAfterMs / 1_000));
+      }
+      return seconds;
+    },
   );
   registry.gauge(
     'certificate_last_reload_seconds',

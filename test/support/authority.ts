@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { createPrivateKey } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { join } from 'node:path';
 import { bitString, boolean, objectId, sequence, tagged } from '../../server/net/der.ts';
 import { extension, generalName, generateKey, issue } from '../../server/net/issue-certificate.ts';
@@ -16,6 +16,8 @@ export interface LeafOptions {
   /** Says where its issuer's certificate can be fetched, as those of public authorities do. */
   readonly fetchable?: boolean;
   readonly commonName?: string;
+  /** `ec` unless told. */
+  readonly keyType?: 'ec' | 'rsa';
   /** Further extensions. */
   readonly extensions?: readonly Uint8Array[];
 }
@@ -60,6 +62,7 @@ export class Authority {
     names = ['localhost', '127.0.0.1'],
     fetchable = false,
     commonName = 'leaf',
+    keyType = 'ec',
     extensions: further = [],
     ...dates
   }: LeafOptions = {}): Pair {
@@ -68,7 +71,8 @@ export class Authority {
     if (fetchable) extensions.push(authorityInfoAccess);
     const subject = { commonName, unit: 'test' };
     const issuerKey = createPrivateKey(this.#issued.key);
-    return issue(subject, generateKey(), this.#subject, issuerKey, period(dates.fromMs, dates.toMs), extensions);
+    const key = keyType === 'ec' ? generateKey() : generateKeyPairSync('rsa', { modulusLength: 2_048 }).privateKey;
+    return issue(subject, key, this.#subject, issuerKey, period(dates.fromMs, dates.toMs), extensions);
   }
 }
 
