@@ -1,14 +1,24 @@
-import { closeSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { closeSync, constants, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+
+/** Fails if anything lies at the path, also a symbolic link: a file that another user has put there is never written to. */
+const newFile = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
 /** Writes a file so that a crash, or a power cut, leaves the old content or the new one, never half of it. */
 export function replaceFile(path: string, content: string, mode: number): void {
-  const temporary = `${path}.${process.pid}.tmp`;
-  const file = openSync(temporary, 'w', mode);
+  // Another user cannot guess the name, and so cannot put a file or a link in its place.
+  const temporary = `${path}.${randomUUID()}.tmp`;
+  const file = openSync(temporary, newFile, mode);
   try {
-    writeSync(file, content);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
+    try {
+      writeFileSync(file, content);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
   }
-  renameSync(temporary, path);
 }
