@@ -23,8 +23,8 @@ export type Epitaph = Pick<Tombstone, 'deletedMs' | 'passing'> & { readonly clie
 /**
  * Puts a tombstone in the place of a document, in one batch: all of it is there before, none afterwards. The rest is left
  * to `Leftovers`. Within the document's mutex, and while it is not open. Resolves with false if there was nothing,
- * rejects with CorruptDocumentError if the last tombstone cannot be read, or if LevelDB cannot read a block that the
- * document is in: no record of that block can be deleted.
+ * rejects with CorruptDocumentError if the last tombstone cannot be read, or if the document may have lost records in a
+ * damaged table: which numbers its entries had is unknown then.
  */
 export async function deleteDocument(keys: DocumentKeys, epitaph: Epitaph, deps: DeletionDeps): Promise<boolean> {
   const { store, commit, leftovers, garbage } = deps;

@@ -53,7 +53,8 @@ export class LevelStore implements RecordStore {
   async *scanKeys(range: KeyRange): AsyncIterable<readonly Uint8Array[]> {
     const lost = this.#lost.within(range);
     for await (const keys of chunksOf(this.#database.keys({ ...range, ...scanOptions }))) {
-      yield lost === null ? keys : keys.filter((key) => this.#lost.at(key) === null);
+      const known = lost === null ? keys : keys.filter((key) => this.#lost.at(key) === null);
+      if (known.length > 0) yield known;
     }
     refuse(lost);
   }

@@ -80,7 +80,7 @@ export const localFindings = {
     sentence: "The document '{docId}' is damaged: {reason}.{alike}",
     advice:
       'It is not served; all others are. Check the disk. Restore the data folder from a backup, or delete the document ' +
-      '(docs/auth.md): a client that still has a copy brings it back. If LevelDB cannot read it at all, only a backup helps.',
+      '(docs/auth.md): a client that still has a copy brings it back. If a table of the database was damaged, it cannot be deleted either, and only a backup helps.',
   },
   'local-certificate': {
     stage: 'local',

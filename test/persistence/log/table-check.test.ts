@@ -209,6 +209,7 @@ suite('A database with a damaged table', () => {
         failures.map(({ during }) => during),
         ['recovery'],
       );
+      await assert.rejects(log.delete('victim', []), CorruptDocumentError);
       reports.push((failures[0]!.error as Error).message);
       await log.close();
     }
