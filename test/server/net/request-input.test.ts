@@ -179,7 +179,7 @@ for (const tls of [false, true]) {
   });
 
   test(`a client that reads a little${over} every 29 s is cut off after 300 s`, async (t) => {
-    let served: Socket | null = null;
+    let served = null as (Socket & { readonly _handle?: object | null }) | null;
     const { net, targets } = await start(t, { tls }, (response) => {
       served = response.socket;
       response.end(Buffer.alloc(128 << 20));
@@ -189,7 +189,7 @@ for (const tls of [false, true]) {
     socket.write(get('/large') + get('/next'));
     await until(() => targets.length > 0, 'a request');
     const { input, stats } = net;
-    const queued = (): number => queuedBytes((served as (Socket & { _handle?: object | null }) | null)?._handle);
+    const queued = (): number => queuedBytes(served?._handle);
     /** Reads until the server notices it: the kernel takes what the client has read of its buffers. */
     const readSome = async (): Promise<void> => {
       const before = queued();
