@@ -43,7 +43,8 @@ export class RedirectToTls {
     response.setHeader('Connection', 'close');
     const answer = this.#deps.challenges?.http(request.url ?? '') ?? null;
     if (answer !== null) {
-      response.writeHead(200, { 'Content-Type': 'application/octet-stream' }).end(answer);
+      const length = Buffer.byteLength(answer);
+      response.writeHead(200, { 'Content-Type': 'application/octet-stream', 'Content-Length': length }).end(answer);
       return;
     }
     const location = secureLocation(request, this.#deps.securePort());
