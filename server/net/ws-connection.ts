@@ -8,7 +8,7 @@ import { corkUntilSettled } from './cork.ts';
 import { refusalOf } from './owned-web-socket.ts';
 import type { OwnedWebSocket } from './owned-web-socket.ts';
 import type { TurnBudget } from './turn-budget.ts';
-import { partialBytesOf, receive } from './ws-receiver.ts';
+import { partialBytesOf, readsFrames, receive, takeCloseListener } from './ws-receiver.ts';
 
 /** Whoever keeps all connections. */
 export interface WsConnectionOwner {
@@ -36,6 +36,9 @@ const pingFrame = Uint8Array.of(0x89, 0x00);
 /** FIN and opcode 10; the length follows. */
 const PONG_FIN = 0x8a;
 
+/** Bytes of a closed socket that are parsed between two looks at the turn budget. */
+const SLICE_BYTES = 16 * 1024;
+
 /** A socket that knows whose it is. */
 interface OwnedSocket extends Socket {
   wsConnection?: WsConnection;
@@ -44,6 +47,11 @@ interface OwnedSocket extends Socket {
 /** The `data` listener of every socket, in place of the one of `ws`. */
 function arrives(this: OwnedSocket, chunk: Buffer): void {
   this.wsConnection?.arriving(chunk);
+}
+
+/** The `close` listener of every socket, in place of the one of `ws`. */
+function hasClosed(this: OwnedSocket): void {
+  this.wsConnection?.socketClosed();
 }
 
 /**
@@ -80,6 +88,10 @@ export class WsConnection implements Connection {
   #bytesLeft: number | null = null;
   /** More than that has come, and the rest must wait. */
   #isPastLimit = false;
+  /** The socket has closed, and `ws` has not been told: its remaining input waits for a turn. */
+  #isGone = false;
+  /** Tells `ws` that the socket has closed. */
+  readonly #closeWebSocket: (this: Socket) => void;
   /** With which we close it; null while we do not. */
   #closeCode: number | null = null;
 
@@ -101,6 +113,8 @@ export class WsConnection implements Connection {
     socket.wsConnection = this;
     socket.removeAllListeners('data');
     socket.on('data', arrives);
+    this.#closeWebSocket = takeCloseListener(socket);
+    socket.on('close', hasClosed);
   }
 
   get id(): string {
@@ -122,7 +136,7 @@ export class WsConnection implements Connection {
   }
 
   write(frames: Uint8Array): void {
-    if (this.#webSocket.readyState !== WebSocket.OPEN) return;
+    if (this.#webSocket.readyState !== WebSocket.OPEN || this.#isGone) return;
     this.workMs += frames.length * WRITE_MS;
     if (this.#socket.write(frames) || this.#awaitsDrain) return;
     // Only a socket that is behind has a listener: of thousands hardly any is.
@@ -173,9 +187,14 @@ export class WsConnection implements Connection {
     return partialBytesOf(this.#webSocket) + this.#socket.readableLength;
   }
 
-  /** Memory of messages that have come in part, or that the handler cannot take yet. */
+  /** Memory of messages that have come in part, or that the handler cannot take yet. Grows with what the client sends. */
+  get messageBytes(): number {
+    return partialBytesOf(this.#webSocket) + (this.#handler?.queuedBytes ?? 0);
+  }
+
+  /** The same with the bytes that a paused socket holds: two chunks of 64 KB at most, whatever the client sends. */
   get waitingBytes(): number {
-    return this.partialBytes + (this.#handler?.queuedBytes ?? 0);
+    return this.messageBytes + this.#socket.readableLength;
   }
 
   /** Closes for what the client did, and has it counted. */
@@ -217,9 +236,11 @@ export class WsConnection implements Connection {
 
   /**
    * @internal The socket has read a chunk. If the turn is spent, the chunk goes back into the socket. There it stays in
-   * order with the end of the stream, and `ws` takes it from there if the connection breaks.
+   * order with the end of the stream, and `socketClosed` takes it from there if the connection breaks.
    */
   arriving(chunk: Buffer): void {
+    // After a close frame or a broken frame `ws` resumes the socket, to notice its end.
+    if (!readsFrames(this.#webSocket)) return;
     const { turn } = this.#owner;
     turn.begin();
     if (turn.isFull) {
@@ -265,9 +286,10 @@ export class WsConnection implements Connection {
   }
 
   #hold(): void {
+    // Also if it waits already: `ws` may have resumed the socket.
+    this.#webSocket.pause();
     if (this.#isHeld) return;
     this.#isHeld = true;
-    this.#webSocket.pause();
     this.#owner.turn.hold(this);
   }
 
@@ -282,7 +304,11 @@ export class WsConnection implements Connection {
   }
 
   #readHeld(): void {
-    // A paused session gets what the socket holds after `resume`. If the socket is gone, `ws` takes the rest on 'close'.
+    if (this.#isGone) {
+      this.#parseRest();
+      return;
+    }
+    // A paused session gets what the socket holds after `resume`. A socket that is destroyed emits 'close' soon.
     if (this.#isPaused || this.#socket.destroyed) return;
     if (this.#socket.readableLength > 0) {
       // Emits 'data' during this call, so the turn budget measures it.
@@ -290,6 +316,36 @@ export class WsConnection implements Connection {
       this.#endIfSpent(this.#owner.turn);
     }
     if (!this.#isHeld && !this.#isPaused && !this.#isPastLimit) this.#webSocket.resume();
+  }
+
+  /**
+   * @internal The socket has closed, perhaps by a reset. `ws` would parse all input that it holds at once: up to 128 KB, and
+   * many sockets may close in one turn.
+   */
+  socketClosed(): void {
+    this.#isGone = this.#hasRest;
+    if (this.#isGone) this.#hold();
+    else this.#closeWebSocket.call(this.#socket);
+  }
+
+  get #hasRest(): boolean {
+    return this.#socket.readableLength > 0 && !this.#socket.readableEnded && readsFrames(this.#webSocket);
+  }
+
+  /** Parses the input that a closed socket holds, as far as the turn has time, and at its end tells `ws`. */
+  #parseRest(): void {
+    const { turn } = this.#owner;
+    while (this.#hasRest && !turn.isSpent) {
+      // A closed socket emits no 'data' during this call.
+      const chunk = this.#socket.read(Math.min(this.#socket.readableLength, SLICE_BYTES)) as Buffer;
+      receive(this.#webSocket, chunk);
+      this.workMs += turn.end();
+    }
+    if (this.#hasRest) this.#hold();
+    // A message that has used up the turn has held it already.
+    if (this.#isHeld) return;
+    this.#isGone = false;
+    this.#closeWebSocket.call(this.#socket);
   }
 
   #drained(): void {

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import type { WebSocket } from 'ws';
 
@@ -23,6 +24,19 @@ export function partialBytesOf(webSocket: WebSocket): number {
   if (receiver === null) return 0;
   const pieces = receiver._buffers.length + receiver._fragments.length;
   return receiver._bufferedBytes + receiver._messageLength + pieces * PIECE_BYTES;
+}
+
+/** Whether `ws` still reads frames: neither a close frame nor a broken frame has come. */
+export function readsFrames(webSocket: WebSocket): boolean {
+  return receiverOf(webSocket)?.writable === true;
+}
+
+/** Takes over the `close` event of a socket. Returns the listener of `ws`, which is to be called once in its place. */
+export function takeCloseListener(socket: Socket): (this: Socket) => void {
+  const listener = socket.listeners('close').find(({ name }) => name === 'socketOnClose');
+  if (listener === undefined) throw new Error('`ws` has no listener for the end of its socket');
+  socket.removeListener('close', listener as () => void);
+  return listener as (this: Socket) => void;
 }
 
 /**

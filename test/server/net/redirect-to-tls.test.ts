@@ -109,6 +109,7 @@ test('requests and upgrades have the limits of the other ports, and the certific
     const challenge = await ask(
       `GET /.well-known/acme-challenge/token HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: ${from}\r\n\r\n`,
     );
-    assert.deepEqual([challenge.status, challenge.body], [200, 'authorization']);
+    assert.equal(challenge.status, 200);
+    assert.match(challenge.body, /authorization/);
   }
 });

@@ -140,3 +140,35 @@ test('what was read before a connection broke is taken, though it had to wait', 
   assert.deepEqual(handler.messages, ['edit']);
   assert.equal(handler.closings[0]?.code, 1006);
 });
+
+for (const tls of [false, true]) {
+  test(`I6: input of many connections that are reset together${tls ? ' over TLS' : ''} is taken in turns`, async (t) => {
+    const net = await NetHarness.start(t, { tls });
+    const count = 12;
+    const all = await connected(t, net, count);
+    const turns = new Turns();
+    for (const [, handler] of all) {
+      handler.connection.pause();
+      handler.onMessage = () => turns.count();
+    }
+    for (const [socket] of all) socket.write(clientFrame(0x82, Buffer.from('edit')));
+    const come = async (): Promise<void> => {
+      while (all.some(([, { connection }]) => connection.partialBytes === 0)) await nextTurn();
+    };
+    await within(guardMs, 'the input of each', come());
+    for (const [socket] of all) {
+      if (tls) socket.destroy();
+      else socket.resetAndDestroy();
+    }
+    for (const [, { connection }] of all) connection.terminate();
+    await within(guardMs, 'the end of each', Promise.all(all.map(([, handler]) => handler.closedOnce)));
+    for (const [, { messages, closings }] of all) {
+      assert.deepEqual(messages, ['edit']);
+      assert.equal(closings.length, 1);
+    }
+    await turns.until(count);
+    const most = Math.max(...turns.counts);
+    assert.ok(most <= 2, `${most} in one turn`);
+    assert.equal(net.connections.size, 0);
+  });
+}
