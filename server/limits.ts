@@ -125,10 +125,10 @@ export const settableLimits = {
     reason: 'too many unread answers',
   },
   'partial-messages': {
-    what: 'Messages of all connections that have come in part, or that a session cannot take yet (it is not live, or scans a large update), in total; beyond it the largest of connections that are not live yet are ended, then the largest of all.',
+    what: 'Messages of all connections that have come in part, or that a session cannot take yet (it is not live, or scans a large update), in total; beyond it the largest of connections that are not live yet are ended, then the largest of all. With what paused sockets hold (128 KB each at most), four times as much.',
     default: '128MB',
     parse: size,
-    why: 'Six of the largest at once; hundreds on slow lines, with a few MB each at most.',
+    why: 'Six of the largest at once; hundreds on slow lines, with a few MB each at most; 4,000 clients with offline edits that come back in one moment.',
     gauge: 'quire_waiting_message_bytes',
     refusal: byClose('limit-reached'),
     reason: 'too many unfinished messages',

@@ -21,6 +21,11 @@ export const TICKS_PER_SECOND = 1_000 / TICK_MS;
 const PING_TICKS = 25 * TICKS_PER_SECOND;
 /** How long one that was too slow may take to answer our close frame. */
 const LATE_TICKS = 2;
+/**
+ * With the bytes of paused sockets, connections may hold this many times `partial-messages`. After a restart behind a proxy,
+ * thousands of clients come back at once, and the socket of each may hold 128 KB of its edits until its session is live.
+ */
+export const SOCKETS_FACTOR = 4;
 /** A connection that is closed after this long is not one of a client that comes back at once, again and again. */
 const LASTING_TICKS = 10 * TICKS_PER_SECOND;
 /** So a peer that has vanished is noticed after 50 to 75 s. */
@@ -112,12 +117,18 @@ export class Connections implements WsConnectionOwner {
       this.#guard(connection, () => connection.refuse(new RefusedError('not-live'), { atOnce: true }));
     }
     let waitingBytes = 0;
+    let messageBytes = 0;
     const look = (connection: WsConnection): void => {
-      waitingBytes += this.#look(connection);
+      waitingBytes += connection.waitingBytes;
+      messageBytes += connection.messageBytes;
+      this.#look(connection);
     };
     for (const connection of this.#all) this.#guard(connection, look);
     this.#waitingBytes = waitingBytes;
-    if (waitingBytes > this.#deps.maxPartialBytes) this.#endPartial(waitingBytes);
+    const { maxPartialBytes } = this.#deps;
+    if (messageBytes > maxPartialBytes) this.#endPartial('messageBytes', messageBytes, maxPartialBytes);
+    else if (waitingBytes > maxPartialBytes * SOCKETS_FACTOR)
+      this.#endPartial('waitingBytes', waitingBytes, maxPartialBytes * SOCKETS_FACTOR);
   }
 
   /** An error ends this connection only. A timer calls `tick`, so an error that escaped would end the process. */
@@ -130,11 +141,10 @@ export class Connections implements WsConnectionOwner {
     }
   }
 
-  /** Pings a connection that is due, or ends it if it is silent. Returns the memory of its waiting messages, in bytes. */
-  #look(connection: WsConnection): number {
+  /** Pings a connection that is due, or ends it if it is silent. */
+  #look(connection: WsConnection): void {
     connection.workMs *= WORK_KEPT;
-    const { waitingBytes } = connection;
-    if (connection.dueTick > this.#tick || this.#pending.has(connection)) return waitingBytes;
+    if (connection.dueTick > this.#tick || this.#pending.has(connection)) return;
     if (connection.silentPings >= MAX_SILENT_PINGS) {
       this.#deps.stats.connectionsSilent++;
       connection.terminate();
@@ -142,18 +152,17 @@ export class Connections implements WsConnectionOwner {
       this.#schedulePing(connection);
       connection.ping();
     }
-    return waitingBytes;
   }
 
-  /** Frees as much as there is too much. Nobody who is asked for an answer waits for it here: the memory is needed now. */
-  #endPartial(bytes: number): void {
+  /** Ends connections until the others hold `maxBytes`. They are cut off without an answer: the memory is needed now. */
+  #endPartial(held: 'messageBytes' | 'waitingBytes', bytes: number, maxBytes: number): void {
     let left = bytes;
     const worst = Array.from(this.#all).sort(
-      (a, b) => Number(this.#pending.has(b)) - Number(this.#pending.has(a)) || b.waitingBytes - a.waitingBytes,
+      (a, b) => Number(this.#pending.has(b)) - Number(this.#pending.has(a)) || b[held] - a[held],
     );
     for (const connection of worst) {
-      if (left <= this.#deps.maxPartialBytes) return;
-      left -= connection.waitingBytes;
+      if (left <= maxBytes) return;
+      left -= connection[held];
       this.#guard(connection, () => {
         connection.refuse(limitReached('partial-messages'), { atOnce: true });
         connection.terminate();

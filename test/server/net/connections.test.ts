@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { WebSocket } from 'ws';
 import { closeReason } from '../../../server/errors.ts';
-import { TICKS_PER_SECOND } from '../../../server/net/connections.ts';
+import { SOCKETS_FACTOR, TICKS_PER_SECOND } from '../../../server/net/connections.ts';
 import { guardMs, paced, within } from '../../support/deadline.ts';
 import { NetHarness, parseAnswer, readToEnd, upgradeRequest } from '../../support/net-harness.ts';
 import type { NetHarnessOptions } from '../../support/net-harness.ts';
@@ -166,6 +166,41 @@ test('I7: of messages that never end only so much is kept in all: first go those
   sockets[0]?.sendBytes(clientFrame(0x80, Buffer.from('end')));
   await within(guardMs, 'the message that was let be', whole);
   assert.equal(handler.connection.partialBytes, 0);
+});
+
+test('I7: bytes that wait in paused sockets count with four times the bound, and no client is ended before', async (t) => {
+  // Each message is whole: a session that is not live yet has paused its socket.
+  const bytes = 40_000;
+  const count = 12;
+  const net = await start(t, { maxPartialBytes: (count * bytes) / SOCKETS_FACTOR + bytes / 2 });
+  const connect = async (index: number): Promise<void> => {
+    const socket = await net.socket();
+    t.after(() => socket.destroy());
+    socket.write(upgradeRequest('/sync/doc'));
+    await once(socket, 'data');
+    const { connection } = await net.handler(index);
+    connection.pause();
+    socket.write(clientFrame(0x82, new Uint8Array(bytes)));
+    const come = async (): Promise<void> => {
+      while (connection.waitingBytes < bytes) await paced(5);
+    };
+    await within(guardMs, `${bytes} bytes`, come());
+  };
+  for (let i = 0; i < count; i++) await connect(i);
+  net.connections.tick();
+  assert.equal(net.connections.size, count, 'three times the bound, and all of it in sockets');
+  assert.ok(net.connections.waitingBytes > count * bytes);
+  for (let i = count; i < count + 4; i++) await connect(i);
+  net.connections.tick();
+  assert.ok((net.stats.limitsReached.get('partial-messages') ?? 0) > 0, 'I7: there is a bound for sockets, too');
+  await within(
+    guardMs,
+    'the end of some',
+    (async () => {
+      while (net.connections.size === count + 4) await paced(5);
+    })(),
+  );
+  assert.ok(net.connections.size >= count, 'as few as need be');
 });
 
 test('I6: a message that its sender breaks off is charged to the address as one that is refused', async (t) => {
