@@ -47,7 +47,12 @@ async function openServed({ tls, ephemeral, dataDir }: Config, logger: Logger): 
   const folder = ephemeral ? null : join(resolve(dataDir), 'tls');
   const deps = { folder, hostName: hostname(), now: Date.now };
   const made = openDevCertificate(deps);
-  if (made.authorityIsNew) logger.info({ folder }, 'development certificate authority made');
+  if (made.replaced !== null) {
+    logger.warn(
+      { folder, replaced: made.replaced },
+      'the development certificate authority is replaced, because the old one could sign for other names: trust the new one, and remove the old one from your browsers',
+    );
+  } else if (made.authorityIsNew) logger.info({ folder }, 'development certificate authority made');
   if (made.uncovered !== null) {
     logger.warn(
       { hostName: made.uncovered, folder },

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { readTextFile } from '../read-file.ts';
 import { CertificateError } from './certificate.ts';
 import type { Credentials } from './certificate.ts';
-import { issueAuthority, issueLeaf } from './issue-certificate.ts';
-import type { DistinguishedName, Issued, Validity } from './issue-certificate.ts';
+import { isAuthorityWith, issueAuthority, issueLeaf } from './issue-certificate.ts';
+import type { DistinguishedName, Issued, NameConstraints } from './issue-certificate.ts';
 import { replaceFile } from './replace-file.ts';
 
 const maxFileBytes = 1024 * 1024;
@@ -17,6 +17,8 @@ const authorityLifetimeMs = 3_650 * dayMs;
 const leafLifetimeMs = 365 * dayMs;
 /** Clocks of other devices may be a little behind. */
 const backdatedMs = 3_600_000;
+/** Before the first version. A fixed date, so that an authority made by a clock that was ahead is valid at once. */
+const authorityFromMs = Date.UTC(2024, 0, 1);
 
 const authorityName = 'Quire development CA';
 const leafName = 'Quire development server';
@@ -34,8 +36,10 @@ export interface DevCertificate {
   readonly credentials: Credentials;
   /** The certificate of the authority, PEM: who trusts it trusts every leaf. */
   readonly authority: string;
-  /** The authority is new: whoever trusted an older one does not trust this. */
+  /** The authority is new: clients that trust an older one do not trust this one. */
   readonly authorityIsNew: boolean;
+  /** The SHA-256 of an older authority that was replaced because it could sign for more than this machine; else null. */
+  readonly replaced: string | null;
   readonly names: readonly string[];
   /** The machine's name if the authority, made under another one, may not sign for it. */
   readonly uncovered: string | null;
@@ -57,10 +61,11 @@ export function openDevCertificate(deps: DevCertificateDeps): DevCertificate {
   const host = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i.test(hostName) ? hostName.toLowerCase() : 'localhost';
 
   const stored = readPair(folder, 'ca');
-  const usable = stored !== null && Date.parse(stored.parsed.validTo) - nowMs > leafLifetimeMs;
+  const isLimited = stored !== null && isAuthorityWith(stored.parsed, constraintsFor(unitOf(stored.parsed)));
+  const usable = isLimited && Date.parse(stored.parsed.validTo) - nowMs > leafLifetimeMs;
   const authority = usable ? stored : makeAuthority(host, nowMs);
   const subject = { commonName: authorityName, unit: unitOf(authority.parsed) };
-  const permitted = host === subject.unit || host === 'localhost' || host.endsWith('.local');
+  const permitted = host === subject.unit || host === 'localhost';
   const names = [...new Set(['localhost', ...(permitted ? [host] : []), '127.0.0.1', '::1'])];
 
   let leaf = readPair(folder, 'server');
@@ -72,31 +77,33 @@ export function openDevCertificate(deps: DevCertificateDeps): DevCertificate {
     credentials: { cert: leaf.cert, key: leaf.key },
     authority: authority.cert,
     authorityIsNew: !usable,
+    replaced: stored === null || isLimited ? null : stored.parsed.fingerprint256,
     names,
     uncovered: permitted ? null : host,
   };
 }
 
-function makeAuthority(host: string, nowMs: number): Pair {
-  const constraints = {
-    // 'local' is what a machine calls itself by on its own network (mDNS).
-    dnsNames: [...new Set(['localhost', 'local', host])],
+/** Exactly the names and addresses that the leaf is for. */
+function constraintsFor(host: string): NameConstraints {
+  return {
+    dnsNames: [...new Set(['localhost', host])],
     networks: [
-      { address: '127.0.0.0', mask: '255.0.0.0' },
+      { address: '127.0.0.1', mask: '255.255.255.255' },
       { address: '::1', mask: 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff' },
     ],
   };
+}
+
+function makeAuthority(host: string, nowMs: number): Pair {
   const subject = { commonName: authorityName, unit: host };
-  return parse(issueAuthority(subject, constraints, validity(nowMs, authorityLifetimeMs)));
+  const validity = { fromMs: Math.min(authorityFromMs, nowMs), toMs: nowMs + authorityLifetimeMs };
+  return parse(issueAuthority(subject, constraintsFor(host), validity));
 }
 
 function makeLeaf(subject: DistinguishedName, authority: Pair, names: readonly string[], nowMs: number): Pair {
   const leafSubject = { commonName: leafName, unit: subject.unit };
-  return parse(issueLeaf({ subject, key: authority.key }, leafSubject, names, validity(nowMs, leafLifetimeMs)));
-}
-
-function validity(nowMs: number, lifetimeMs: number): Validity {
-  return { fromMs: nowMs - backdatedMs, toMs: nowMs + lifetimeMs };
+  const validity = { fromMs: nowMs - backdatedMs, toMs: nowMs + leafLifetimeMs };
+  return parse(issueLeaf({ subject, key: authority.key }, leafSubject, names, validity));
 }
 
 function leafServes(
@@ -107,7 +114,8 @@ function leafServes(
 ): boolean {
   const toMs = Date.parse(leaf.validTo);
   const lifetimeMs = toMs - Date.parse(leaf.validFrom);
-  if (toMs - nowMs < lifetimeMs / 3) return false;
+  // One from the future was made by a clock that was ahead.
+  if (toMs - nowMs < lifetimeMs / 3 || Date.parse(leaf.validFrom) > nowMs) return false;
   if (!leaf.checkIssued(authority) || !leaf.verify(authority.publicKey)) return false;
   const covered = names.every((name) => (isIP(name) === 0 ? leaf.checkHost(name) : leaf.checkIP(name)) !== undefined);
   return covered && leaf.subjectAltName?.split(', ').length === names.length;

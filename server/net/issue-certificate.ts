@@ -5,7 +5,7 @@
  * Only the envelope is written here; keys and signatures are Node's.
  */
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
-import type { KeyObject } from 'node:crypto';
+import type { KeyObject, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { bitString, boolean, integer, objectId, octetString, sequence, set, tagged, time, utf8String } from './der.ts';
 
@@ -51,20 +51,28 @@ const oid = {
 const leafUsage = bitString(Uint8Array.of(0x80), 7);
 const authorityUsage = bitString(Uint8Array.of(0x06), 1);
 
-/** An authority that signs nothing but leaves within its constraints. */
+/** An authority that signs leaves for servers within its constraints, and nothing else: no clients, e-mail or authorities. */
 export function issueAuthority(subject: DistinguishedName, constraints: NameConstraints, validity: Validity): Issued {
   const key = generateKey();
+  return issue(subject, key, subject, key, validity, authorityExtensions(constraints));
+}
+
+/** Whether a certificate is that of an authority with exactly these constraints, as `issueAuthority` makes it. */
+export function isAuthorityWith(certificate: X509Certificate, constraints: NameConstraints): boolean {
+  return authorityExtensions(constraints).every((bytes) => certificate.raw.includes(Buffer.from(bytes)));
+}
+
+function authorityExtensions({ dnsNames, networks }: NameConstraints): Uint8Array[] {
   const permitted = [
-    ...constraints.dnsNames.map((name) => sequence(generalName(name))),
-    ...constraints.networks.map(({ address, mask }) =>
-      sequence(tagged(7, false, addressBytes(address), addressBytes(mask))),
-    ),
+    ...dnsNames.map((name) => sequence(generalName(name))),
+    ...networks.map(({ address, mask }) => sequence(tagged(7, false, addressBytes(address), addressBytes(mask)))),
   ];
-  return issue(subject, key, subject, key, validity, [
+  return [
     extension(oid.basicConstraints, true, sequence(boolean(true), integer(Uint8Array.of(0)))),
     extension(oid.keyUsage, true, authorityUsage),
+    extension(oid.extendedKeyUsage, false, sequence(objectId(oid.serverAuth))),
     extension(oid.nameConstraints, true, sequence(tagged(0, true, ...permitted))),
-  ]);
+  ];
 }
 
 /** A certificate for a server that is reached under these names and addresses. */

@@ -47,6 +47,10 @@ export class Authority {
     return this.#issued.cert;
   }
 
+  get key(): string {
+    return this.#issued.key;
+  }
+
   intermediate(name = 'Test intermediate', dates: { fromMs?: number; toMs?: number } = {}): Authority {
     const subject = { commonName: name, unit: 'test' };
     const issuerKey = createPrivateKey(this.#issued.key);
