@@ -112,8 +112,13 @@ export const options = {
     'url',
     'Where the keys of whoever signs the tokens are published (JWKS). Fetched again every 10 minutes and for unknown keys; kept for a day while the URL is down.',
   ),
-  'auth-issuer': option(text, null, 'text', "What 'iss' of a token must be."),
-  'auth-audience': option(text, null, 'text', "What 'aud' of a token must be or contain."),
+  'auth-issuer': option(text, null, 'text', "What 'iss' of a token must be. Without it any issuer is accepted."),
+  'auth-audience': option(
+    text,
+    null,
+    'text',
+    "What 'aud' of a token must be or contain. Without it any audience is accepted.",
+  ),
   'auth-url': option(
     httpUrl,
     null,

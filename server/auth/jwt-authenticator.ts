@@ -16,6 +16,8 @@ export interface JwtOptions {
   readonly audience: string | null;
   /** In milliseconds since 1970. */
   now(): number;
+  /** Called once for each claim that good tokens have and that is not checked; left out, it is not told. */
+  readonly unchecked?: (claim: 'iss' | 'aud') => void;
 }
 
 /** A header may have 16 KB in all, and a token that large is no token. */
@@ -34,6 +36,7 @@ export class JwtAuthenticator implements Authenticator {
   readonly recheck = null;
   readonly waitingChecks = 0;
   readonly #options: JwtOptions;
+  readonly #toldUnchecked = new Set<'iss' | 'aud'>();
 
   constructor(options: JwtOptions) {
     this.#options = options;
@@ -55,9 +58,23 @@ export class JwtAuthenticator implements Authenticator {
   async #claimsOf(token: string | null): Promise<Claims> {
     if (token === null) throw new AccessError('unauthorized', 'no token');
     if (token.length > maxTokenLength) throw new AccessError('unauthorized', 'the token is too long');
-    const claims = readClaims(await this.#verify(token));
+    const payload = await this.#verify(token);
+    this.#tellUnchecked(payload);
+    const claims = readClaims(payload);
     if (claims.expiresMs <= this.#options.now()) throw new AccessError('unauthorized', 'the token has expired');
     return claims;
+  }
+
+  #tellUnchecked({ iss, aud }: JWTPayload): void {
+    const { issuer, audience, unchecked } = this.#options;
+    const told = this.#toldUnchecked;
+    const tell = (claim: 'iss' | 'aud', isUnchecked: boolean): void => {
+      if (!isUnchecked || told.has(claim)) return;
+      told.add(claim);
+      unchecked?.(claim);
+    };
+    tell('iss', iss !== undefined && issuer === null);
+    tell('aud', aud !== undefined && audience === null);
   }
 
   async #verify(token: string): Promise<JWTPayload> {

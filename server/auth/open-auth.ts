@@ -73,7 +73,16 @@ async function jwtAuthenticatorOf(jwt: JwtConfig, deps: AuthDeps): Promise<JwtAu
   // So that a wrong URL is in the log from the start, not after the first complaint.
   void jwks?.refresh();
   const { issuer, audience } = jwt;
-  return new JwtAuthenticator({ sources: jwks === null ? [fixed] : [fixed, jwks], issuer, audience, now: deps.now });
+  return new JwtAuthenticator({
+    sources: jwks === null ? [fixed] : [fixed, jwks],
+    issuer,
+    audience,
+    now: deps.now,
+    unchecked(claim) {
+      const option = claim === 'iss' ? '--auth-issuer' : '--auth-audience';
+      deps.logger.warn({ claim, option }, 'tokens have a claim that is not checked: any value of it is accepted');
+    },
+  });
 }
 
 /** All secrets, wherever they are written, in order: the first is the one to sign with. Throws AuthSetupError. */

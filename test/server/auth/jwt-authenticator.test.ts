@@ -89,6 +89,26 @@ test('issuer and audience, where they matter, may be right', async () => {
   assert.equal((await ask(await good({ iss: 'us', aud: ['quire', 'other'] }), options)).userId, 'ada');
 });
 
+async function enter(by: JwtAuthenticator, token: string): Promise<void> {
+  await by.authenticate({ docId: 'doc', token, origin: null, address: '127.0.0.1' });
+}
+
+test('without the options any issuer and audience is accepted, and told once for each', async () => {
+  const told: string[] = [];
+  const sources = [new FixedKeys([secretKey(secret)])];
+  const authenticator = (issuer: string | null, audience: string | null) =>
+    new JwtAuthenticator({ sources, issuer, audience, now: () => nowMs, unchecked: (claim) => void told.push(claim) });
+  const token = await good({ iss: 'us', aud: ['quire', 'other'] });
+  const open = authenticator(null, null);
+  await enter(open, await good());
+  assert.deepEqual(told, []);
+  await enter(open, token);
+  await enter(open, token);
+  assert.deepEqual(told.splice(0), ['iss', 'aud']);
+  await enter(authenticator('us', 'quire'), token);
+  assert.deepEqual(told, []);
+});
+
 test('a document that the token does not name is forbidden, which is not the same as unknown', async () => {
   await assert.rejects(ask(await tokenFor({ nowMs, document: 'other' })), accessRefused('forbidden', /does not name/));
 });
