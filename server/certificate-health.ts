@@ -7,12 +7,22 @@ export interface ValidityPeriod {
   readonly notAfterMs: number;
 }
 
+/**
+ * A certificate that browsers do not trust by themselves:
+ * - `placeholder`: made here, until the first certificate is obtained by ACME
+ * - `staging`: of the staging authority of Let's Encrypt, for trying things out
+ * - `development`: of the authority that this server has made for one machine
+ */
+export type CertificateKind = 'placeholder' | 'staging' | 'development';
+
 /** One certificate that is served, and how it is with it. */
 export interface CertificateReport {
   readonly names: readonly string[];
   readonly notAfterMs: number;
   /** `pending`: a placeholder, as the first real one has not been obtained yet. */
   readonly health: CertificateHealth | 'pending';
+  /** Left out, or null, for a certificate that may be trusted. */
+  readonly kind?: CertificateKind | null;
 }
 
 /** Certificates are renewed with a third of their life left: from then on something is late. */

@@ -1,6 +1,9 @@
 import type { AcmeStats } from './acme/acme-stats.ts';
+import type { CertificateKind } from './certificate-health.ts';
 import type { MetricRegistry } from './metric-registry.ts';
 import type { ServedCertificates } from './net/served-certificates.ts';
+
+const kinds: readonly CertificateKind[] = ['placeholder', 'staging', 'development'];
 
 /** Registers how long the certificates last, and what became of their renewals. */
 export function registerCertificateMetrics(registry: MetricRegistry, certificates: ServedCertificates): void {
@@ -18,6 +21,12 @@ export function registerCertificateMetrics(registry: MetricRegistry, certificate
       }
       return seconds;
     },
+  );
+  registry.gauges(
+    'certificates_untrusted',
+    'Certificates served that browsers do not trust by themselves: placeholder, staging or development.',
+    'kind',
+    () => new Map(kinds.map((kind) => [kind, certificates.reports.filter((report) => report.kind === kind).length])),
   );
   registry.gauge(
     'certificate_last_reload_seconds',

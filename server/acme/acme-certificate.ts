@@ -42,12 +42,7 @@ export class AcmeCertificate implements CertificateSource {
       }
       if (before === null) this.#logger.warn({ reason }, 'stored certificate cannot be served');
     }
-    if (before !== null) return before;
-    this.#logger.warn(
-      { names: this.#names },
-      'a placeholder is served, which no client trusts, until a certificate is obtained',
-    );
-    return placeholder(this.#names, nowMs);
+    return before ?? placeholder(this.#names, nowMs);
   }
 
   /** Null if there is none. Throws CertificateError if it cannot be served now. */

@@ -76,10 +76,12 @@ export function createHttp(deps: HttpDeps): Hono {
         status: ready ? 'ready' : 'not ready',
         storage,
         stopping: deps.isStopping(),
-        certificates: certificates.map(({ names, notAfterMs, health }) => ({
+        certificates: certificates.map(({ names, notAfterMs, health, kind }) => ({
           names,
           notAfter: health === 'pending' ? null : new Date(notAfterMs).toISOString(),
           health,
+          // A placeholder is `pending` already.
+          ...(kind === 'staging' || kind === 'development' ? { kind } : {}),
         })),
       },
       ready ? 200 : 503,

@@ -20,7 +20,7 @@ const backdatedMs = 3_600_000;
 /** Before the first version. A fixed date, so that an authority made by a clock that was ahead is valid at once. */
 const authorityFromMs = Date.UTC(2024, 0, 1);
 
-const authorityName = 'Quire development CA';
+export const developmentAuthorityName = 'Quire development CA';
 const leafName = 'Quire development server';
 
 export interface DevCertificateDeps {
@@ -64,7 +64,7 @@ export function openDevCertificate(deps: DevCertificateDeps): DevCertificate {
   const isLimited = stored !== null && isAuthorityWith(stored.parsed, constraintsFor(unitOf(stored.parsed)));
   const usable = isLimited && Date.parse(stored.parsed.validTo) - nowMs > leafLifetimeMs;
   const authority = usable ? stored : makeAuthority(host, nowMs);
-  const subject = { commonName: authorityName, unit: unitOf(authority.parsed) };
+  const subject = { commonName: developmentAuthorityName, unit: unitOf(authority.parsed) };
   const permitted = host === subject.unit || host === 'localhost';
   const names = [...new Set(['localhost', ...(permitted ? [host] : []), '127.0.0.1', '::1'])];
 
@@ -95,7 +95,7 @@ function constraintsFor(host: string): NameConstraints {
 }
 
 function makeAuthority(host: string, nowMs: number): Pair {
-  const subject = { commonName: authorityName, unit: host };
+  const subject = { commonName: developmentAuthorityName, unit: host };
   const validity = { fromMs: Math.min(authorityFromMs, nowMs), toMs: nowMs + authorityLifetimeMs };
   return parse(issueAuthority(subject, constraintsFor(host), validity));
 }

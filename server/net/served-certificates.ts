@@ -2,6 +2,7 @@ import { certificateHealth } from '../certificate-health.ts';
 import type { CertificateReport } from '../certificate-health.ts';
 import type { Logger } from '../logger.ts';
 import type { Certificate } from './certificate.ts';
+import { kindOf } from './certificate-kind.ts';
 import type { CertificateSource } from './certificate-source.ts';
 import type { Watch } from './file-watch.ts';
 
@@ -70,6 +71,7 @@ export class ServedCertificates {
       names: certificate.names,
       notAfterMs: certificate.notAfterMs,
       health: certificate.isPlaceholder ? ('pending' as const) : certificateHealth(certificate, nowMs),
+      kind: kindOf(certificate),
     }));
   }
 
@@ -80,6 +82,7 @@ export class ServedCertificates {
 
   start(): void {
     this.#rewatch();
+    for (const { certificate } of this.#served) this.#nameKind(certificate);
     this.#warn();
     this.#poll();
   }
@@ -153,7 +156,22 @@ export class ServedCertificates {
     const dropped = before.names.filter((name) => !certificate.names.includes(name));
     const fields = { names: certificate.names, notAfter: isoDate(certificate.notAfterMs) };
     this.#deps.logger.info({ ...fields, fingerprint: certificate.fingerprint }, 'certificate reloaded');
+    this.#nameKind(certificate);
     if (dropped.length > 0) this.#deps.logger.warn({ ...fields, dropped }, 'the new certificate lacks names');
+  }
+
+  /** The development authority is announced where it is made. */
+  #nameKind(certificate: Certificate): void {
+    const { names } = certificate;
+    const kind = kindOf(certificate);
+    if (kind === 'staging') {
+      this.#deps.logger.warn({ names, kind }, 'a staging certificate is served, which browsers refuse');
+    } else if (kind === 'placeholder') {
+      this.#deps.logger.warn(
+        { names, kind },
+        'a placeholder is served, which browsers refuse, until a certificate is obtained',
+      );
+    }
   }
 
   #failed(served: Served, reason: string): void {

@@ -2,6 +2,10 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { placeholder } from '../../../server/acme/acme-certificate.ts';
+import { registerCertificateMetrics } from '../../../server/certificate-metrics.ts';
+import { MetricRegistry } from '../../../server/metric-registry.ts';
+import { openDevCertificate } from '../../../server/net/dev-certificate.ts';
 import { CertificateError, parseCertificate } from '../../../server/net/certificate.ts';
 import type { Certificate } from '../../../server/net/certificate.ts';
 import { fileSource } from '../../../server/net/certificate-source.ts';
@@ -226,6 +230,35 @@ test('a certificate that is late is warned about after a clock that was ahead is
     'certificate has expired',
     'certificate should have been renewed',
   ]);
+});
+
+test('a certificate that browsers refuse is named as what it is', async (t) => {
+  const names = ['a.test'];
+  const staging = Authority.root('(STAGING) Pretend Pear X1').intermediate('(STAGING) Counterfeit Cashew R10');
+  const development = openDevCertificate({ folder: null, hostName: 'desk', now: Date.now });
+  const cases: readonly [string | null, Certificate, RegExp | null][] = [
+    ['placeholder', placeholder(names, Date.now()), /^a placeholder is served/],
+    ['staging', parseCertificate(staging.leaf({ names })), /^a staging certificate is served/],
+    ['development', parseCertificate(development.credentials), null],
+    [null, make({ names }), null],
+    // Only an issuer can be a staging authority.
+    [null, make({ names, commonName: '(STAGING) x' }), null],
+  ];
+  for (const [kind, certificate, warning] of cases) {
+    const { certificates, lines } = setUp(certificate);
+    t.after(() => certificates.close());
+    assert.equal(certificates.reports[0]?.kind, kind);
+    const registry = new MetricRegistry();
+    registerCertificateMetrics(registry, certificates);
+    const text = await registry.text();
+    for (const each of ['placeholder', 'staging', 'development']) {
+      const line = `quire_certificates_untrusted{kind="${each}"} ${each === kind ? 1 : 0}`;
+      assert.ok(text.split('\n').includes(line), line);
+    }
+    const messages = lines.filter(({ level }) => level === 'warn').map(({ message }) => message);
+    assert.equal(messages.length, warning === null ? 0 : 1);
+    if (warning !== null) assert.match(messages[0]!, warning);
+  }
 });
 
 test('after the end nothing is watched and no timer is left', () => {
