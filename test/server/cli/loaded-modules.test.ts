@@ -32,8 +32,8 @@ register(${JSON.stringify(asUrl(hooks))}, { data: ${JSON.stringify(file)} });`;
   ];
   const superfluous = loaded.filter((url) => others.some((pattern) => pattern.test(url)));
   assert.deepEqual(superfluous, []);
-  // 245 now; each costs some 0.3 ms of CPU.
-  assert.ok(loaded.length < 265, `${loaded.length} modules:\n${loaded.join('\n')}`);
+  // 267 now. Each costs some 0.3 ms of CPU time.
+  assert.ok(loaded.length < 285, `${loaded.length} modules:\n${loaded.join('\n')}`);
 });
 
 function asUrl(script: string): string {
