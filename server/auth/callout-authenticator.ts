@@ -29,7 +29,7 @@ const maxUntilSeconds = 100_000_000_000;
 export interface CalloutOptions {
   readonly url: URL;
   readonly stats: AuthStats;
-  /** Measures how long a client waits for its turn; left out, the system's timers. */
+  /** Measures how long a client waits for its turn and for the answer. Default: the system's timers. */
   readonly after?: After;
   /** In milliseconds since 1970. */
   now(): number;
@@ -117,7 +117,7 @@ export class CalloutAuthenticator implements Authenticator {
   /** The body of the answer about a client that is let in. `placeKey` says with whom it shares its places. */
   async #request(attempt: Attempt, placeKey: string, more: { readonly admin?: true } = {}): Promise<unknown> {
     const { docId, token, origin, address, identity } = attempt;
-    const { url } = this.#options;
+    const { url, after } = this.#options;
     const user = identity?.userId ?? undefined;
     const body = { document: docId, token, origin, address, user, ...more };
     let answer: JsonAnswer;
@@ -125,7 +125,7 @@ export class CalloutAuthenticator implements Authenticator {
       answer = await this.#places.use(
         placeKey,
         () => attempt.isGone?.() === true,
-        () => requestJson({ url, body, agent: this.#agent, timeoutMs, maxBytes }),
+        () => requestJson({ url, body, agent: this.#agent, timeoutMs, maxBytes, after }),
       );
     } catch (cause) {
       if (cause instanceof NoPlaceError) throw this.#noPlace(cause);

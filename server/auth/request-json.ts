@@ -2,6 +2,8 @@ import { request as requestHttp } from 'node:http';
 import type { Agent } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import type { Agent as SecureAgent } from 'node:https';
+import { systemAfter } from '../after.ts';
+import type { After } from '../after.ts';
 import { PeerError } from '../peer-text.ts';
 
 export interface JsonRequest {
@@ -13,6 +15,8 @@ export interface JsonRequest {
   /** For everything: waiting for a connection, the answer and its body. */
   readonly timeoutMs: number;
   readonly maxBytes: number;
+  /** Measures `timeoutMs`. Default: the system's timers. */
+  readonly after?: After | undefined;
 }
 
 export interface JsonAnswer {
@@ -22,15 +26,17 @@ export interface JsonAnswer {
 }
 
 /** Asks another server once, and follows no redirect. Rejects with PeerError if no whole answer came in time. */
-export function requestJson({ url, body, agent, timeoutMs, maxBytes }: JsonRequest): Promise<JsonAnswer> {
+export function requestJson(asked: JsonRequest): Promise<JsonAnswer> {
+  const { url, body, agent, timeoutMs, maxBytes, after = systemAfter } = asked;
   const payload = body === undefined ? null : Buffer.from(JSON.stringify(body));
   const headers: Record<string, string | number> = { Accept: 'application/json' };
   if (payload !== null) {
     headers['Content-Type'] = 'application/json';
     headers['Content-Length'] = payload.length;
   }
-  const options = { agent, headers, method: payload === null ? 'GET' : 'POST', signal: AbortSignal.timeout(timeoutMs) };
-  return new Promise((resolve, refuse) => {
+  const options = { agent, headers, method: payload === null ? 'GET' : 'POST' };
+  let cancelTimeout: (() => void) | undefined;
+  return new Promise<JsonAnswer>((resolve, refuse) => {
     const reject = (error: unknown): void => refuse(new PeerError(error));
     const request = (url.protocol === 'https:' ? requestHttps : requestHttp)(url, options, (response) => {
       const chunks: Buffer[] = [];
@@ -44,13 +50,17 @@ export function requestJson({ url, body, agent, timeoutMs, maxBytes }: JsonReque
       response.on('end', () => resolve({ status: response.statusCode ?? 0, body: parse(Buffer.concat(chunks)) }));
     });
     request.on('error', reject);
+    cancelTimeout = after(timeoutMs, () => {
+      reject(new Error(`no answer within ${timeoutMs} ms`));
+      request.destroy();
+    });
     // Without a listener Node drops the socket and says nothing more.
     request.on('upgrade', (_, socket) => {
       socket.destroy();
       reject(new Error('the answer switches protocols'));
     });
     request.end(payload);
-  });
+  }).finally(() => cancelTimeout?.());
 }
 
 function parse(text: Buffer): unknown {

@@ -75,8 +75,9 @@ test('a hundred strangers with 19 MB each make the server read no more than a li
   const metrics = await metricsOf(quire);
   // Of the honest client, what the last look may have found.
   const waiting = metrics.get('quire_waiting_message_bytes') ?? NaN;
-  assert.ok(waiting > 0 && waiting <= strangers * earlyBytes + 6 * MB, `${waiting} bytes wait`);
-  const grownMb = (quire.process.usage().rssBytes - before) / MB;
+  assert.ok(waiting <= strangers * earlyBytes + 6 * MB, `${waiting} bytes wait`);
+  // The peak: on a busy machine the strangers may be refused before the honest client is served.
+  const grownMb = (quire.process.usage().peakRssBytes - before) / MB;
   t.diagnostic(`${grownMb.toFixed(0)} MB more, of which ${(waiting / MB).toFixed(1)} MB wait`);
   assert.ok(grownMb < 200, `${grownMb} MB more for ${strangers} strangers`);
 });

@@ -24,6 +24,8 @@ export interface Usage {
   /** User and system time since the start, all threads; the kernel counts it in steps of 10 ms. */
   readonly cpuMicros: number;
   readonly rssBytes: number;
+  /** The most that was resident since the start. */
+  readonly peakRssBytes: number;
   /** Resident memory with shared pages divided among those who share them. */
   readonly pssBytes: number;
 }
@@ -127,7 +129,13 @@ export class ServerProcess {
     const memory = readFileSync(`/proc/${this.pid}/smaps_rollup`, 'utf8');
     const bytes = (field: string): number =>
       Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(memory)?.[1]) * 1024;
-    return { cpuMicros: (ticks * 1e6) / ticksPerSecond, rssBytes: bytes('Rss'), pssBytes: bytes('Pss') };
+    const peakKb = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${this.pid}/status`, 'utf8'))?.[1];
+    return {
+      cpuMicros: (ticks * 1e6) / ticksPerSecond,
+      rssBytes: bytes('Rss'),
+      peakRssBytes: Number(peakKb) * 1024,
+      pssBytes: bytes('Pss'),
+    };
   }
 
   /** Files and sockets that it holds open. */

@@ -14,13 +14,16 @@ import { Signal } from '../../support/signal.ts';
 const swallow = (): void => {};
 const attempt = { docId: 'doc', token: 'opaque', origin: 'https://app.example', address: '192.0.2.7' };
 
+/** Never calls back: no answer comes too late on a machine that is busy. */
+const never = (): (() => void) => swallow;
+
 async function setUp(t: TestContext) {
   const app = await JsonServer.start(t);
   const clock = { nowMs: 1_700_000_000_000 };
   const stats = new AuthStats();
   const answer = { userId: 'u1', name: 'Ada', access: 'write', until: clock.nowMs / 1_000 + 60 };
   app.reply = () => ({ body: answer });
-  const authenticator = new CalloutAuthenticator({ url: app.url, stats, now: () => clock.nowMs });
+  const authenticator = new CalloutAuthenticator({ url: app.url, stats, now: () => clock.nowMs, after: never });
   return { app, clock, stats, answer, authenticator };
 }
 
@@ -204,6 +207,36 @@ test('too many that wait are refused with the limit, a client that waits too lon
   assert.ok(late instanceof AccessError && late.code === 'auth-unavailable');
   assert.match(late.why, /within 3000 ms/);
   assert.equal(authenticator.waitingChecks, 0);
+});
+
+test('an application that does not answer within 5 s is unavailable, and gets the same question again', async (t) => {
+  const app = await JsonServer.start(t);
+  const asked = new Signal();
+  app.reply = () => {
+    asked.notify();
+    return new Promise(swallow);
+  };
+  const timers = new ManualClock();
+  const authenticator = new CalloutAuthenticator({
+    url: app.url,
+    stats: new AuthStats(),
+    now: () => timers.wallMs(),
+    after: (delayMs, callback) => timers.after(delayMs, callback).cancel,
+  });
+  for (const requests of [1, 2]) {
+    const answer = authenticator.authenticate(attempt).then(swallow, (error: unknown) => error);
+    await within(
+      guardMs,
+      'the question',
+      asked.until(() => app.requests.length === requests),
+    );
+    timers.advance(4_999);
+    timers.advance(1);
+    const late = await answer;
+    assert.ok(late instanceof AccessError && late.code === 'auth-unavailable');
+    assert.match(late.why, /no answer within 5000 ms/);
+    assert.deepEqual(timers.pending, []);
+  }
 });
 
 test('an attempt that two clients share is asked for while one of them is still there', async (t) => {
