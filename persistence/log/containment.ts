@@ -11,6 +11,7 @@ import { holdingLock } from './database-lock.ts';
 import { syncPath } from './durable-files.ts';
 import { formatKey } from './keys.ts';
 import { describeDocuments, LostRanges } from './lost-ranges.ts';
+import { StorageFault } from './storage-faults.ts';
 import { checkTables, type TableDamage, type TablesCheck } from './table-check.ts';
 import { encodeChecksum, encodeEmptyBlock, encodeFooter, footerBytes } from './table-file.ts';
 
@@ -35,6 +36,8 @@ export interface TableOptions {
   readonly containDamage?: (loss: LogError) => void;
   /** No further table is checked beyond so many bytes: `tableCheckBytes` by default. */
   readonly maxCheckBytes?: number;
+  /** Whether a damaged table is copied before it is changed. Default: true. False for an image of a database. */
+  readonly keepCopies?: boolean;
   /** Called if tables were not checked because of that bound. */
   readonly leftUnchecked?: (unchecked: TablesCheck['unchecked']) => void;
 }
@@ -69,7 +72,7 @@ async function contain(
   folder: string,
   damage: readonly TableDamage[],
   lost: LostRanges,
-  { acceptDamage, containDamage }: TableOptions,
+  { acceptDamage, containDamage, keepCopies = true }: TableOptions,
 ): Promise<LostRanges> {
   const worst = damage.find((found) => !isContainable(found));
   const report = worst === undefined ? (containDamage ?? acceptDamage) : acceptDamage;
@@ -77,7 +80,7 @@ async function contain(
   const ranges = damage.flatMap((found) => found.lost);
   const together = ranges.length === 0 ? lost : await lost.add(folder, ranges);
   for (const [file, ofFile] of byFile(damage)) {
-    const kept = await keepCopy(folder, file);
+    const kept = keepCopies ? await keepCopy(folder, file) : null;
     await replaceTable(folder, file, ofFile);
     for (const found of ofFile.slice(0, maxReports)) report(contained(folder, found, kept));
     if (ofFile.length > maxReports) report(severalMore(folder, file, ofFile.length - maxReports));
@@ -150,17 +153,14 @@ async function writeAt(file: FileHandle, position: number, bytes: Buffer): Promi
     at += (await file.write(bytes, at, bytes.length - at, position + at)).bytesWritten;
 }
 
-function refused(folder: string, damage: readonly TableDamage[], worst: TableDamage | undefined): LogError {
-  const first = worst ?? damage[0]!;
-  const others = damage.length - 1;
-  const more =
-    others === 0 ? '' : ` There ${others === 1 ? 'is 1 more damaged block' : `are ${others} more damaged blocks`}.`;
-  const advice =
-    worst === undefined
-      ? 'The server starts nevertheless, keeps a copy of the table, and refuses these documents.'
-      : 'To start without what cannot be read, set --accept-damaged-log: a copy of the table is kept beside it.';
-  const text = `${describe(folder, first)}${more} Nothing was changed. Restore a backup. ${advice}`;
-  return new LogError('LOG_DAMAGED', text);
+function refused(folder: string, damage: readonly TableDamage[], worst: TableDamage | undefined): StorageFault {
+  const { file, offset, reason, lost } = worst ?? damage[0]!;
+  const count = damage.length - 1;
+  const others =
+    count === 0 ? '' : ` There ${count === 1 ? 'is 1 more damaged block' : `are ${count} more damaged blocks`}.`;
+  const where = offset === 0 ? '' : ` at byte ${offset}`;
+  const facts = { path: join(folder, file), where, reason, loss: lossOf(lost), others };
+  return new StorageFault(worst === undefined ? 'damaged-block' : 'damaged-table', facts);
 }
 
 function contained(folder: string, damage: TableDamage, kept: string | null): LogError {
@@ -184,10 +184,10 @@ function lostBefore(folder: string, { all }: LostRanges): LogError {
 
 function describe(folder: string, { file, offset, reason, lost }: TableDamage): string {
   const where = offset === 0 ? '' : ` at byte ${offset}`;
-  const [range] = lost;
-  const loss =
-    range === undefined
-      ? 'Nothing is lost.'
-      : `Records of ${describeDocuments(range)} cannot be read. Documents that may have records there are refused.`;
-  return `${join(folder, file)} is damaged${where}: ${reason}. ${loss}`;
+  return `${join(folder, file)} is damaged${where}: ${reason}. ${lossOf(lost)}`;
+}
+
+function lossOf([range]: TableDamage['lost']): string {
+  if (range === undefined) return 'Nothing is lost.';
+  return `Records of ${describeDocuments(range)} cannot be read. Documents that may have records there are refused.`;
 }

@@ -1,14 +1,17 @@
 import { Level } from 'level';
+import { constants } from 'node:fs';
 import { copyFile, mkdir, open, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { LogError } from '../errors.ts';
 import { prepareTables, type TableOptions } from './containment.ts';
 import { syncPath } from './durable-files.ts';
+import { faultOf } from './file-errors.ts';
 import { formatKey } from './keys.ts';
 import { type LevelDatabase, LevelStore } from './level-store.ts';
 import { LostRanges } from './lost-ranges.ts';
 import { BadRecordError, type Format, isSealed, sealFormat, unsealFormat } from './records.ts';
 import { checkRecovery, type FileDamage } from './recovery-check.ts';
+import { type FaultFacts, StorageFault } from './storage-faults.ts';
 
 /** Grows when an older version could no longer read, or would spoil, what a newer one writes. */
 const formatVersion = 1;
@@ -37,25 +40,82 @@ export async function openDatabase(folder: string, options: OpenDatabaseOptions)
   const files = await filesIn(folder, options.mayCreate);
   const exists = files.includes('CURRENT');
   const creating = options.mayCreate && !exists && files.every((file) => isDebris(file, files));
-  if (!exists && !creating) throw notOurs(folder);
+  if (!exists && !creating) throw notOurs(folder, files);
   if (creating) await guard(folder, () => writeMark(folder));
   // With the mark of a first start nothing is stored yet that could be lost.
   const isNew = creating || files.includes(creatingMark);
-  if (!isNew) await guard(folder, () => refuseDamage(folder, options));
+  if (!isNew) await guard(folder, () => refuseDamage(folder, folder, options));
   const lost = await guard(folder, () => (isNew ? LostRanges.load(folder) : prepareTables(folder, options)));
-  const database: LevelDatabase = new Level(folder, {
+  return openLevel({ files: folder, named: folder, creating, isNew, lost });
+}
+
+/** Whether a folder holds a database, by the names of the files in it. */
+export type FolderContent = 'nothing' | 'unfinished' | 'database';
+
+/** Looks at the names of the files in a folder. Throws StorageFault if there is something else than a database. */
+export function contentOf(folder: string, files: readonly string[]): FolderContent {
+  if (files.includes('CURRENT')) return files.includes(creatingMark) ? 'unfinished' : 'database';
+  if (!files.every((file) => isDebris(file, files))) throw notOurs(folder, files);
+  return files.length === 0 ? 'nothing' : 'unfinished';
+}
+
+/**
+ * Opens an image of a database (`DatabaseImage`), which is spoiled by that. Errors name the folder of the database.
+ * Rejects with LogError as `openDatabase` does.
+ */
+export async function openImage(image: string, folder: string, options: TableOptions): Promise<LevelStore> {
+  const { containDamage } = options;
+  const lost = await guard(folder, async () => {
+    await refuseDamage(image, folder, {});
+    return prepareTables(image, {
+      ...options,
+      keepCopies: false,
+      ...(containDamage && { containDamage: (loss) => containDamage(renamed(loss, image, folder)) }),
+    });
+  }).catch((error: unknown) => {
+    throw renamed(error as LogError, image, folder);
+  });
+  return openLevel({ files: image, named: folder, creating: false, isNew: false, lost });
+}
+
+/** The same error about the folder of the database instead of its image. */
+function renamed(error: LogError, image: string, folder: string): LogError {
+  if (!(error instanceof StorageFault)) {
+    return new LogError(error.code, error.message.replaceAll(image, folder), { cause: error.cause });
+  }
+  const facts: FaultFacts = Object.fromEntries(
+    Object.entries(error.facts).map(([name, fact]) => [
+      name,
+      typeof fact === 'string' ? fact.replaceAll(image, folder) : fact,
+    ]),
+  );
+  return new StorageFault(error.fault, facts, { cause: error.cause });
+}
+
+interface Opening {
+  /** The folder of the files. */
+  readonly files: string;
+  /** The folder that errors are to name. */
+  readonly named: string;
+  readonly creating: boolean;
+  readonly isNew: boolean;
+  readonly lost: LostRanges;
+}
+
+async function openLevel({ files, named, creating, isNew, lost }: Opening): Promise<LevelStore> {
+  const database: LevelDatabase = new Level(files, {
     keyEncoding: 'view',
     valueEncoding: 'view',
     createIfMissing: creating,
   });
-  await guard(folder, () => database.open());
   try {
-    await guard(folder, () => checkFormat(folder, database, { isNew, isLost: lost.at(formatKey) !== null }));
-    if (isNew) await guard(folder, () => removeMark(folder));
+    await database.open();
+    await checkFormat(named, database, { isNew, isLost: lost.at(formatKey) !== null });
+    if (isNew) await removeMark(files);
     return new LevelStore(database, lost);
   } catch (error) {
     await database.close();
-    throw error;
+    throw await faultOf(named, error, files);
   }
 }
 
@@ -81,13 +141,17 @@ function isDebris(file: string, files: readonly string[]): boolean {
   return files.includes(creatingMark) && !file.endsWith('.ldb') && !file.endsWith('.sst');
 }
 
-async function refuseDamage(folder: string, { acceptDamage }: OpenDatabaseOptions): Promise<void> {
-  const { damage } = await checkRecovery(folder);
+async function refuseDamage(
+  files: string,
+  named: string,
+  { acceptDamage }: Pick<OpenDatabaseOptions, 'acceptDamage'>,
+): Promise<void> {
+  const { damage } = await checkRecovery(files);
   if (damage === null) return;
-  const isLog = damage.file.endsWith('.log');
-  if (!isLog || acceptDamage === undefined) throw damagedFile(folder, damage, isLog);
-  const copy = await keepCopy(folder);
-  const text = `${describe(folder, damage)} It was opened as asked; what LevelDB recovered from is kept in ${copy}.`;
+  const fault = damagedFile(named, damage);
+  if (fault.fault !== 'damaged-log' || acceptDamage === undefined) throw fault;
+  const copy = await keepCopy(files);
+  const text = `${fault.sentence.replace(' Nothing was changed.', '')} It was opened as asked; what LevelDB recovered from is kept in ${copy}.`;
   acceptDamage(new LogError('LOG_DAMAGED', text));
 }
 
@@ -97,7 +161,7 @@ async function keepCopy(folder: string): Promise<string> {
   await mkdir(copy, { mode: 0o700 });
   for (const file of await readdir(folder)) {
     if (!/^(\d+\.log|MANIFEST-\d+|CURRENT|LOG)$/.test(file)) continue;
-    await copyFile(join(folder, file), join(copy, file));
+    await copyFile(join(folder, file), join(copy, file), constants.COPYFILE_EXCL);
     await syncPath(join(copy, file));
   }
   await syncPath(copy);
@@ -115,17 +179,13 @@ async function checkFormat(
   const isWritten = value !== undefined && !(isLost && !isSealed(formatKey, value));
   if (!isWritten) {
     const isEmpty = isNew && (await database.keys({ limit: 1 }).all()).length === 0;
-    if (!isEmpty && !isLost) throw notOurs(folder);
+    if (!isEmpty && !isLost) throw new StorageFault('not-ours', { folder });
     await database.put(formatKey, sealFormat(formatKey, { program, version: formatVersion }), { sync: true });
     return;
   }
   const format = readFormat(folder, value);
   if (format.version > formatVersion) {
-    throw new LogError(
-      'LOG_TOO_NEW',
-      `The database in ${folder} has format ${format.version}, this version of Quire knows formats up to ${formatVersion}. ` +
-        'Start the newer version that has written it.',
-    );
+    throw new StorageFault('too-new', { folder, format: format.version, known: formatVersion });
   }
 }
 
@@ -135,13 +195,19 @@ function readFormat(folder: string, value: Uint8Array): Format {
     if (format.program === program) return format;
   } catch (cause) {
     if (!(cause instanceof BadRecordError)) throw cause;
-    throw damaged(folder, cause);
+    throw new StorageFault(
+      'damaged',
+      { folder, reason: 'the record of its format is not as it was written' },
+      { cause },
+    );
   }
-  throw notOurs(folder);
+  throw new StorageFault('not-ours', { folder });
 }
 
 async function writeMark(folder: string): Promise<void> {
-  const mark = await open(join(folder, creatingMark), 'w', 0o600);
+  // A link that another user has put there is not followed.
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW;
+  const mark = await open(join(folder, creatingMark), flags, 0o600);
   try {
     await mark.sync();
   } finally {
@@ -156,51 +222,25 @@ async function removeMark(folder: string): Promise<void> {
   await syncPath(folder);
 }
 
-/** Turns what the file system and LevelDB say into what the person at the command line can do about it. */
+/** Turns what the file system says into the cause, in words for the operator. */
 async function guard<T>(folder: string, action: () => Promise<T>): Promise<T> {
   try {
     return await action();
   } catch (cause) {
-    throw cause instanceof LogError ? cause : translated(folder, cause);
+    throw await faultOf(folder, cause);
   }
 }
 
-function translated(folder: string, cause: unknown): LogError {
-  // `level` wraps the reason when opening fails.
-  const reason = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
-  const { code, message } = reason as NodeJS.ErrnoException;
-  if (code === 'LEVEL_LOCKED') {
-    const text = `Another process uses the database in ${folder}. Stop it, or choose another folder.`;
-    return new LogError('LOG_LOCKED', text, { cause });
-  }
-  if (code === 'LEVEL_CORRUPTION') return damaged(folder, cause);
-  const text = `Cannot use the folder ${folder} (${message}). It must exist or be creatable, be writable, and not full.`;
-  return new LogError('LOG_NOT_WRITABLE', text, { cause });
-}
-
-function damaged(folder: string, cause: unknown): LogError {
-  const text = `The database in ${folder} is damaged as a whole. Restore a backup; nothing was changed.`;
-  return new LogError('LOG_DAMAGED', text, { cause });
-}
-
-function damagedFile(folder: string, damage: FileDamage, isLog: boolean): LogError {
-  const advice = isLog
-    ? 'Restore a backup. To start with what is left, set --accept-damaged-log: a copy of the log is kept beside the database.'
-    : 'Restore a backup.';
-  return new LogError('LOG_DAMAGED', `${describe(folder, damage)} Nothing was changed. ${advice}`);
-}
-
-function describe(folder: string, { file, offset, reason, laterRecords }: FileDamage): string {
+function damagedFile(folder: string, { file, offset, reason, laterRecords }: FileDamage): StorageFault {
+  const path = join(folder, file);
   const where = offset === 0 ? '' : ` at byte ${offset}`;
+  if (!file.endsWith('.log')) return new StorageFault('damaged-list', { path, where, reason });
   const later = laterRecords === 1 ? '1 later batch' : `${laterRecords} later batches`;
   const risk = laterRecords === 0 ? 'Saved edits are lost' : `Saved edits are lost, and ${later} of edits may be too`;
-  return `${join(folder, file)} is damaged${where}: ${reason}. ${risk} if LevelDB opens it.`;
+  return new StorageFault('damaged-log', { path, where, reason, risk });
 }
 
-function notOurs(folder: string): LogError {
-  return new LogError(
-    'LOG_NOT_OURS',
-    `The folder ${folder} holds files, but no database of Quire (or one whose CURRENT file is missing). ` +
-      'Nothing is created over them: choose an empty folder, or restore a backup.',
-  );
+function notOurs(folder: string, files: readonly string[]): StorageFault {
+  const isDatabase = files.some((file) => /^(MANIFEST-\d+|\d+\.(log|ldb|sst))$/.test(file));
+  return new StorageFault(isDatabase ? 'no-current' : 'not-ours', { folder });
 }

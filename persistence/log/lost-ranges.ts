@@ -27,7 +27,7 @@ interface PlainRange {
   readonly lt: string;
 }
 
-const fileName = 'DAMAGED';
+export const lostRangesFile = 'DAMAGED';
 /** Longer names of documents are cut in messages. */
 const maxNameLength = 100;
 
@@ -41,7 +41,7 @@ export class LostRanges {
 
   /** Reads the ranges of a database; none if nothing was ever lost. Rejects with LogError LOG_DAMAGED. */
   static async load(folder: string): Promise<LostRanges> {
-    const path = join(folder, fileName);
+    const path = join(folder, lostRangesFile);
     try {
       return new LostRanges(decode(await readFile(path, 'utf8')));
     } catch (cause) {
@@ -58,7 +58,7 @@ export class LostRanges {
     const isNew = (range: LostRange): boolean =>
       !this.all.some((known) => isDeepStrictEqual(toPlain(known), toPlain(range)));
     const together = new LostRanges([...this.all, ...ranges.filter(isNew)]);
-    await replaceFile(folder, fileName, encode(together.all));
+    await replaceFile(folder, lostRangesFile, encode(together.all));
     return together;
   }
 

@@ -3,12 +3,13 @@
  * damaged one, a missing log, the end of a damaged MANIFEST. `classic-level` does not offer LevelDB's `paranoid_checks`,
  * which finds part of this. To be asked before every opening, because opening deletes the logs.
  */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { asBuffer } from './keys.ts';
-import { ManifestReader } from './manifest.ts';
+import { ManifestReader, type TableEntry } from './manifest.ts';
 import { checkRecordFile, type Damage, type RecordCheck } from './record-file.ts';
+import { readIfThere, readRegularFile } from './regular-file.ts';
 
 export interface FileDamage extends Damage {
   readonly file: string;
@@ -31,24 +32,64 @@ export async function checkRecovery(folder: string): Promise<RecoveryCheck> {
 }
 
 async function lookOnce(folder: string): Promise<RecoveryCheck> {
-  const files = await readdir(folder);
-  const { damage, manifest } = await readManifest(folder, files);
-  if (damage !== null) return { damage, isTorn: false };
-  return checkLogs(folder, logsOf(files), manifest.logNumber);
+  const list = await readFileList(folder);
+  if (list.damage !== null) return { damage: list.damage, isTorn: false };
+  return checkLogs(folder, list.logs, list.firstLog);
 }
 
-/** Reads CURRENT and the MANIFEST that it names. The manifest is complete if there is no damage. */
-export async function readManifest(
-  folder: string,
-  files: readonly string[],
-): Promise<{ readonly manifest: ManifestReader; readonly damage: FileDamage | null }> {
-  const manifest = new ManifestReader();
-  const current = await readFile(join(folder, 'CURRENT'), 'latin1');
-  const [, file] = /^(MANIFEST-\d+)\n$/.exec(current) ?? [];
-  if (file === undefined) return { manifest, damage: missing('CURRENT', 'it does not name a MANIFEST file') };
-  if (!files.includes(file)) return { manifest, damage: missing(file, 'it is missing') };
-  const { damage } = await checkRecordFile(await readFile(join(folder, file)), manifestCheck(manifest));
-  return { manifest, damage: damage === null ? null : { file, ...damage } };
+/** The files that make up a database, by CURRENT and the MANIFEST. */
+export interface FileList {
+  /** If either cannot be trusted; the list is then incomplete. */
+  readonly damage: FileDamage | null;
+  /** The content of CURRENT. */
+  readonly current: string;
+  /** The name of the MANIFEST file; empty if CURRENT does not name one. */
+  readonly manifest: string;
+  /** Null if there is no such file. */
+  readonly manifestBytes: Uint8Array | null;
+  /** All `.log` files, by number. */
+  readonly logs: ReadonlyMap<number, string>;
+  /** Logs with a smaller number are obsolete. */
+  readonly firstLog: number;
+  /** By number. */
+  readonly tables: ReadonlyMap<number, TableEntry>;
+}
+
+/** Reads which files make up the database. Changes nothing. Rejects with what reading a file rejects with. */
+export async function readFileList(folder: string): Promise<FileList> {
+  const current = Buffer.from(await readRegularFile(join(folder, 'CURRENT'))).toString('latin1');
+  const [, manifest = ''] = /^(MANIFEST-\d+)\n$/.exec(current) ?? [];
+  const reader = new ManifestReader();
+  const manifestBytes = manifest === '' ? null : await readIfThere(join(folder, manifest));
+  const damage = await checkManifest(manifest, manifestBytes, reader);
+  return {
+    damage,
+    current,
+    manifest,
+    manifestBytes,
+    // After the MANIFEST: the log that it names was there before it.
+    logs: logsOf(await readdir(folder)),
+    firstLog: reader.logNumber,
+    tables: reader.tables,
+  };
+}
+
+async function checkManifest(
+  file: string,
+  bytes: Uint8Array | null,
+  reader: ManifestReader,
+): Promise<FileDamage | null> {
+  if (file === '') return wholeFile('CURRENT', 'it does not name a MANIFEST file');
+  if (bytes === null) return wholeFile(file, 'it is missing');
+  if (bytes.length === 0) return wholeFile(file, 'it is empty');
+  const { damage } = await checkRecordFile(bytes, manifestCheck(reader));
+  return damage === null ? null : { file, ...damage };
+}
+
+/** LevelDB reads tables under either name; the second is that of versions before 2013. */
+export function tableNames(number: number): readonly [string, string] {
+  const name = String(number).padStart(6, '0');
+  return [`${name}.ldb`, `${name}.sst`];
 }
 
 async function checkLogs(
@@ -57,15 +98,14 @@ async function checkLogs(
   firstNumber: number,
 ): Promise<RecoveryCheck> {
   if (firstNumber > 0 && !logs.has(firstNumber)) {
-    const file = `${String(firstNumber).padStart(6, '0')}.log`;
-    return { damage: missing(file, 'it is missing'), isTorn: false };
+    return { damage: wholeFile(`${String(firstNumber).padStart(6, '0')}.log`, 'it is missing'), isTorn: false };
   }
   const check = new LogCheck();
   let wasTorn = false;
   for (const number of [...logs.keys()].sort((a, b) => a - b)) {
     if (number < firstNumber) continue;
     const file = logs.get(number)!;
-    const bytes = await readFile(join(folder, file));
+    const bytes = await readRegularFile(join(folder, file));
     check.maxGap = bytes.length;
     const { damage, isTorn } = await checkRecordFile(bytes, check);
     if (damage !== null) return { damage: { file, ...damage }, isTorn: false };
@@ -83,7 +123,8 @@ function logsOf(files: readonly string[]): ReadonlyMap<number, string> {
   return logs;
 }
 
-function missing(file: string, reason: string): FileDamage {
+/** Damage to a file as a whole. */
+function wholeFile(file: string, reason: string): FileDamage {
   return { file, offset: 0, reason, laterRecords: 0 };
 }
 

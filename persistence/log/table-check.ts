@@ -2,9 +2,11 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LogError } from '../errors.ts';
+import { faultOf, readFileError } from './file-errors.ts';
 import type { LostRange } from './lost-ranges.ts';
 import type { TableEntry } from './manifest.ts';
-import { readManifest } from './recovery-check.ts';
+import { readFileList, tableNames } from './recovery-check.ts';
+import { StorageFault } from './storage-faults.ts';
 import { type BadBlock, checkTable, wholeTable } from './table-file.ts';
 
 /** A part of a table that is not what was written. */
@@ -32,19 +34,19 @@ export interface CheckTablesOptions {
 
 /**
  * Checks the tables that the MANIFEST names. Changes nothing. Another process that has the database open may remove tables
- * meanwhile, which then seem to be missing. Rejects with LogError LOG_UNREADABLE if the disk cannot be read, and with
+ * meanwhile, which then seem to be missing. Rejects with StorageFault if a table cannot be read, and with LogError
  * LOG_DAMAGED if the MANIFEST is damaged.
  */
 export async function checkTables(folder: string, { maxBytes, files }: CheckTablesOptions): Promise<TablesCheck> {
   const present = await readdir(folder);
-  const { manifest, damage: manifestDamage } = await readManifest(folder, present);
+  const { tables, damage: manifestDamage } = await readFileList(folder);
   if (manifestDamage !== null) {
     throw new LogError('LOG_DAMAGED', `${join(folder, manifestDamage.file)} is damaged: ${manifestDamage.reason}.`);
   }
   const damage: TableDamage[] = [];
   let leftBytes = maxBytes;
   const unchecked = { tables: 0, bytes: 0 };
-  for (const table of inOrder([...manifest.tables.values()], maxBytes / 2)) {
+  for (const table of inOrder([...tables.values()], maxBytes / 2)) {
     const file = fileOf(table, present);
     if (files?.has(file) === false) continue;
     if (leftBytes <= 0) {
@@ -74,17 +76,22 @@ function inOrder(tables: readonly TableEntry[], newestBytes: number): readonly T
 
 /** Tables were called .sst in the past, and LevelDB still opens them. */
 function fileOf({ number }: TableEntry, files: readonly string[]): string {
-  const name = String(number).padStart(6, '0');
-  return !files.includes(`${name}.ldb`) && files.includes(`${name}.sst`) ? `${name}.sst` : `${name}.ldb`;
+  const [name, oldName] = tableNames(number);
+  return !files.includes(name) && files.includes(oldName) ? oldName : name;
 }
 
 async function check(path: string, table: TableEntry): Promise<readonly BadBlock[]> {
   try {
     return await checkTable(path, table);
   } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    if (code === 'ENOENT') return [wholeTable(table, 0, 'it is missing')];
-    const text = `${path} cannot be read: ${message}. Nothing was changed. Check the disk; restore a backup if need be.`;
-    throw new LogError('LOG_UNREADABLE', text, { cause });
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return [wholeTable(table, 0, 'it is missing')];
+    throw await unreadable(path, cause);
   }
+}
+
+/** LevelDB maps tables into memory, where a read error ends the process: so the database is not opened. */
+async function unreadable(path: string, cause: unknown): Promise<LogError> {
+  const fault = await faultOf(path, cause);
+  if (fault instanceof StorageFault && fault.fault !== 'unusable') return fault;
+  return new StorageFault('disk-error', { path, reason: readFileError(cause).reason }, { cause });
 }

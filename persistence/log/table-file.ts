@@ -7,11 +7,12 @@
  * may then hide records, or make LevelDB abort the process on an assertion. This reader compares them all.
  */
 import { createDecoder, readVarUint, type Decoder } from 'lib0/decoding';
-import { open, type FileHandle } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { crc32c, masked, maskedCrc32c } from './crc32c.ts';
 import { asBuffer } from './keys.ts';
 import { keyAfter } from './lost-ranges.ts';
 import type { TableEntry } from './manifest.ts';
+import { openRegularFile } from './regular-file.ts';
 import type { KeyRange } from './record-store.ts';
 import { uncompress } from './snappy.ts';
 import { allKeys, findBadRecords, readEntries, userKeyOf } from './table-block.ts';
@@ -87,7 +88,7 @@ export function encodeChecksum(block: Uint8Array): Buffer {
  * reading the file rejects with.
  */
 export async function checkTable(path: string, table: TableEntry): Promise<readonly BadBlock[]> {
-  const file = await open(path, 'r');
+  const file = await openRegularFile(path);
   try {
     const { size } = await file.stat();
     if (size < table.size) return [wholeTable(table, size, `it has ${size} bytes instead of ${table.size}`)];

@@ -38,10 +38,10 @@ export const doctorUsage: readonly string[] = [
   'On the machine of the server: looks at configuration, disk, clock, database and certificate too.',
   '',
   '  --deep',
-  '      If the server does not run: read every document, however long it takes, instead of 3 s.',
+  '      Read every stored document, however long it takes, instead of as many as 3 s allow.',
   '',
   'Exit status: 0 nothing wrong, or warnings only; 10 name, 11 TCP, 12 TLS, 13 upgrade, 14 sync,',
-  '16 message size, 17 idle, 20 this machine; 2 a wrong call.',
+  '16 message size, 17 idle, 20 this machine; 2 a wrong call, 1 a fault of the doctor itself.',
 ];
 
 /** What was written for `quire doctor`. */

@@ -1,16 +1,21 @@
-import { existsSync } from 'node:fs';
-import { access, constants, open, readdir, rm, stat, statfs } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
-import { LogError } from '../../persistence/errors.ts';
-import { openDatabase } from '../../persistence/log/database.ts';
-import type { RecordStore } from '../../persistence/log/record-store.ts';
-import { verifyDocuments } from '../../persistence/log/verify-documents.ts';
+import { access, constants, lstat, readdir, stat, statfs } from 'node:fs/promises';
+import { fdatasync, write } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { faultOf } from '../../persistence/log/file-errors.ts';
+import { probeLocks } from '../../persistence/log/lock-probe.ts';
+import { StorageFault } from '../../persistence/log/storage-faults.ts';
 import type { Config } from '../config.ts';
 import { openFilesLimit, socketsWithin, webSocketsAmong } from '../open-files.ts';
 import type { Measurement } from './examination.ts';
 import { finding } from './finding.ts';
-import type { Finding, FindingCode } from './finding.ts';
+import type { Finding } from './finding.ts';
+import { checkDatabase } from './local-database.ts';
+import { checkFiles } from './local-files.ts';
+import { withOwnFile, withOwnFolder } from './own-files.ts';
 import { percentile } from './percentile.ts';
+import { findingOf, findingOfAny } from './storage-findings.ts';
 
 export interface LocalDeps {
   /** In milliseconds since 1970. */
@@ -18,19 +23,26 @@ export interface LocalDeps {
   monotonicMs(): number;
   /** Free space for this user on the disk of a folder, in bytes. */
   freeBytes(folder: string): Promise<number>;
+  /** How many more files its file system can have; null if that is not limited. */
+  freeInodes(folder: string): Promise<number | null>;
   /** Writes and syncs a block in the folder; resolves with how long each of them took, in milliseconds. */
   fsyncsMs(folder: string): Promise<readonly number[]>;
+  /**
+   * Locks a file of its own in the folder. Skipped for file systems that are known to lock files, unless locks have failed
+   * elsewhere. Rejects with LogError.
+   */
+  probeLocks(folder: string, haveFailed: boolean): Promise<void>;
   /** How many files a process of this user may open; null if the system does not say. */
   openFilesLimit(): Promise<number | null>;
   /** How long records of the database may be read, in milliseconds. */
   readonly verifyBudgetMs: number;
+  /** Where the image of the database is made: in the first of these folders that takes it. */
+  readonly scratchParents: readonly [string, ...string[]];
 }
 
 export interface LocalState {
   readonly findings: Finding[];
   readonly measurements: Measurement[];
-  /** Another process has the database open: the server runs. */
-  running: boolean;
 }
 
 /** A keystroke that waits longer than this is felt by its author's colleagues. */
@@ -38,12 +50,15 @@ const slowFsyncMs = 50;
 /** Time to act, before documents become read-only. */
 const lowFactor = 4;
 const clockToleranceMs = 60_000;
-/** Damaged documents that are named beside the first. */
-const maxNamed = 20;
+/** Types of file systems of local disks, all of which lock files: ext, XFS, Btrfs, ZFS, F2FS, tmpfs, overlayfs. */
+const localTypes = [0xef53, 0x58465342, 0x9123683e, 0x2fc12fc1, 0xf2f52010, 0x01021994, 0x794c7630];
 
-/** Looks at the machine and the data folder, without changing anything but a file of its own. */
+/**
+ * Looks at the machine and the data folder. Writes nothing but files of its own, which it removes; what the data folder
+ * holds stays as it is, whoever runs the doctor and also if a server runs. Rejects for no fault of the machine.
+ */
 export async function checkMachine(config: Config, deps: LocalDeps): Promise<LocalState> {
-  const state: LocalState = { findings: [], measurements: [], running: false };
+  const state: LocalState = { findings: [], measurements: [] };
   const limit = await deps.openFilesLimit();
   if (limit !== null) {
     state.measurements.push({ name: 'open files', value: `${limit} allowed` });
@@ -57,26 +72,66 @@ export async function checkMachine(config: Config, deps: LocalDeps): Promise<Loc
 
 async function checkFolder(config: Config, deps: LocalDeps, state: LocalState): Promise<void> {
   const folder = resolve(config.dataDir);
-  if (!existsSync(folder)) {
-    state.findings.push(finding('local-folder-missing', { folder }));
-    return;
-  }
-  try {
-    await access(folder, constants.W_OK | constants.X_OK);
-  } catch {
-    state.findings.push(finding('local-folder-denied', { folder }));
-    return;
-  }
-  const hasRoom = await checkDisk(folder, config, deps, state);
+  const unusable = await accessFault(folder);
+  if (unusable !== null) state.findings.push(unusable);
+  // A folder that may only be read can be looked at all the same.
+  const names = await readdir(folder).catch(() => null);
+  if (names === null) return;
+  if (names.includes('CURRENT'))
+    state.findings.push(finding('local-inner-folder', { folder, parent: dirname(folder) }));
+
+  let hasRoom = unusable === null;
+  await step(folder, state, async () => {
+    hasRoom = (await checkDisk(folder, config, deps, state)) && hasRoom;
+  });
+  await step(folder, state, async () => addNew(state, await checkFiles(folder)));
   const documents = join(folder, 'documents');
-  if (existsSync(documents)) {
-    await checkClock(documents, deps, state);
-    await checkDatabase(documents, deps, state);
+  if (names.includes('documents')) {
+    await step(documents, state, () => checkClock(documents, deps, state));
+    await step(documents, state, () => checkDatabase(documents, deps, state));
+  } else {
+    state.measurements.push({ name: 'database', value: 'none yet; the server creates it on its first start' });
   }
-  if (hasRoom) await checkFsync(folder, deps, state);
+  if (!hasRoom) return;
+  await step(folder, state, () => checkFsync(folder, deps, state));
+  await step(folder, state, () => deps.probeLocks(folder, false));
+}
+
+/** Turns an error of the file system into a finding: a check that fails does not keep the others from being made. */
+async function step(path: string, state: LocalState, check: () => Promise<void>): Promise<void> {
+  try {
+    await check();
+  } catch (error) {
+    addNew(state, [await findingOfAny(path, error)]);
+  }
+}
+
+/** One cause may be met by several checks. */
+function addNew({ findings }: LocalState, found: readonly Finding[]): void {
+  for (const one of found) {
+    if (!findings.some(({ code, sentence }) => code === one.code && sentence === one.sentence)) findings.push(one);
+  }
+}
+
+/** Why a server of this user could not use the data folder. */
+async function accessFault(folder: string): Promise<Finding | null> {
+  try {
+    if (!(await stat(folder)).isDirectory())
+      return findingOf(new StorageFault('not-a-folder', { folder, path: folder }));
+    await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
+    return null;
+  } catch (error) {
+    const fault = await faultOf(folder, error);
+    const isMissing = fault instanceof StorageFault && fault.fault === 'missing';
+    return isMissing ? finding('local-folder-missing', { folder }) : findingOf(fault);
+  }
 }
 
 async function checkDisk(folder: string, config: Config, deps: LocalDeps, state: LocalState): Promise<boolean> {
+  if ((await deps.freeInodes(folder)) === 0) {
+    state.findings.push(finding('local-no-inodes', { folder }));
+    return false;
+  }
   const freeBytes = await deps.freeBytes(folder);
   const facts = { folder, free: size(freeBytes), reserve: size(config.diskReserveBytes) };
   state.measurements.push({ name: 'free disk', value: facts.free });
@@ -100,8 +155,8 @@ async function checkClock(documents: string, deps: LocalDeps, state: LocalState)
   const files = await readdir(documents);
   const times = await Promise.all(
     files.map(async (file) => {
-      // LevelDB removes files while we look.
-      return stat(join(documents, file)).then(
+      // The server removes files meanwhile, and a link may lead to a file of something else.
+      return lstat(join(documents, file)).then(
         ({ mtimeMs }) => mtimeMs,
         () => 0,
       );
@@ -113,83 +168,43 @@ async function checkClock(documents: string, deps: LocalDeps, state: LocalState)
   }
 }
 
-async function checkDatabase(folder: string, deps: LocalDeps, state: LocalState): Promise<void> {
-  try {
-    const all = deps.verifyBudgetMs === Infinity ? { maxCheckBytes: Infinity } : {};
-    const leftUnchecked = ({ tables }: { readonly tables: number }): void => {
-      state.measurements.push({ name: 'tables', value: `${tables} not checked; --deep for all` });
-    };
-    const store = await openDatabase(folder, { mayCreate: false, leftUnchecked, ...all });
-    try {
-      state.measurements.push({ name: 'database', value: 'opens; no server uses it' });
-      await checkRecords(store, deps, state);
-    } finally {
-      await store.close();
-    }
-  } catch (error) {
-    if (!(error instanceof LogError)) throw error;
-    if (error.code === 'LOG_LOCKED') {
-      state.running = true;
-      state.measurements.push({
-        name: 'database',
-        value: 'in use by the server; to have its records checked, stop it first',
-      });
-      return;
-    }
-    const codes: Partial<Record<LogError['code'], FindingCode>> = {
-      LOG_NOT_OURS: 'local-database-foreign',
-      LOG_TOO_NEW: 'local-database-newer',
-    };
-    state.findings.push(finding(codes[error.code] ?? 'local-database-damaged', { reason: error.message }));
-  }
-}
-
-async function checkRecords(store: RecordStore, deps: LocalDeps, state: LocalState): Promise<void> {
-  const endMs = deps.monotonicMs() + deps.verifyBudgetMs;
-  const { documents, verified, damaged, unlisted } = await verifyDocuments(store, () => deps.monotonicMs() < endMs);
-  const all = verified === documents;
-  state.measurements.push({
-    name: 'records',
-    value: all ? `${verified} documents verified` : `${verified} of ${documents} documents verified; --deep for all`,
-  });
-  if (unlisted !== null) state.findings.push(finding('local-database-unreadable', { reason: unlisted.message }));
-  const [first] = damaged;
-  if (first === undefined) return;
-  const others = damaged.slice(1, 1 + maxNamed).map(({ docId }) => `'${docId}'`);
-  const more = damaged.length > 1 + maxNamed ? ', ...' : '';
-  const alike = others.length === 0 ? '' : ` Likewise: ${others.join(', ')}${more}.`;
-  state.findings.push(finding('local-document-damaged', { docId: first.docId, reason: first.message, alike }));
-}
-
 /** What the machine says. */
 export const machine: LocalDeps = {
   // Some 100 MB.
   verifyBudgetMs: 3_000,
+  // A container whose files are read-only has the second.
+  scratchParents: [tmpdir(), '/dev/shm'],
   now: Date.now,
   monotonicMs: () => performance.now(),
   async freeBytes(folder) {
     const { bavail, bsize } = await statfs(folder);
     return bavail * bsize;
   },
-  async fsyncsMs(folder) {
-    const path = join(folder, `.quire-doctor-${process.pid}`);
-    const file = await open(path, 'w', 0o600);
-    const durationsMs: number[] = [];
-    try {
+  async freeInodes(folder) {
+    const { files, ffree } = await statfs(folder);
+    // Some file systems make inodes as they need them.
+    return files === 0 ? null : ffree;
+  },
+  fsyncsMs: (folder) =>
+    withOwnFile(folder, async (descriptor) => {
+      const durationsMs: number[] = [];
       for (let count = 0; count < 20; count++) {
         const startMs = performance.now();
-        await file.write(Buffer.alloc(4096, count));
-        await file.datasync();
+        await writeBlock(descriptor, Buffer.alloc(4096, count));
+        await syncData(descriptor);
         durationsMs.push(performance.now() - startMs);
       }
-    } finally {
-      await file.close();
-      await rm(path, { force: true });
-    }
-    return durationsMs;
+      return durationsMs;
+    }),
+  async probeLocks(folder, haveFailed) {
+    if (!haveFailed && localTypes.includes((await statfs(folder)).type)) return;
+    await withOwnFolder([folder], (own) => probeLocks(own, folder));
   },
   openFilesLimit,
 };
+
+const writeBlock = promisify(write) as (descriptor: number, block: Buffer) => Promise<unknown>;
+const syncData = promisify(fdatasync);
 
 function size(bytes: number): string {
   const gigabytes = bytes / 1024 ** 3;

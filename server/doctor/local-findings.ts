@@ -1,4 +1,12 @@
+import { storageFaults } from '../../persistence/log/storage-faults.ts';
+import type { StorageFaultName } from '../../persistence/log/storage-faults.ts';
 import type { Diagnosis } from './diagnosis.ts';
+
+/** In the words of the server, which does not start with this fault. */
+function storage(fault: StorageFaultName): Diagnosis {
+  const { sentence, advice } = storageFaults[fault];
+  return { stage: 'local', severity: 'error', sentence, advice };
+}
 
 /** What is wrong on the server's own machine. */
 export const localFindings = {
@@ -14,11 +22,39 @@ export const localFindings = {
     sentence: 'The data folder {folder} does not exist.',
     advice: 'Give the right one (--data). The server makes it on its first start, if the folder above may be written.',
   },
-  'local-folder-denied': {
+  'local-folder-denied': storage('denied'),
+  'local-folder-unusable': storage('unusable'),
+  'local-not-a-folder': storage('not-a-folder'),
+  'local-not-a-file': storage('not-a-file'),
+  'local-file-missing': storage('missing'),
+  'local-link-loop': storage('link-loop'),
+  'local-name-too-long': storage('name-too-long'),
+  'local-read-only': storage('read-only'),
+  'local-no-locks': storage('no-locks'),
+  'local-no-space': storage('no-space'),
+  'local-no-inodes': storage('no-inodes'),
+  'local-quota': storage('quota'),
+  'local-open-files': storage('open-files'),
+  'local-disk-error': storage('disk-error'),
+  'local-owner': {
     stage: 'local',
     severity: 'error',
-    sentence: 'This user may not write into the data folder {folder}.',
-    advice: 'Run as the user of the server; else chown the folder to that user.',
+    sentence:
+      '{path} belongs to uid {owner} (mode {mode}), and the owner of the data folder (uid {user}) may not use it: a server ' +
+      'that runs as that user does not start.',
+    advice: 'chown -R {user}:{group} {folder}. Do not start the server itself as root.',
+  },
+  'local-inner-folder': {
+    stage: 'local',
+    severity: 'error',
+    sentence: '{folder} is the folder of a database, not a data folder.',
+    advice: 'Give the folder above it: --data {parent}.',
+  },
+  'local-scratch': {
+    stage: 'local',
+    severity: 'warning',
+    sentence: 'The stored documents were not looked at: the doctor cannot make its copy in {folder} ({reason}).',
+    advice: 'Make room there, or set TMPDIR to a folder of another disk.',
   },
   'local-disk-full': {
     stage: 'local',
@@ -53,27 +89,18 @@ export const localFindings = {
   'local-database-damaged': {
     stage: 'local',
     severity: 'error',
-    sentence: 'The database cannot be opened: {reason}',
-    advice: 'Restore a backup; keep the damaged folder.',
+    sentence: 'The database cannot be opened: {sentence}',
+    advice: '{advice} Keep the damaged folder.',
   },
+  'local-database-locked': storage('locked'),
   'local-database-unreadable': {
     stage: 'local',
     severity: 'error',
-    sentence: 'Part of the database cannot be read: {reason}.',
+    sentence: 'Part of the database cannot be read: {reason}',
     advice: 'Check the disk, and restore a backup: documents may be missing from the list, and are not served.',
   },
-  'local-database-foreign': {
-    stage: 'local',
-    severity: 'error',
-    sentence: 'There is no database of Quire: {reason}',
-    advice: 'Give the folder of the data (--data).',
-  },
-  'local-database-newer': {
-    stage: 'local',
-    severity: 'error',
-    sentence: 'The database is of a newer version: {reason}',
-    advice: 'Install that version again.',
-  },
+  'local-database-foreign': storage('not-ours'),
+  'local-database-newer': storage('too-new'),
   'local-document-damaged': {
     stage: 'local',
     severity: 'error',

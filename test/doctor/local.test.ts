@@ -3,6 +3,7 @@ import { mkdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { openDatabase } from '../../persistence/log/database.ts';
+import { StorageFault } from '../../persistence/log/storage-faults.ts';
 import { parseConfig } from '../../server/config.ts';
 import type { DoctorDeps } from '../../server/doctor/examination.ts';
 import { examineLocal } from '../../server/doctor/examine-local.ts';
@@ -70,6 +71,20 @@ test('what is wrong with the machine is named', async (t) => {
   ]);
   assert.deepEqual(await codes(args, { openFilesLimit: () => Promise.resolve(1024) }), [
     'local-file-limit',
+    notRunning,
+  ]);
+});
+
+test('a file system without locks or inodes is named', async (t) => {
+  const args = off(tempFolder(t));
+  const fault = new StorageFault('no-locks', { folder: 'x', reason: 'No locks available' });
+  assert.deepEqual(await codes(args, { probeLocks: () => Promise.reject(fault) }), ['local-no-locks', notRunning]);
+  assert.deepEqual(await codes(args, { freeInodes: () => Promise.resolve(0) }), ['local-no-inodes', notRunning]);
+  const tooMany = Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE' });
+  assert.deepEqual(await codes(args, { fsyncsMs: () => Promise.reject(tooMany) }), ['local-open-files', notRunning]);
+  const unknown = new Error('a fault that the doctor does not know');
+  assert.deepEqual(await codes(args, { fsyncsMs: () => Promise.reject(unknown) }), [
+    'local-folder-unusable',
     notRunning,
   ]);
 });

@@ -33,11 +33,12 @@ test('a damaged block of a table is named with its file, its place and its docum
   const [path, { findings }] = await checkDamaged(t, (filter) => filter >>> 1);
   assert.deepEqual(
     findings.map(({ code }) => code),
-    ['local-database-damaged'],
+    ['local-database-unreadable', 'local-document-damaged'],
   );
   const { sentence } = findings[0]!;
   assert.ok(sentence.includes(`${path} is damaged at byte `), sentence);
   assert.match(sentence, /checksum of a block is wrong\. Records of the document "victim" cannot be read/);
+  assert.doesNotMatch(sentence, /kept/, 'only the image was changed, of which no copy is needed');
 });
 
 test('a damaged filter is named, and that nothing is lost', async (t) => {

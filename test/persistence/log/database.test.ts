@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { suite, test } from 'node:test';
 import { LogError, type LogErrorCode } from '../../../persistence/errors.ts';
 import { openDatabase } from '../../../persistence/log/database.ts';
+import { faultOf } from '../../../persistence/log/file-errors.ts';
 import { formatKey } from '../../../persistence/log/keys.ts';
 import { sealFormat } from '../../../persistence/log/records.ts';
 import { inDatabase } from '../../support/raw-database.ts';
@@ -96,15 +97,52 @@ suite('openDatabase', () => {
     assert.deepEqual(await readdir(folder), []);
   });
 
+  test('does not write through a link that another user has put in the place of its mark', async (t) => {
+    const precious = join(tempFolder(t), 'precious');
+    await writeFile(precious, 'precious');
+    const folder = tempFolder(t);
+    await symlink(precious, join(folder, 'CREATING'));
+    await rejects(openDatabase(folder, create), 'LOG_NOT_WRITABLE', /CREATING is a symbolic link.*Move it away/);
+    assert.equal(await readFile(precious, 'utf8'), 'precious');
+  });
+
   test('says so when the folder cannot be used', async (t) => {
     const folder = tempFolder(t);
     await writeFile(join(folder, 'file'), '');
     await rejects(
       openDatabase(join(folder, 'file', 'below'), create),
       'LOG_NOT_WRITABLE',
-      /must exist or be creatable/,
+      /\/file is not a directory.*must exist or be creatable/,
     );
-    await rejects(openDatabase(join(folder, 'file'), create), 'LOG_NOT_WRITABLE');
+    await rejects(openDatabase(join(folder, 'file'), create), 'LOG_NOT_WRITABLE', /\/file is not a directory/);
+  });
+
+  test('tells a lock that another process holds from a file system without locks, and errors of the disk apart', async (t) => {
+    const folder = tempFolder(t);
+    const cases: readonly [string, string, RegExp][] = [
+      ['LEVEL_LOCKED', 'lock {}/LOCK: Resource temporarily unavailable', /Another process uses the database.*Stop it/],
+      ['LEVEL_LOCKED', 'lock {}/LOCK: already held by process', /Another process uses the database/],
+      [
+        'LEVEL_LOCKED',
+        'lock {}/LOCK: No locks available',
+        /cannot lock files \(No locks available\).*rpc\.statd.*nobrl/,
+      ],
+      ['LEVEL_LOCKED', 'lock {}/LOCK: Function not implemented', /cannot lock files.*local disk/],
+      ['LEVEL_LOCKED', 'lock {}/LOCK: Operation not supported', /cannot lock files/],
+      ['LEVEL_IO_ERROR', '{}/000005.ldb: Input/output error', /disk returned an error for .*000005\.ldb.*smartctl/],
+      ['LEVEL_IO_ERROR', '{}/LOCK: Stale file handle', /disk returned an error/],
+      ['LEVEL_IO_ERROR', '{}/MANIFEST-000002: Disk quota exceeded', /quota.*Raise the quota/],
+      ['LEVEL_IO_ERROR', '{}/MANIFEST-000002: No space left on device', /No space is left.*enlarge/],
+      ['LEVEL_IO_ERROR', '{}/LOCK: Read-only file system', /mounted read-only.*dmesg/],
+      ['LEVEL_IO_ERROR', '{}/000007.log: Too many open files', /may not open another file.*ulimit/],
+      ['LEVEL_IO_ERROR', '{}/LOCK: Unheard of', /cannot be used \(Unheard of\)/],
+    ];
+    for (const [code, message, expected] of cases) {
+      const cause = Object.assign(new Error(`IO error: ${message.replace('{}', folder)}`), { code });
+      const fault = await faultOf(folder, new Error('Database failed to open', { cause }));
+      assert.match(fault.message, expected);
+      assert.doesNotMatch(fault.message, /\{\w+\}/);
+    }
   });
 
   test('says so when the database is damaged as a whole', async (t) => {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { before, suite, test, type TestContext } from 'node:test';
 import { CorruptDocumentError, LogError } from '../../../persistence/errors.ts';
 import { openDatabase } from '../../../persistence/log/database.ts';
+import { StorageFault } from '../../../persistence/log/storage-faults.ts';
 import { LevelLog } from '../../../persistence/log/level-log.ts';
 import type { FailureReport } from '../../../persistence/log/log-observer.ts';
 import { uncompress } from '../../../persistence/log/snappy.ts';
@@ -158,14 +159,14 @@ suite('The check of tables', () => {
     assert.deepEqual((await checkTables(original, { maxBytes: Infinity })).unchecked, { tables: 0, bytes: 0 });
   });
 
-  test('reports a table that the disk does not give as unreadable, not as damaged', async (t) => {
+  test('does not take a table that cannot be opened for a damaged one', async (t) => {
     const folder = damaged(t, (path) => {
       rmSync(path);
       symlinkSync(path, path);
     });
     await assert.rejects(openDatabase(folder, { mayCreate: true, acceptDamage: () => {} }), (error) => {
-      assert.ok(error instanceof LogError && error.code === 'LOG_UNREADABLE', String(error));
-      assert.match(error.message, new RegExp(`${table} cannot be read: ELOOP.*Nothing was changed`));
+      assert.ok(error instanceof StorageFault && error.fault === 'link-loop', String(error));
+      assert.ok(error.message.includes(`${table} is a symbolic link that leads nowhere`), error.message);
       return true;
     });
   });
@@ -260,7 +261,10 @@ suite('A database with a damaged table', () => {
     const before = contentOf(folder);
     await assert.rejects(openDatabase(folder, { mayCreate: false }), (error) => {
       assert.ok(error instanceof LogError && error.code === 'LOG_DAMAGED', String(error));
-      assert.match(error.message, /Nothing was changed\. Restore a backup\. The server starts nevertheless/);
+      assert.match(
+        error.message,
+        /Nothing was changed\. Restore a backup, and check the disk\. The server starts nevertheless/,
+      );
       return true;
     });
     assert.deepEqual(contentOf(folder), before);

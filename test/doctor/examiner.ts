@@ -1,0 +1,50 @@
+/** Examines data folders as one user: `test/doctor/local-faults.test.ts` forks it, and it becomes the user it is told. */
+import { openDatabase } from '../../persistence/log/database.ts';
+import { StorageFault } from '../../persistence/log/storage-faults.ts';
+import { parseConfig } from '../../server/config.ts';
+import type { Finding } from '../../server/doctor/finding.ts';
+import { checkMachine, machine } from '../../server/doctor/local-checks.ts';
+import { becomeOrdinaryUser } from '../support/ordinary-user.ts';
+
+export interface Question {
+  readonly data: string;
+  readonly scratchParent: string;
+  /** Opens the database as a server would, instead of examining it. */
+  readonly asServer: boolean;
+}
+
+export type Answer =
+  | { readonly findings: readonly Finding[] }
+  /** What the server says when it does not start; null if it starts. */
+  | { readonly refusal: { readonly sentence: string; readonly advice: string } | null }
+  /** An error that the operator would see as a stack. */
+  | { readonly raw: string };
+
+export async function answer({ data, scratchParent, asServer }: Question): Promise<Answer> {
+  try {
+    if (asServer) return { refusal: await refusalOf(`${data}/documents`) };
+    const config = parseConfig(['--data', data], {});
+    // An fsync may take long on a busy disk; the time of it is not what these tests are about.
+    const sound = { openFilesLimit: () => Promise.resolve(null), fsyncsMs: () => Promise.resolve([1]) };
+    const deps = { ...machine, ...sound, scratchParents: [scratchParent] as const };
+    return { findings: (await checkMachine(config, deps)).findings };
+  } catch (error) {
+    return { raw: String(error) };
+  }
+}
+
+async function refusalOf(documents: string): Promise<{ sentence: string; advice: string } | null> {
+  try {
+    await (await openDatabase(documents, { mayCreate: true })).close();
+    return null;
+  } catch (error) {
+    if (!(error instanceof StorageFault)) throw error;
+    return { sentence: error.sentence, advice: error.advice };
+  }
+}
+
+const own = process.argv[2];
+if (process.send !== undefined && own !== undefined) {
+  becomeOrdinaryUser(own);
+  process.on('message', (question: Question) => void answer(question).then((answered) => process.send?.(answered)));
+}

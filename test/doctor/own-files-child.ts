@@ -1,0 +1,14 @@
+/** Holds an own folder and an own file until a signal ends it. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { withOwnFile, withOwnFolder } from '../../server/doctor/own-files.ts';
+
+const parent = process.argv[2]!;
+const forever = new Promise<void>(() => setInterval(() => undefined, 60_000));
+await withOwnFolder([parent], (folder) =>
+  withOwnFile(parent, async () => {
+    writeFileSync(join(folder, 'file'), 'x');
+    process.send?.('ready');
+    await forever;
+  }),
+);
