@@ -95,9 +95,14 @@ test('a user who is revoked is sent away, and authorities that are exchanged hol
   const { quire, open, outcome, revocations, caPath } = await setUp(t);
   const client = await open(ada);
   await client.sync();
-  replace(revocations, '{"users": ["ada"]}');
+  const lovelace = person(people, 'Lovelace, Ada', null);
+  const other = await open(lovelace);
+  await other.sync();
+  replace(revocations, '{"users": ["ada", "Lovelace, Ada"]}');
   assert.equal((await client.closed).code, 4403);
+  assert.equal((await other.closed).code, 4403);
   assert.equal(await outcome(ada), 4403);
+  assert.equal(await outcome(lovelace), 4403);
   assert.equal(await outcome(person(people, 'Bob', null)), null);
 
   replace(caPath, 'nothing');
