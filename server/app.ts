@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
-import type { LogState } from '../persistence/log/update-log.ts';
+import type { LogState } from '../persistence/update-log.ts';
 import { systemAfter } from './after.ts';
 import type { Auth } from './auth/open-auth.ts';
 import { checkOrigin } from './auth/origin-check.ts';

@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import type { LogState } from '../persistence/log/update-log.ts';
+import type { LogState } from '../persistence/update-log.ts';
 import type { AuthStats } from './auth/auth-stats.ts';
 import { limitNames } from './limits.ts';
 import type { LimitName } from './limits.ts';

@@ -1,9 +1,9 @@
 import { join, resolve } from 'node:path';
 import { YjsWorker } from '../persistence/compaction/yjs-worker.ts';
-import type { LevelLog } from '../persistence/log/level-log.ts';
-import type { LogObserver } from '../persistence/log/log-observer.ts';
-import { MemoryLog } from '../persistence/log/memory-log.ts';
-import type { UpdateLog } from '../persistence/log/update-log.ts';
+import type { LevelLog } from '../persistence/level/level-log.ts';
+import type { LogObserver } from '../persistence/engine/log-observer.ts';
+import { MemoryLog } from '../persistence/memory/memory-log.ts';
+import type { UpdateLog } from '../persistence/update-log.ts';
 import type { Config } from './config.ts';
 import type { Logger } from './logger.ts';
 import type { StorageStats } from './storage-stats.ts';
@@ -78,7 +78,7 @@ export async function openStorage(config: Config, { logger, stats }: StorageDeps
 
 /** Loads LevelDB, which a server that keeps documents in memory does not need. */
 async function levelLog(): Promise<typeof LevelLog> {
-  return (await import('../persistence/log/level-log.ts')).LevelLog;
+  return (await import('../persistence/level/level-log.ts')).LevelLog;
 }
 
 /** Counts and logs what the log reports; a commit is only counted. */

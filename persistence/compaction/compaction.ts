@@ -1,4 +1,4 @@
-import type { SnapshotPart } from '../log/update-log.ts';
+import type { SnapshotPart } from '../update-log.ts';
 
 /** What is folded together: the last snapshot (its parts, and what was pending) and the entries after it, in order. */
 export interface CompactionInput {

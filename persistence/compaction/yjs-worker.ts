@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { CompactionError, WorkerJobError } from '../errors.ts';
-import { systemClock, type Clock, type Timer } from '../log/clock.ts';
+import { systemClock, type Clock, type Timer } from '../clock.ts';
 import type { ScanLimits, UpdateFacts } from '../update/scan.ts';
 import type { Compact, CompactionOutput } from './compaction.ts';
 import { packBytes } from './packed-bytes.ts';

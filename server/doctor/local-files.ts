@@ -2,9 +2,9 @@
 import { constants, type Stats } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { denied, mayAccess } from '../../persistence/log/file-errors.ts';
-import { kindOf } from '../../persistence/log/regular-file.ts';
-import { StorageFault } from '../../persistence/log/storage-faults.ts';
+import { denied, mayAccess } from '../../persistence/level/file-errors.ts';
+import { kindOf } from '../../persistence/level/regular-file.ts';
+import { StorageFault } from '../../persistence/level/storage-faults.ts';
 import { finding } from './finding.ts';
 import type { Finding } from './finding.ts';
 import { findingOf } from './storage-findings.ts';

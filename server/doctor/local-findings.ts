@@ -1,5 +1,5 @@
-import { storageFaults } from '../../persistence/log/storage-faults.ts';
-import type { StorageFaultName } from '../../persistence/log/storage-faults.ts';
+import { storageFaults } from '../../persistence/level/storage-faults.ts';
+import type { StorageFaultName } from '../../persistence/level/storage-faults.ts';
 import type { Diagnosis } from './diagnosis.ts';
 
 /** In the words of the server, which does not start with this fault. */

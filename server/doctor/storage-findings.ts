@@ -1,7 +1,7 @@
 import type { LogError } from '../../persistence/errors.ts';
-import { faultOf } from '../../persistence/log/file-errors.ts';
-import { StorageFault } from '../../persistence/log/storage-faults.ts';
-import type { StorageFaultName } from '../../persistence/log/storage-faults.ts';
+import { faultOf } from '../../persistence/level/file-errors.ts';
+import { StorageFault } from '../../persistence/level/storage-faults.ts';
+import type { StorageFaultName } from '../../persistence/level/storage-faults.ts';
 import { finding } from './finding.ts';
 import type { Finding, FindingCode } from './finding.ts';
 

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { RequestError } from '@hono/node-server';
 import { Hono } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
-import type { LogState } from '../../persistence/log/update-log.ts';
+import type { LogState } from '../../persistence/update-log.ts';
 import type { CertificateReport } from '../certificate-health.ts';
 import { httpStatus, RefusedError, toRefusal } from '../errors.ts';
 import type { RefusalCode } from '../errors.ts';

@@ -1,4 +1,4 @@
-import type { DocumentLog, Entry } from '../../persistence/log/update-log.ts';
+import type { DocumentLog, Entry } from '../../persistence/update-log.ts';
 import type { Numbers } from '../../persistence/update/delete-set.ts';
 import { mergeInLevels, trimDeletes } from '../../persistence/update/merge.ts';
 import { RangeSet } from '../../persistence/update/ranges.ts';

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { PinnedSnapshot, SnapshotPart } from '../../persistence/log/update-log.ts';
+import type { PinnedSnapshot, SnapshotPart } from '../../persistence/update-log.ts';
 import { mergeInLevels, withDeleteSet } from '../../persistence/update/merge.ts';
 import { diffStructs } from '../../persistence/update/parts.ts';
 import { covers, decodeStateVector, type StateVector } from '../../persistence/update/state-vector.ts';

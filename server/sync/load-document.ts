@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Entry, StoredDocument } from '../../persistence/log/update-log.ts';
+import type { Entry, StoredDocument } from '../../persistence/update-log.ts';
 import { mergeInLevels } from '../../persistence/update/merge.ts';
 import { encodeRuns } from '../../persistence/update/encoded-runs.ts';
 import type { Run } from '../../persistence/update/runs.ts';

@@ -6,7 +6,7 @@ import type {
   PinnedSnapshot,
   Snapshot,
   UpdateLog,
-} from '../../persistence/log/update-log.ts';
+} from '../../persistence/update-log.ts';
 import type { UpdateFacts } from '../../persistence/update/scan.ts';
 import { RefusedError } from '../errors.ts';
 import { isScratchName } from '../scratch-name.ts';

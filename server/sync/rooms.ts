@@ -1,6 +1,6 @@
 import { CorruptDocumentError } from '../../persistence/errors.ts';
 import { RefusedError, toRefusal } from '../errors.ts';
-import type { UpdateLog } from '../../persistence/log/update-log.ts';
+import type { UpdateLog } from '../../persistence/update-log.ts';
 import { limitReached } from '../limits.ts';
 import { Nudger } from './nudger.ts';
 import type { Offload } from './offload.ts';

@@ -1,4 +1,4 @@
-import type { DocumentLog, PinnedSnapshot, Snapshot } from '../../persistence/log/update-log.ts';
+import type { DocumentLog, PinnedSnapshot, Snapshot } from '../../persistence/update-log.ts';
 import type { Codec } from './codec.ts';
 import { SnapshotCache } from './snapshot-cache.ts';
 

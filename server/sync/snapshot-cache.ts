@@ -1,4 +1,4 @@
-import type { PinnedSnapshot, Snapshot } from '../../persistence/log/update-log.ts';
+import type { PinnedSnapshot, Snapshot } from '../../persistence/update-log.ts';
 
 /** A part that nobody asked for during this long is read from disk again: a storm of joins is over by then. */
 const KEEP_MS = 5_000;

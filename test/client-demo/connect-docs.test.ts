@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
-const root = new URL('../../../', import.meta.url);
+const root = new URL('../../..', import.meta.url);
 const editors = new URL('test/client-demo/pages/editors/', root);
 
 test('docs/connect.md shows exactly the snippets that are run against the server', () => {

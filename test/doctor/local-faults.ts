@@ -15,8 +15,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { formatKey } from '../../persistence/log/keys.ts';
-import { sealFormat } from '../../persistence/log/records.ts';
+import { formatKey } from '../../persistence/engine/keys.ts';
+import { sealFormat } from '../../persistence/engine/records.ts';
 import type { FindingCode } from '../../server/doctor/finding.ts';
 import { inDatabase } from '../support/raw-database.ts';
 

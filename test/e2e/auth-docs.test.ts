@@ -13,7 +13,7 @@ import type { RawClient } from '../support/raw-client.ts';
 import { StockClient } from '../support/stock-client.ts';
 import { secret } from '../support/tokens.ts';
 
-const root = fileURLToPath(new URL('../../../', import.meta.url));
+const root = fileURLToPath(new URL('../../..', import.meta.url));
 const page = readFileSync(`${root}docs/auth.md`, 'utf8');
 
 /** Runs the program whose first line is its name; resolves with the address at which it listens. */

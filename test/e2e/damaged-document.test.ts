@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { DocumentKeys } from '../../persistence/log/keys.ts';
+import { DocumentKeys } from '../../persistence/engine/keys.ts';
 import { Quire } from '../support/quire.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { inDatabase } from '../support/raw-database.ts';

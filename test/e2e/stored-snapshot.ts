@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { YjsWorker } from '../../persistence/compaction/yjs-worker.ts';
-import { LevelLog } from '../../persistence/log/level-log.ts';
+import { LevelLog } from '../../persistence/level/level-log.ts';
 
 /** Bytes of a document's snapshot in a data folder that no server has open; null if it has none. */
 export async function storedSnapshotBytes(dataFolder: string, docId: string): Promise<number | null> {

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { pino } from 'pino';
-import type { DocumentLog, UpdateLog } from '../../persistence/log/update-log.ts';
+import type { DocumentLog, UpdateLog } from '../../persistence/update-log.ts';
 import { App, ShutdownError } from '../../server/app.ts';
 import { AuthStats } from '../../server/auth/auth-stats.ts';
 import { openAuth } from '../../server/auth/open-auth.ts';

@@ -9,7 +9,7 @@ import type {
   Snapshot,
   StoredDocument,
   UpdateLog,
-} from '../../persistence/log/update-log.ts';
+} from '../../persistence/update-log.ts';
 import { Gate } from './gate.ts';
 
 /** A snapshot with the bytes of its parts. */

@@ -1,4 +1,4 @@
-import type { RecordBatch, RecordStore } from '../../persistence/log/record-store.ts';
+import type { RecordBatch, RecordStore } from '../../persistence/engine/record-store.ts';
 import { Signal } from './signal.ts';
 
 /** What one batch was asked to do. */

@@ -3,7 +3,7 @@
  *
  *     fork('lock-child.js', [folder])
  */
-import { holdingLock } from '../../persistence/log/database-lock.ts';
+import { holdingLock } from '../../persistence/level/database-lock.ts';
 
 const [folder = ''] = process.argv.slice(2);
 

@@ -6,7 +6,7 @@
  */
 import { writeSync } from 'node:fs';
 import { LogError } from '../../persistence/errors.ts';
-import { LevelLog } from '../../persistence/log/level-log.ts';
+import { LevelLog } from '../../persistence/level/level-log.ts';
 import { FakeCompact } from './fake-compact.ts';
 
 const [folder = '', commit] = process.argv.slice(2);

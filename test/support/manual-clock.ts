@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../../persistence/log/clock.ts';
+import type { Clock, Timer } from '../../persistence/clock.ts';
 import { Signal } from './signal.ts';
 
 interface PendingTimer {

@@ -1,5 +1,5 @@
 import { Level } from 'level';
-import type { LevelDatabase } from '../../persistence/log/level-store.ts';
+import type { LevelDatabase } from '../../persistence/level/level-store.ts';
 
 /** Looks at or changes the records of a database that nobody else has open. */
 export async function inDatabase<T>(folder: string, action: (database: LevelDatabase) => Promise<T>): Promise<T> {

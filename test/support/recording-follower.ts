@@ -1,4 +1,4 @@
-import type { Entry, LogFollower, Snapshot } from '../../persistence/log/update-log.ts';
+import type { Entry, LogFollower, Snapshot } from '../../persistence/update-log.ts';
 import { Signal } from './signal.ts';
 
 /** Remembers what it was told, and lets a test wait for it. */

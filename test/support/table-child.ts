@@ -9,10 +9,10 @@
 import { writeSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { CorruptDocumentError, LogError } from '../../persistence/errors.ts';
-import { openDatabase } from '../../persistence/log/database.ts';
-import { readPart, readRecords } from '../../persistence/log/document-reader.ts';
-import { DocumentKeys, probeKey } from '../../persistence/log/keys.ts';
-import type { RecordStore } from '../../persistence/log/record-store.ts';
+import { openDatabase } from '../../persistence/level/database.ts';
+import { readPart, readRecords } from '../../persistence/engine/document-reader.ts';
+import { DocumentKeys, probeKey } from '../../persistence/engine/keys.ts';
+import type { RecordStore } from '../../persistence/engine/record-store.ts';
 
 export interface OpenedDatabase {
   /** The code of the error with which the database was refused, or null. */

@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { YjsWorker } from '../../persistence/compaction/yjs-worker.ts';
-import { MemoryLog } from '../../persistence/log/memory-log.ts';
-import { MemoryStore } from '../../persistence/log/memory-store.ts';
-import type { RecordStore } from '../../persistence/log/record-store.ts';
-import type { LogObserver } from '../../persistence/log/log-observer.ts';
+import { MemoryLog } from '../../persistence/memory/memory-log.ts';
+import { MemoryStore } from '../../persistence/memory/memory-store.ts';
+import type { RecordStore } from '../../persistence/engine/record-store.ts';
+import type { LogObserver } from '../../persistence/engine/log-observer.ts';
 import { parseConfig } from '../../server/config.ts';
 import type { RefusedError } from '../../server/errors.ts';
 import type { Limits } from '../../server/limit-options.ts';

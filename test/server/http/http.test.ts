@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pino } from 'pino';
-import type { LogState } from '../../../persistence/log/update-log.ts';
+import type { LogState } from '../../../persistence/update-log.ts';
 import { AuthStats } from '../../../server/auth/auth-stats.ts';
 import type { CertificateReport } from '../../../server/certificate-health.ts';
 import { createHttp } from '../../../server/http/http.ts';

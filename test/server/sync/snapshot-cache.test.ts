@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { PinnedSnapshot, Snapshot } from '../../../persistence/log/update-log.ts';
+import type { PinnedSnapshot, Snapshot } from '../../../persistence/update-log.ts';
 import { SnapshotCache } from '../../../server/sync/snapshot-cache.ts';
 
 function pinnedSnapshot(seq: number): { pinned: PinnedSnapshot; reads: number[]; fail: { next: boolean } } {

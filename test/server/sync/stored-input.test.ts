@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import * as Y from 'yjs';
-import { MemoryLog } from '../../../persistence/log/memory-log.ts';
-import { MemoryStore } from '../../../persistence/log/memory-store.ts';
+import { MemoryLog } from '../../../persistence/memory/memory-log.ts';
+import { MemoryStore } from '../../../persistence/memory/memory-store.ts';
 import { YjsWorker } from '../../../persistence/compaction/yjs-worker.ts';
-import { verifyDocuments } from '../../../persistence/log/verify-documents.ts';
+import { verifyDocuments } from '../../../persistence/engine/verify-documents.ts';
 import { within } from '../../support/deadline.ts';
 import { RecordingFollower } from '../../support/recording-follower.ts';
 import { deletionsOf, struct, updateOf } from '../../support/update-bytes.ts';

@@ -1,0 +1,79 @@
+import { CorruptDocumentError } from '../errors.ts';
+import { baseSeqOf, guard, readHead, readOf } from './document-reader.ts';
+import type { Garbage } from '../level/garbage.ts';
+import type { GroupCommit } from './group-commit.ts';
+import { type DocumentKeys, entrySeqIn, pieceOf } from './keys.ts';
+import type { Leftovers } from './leftovers.ts';
+import type { RecordStore } from './record-store.ts';
+import { sealTombstone, type Tombstone, unsealTombstone } from './records.ts';
+
+/** Client ids that a tombstone keeps: as many as one generation can have (`MAX_DOCUMENT_CLIENTS`), 200 KB. */
+const maxDeletedClients = 40_000;
+
+export interface DeletionDeps {
+  readonly store: RecordStore;
+  readonly commit: GroupCommit;
+  readonly leftovers: Leftovers;
+  readonly garbage: Garbage;
+}
+
+/** What the tombstone says. */
+export type Epitaph = Pick<Tombstone, 'deletedMs' | 'passing'> & { readonly clients: Iterable<number> };
+
+/**
+ * Puts a tombstone in the place of a document, in one batch: all of it is there before, none afterwards. The rest is left
+ * to `Leftovers`. Within the document's mutex, and while it is not open. Resolves with false if there was nothing,
+ * rejects with CorruptDocumentError if the last tombstone cannot be read, or if the document may have lost records in a
+ * damaged table: which numbers its entries had is unknown then.
+ */
+export async function deleteDocument(keys: DocumentKeys, epitaph: Epitaph, deps: DeletionDeps): Promise<boolean> {
+  const { store, commit, leftovers, garbage } = deps;
+  const [meta, head, buried] = await readOf(keys.docId, 'tombstone', () =>
+    store.getMany([keys.meta, keys.head, keys.tombstone]),
+  );
+  const before = guard(keys.docId, 'tombstone', () =>
+    buried === undefined ? null : unsealTombstone(keys.tombstone, buried),
+  );
+  const found = await readOf(keys.docId, 'keys', () => measure(keys, store, before?.lastSeq ?? 0));
+  if (meta === undefined && head === undefined && !found.isThere) return false;
+  const tombstone: Tombstone = {
+    generation: (before?.generation ?? 0) + 1,
+    deletedMs: epitaph.deletedMs,
+    lastSeq: Math.max(found.lastSeq, await headSeq(keys, store)),
+    clients: [...new Set([...epitaph.clients, ...(before?.clients ?? [])])].slice(0, maxDeletedClients),
+    passing: epitaph.passing && before?.passing !== false,
+  };
+  await commit.write((batch) => {
+    batch.put(keys.tombstone, sealTombstone(keys.tombstone, tombstone));
+    for (const key of [keys.meta, keys.head, keys.transient]) batch.del(key);
+    leftovers.mark(keys, batch);
+  });
+  garbage.addDeleted(keys.docId, found.bytes);
+  return true;
+}
+
+/** By what lies there, not by what its head says: a document that cannot be read can be deleted too. */
+async function measure(keys: DocumentKeys, store: RecordStore, buriedSeq: number) {
+  let lastSeq = buriedSeq;
+  let bytes = 0;
+  for await (const chunk of store.scanKeys(keys.entries(buriedSeq + 1))) {
+    lastSeq = Math.max(lastSeq, entrySeqIn(chunk.at(-1)!));
+  }
+  for await (const chunk of store.scanKeys(keys.pieces())) {
+    for (const key of chunk) lastSeq = Math.max(lastSeq, pieceOf(key).seq);
+  }
+  for (const range of [keys.entries(buriedSeq + 1), keys.pieces()]) {
+    for await (const values of store.scanValuesBackwards(range)) for (const value of values) bytes += value.length;
+  }
+  return { lastSeq, bytes, isThere: lastSeq > buriedSeq };
+}
+
+/** An empty snapshot has no pieces to tell its number. */
+async function headSeq(keys: DocumentKeys, store: RecordStore): Promise<number> {
+  try {
+    return baseSeqOf(await readHead(store, keys));
+  } catch (error) {
+    if (!(error instanceof CorruptDocumentError)) throw error;
+    return 0;
+  }
+}

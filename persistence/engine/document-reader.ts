@@ -1,0 +1,167 @@
+/** Reads what is stored of one document, and does not believe it: a wrong checksum or a hole rejects with CorruptDocumentError. */
+import { CorruptDocumentError, DamagedStoreError } from '../errors.ts';
+import type { DocumentKeys } from './keys.ts';
+import type { RecordStore } from './record-store.ts';
+import {
+  BadRecordError,
+  type Head,
+  type Meta,
+  type Tombstone,
+  entrySeqOf,
+  unseal,
+  unsealEntry,
+  unsealHead,
+  unsealMeta,
+  unsealTombstone,
+} from './records.ts';
+import type { Entry } from '../update-log.ts';
+
+export interface StoredHead {
+  /** Null for a document that was never written. */
+  readonly meta: Meta | null;
+  /** Null before the first compaction. */
+  readonly head: Head | null;
+  /** Null if it was never deleted. */
+  readonly tombstone: Tombstone | null;
+}
+
+export interface StoredRecords extends StoredHead {
+  /** The entries after the snapshot, in order. */
+  readonly tail: readonly Entry[];
+  /** Bytes of the tail's updates. */
+  readonly tailBytes: number;
+}
+
+/** Where the tail begins: the sequence number of the snapshot or, without one, of the last entry that was deleted. */
+export function baseSeqOf({ head, tombstone }: Pick<StoredHead, 'head' | 'tombstone'>): number {
+  return head === null ? (tombstone?.lastSeq ?? 0) : head.snapshot.seq;
+}
+
+/** The generation that the document has, or will have when it is written to. */
+export function generationOf(tombstone: Tombstone | null): number {
+  return (tombstone?.generation ?? 0) + 1;
+}
+
+/** The sequence number of a snapshot, 0 without one. */
+export function seqOf(head: Head | null): number {
+  return head === null ? 0 : head.snapshot.seq;
+}
+
+export async function readHead(store: RecordStore, keys: DocumentKeys): Promise<StoredHead> {
+  const [metaValue, headValue, tombstoneValue] = await readOf(keys.docId, 'meta or snapshot head', () =>
+    store.getMany([keys.meta, keys.head, keys.tombstone]),
+  );
+  return guard(keys.docId, 'meta or snapshot head', () => {
+    const tombstone = tombstoneValue === undefined ? null : unsealTombstone(keys.tombstone, tombstoneValue);
+    const meta = metaValue === undefined ? null : unsealMeta(keys.meta, metaValue);
+    const head = headValue === undefined ? null : unsealHead(keys.head, headValue);
+    if (meta === null && head !== null) throw new BadRecordError('there is a snapshot, but no meta record');
+    if (meta !== null && meta.snapshotSeq !== seqOf(head)) {
+      throw new BadRecordError(`snapshot ${meta.snapshotSeq} is expected, ${seqOf(head)} is there`);
+    }
+    if (meta !== null && meta.generation !== generationOf(tombstone)) {
+      throw new BadRecordError(`generation ${generationOf(tombstone)} is expected, ${meta.generation} is there`);
+    }
+    return { meta, head, tombstone };
+  });
+}
+
+export async function readRecords(store: RecordStore, keys: DocumentKeys): Promise<StoredRecords> {
+  const stored = await readHead(store, keys);
+  const { tail, tailBytes } = await readOf(keys.docId, 'entries', () => readTail(store, keys, baseSeqOf(stored)));
+  // The first entry and the meta record are written together.
+  const { meta, head } = stored;
+  if ((meta === null) !== (head === null && tail.length === 0)) {
+    const what = meta === null ? 'The meta record' : `Entry ${baseSeqOf(stored) + 1}`;
+    throw new CorruptDocumentError(keys.docId, `${what} is missing`);
+  }
+  return { ...stored, tail, tailBytes };
+}
+
+async function readTail(
+  store: RecordStore,
+  keys: DocumentKeys,
+  baseSeq: number,
+): Promise<Pick<StoredRecords, 'tail' | 'tailBytes'>> {
+  const tail: Entry[] = [];
+  let tailBytes = 0;
+  // From the end: a damaged key ends a scan early, as if there were nothing behind it. Where the tail begins is known, and
+  // so it shows that entries are missing there; where it ends is not.
+  let seq: number | null = null;
+  for await (const values of store.scanValuesBackwards(keys.entries(baseSeq + 1))) {
+    for (const value of values) {
+      seq = seq === null ? entrySeqOf(value) : seq - 1;
+      // Values alone cost half as much: the checksum covers the key that this one must have.
+      const entry = readEntry(keys, seq, value);
+      tail.push(entry);
+      tailBytes += entry.update.length;
+    }
+  }
+  if (seq !== null && seq !== baseSeq + 1) {
+    const missing = seq === baseSeq + 2 ? `Entry ${baseSeq + 1}` : `Entries ${baseSeq + 1} to ${seq - 1}`;
+    throw new CorruptDocumentError(keys.docId, `${missing} cannot be found`);
+  }
+  return { tail: tail.toReversed(), tailBytes };
+}
+
+/** The bytes of one part of a snapshot, put together from its pieces. */
+export async function readPart(store: RecordStore, keys: DocumentKeys, head: Head, part: number): Promise<Uint8Array> {
+  const { parts, seq } = head.snapshot;
+  const bytes = parts[part]?.bytes;
+  if (bytes === undefined) throw new RangeError(`Snapshot ${seq} has ${parts.length} parts, there is no ${part}`);
+  let first = 0;
+  for (const before of parts.slice(0, part)) first += pieceCount(before.bytes, head.pieceBytes);
+  const pieceKeys = Array.from({ length: pieceCount(bytes, head.pieceBytes) }, (_, i) => keys.piece(seq, first + i));
+  const what = `part ${part} of snapshot ${seq}`;
+  const values = await readOf(keys.docId, what, () => store.getMany(pieceKeys));
+  return guard(keys.docId, what, () => {
+    const pieces = pieceKeys.map((key, i) => {
+      const value = values[i];
+      if (value === undefined) throw new BadRecordError(`piece ${first + i} is missing`);
+      return unseal(key, value);
+    });
+    const only = pieces.length === 1 ? pieces[0] : undefined;
+    const data = only ?? new Uint8Array(Buffer.concat(pieces));
+    if (data.length !== bytes) throw new BadRecordError(`it has ${data.length} bytes instead of ${bytes}`);
+    return data;
+  });
+}
+
+/** How many pieces a part or a snapshot takes. An empty part takes none. */
+export function pieceCount(bytes: number, pieceBytes: number): number {
+  return Math.ceil(bytes / pieceBytes);
+}
+
+/** How many pieces a snapshot takes. */
+export function allPieceCount(head: Head): number {
+  let count = 0;
+  for (const part of head.snapshot.parts) count += pieceCount(part.bytes, head.pieceBytes);
+  return count;
+}
+
+function readEntry(keys: DocumentKeys, seq: number, value: Uint8Array): Entry {
+  return guard(keys.docId, `entry ${seq}`, () => {
+    if (entrySeqOf(value) !== seq) throw new BadRecordError(`entry ${entrySeqOf(value)} is in its place`);
+    return unsealEntry(keys.entryScratch(seq), value);
+  });
+}
+
+/** Turns records that the store cannot read into CorruptDocumentError. */
+export async function readOf<T>(docId: string, what: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (cause) {
+    if (!(cause instanceof DamagedStoreError)) throw cause;
+    throw new CorruptDocumentError(docId, `Cannot read ${what}: ${cause.message}`, { cause });
+  }
+}
+
+/** Turns a record that cannot be trusted into CorruptDocumentError. */
+export function guard<T>(docId: string, what: string, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    if (!(cause instanceof BadRecordError)) throw cause;
+    throw new CorruptDocumentError(docId, `Cannot trust ${what}: ${cause.message}`, { cause });
+  }
+}

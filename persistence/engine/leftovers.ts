@@ -1,0 +1,111 @@
+import { allPieceCount, baseSeqOf, readHead } from './document-reader.ts';
+import type { Garbage } from '../level/garbage.ts';
+import type { GroupCommit } from './group-commit.ts';
+import type { KeyedMutex } from './keyed-mutex.ts';
+import { allLeftovers, docIdOf, type DocumentKeys, pieceOf } from './keys.ts';
+import type { Pins } from './pins.ts';
+import type { KeyRange, RecordBatch, RecordStore } from './record-store.ts';
+import { seal, type Tombstone } from './records.ts';
+
+export interface LeftoversDeps {
+  readonly store: RecordStore;
+  readonly commit: GroupCommit;
+  readonly garbage: Garbage;
+  readonly pins: Pins;
+  readonly mutex: KeyedMutex;
+  /** Also while it is being opened. */
+  readonly isOpen: (docId: string) => boolean;
+}
+
+/** Some 2 ms to put. */
+const maxDeletionsPerBatch = 1000;
+
+/**
+ * Records that no valid snapshot refers to: folded entries, pieces of snapshots that were replaced or never finished, all
+ * that was deleted.
+ * A document that may have some carries a mark on disk from before they come into being until they are gone, so a
+ * crash leaves nothing behind that is not found again at the next start.
+ */
+export class Leftovers {
+  readonly #deps: LeftoversDeps;
+  readonly #marked = new Set<string>();
+
+  constructor(deps: LeftoversDeps) {
+    this.#deps = deps;
+  }
+
+  /** Reads the marks that an earlier run has left, and returns their documents. */
+  async load(): Promise<readonly string[]> {
+    for await (const keys of this.#deps.store.scanKeys(allLeftovers)) {
+      for (const key of keys) this.#marked.add(docIdOf(key));
+    }
+    return [...this.#marked];
+  }
+
+  has(docId: string): boolean {
+    return this.#marked.has(docId);
+  }
+
+  /** Goes into the batch of the first record that may become a leftover. */
+  mark(keys: DocumentKeys, batch: RecordBatch): void {
+    this.#marked.add(keys.docId);
+    batch.put(keys.leftovers, seal(keys.leftovers, new Uint8Array(0)));
+  }
+
+  /**
+   * Deletes what the document's head does not refer to and nobody has pinned; the mark goes when nothing is left.
+   * Must not run while a snapshot of the document is being written.
+   */
+  async sweep(keys: DocumentKeys): Promise<void> {
+    const { store, garbage, pins, isOpen } = this.#deps;
+    const stored = await readHead(store, keys);
+    const { head, tombstone } = stored;
+    const headPieces = head === null ? 0 : allPieceCount(head);
+    let pinned = false;
+    await this.#deleteIf(keys.entries(0, baseSeqOf(stored) + 1), () => true);
+    if (tombstone !== null) await this.#deleteIf(keys.setAsides(tombstone.lastSeq + 1), () => true);
+    await this.#deleteIf(keys.pieces(), (key) => {
+      const { seq, piece } = pieceOf(key);
+      if (seq === head?.snapshot.seq) return piece >= headPieces;
+      if (!pins.isPinned(keys.docId, seq)) return true;
+      pinned = true;
+      return false;
+    });
+    if (pinned) return;
+    if (await this.#unmark(keys, tombstone)) await garbage.reclaim(keys, isOpen(keys.docId));
+  }
+
+  /**
+   * On disk last: a mark that goes before its records would hide them for ever. A tombstone that nobody needs goes along,
+   * but not from under somebody who has read it. Resolves with false if more was deleted meanwhile, or somebody reads.
+   */
+  #unmark(keys: DocumentKeys, swept: Tombstone | null): Promise<boolean> {
+    const { store, commit, mutex, isOpen } = this.#deps;
+    return mutex.run(keys.docId, async () => {
+      const { meta, tombstone } = await readHead(store, keys);
+      const passing = tombstone?.passing === true && meta === null;
+      if (tombstone?.lastSeq !== swept?.lastSeq || (passing && isOpen(keys.docId))) return false;
+      await commit.write((batch) => {
+        batch.del(keys.leftovers);
+        if (passing) batch.del(keys.tombstone);
+      });
+      this.#marked.delete(keys.docId);
+      return true;
+    });
+  }
+
+  async #deleteIf(range: KeyRange, obsolete: (key: Uint8Array) => boolean): Promise<void> {
+    for await (const keys of this.#deps.store.scanKeys(range)) {
+      const doomed = keys.filter(obsolete);
+      for (let from = 0; from < doomed.length; from += maxDeletionsPerBatch) {
+        // Without sync: a deletion that a crash takes back is found by the mark.
+        await this.#deps.commit.write(
+          (batch) => {
+            for (const key of doomed.slice(from, from + maxDeletionsPerBatch)) batch.del(key);
+          },
+          { sync: false },
+        );
+      }
+    }
+  }
+}

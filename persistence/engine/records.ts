@@ -1,0 +1,156 @@
+/** The values of the database. Each begins with a CRC-32 over its key and the rest of the value (4 bytes, big-endian). */
+import { decodeAny, encodeAny } from 'lib0/buffer';
+import { createDecoder, hasContent, readVarUint } from 'lib0/decoding';
+import { createEncoder, toUint8Array, writeVarUint } from 'lib0/encoding';
+import { crc32 } from 'node:zlib';
+import { asBuffer } from './keys.ts';
+import type { Entry, Snapshot } from '../update-log.ts';
+
+/** A record is not what was written. The reader knows which document it belongs to. */
+export class BadRecordError extends Error {
+  override readonly name = 'BadRecordError';
+}
+
+/** What is known of a document without reading it. Written with its first entry and at each compaction. */
+export interface Meta {
+  readonly generation: number;
+  readonly createdMs: number;
+  /** Time of the last entry that is folded in; of the first entry before any compaction. */
+  readonly changedMs: number;
+  /** Sequence number of the snapshot, 0 without one: a head that is missing is noticed. */
+  readonly snapshotSeq: number;
+  readonly snapshotBytes: number;
+}
+
+/** The record that makes a snapshot valid: written after its pieces. */
+export interface Head {
+  readonly snapshot: Snapshot;
+  /** Every part is cut into pieces of this size, the last one of a part may be shorter. */
+  readonly pieceBytes: number;
+}
+
+/** What stays of a document's deleted generations. Written when it is deleted. */
+export interface Tombstone {
+  /** The last one that was deleted; the next has a number more. */
+  readonly generation: number;
+  readonly deletedMs: number;
+  /** Sequence numbers go on after this one: what is still to be cleaned up is never mistaken for something new. */
+  readonly lastSeq: number;
+  /** Client ids, the last generation's first. */
+  readonly clients: readonly number[];
+  /** To be removed itself, as soon as everything else of the document is. */
+  readonly passing: boolean;
+}
+
+export interface Format {
+  readonly program: string;
+  readonly version: number;
+}
+
+const crcBytes = 4;
+const entryHeaderBytes = crcBytes + 6 + 6 + 2;
+/** Larger than nearly every edit; a larger one gets a buffer of its own. */
+const scratchBytes = 64 * 1024;
+/** So that the length fits its two bytes, whatever the characters. */
+export const maxUserIdLength = 16_384;
+
+/** A value with its checksum. */
+export function seal(key: Uint8Array, payload: Uint8Array): Buffer {
+  const value = Buffer.allocUnsafe(crcBytes + payload.length);
+  value.set(payload, crcBytes);
+  value.writeUInt32BE(crc32(payload, crc32(key)), 0);
+  return value;
+}
+
+/** The payload of a value, a view of it. Throws BadRecordError if the checksum is wrong. */
+export function unseal(key: Uint8Array, value: Uint8Array): Uint8Array {
+  if (value.length < crcBytes) throw new BadRecordError('it is cut off');
+  const payload = new Uint8Array(value.buffer, value.byteOffset + crcBytes, value.length - crcBytes);
+  if (asBuffer(value).readUInt32BE(0) !== crc32(payload, crc32(key))) throw new BadRecordError('its checksum is wrong');
+  return payload;
+}
+
+/** Whether key and value are what was written. */
+export function isSealed(key: Uint8Array, value: Uint8Array): boolean {
+  if (value.length < crcBytes) return false;
+  return asBuffer(value).readUInt32BE(0) === crc32(value.subarray(crcBytes), crc32(key));
+}
+
+export function sealMeta(key: Uint8Array, meta: Meta): Buffer {
+  return seal(key, encodeAny(meta));
+}
+
+export function unsealMeta(key: Uint8Array, value: Uint8Array): Meta {
+  return decodeAny(unseal(key, value)) as Meta;
+}
+
+export function sealHead(key: Uint8Array, head: Head): Buffer {
+  return seal(key, encodeAny(head));
+}
+
+export function unsealHead(key: Uint8Array, value: Uint8Array): Head {
+  return decodeAny(unseal(key, value)) as Head;
+}
+
+export function sealTombstone(key: Uint8Array, { clients, ...rest }: Tombstone): Buffer {
+  const encoder = createEncoder();
+  for (const client of clients) writeVarUint(encoder, client);
+  return seal(key, encodeAny({ ...rest, clients: toUint8Array(encoder) }));
+}
+
+export function unsealTombstone(key: Uint8Array, value: Uint8Array): Tombstone {
+  const { clients, ...rest } = decodeAny(unseal(key, value)) as Omit<Tombstone, 'clients'> & { clients: Uint8Array };
+  const decoder = createDecoder(clients);
+  const ids: number[] = [];
+  while (hasContent(decoder)) ids.push(readVarUint(decoder));
+  return { ...rest, clients: ids };
+}
+
+export function sealFormat(key: Uint8Array, format: Format): Buffer {
+  return seal(key, encodeAny(format));
+}
+
+export function unsealFormat(key: Uint8Array, value: Uint8Array): Format {
+  return decodeAny(unseal(key, value)) as Format;
+}
+
+/** Writes entries into one buffer again and again: a batch copies what it is given. */
+export class EntrySealer {
+  readonly #scratch = Buffer.allocUnsafe(scratchBytes);
+
+  /** Checksum, sequence number, time, length of the user id, user id, update. Valid until the next call. */
+  seal(key: Uint8Array, entry: Entry): Uint8Array {
+    const { userId, update } = entry;
+    const mostBytes = entryHeaderBytes + userId.length * 3 + update.length;
+    const buffer = mostBytes <= scratchBytes ? this.#scratch : Buffer.allocUnsafe(mostBytes);
+    buffer.writeUIntBE(entry.seq, 4, 6);
+    buffer.writeUIntBE(entry.timeMs, 10, 6);
+    const userBytes = buffer.write(userId, entryHeaderBytes, 'utf8');
+    buffer.writeUInt16BE(userBytes, 16);
+    buffer.set(update, entryHeaderBytes + userBytes);
+    const value = buffer.subarray(0, entryHeaderBytes + userBytes + update.length);
+    value.writeUInt32BE(crc32(value.subarray(crcBytes), crc32(key)), 0);
+    return value;
+  }
+}
+
+/** The sequence number that an entry's value says it has; of a value that is cut off, NaN. */
+export function entrySeqOf(value: Uint8Array): number {
+  return value.length < entryHeaderBytes ? Number.NaN : asBuffer(value).readUIntBE(4, 6);
+}
+
+/** Throws BadRecordError. The update is a view of the value. */
+export function unsealEntry(key: Uint8Array, value: Uint8Array): Entry {
+  const buffer = asBuffer(value);
+  if (buffer.length < entryHeaderBytes) throw new BadRecordError('it is cut off');
+  if (buffer.readUInt32BE(0) !== crc32(buffer.subarray(crcBytes), crc32(key))) {
+    throw new BadRecordError('its checksum is wrong');
+  }
+  const updateStart = entryHeaderBytes + buffer.readUInt16BE(16);
+  return {
+    seq: buffer.readUIntBE(4, 6),
+    timeMs: buffer.readUIntBE(10, 6),
+    userId: buffer.toString('utf8', entryHeaderBytes, updateStart),
+    update: new Uint8Array(buffer.buffer, buffer.byteOffset + updateStart, buffer.length - updateStart),
+  };
+}

@@ -1,0 +1,108 @@
+import { statfs } from 'node:fs/promises';
+import type { LogError } from '../errors.ts';
+import { type Clock, systemClock } from '../clock.ts';
+import { openDatabase } from './database.ts';
+import { DiskReserve } from './disk-reserve.ts';
+import { adaptivePacing } from '../engine/pacing.ts';
+import type { LogObserver } from '../engine/log-observer.ts';
+import { RecordLog, type RecordLogDeps, type RecordLogOptions } from '../engine/record-log.ts';
+import type { RecordStore } from '../engine/record-store.ts';
+import type { TablesCheck } from './recovery/table-check.ts';
+
+export interface LevelLogOptions extends RecordLogOptions {
+  /** The folder of the database alone. Created if it is missing. */
+  readonly folder: string;
+  /** Free disk space below which the log is read-only, in bytes; 0 for none. */
+  readonly diskReserveBytes: number;
+  /**
+   * Opens a database whose write-ahead log is damaged, or one of whose tables cannot be used as a whole, and keeps a copy
+   * of the damaged files; otherwise it is refused. Not when reopening.
+   */
+  readonly acceptDamagedLog?: boolean;
+  /** How many bytes of tables are checked before LevelDB opens them; all if the operator accepts damage. */
+  readonly maxCheckBytes?: number;
+}
+
+export interface LevelLogDeps
+  extends Pick<RecordLogDeps, 'compact'>, Partial<Omit<RecordLogDeps, 'compact' | 'reopen'>> {
+  /** Free space on the disk of the folder, in bytes. By default as the file system says. */
+  readonly freeBytes?: () => Promise<number>;
+  /** Around every store that is opened, the first and those after a failure: the seam for tests. */
+  readonly wrapStore?: (store: RecordStore) => RecordStore;
+}
+
+const diskCheckIntervalMs = 1000;
+
+/** An UpdateLog in LevelDB. */
+export class LevelLog extends RecordLog {
+  readonly #reserve: DiskReserve;
+
+  /**
+   * Opens the database, creates it on a verified first start. Rejects with LogError LOG_LOCKED, LOG_TOO_NEW,
+   * LOG_NOT_WRITABLE, LOG_NOT_OURS, LOG_DAMAGED or LOG_UNREADABLE; their messages say what to do.
+   */
+  static async open(options: LevelLogOptions, deps: LevelLogDeps): Promise<LevelLog> {
+    const tableOptions = tableOptionsOf(options, deps.observer ?? {});
+    const { containDamage } = tableOptions;
+    const store = await openDatabase(options.folder, {
+      ...tableOptions,
+      mayCreate: true,
+      ...(options.acceptDamagedLog === true ? { acceptDamage: containDamage } : {}),
+    });
+    const log = new LevelLog(store, options, deps);
+    await log.#reserve.start();
+    return log;
+  }
+
+  private constructor(first: RecordStore, options: LevelLogOptions, deps: LevelLogDeps) {
+    const { folder, diskReserveBytes } = options;
+    const wrap = deps.wrapStore ?? ((store: RecordStore) => store);
+    const clock: Clock = deps.clock ?? systemClock;
+    const observer: LogObserver = deps.observer ?? {};
+    // LevelDB itself has met a damaged block, perhaps in a table that was not checked: from then on all are.
+    let metDamage = false;
+    super(wrap(first), options, {
+      compact: deps.compact,
+      clock,
+      pacing: deps.pacing ?? adaptivePacing(),
+      observer,
+      reopen: async (cause) => {
+        metDamage ||= isCorruption(cause);
+        const bound = metDamage ? { maxCheckBytes: Infinity } : {};
+        const tableOptions = { ...tableOptionsOf(options, observer), ...bound };
+        return wrap(await openDatabase(folder, { ...tableOptions, mayCreate: false }));
+      },
+    });
+    this.#reserve = new DiskReserve(
+      { reserveBytes: diskReserveBytes, checkIntervalMs: diskCheckIntervalMs },
+      {
+        clock,
+        freeBytes: deps.freeBytes ?? (() => freeBytesOf(folder)),
+        changed: (low) => this.setDiskLow(low),
+        failed: (error) => observer.failed?.({ during: 'free-space', error }),
+      },
+    );
+  }
+
+  override close(): Promise<void> {
+    this.#reserve.stop();
+    return super.close();
+  }
+}
+
+function tableOptionsOf({ maxCheckBytes }: LevelLogOptions, observer: LogObserver) {
+  return {
+    containDamage: (error: LogError) => observer.failed?.({ during: 'recovery', error }),
+    leftUnchecked: (unchecked: TablesCheck['unchecked']) => observer.leftUnchecked?.(unchecked),
+    ...(maxCheckBytes === undefined ? {} : { maxCheckBytes }),
+  };
+}
+
+function isCorruption(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'LEVEL_CORRUPTION';
+}
+
+async function freeBytesOf(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
+}

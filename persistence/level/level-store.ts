@@ -1,0 +1,98 @@
+import type { Level } from 'level';
+import { DamagedStoreError, LogError } from '../errors.ts';
+import { type LostRange, LostRanges } from './recovery/lost-ranges.ts';
+import type { KeyRange, RecordBatch, RecordStore } from '../engine/record-store.ts';
+
+export type LevelDatabase = Level<Uint8Array, Uint8Array>;
+
+/** What `level` has beyond its types, on Node. */
+interface Compactable {
+  compactRange(start: Uint8Array, end: Uint8Array): Promise<void>;
+}
+
+/** One chunk takes some 2 ms to handle. */
+const chunkRecords = 500;
+const scanOptions = { fillCache: false, highWaterMarkBytes: 256 * 1024 };
+
+/** Keys or values of an iterator of `level`. */
+interface Chunks {
+  nextv(size: number): Promise<Uint8Array[]>;
+  close(): Promise<void>;
+}
+
+/**
+ * Records in LevelDB. What was in a damaged part of a table is unknown: an older value, a deleted record or nothing may be
+ * found there instead. So nothing that is read in a lost range is given out.
+ */
+export class LevelStore implements RecordStore {
+  readonly #database: LevelDatabase;
+  readonly #lost: LostRanges;
+
+  /** The database is open, and is closed with the store. */
+  constructor(database: LevelDatabase, lost: LostRanges = new LostRanges([])) {
+    this.#database = database;
+    this.#lost = lost;
+  }
+
+  /** A chained batch: 30 % faster than an array of operations, and it copies what it is given at once. */
+  batch(): RecordBatch {
+    return this.#database.batch();
+  }
+
+  async getMany(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]> {
+    for (const key of keys) refuse(this.#lost.at(key));
+    return reading(() => this.#database.getMany([...keys], { fillCache: false }));
+  }
+
+  async *scanValuesBackwards(range: KeyRange): AsyncIterable<readonly Uint8Array[]> {
+    refuse(this.#lost.within(range));
+    yield* chunksOf(this.#database.values({ ...range, ...scanOptions, reverse: true }));
+  }
+
+  /** The keys outside lost ranges first, so that much of a list can be read; then it rejects. */
+  async *scanKeys(range: KeyRange): AsyncIterable<readonly Uint8Array[]> {
+    const lost = this.#lost.within(range);
+    for await (const keys of chunksOf(this.#database.keys({ ...range, ...scanOptions }))) {
+      const known = lost === null ? keys : keys.filter((key) => this.#lost.at(key) === null);
+      if (known.length > 0) yield known;
+    }
+    refuse(lost);
+  }
+
+  reclaim({ gte, lt }: KeyRange): Promise<void> {
+    return (this.#database as unknown as Compactable).compactRange(gte, lt);
+  }
+
+  close(): Promise<void> {
+    return this.#database.close();
+  }
+}
+
+function refuse(lost: LostRange | null): void {
+  if (lost !== null) throw new DamagedStoreError(`${lost.file} was damaged at byte ${lost.offset}`);
+}
+
+async function* chunksOf(iterator: Chunks): AsyncIterable<readonly Uint8Array[]> {
+  try {
+    let chunk = await reading(() => iterator.nextv(chunkRecords));
+    while (chunk.length > 0) {
+      yield chunk;
+      chunk = await reading(() => iterator.nextv(chunkRecords));
+    }
+  } finally {
+    await iterator.close();
+  }
+}
+
+/** Turns what LevelDB says of a failed read into an error of this program. */
+async function reading<T>(read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    if (code === 'LEVEL_CORRUPTION') throw new DamagedStoreError(message, { cause });
+    if (code === 'LEVEL_IO_ERROR')
+      throw new LogError('LOG_UNREADABLE', `The disk cannot be read: ${message}`, { cause });
+    throw cause;
+  }
+}

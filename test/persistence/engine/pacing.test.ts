@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { adaptivePacing } from '../../../persistence/engine/pacing.ts';
+
+/** What each of the batches waits for, of which one is asked for every 10 ms when `perBatch` more entries have arrived. */
+function waits(t: TestContext, perBatch: readonly number[]): readonly ('turn' | number)[] {
+  t.mock.timers.enable({ apis: ['setTimeout', 'setImmediate'] });
+  let nowMs = 0;
+  let arrived = 0;
+  const pacing = adaptivePacing(() => nowMs);
+  return perBatch.map((entries) => {
+    const start = t.mock.fn();
+    nowMs += 10;
+    arrived += entries;
+    pacing(start, arrived);
+    t.mock.timers.tick(0);
+    if (start.mock.callCount() === 1) return 'turn';
+    let waitedMs = 0;
+    for (; start.mock.callCount() === 0 && waitedMs < 10; waitedMs++) t.mock.timers.tick(1);
+    return waitedMs;
+  });
+}
+
+const times = <T>(count: number, value: T): T[] => Array.from({ length: count }, () => value);
+
+test('a batch starts at the end of the turn while less than 500 entries a second arrive: waiting would find no more of them', (t) => {
+  assert.deepEqual(waits(t, times(20, 4)), times(20, 'turn'));
+});
+
+test('from 500 entries a second on a batch gathers for 2 ms, and stops doing so within 50 ms when it is quiet again', (t) => {
+  const gathering = waits(t, [...times(10, 6), ...times(10, 1)]);
+  assert.deepEqual(gathering.slice(0, 5), times(5, 'turn'));
+  assert.deepEqual(gathering.slice(5, 10), times(5, 2));
+  assert.deepEqual(gathering.slice(-5), times(5, 'turn'));
+});
