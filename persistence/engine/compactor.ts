@@ -3,7 +3,7 @@ import { mergeInLevels } from '../update/merge.ts';
 import { BoundedMap } from './bounded-map.ts';
 import type { Clock } from '../clock.ts';
 import { baseSeqOf, readHead, readPart, readRecords, seqOf, type StoredRecords } from './document-reader.ts';
-import type { Garbage } from '../level/garbage.ts';
+import type { Garbage } from './garbage.ts';
 import type { GroupCommit } from './group-commit.ts';
 import type { KeyedMutex } from './keyed-mutex.ts';
 import { DocumentKeys } from './keys.ts';

@@ -1,6 +1,6 @@
 import { CorruptDocumentError } from '../errors.ts';
 import { baseSeqOf, guard, readHead, readOf } from './document-reader.ts';
-import type { Garbage } from '../level/garbage.ts';
+import type { Garbage } from './garbage.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { type DocumentKeys, entrySeqIn, pieceOf } from './keys.ts';
 import type { Leftovers } from './leftovers.ts';

@@ -1,5 +1,5 @@
 import { allPieceCount, baseSeqOf, readHead } from './document-reader.ts';
-import type { Garbage } from '../level/garbage.ts';
+import type { Garbage } from './garbage.ts';
 import type { GroupCommit } from './group-commit.ts';
 import type { KeyedMutex } from './keyed-mutex.ts';
 import { allLeftovers, docIdOf, type DocumentKeys, pieceOf } from './keys.ts';

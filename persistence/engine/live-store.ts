@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts';
 import { type CompactionPolicy, Compactor } from './compactor.ts';
 import { deleteDocument, type DeletionDeps } from './deletion.ts';
 import { readRecords } from './document-reader.ts';
-import { Garbage } from '../level/garbage.ts';
+import { Garbage } from './garbage.ts';
 import { GroupCommit } from './group-commit.ts';
 import { KeyedMutex } from './keyed-mutex.ts';
 import { allTransient, DocumentKeys, docIdOf } from './keys.ts';

@@ -337,7 +337,7 @@ suite('A database with a damaged table', () => {
   test('is left alone while another process uses it', async (t) => {
     const folder = damaged(t, flip(inVictim()));
     const before = contentOf(folder);
-    const child = fork(join(import.meta.dirname, '../../support/lock-child.js'), [folder]);
+    const child = fork(join(import.meta.dirname, '../../../support/lock-child.js'), [folder]);
     t.after(() => child.kill());
     await once(child, 'message');
     await assert.rejects(openDatabase(folder, { mayCreate: true, containDamage: () => {} }), (error) => {

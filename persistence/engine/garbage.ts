@@ -1,8 +1,8 @@
-import { BoundedMap } from '../engine/bounded-map.ts';
+import { BoundedMap } from './bounded-map.ts';
 import type { Clock } from '../clock.ts';
-import type { GroupCommit } from '../engine/group-commit.ts';
-import { DocumentKeys } from '../engine/keys.ts';
-import type { KeyRange, RecordStore } from '../engine/record-store.ts';
+import type { GroupCommit } from './group-commit.ts';
+import { DocumentKeys } from './keys.ts';
+import type { KeyRange, RecordStore } from './record-store.ts';
 
 export interface GarbageDeps {
   readonly store: RecordStore;
