@@ -279,6 +279,11 @@ export class RequestInput {
 
   /** Cuts off a client that is stuck. Called by a timer: an error ends this connection only. */
   #look(state: SocketState): void {
+    // Node emits no 'close' for a response that is queued behind another one of a socket that is gone.
+    if (state.socket.destroyed) {
+      this.#answering.delete(state);
+      return;
+    }
     try {
       const fault = state.tick();
       if (fault === null) return;
