@@ -1,14 +1,14 @@
-import { lookup } from 'node:dns/promises';
 import { readFileSync } from 'node:fs';
 import { ConfigError, parseConfig } from '../config.ts';
 import { duration, ValueError } from '../config-values.ts';
-import { examine } from '../doctor/doctor.ts';
+import { examine, maxDurationMs } from '../doctor/doctor.ts';
 import type { Diagnosed } from '../doctor/doctor.ts';
 import { examineLocal } from '../doctor/examine-local.ts';
 import type { DoctorDeps } from '../doctor/examination.ts';
 import { finding } from '../doctor/finding.ts';
+import { lookUp } from '../doctor/host-lookup.ts';
 import { machine } from '../doctor/local-checks.ts';
-import { jsonReport, statusOf, textReport } from '../doctor/report.ts';
+import { jsonReport, statusOf, textHeading, textReport } from '../doctor/report.ts';
 import { parseTarget, TargetError } from '../doctor/target.ts';
 
 /** The longest idle timeout among the usual proxies is that of Cloudflare, 100 s. */
@@ -22,9 +22,10 @@ const proxyIdleMs = 60_000;
 export const doctorUsage: readonly string[] = [
   'quire doctor <wss://host/sync/document> [options]',
   'Goes through a connection as an editor would, and names what is wrong with it and what to do.',
+  `Takes ${Math.ceil(maxDurationMs({ stepTimeoutMs, idleMs: null }) / 1000)} s at most, without --idle.`,
   '',
   '  --token <token>',
-  '      As the editor has one.',
+  '      As the editor has one. Sent only to a server whose certificate is good, or to this machine.',
   '  --origin <https://page>',
   '      The page that a browser would connect from.',
   '  --ca <file>',
@@ -62,25 +63,35 @@ interface Call {
 export async function doctor(args: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
   const call = readCall(args);
   const deps: DoctorDeps = {
-    lookup: async (host) =>
-      (await lookup(host, { all: true })).map(({ address, family }) => ({ address, family: family === 6 ? 6 : 4 })),
+    lookup: (host) => lookUp(host, stepTimeoutMs),
     now: Date.now,
     monotonicMs: () => performance.now(),
     stepTimeoutMs,
     proxyIdleMs,
     idleMs: call.idleMs,
   };
-  const diagnosed = call.url === null ? await local(call, environment, deps) : await remote(call, call.url, deps);
-  const subject = call.url === null ? 'this machine' : call.url.replace(/([?&]token=)[^&]*/, '$1...');
-  console.log(call.json ? jsonReport(subject, diagnosed) : textReport(`Examined ${subject}`, diagnosed));
+  const subject = call.url === null ? 'this machine' : withoutSecrets(call.url);
+  const examined = call.url === null ? () => local(call, environment, deps) : remote(call, call.url, deps);
+  // Disks and databases of this machine have no such bound.
+  const limit = { maxSeconds: call.url === null ? null : Math.ceil(maxDurationMs(deps) / 1000) };
+  if (!call.json) console.log(textHeading(subject, limit));
+  const diagnosed = await examined();
+  console.log(call.json ? jsonReport(subject, limit, diagnosed) : textReport(diagnosed));
   return statusOf(diagnosed);
 }
 
-async function remote({ token, origin, ca, deep, rest }: Call, url: string, deps: DoctorDeps): Promise<Diagnosed> {
+/** The URL as it may be shown: parameters of gateways may be secrets as well as the token. */
+function withoutSecrets(url: string): string {
+  return url.replace(/(^[a-z]+:\/\/)[^/?#]*@/i, '$1…@').replaceAll(/([?&][^=&]*=)[^&#]*/g, '$1...');
+}
+
+/** Reads the call; the examination is then begun by the caller. Throws ConfigError. */
+function remote({ token, origin, ca, deep, rest }: Call, url: string, deps: DoctorDeps): () => Promise<Diagnosed> {
   if (deep) throw new ConfigError('--deep is not expected beside a URL: it is about the database of this machine.');
   if (rest.length > 0) throw new ConfigError(`${rest[0]} is not expected beside a URL.`);
   try {
-    return await examine(parseTarget(url, { token, origin, ca: ca === null ? null : readAuthority(ca) }), deps);
+    const target = parseTarget(url, { token, origin, ca: ca === null ? null : readAuthority(ca) });
+    return () => examine(target, deps);
   } catch (error) {
     if (error instanceof TargetError) throw new ConfigError(error.message, { cause: error });
     throw error;
@@ -96,8 +107,11 @@ async function local(
     const local = deep ? { ...machine, verifyBudgetMs: Infinity } : machine;
     return await examineLocal(parseConfig(rest, environment), token, deps, local);
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    return { findings: [finding('local-config', { reason: error.message })], measurements: [] };
+    const found =
+      error instanceof ConfigError
+        ? finding('local-config', { reason: error.message })
+        : finding('doctor-failed', { at: 'local', reason: String(error) });
+    return { findings: [found], measurements: [] };
   }
 }
 

@@ -1,5 +1,8 @@
-/** The steps of a connection, in their order; `local` is for the server's own machine. */
-export type StageName = 'local' | 'name' | 'tcp' | 'tls' | 'upgrade' | 'sync' | 'latency' | 'size' | 'idle';
+/**
+ * The steps of a connection, in their order. `local` is for the machine of the server, `doctor` for a fault of the doctor
+ * itself.
+ */
+export type StageName = 'local' | 'name' | 'tcp' | 'tls' | 'upgrade' | 'sync' | 'latency' | 'size' | 'idle' | 'doctor';
 
 /** What the tables say of a cause. Words in braces are filled in. */
 export interface Diagnosis {

@@ -1,8 +1,11 @@
 import { connect, isIP } from 'node:net';
 import type { Socket } from 'node:net';
-import { connect as connectTls, rootCertificates } from 'node:tls';
+import type { Duplex } from 'node:stream';
+import { connect as connectTls } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
 import { inTime } from './deadline.ts';
+import type { Examination } from './examination.ts';
+import { certificateName } from './target.ts';
 import type { Target } from './target.ts';
 
 /** A TCP connection. Rejects with the error of the system, or SilenceError. */
@@ -17,20 +20,37 @@ export async function dial(address: string, port: number, timeoutMs: number): Pr
   }
 }
 
-/** A TLS connection to whoever is there, trusted or not. Rejects with the error of OpenSSL, or SilenceError. */
-export async function dialTls(target: Target, address: string, timeoutMs: number): Promise<TLSSocket> {
+export interface TlsOptions {
+  /** The highest version to offer. The authorities of the target are then not trusted. */
+  readonly maxVersion?: 'TLSv1.2';
+  /** Wraps the connection, to read what passes. */
+  readonly through?: (socket: Socket) => Duplex;
+}
+
+/** A TLS connection to any peer, trusted or not. Rejects with the error of OpenSSL, or SilenceError. */
+export async function dialTls(
+  target: Target,
+  address: string,
+  timeoutMs: number,
+  { maxVersion, through = (socket) => socket }: TlsOptions = {},
+): Promise<TLSSocket> {
+  const startMs = performance.now();
+  const socket = await dial(address, target.port, timeoutMs);
+  const name = certificateName(target);
   const tls = connectTls({
-    socket: await dial(address, target.port, timeoutMs),
-    host: target.host,
-    ...(isIP(target.host) === 0 ? { servername: target.host } : {}),
-    ...(target.ca === null ? {} : { ca: withPublic(target.ca) }),
+    socket: through(socket),
+    host: name,
+    ...(isIP(name) === 0 ? { servername: name } : {}),
+    // With a context of its own, a connection takes no version from the options.
+    ...(maxVersion !== undefined ? { maxVersion } : target.trust === null ? {} : { secureContext: target.trust }),
     // What browsers offer for a WebSocket.
     ALPNProtocols: ['http/1.1'],
-    // Whom to trust is for the caller to judge.
+    // Whether to trust the peer is for the caller to judge.
     rejectUnauthorized: false,
   });
+  tls.once('close', () => socket.destroy());
   try {
-    await inTime(timeoutMs, settled(tls, 'secureConnect'));
+    await inTime(Math.max(1, timeoutMs - (performance.now() - startMs)), settled(tls, 'secureConnect'));
     return tls;
   } catch (error) {
     tls.destroy();
@@ -38,15 +58,19 @@ export async function dialTls(target: Target, address: string, timeoutMs: number
   }
 }
 
-/** An own authority comes beside the public ones, not in their place. */
-export function withPublic(ca: string): string[] {
-  return [...rootCertificates, ca];
+/** Closes the socket when the examination ends, at the latest. */
+export function owned<S extends Socket>(examination: Examination, socket: S): S {
+  const { sockets } = examination;
+  if (examination.ended) socket.destroy();
+  else sockets.add(socket);
+  socket.once('close', () => sockets.delete(socket));
+  return socket;
 }
 
 function settled(socket: Socket, event: 'connect' | 'secureConnect'): Promise<void> {
   return new Promise((resolve, reject) => {
     socket.once(event, () => resolve());
-    // Stays: what goes wrong later is seen by who reads.
+    // Stays for the life of the socket: a later error is seen by the reader of the socket.
     socket.on('error', reject);
     socket.once('close', () => reject(new Error('closed')));
   });

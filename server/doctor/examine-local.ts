@@ -1,5 +1,6 @@
 import { get as getHttp } from 'node:http';
 import { get as getHttps } from 'node:https';
+import { isIP } from 'node:net';
 import type { Config } from '../config.ts';
 import { inTime } from './deadline.ts';
 import { dial } from './dial.ts';
@@ -7,12 +8,12 @@ import { examine } from './doctor.ts';
 import type { Diagnosed } from './doctor.ts';
 import type { DoctorDeps } from './examination.ts';
 import { finding } from './finding.ts';
-import type { Finding } from './finding.ts';
 import { certificatePaths, checkServed, checkStored, developmentAuthority } from './local-certificate.ts';
 import { checkMachine } from './local-checks.ts';
 import type { LocalDeps } from './local-checks.ts';
 import { hostHeader, parseTarget } from './target.ts';
 import type { Target } from './target.ts';
+import { readBody } from './upgrade-request.ts';
 
 /** Examines the machine of a server with this configuration, and the server itself if it runs. */
 export async function examineLocal(
@@ -25,34 +26,42 @@ export async function examineLocal(
   const [first] = certificatePaths(config);
   const stored = first === undefined ? null : checkStored(first, deps.now());
   if (stored !== null) findings.push(...stored.findings);
-  const target = targetOf(config, token, stored?.certificate?.names[0]);
+  const target = targetOf(config, token, stored?.certificate?.names ?? []);
   if (!(await listens(target, deps.stepTimeoutMs))) {
     findings.push(finding('local-not-running', { host: target.address ?? target.host, port: target.port }));
     return { findings, measurements };
   }
-  if (stored?.certificate) findings.push(...(await checkServed(stored.certificate, target, deps.stepTimeoutMs)));
-  findings.push(...(await checkReady(target, deps.stepTimeoutMs)));
+  const { stepTimeoutMs } = deps;
+  if (stored?.certificate) findings.push(...(await checkServed(stored.certificate, target, stepTimeoutMs)));
+  const notReady = await askReady(target, stepTimeoutMs);
+  if (notReady !== null && notReady !== noAnswer) findings.push(finding('local-not-ready', { reason: notReady }));
   if (findings.some(({ severity }) => severity === 'error')) return { findings, measurements };
-  // Without a token the server will not let us in, and rightly so.
+  // Without a token the server refuses the doctor, and rightly so.
   const open = ['unset', 'none'].includes(config.auth.mode) || token !== null;
   const diagnosed = await examine(target, deps, open ? 'idle' : 'upgrade');
-  return {
-    findings: [...findings, ...diagnosed.findings],
-    measurements: [...measurements, ...diagnosed.measurements],
-  };
+  findings.push(...diagnosed.findings);
+  // The connection itself tells more about a server that does not answer.
+  if (notReady === noAnswer && !findings.some(({ severity }) => severity === 'error')) {
+    findings.push(finding('local-not-ready', { reason: '/readyz does not answer' }));
+  }
+  return { findings, measurements: [...measurements, ...diagnosed.measurements] };
 }
 
-/** The server's own address, under the name that its certificate is for. */
-function targetOf(config: Config, token: string | null, certificateName: string | undefined): Target {
+/** A target at this machine's own address, under the name that its certificate is for. */
+function targetOf(config: Config, token: string | null, names: readonly string[]): Target {
   const everywhere = config.host === '0.0.0.0' || config.host === '::';
   const address = everywhere || config.host === 'localhost' ? '127.0.0.1' : config.host;
   const secure = config.tls.mode !== 'off';
-  const name = secure ? (certificateName ?? 'localhost').replace('*', 'www') : 'localhost';
-  return parseTarget(`${secure ? 'wss' : 'ws'}://${name}:${config.port}/sync`, {
-    token,
-    address,
-    ca: developmentAuthority(config),
-  });
+  const hosts = secure ? names.map(hostOf) : [];
+  // A certificate may have names that no URL can.
+  const host = hosts.find((name) => URL.canParse(`wss://${name}/`)) ?? 'localhost';
+  const ca = developmentAuthority(config);
+  return parseTarget(`${secure ? 'wss' : 'ws'}://${host}:${config.port}/sync`, { token, address, ca });
+}
+
+/** The name of a certificate as the host of a URL. */
+function hostOf(name: string): string {
+  return isIP(name) === 6 ? `[${name}]` : name.replace('*', 'www');
 }
 
 async function listens({ address, port }: Target, timeoutMs: number): Promise<boolean> {
@@ -64,24 +73,37 @@ async function listens({ address, port }: Target, timeoutMs: number): Promise<bo
   }
 }
 
-async function checkReady(target: Target, timeoutMs: number): Promise<Finding[]> {
+const noAnswer = Symbol('no answer');
+
+/** Why the server says that it is not ready; null if it is. */
+async function askReady(target: Target, timeoutMs: number): Promise<string | null | typeof noAnswer> {
   const options = {
     host: target.address,
     port: target.port,
     path: '/readyz',
     headers: { Host: hostHeader(target) },
     rejectUnauthorized: false,
+    agent: false as const,
   };
-  const reason = await inTime(
-    timeoutMs,
-    new Promise<string | null>((resolve) => {
-      const asked = (target.secure ? getHttps : getHttp)(options, (response) => {
-        let body = '';
-        response.on('data', (chunk: Buffer) => (body += chunk.toString()));
-        response.on('end', () => resolve(response.statusCode === 200 ? null : body));
-      });
-      asked.on('error', (error) => resolve(error.message));
-    }),
-  ).catch(() => '/readyz does not answer');
-  return reason === null ? [] : [finding('local-not-ready', { reason })];
+  const asked = (target.secure ? getHttps : getHttp)(options);
+  try {
+    return await inTime(
+      timeoutMs,
+      new Promise<string | null>((resolve, reject) => {
+        asked.on('response', (response) => {
+          void readBody(response).then((body) => {
+            // No other status is one of Quire, or of this path of it.
+            if (response.statusCode === 503) resolve(body);
+            else if (response.statusCode === 200) resolve(null);
+            else reject(new Error(`status ${response.statusCode}`));
+          });
+        });
+        asked.on('error', reject);
+      }),
+    );
+  } catch {
+    return noAnswer;
+  } finally {
+    asked.destroy();
+  }
 }

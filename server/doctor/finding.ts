@@ -1,9 +1,11 @@
 import type { Diagnosis, StageName } from './diagnosis.ts';
+import { doctorFindings } from './doctor-findings.ts';
 import { localFindings } from './local-findings.ts';
 import { reachFindings } from './reach-findings.ts';
 import { syncFindings } from './sync-findings.ts';
 import { tlsFindings } from './tls-findings.ts';
 import { upgradeFindings } from './upgrade-findings.ts';
+import { maxPeerText, visibleText } from './visible-text.ts';
 
 /** Everything that the doctor can find: no two causes say the same. */
 export const diagnoses = {
@@ -12,6 +14,7 @@ export const diagnoses = {
   ...upgradeFindings,
   ...syncFindings,
   ...localFindings,
+  ...doctorFindings,
 } satisfies Readonly<Record<string, Diagnosis>>;
 
 /** Stable: scripts may ask for it. */
@@ -21,8 +24,9 @@ export interface Finding extends Diagnosis {
   readonly code: FindingCode;
 }
 
-/** The exit status of the command: that of the first error. 1 is a fault of ours, 2 a wrong call. */
+/** The exit status of the command: that of the first error. 2 is a wrong call. */
 export const exitStatus: Readonly<Record<StageName, number>> = {
+  doctor: 1,
   name: 10,
   tcp: 11,
   tls: 12,
@@ -34,10 +38,17 @@ export const exitStatus: Readonly<Record<StageName, number>> = {
   local: 20,
 };
 
-/** A finding with the facts of this case. */
+/** A finding with the facts of this case. Facts may come from a hostile peer: they are made harmless for a terminal here. */
 export function finding(code: FindingCode, facts: Readonly<Record<string, string | number>> = {}): Finding {
   const diagnosis: Diagnosis = diagnoses[code];
+  // Paths of this machine may be long, and have to be whole.
+  const maxLength = diagnosis.stage === 'local' ? Infinity : maxPeerText;
   const fill = (text: string): string =>
-    text.replaceAll(/\{(\w+)\}/g, (braces, name: string) => String(facts[name] ?? braces));
+    text.replaceAll(/\{(\w+)\}/g, (braces, name: string) => visibleText(String(facts[name] ?? braces), maxLength));
   return { ...diagnosis, code, sentence: fill(diagnosis.sentence), advice: fill(diagnosis.advice) };
+}
+
+/** The same finding; its sentence says when or where it holds. */
+export function noted(note: string, original: Finding): Finding {
+  return { ...original, sentence: `${note}: ${original.sentence}` };
 }

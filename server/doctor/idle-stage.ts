@@ -35,7 +35,7 @@ export const idleStage: Stage = async (examination) => {
     measured(examination, 'silence', `${after} s`);
     return heard || deps.idleMs < deps.proxyIdleMs ? [] : [finding('idle-no-ping', { after })];
   } catch (error) {
-    return [syncFailure(error, examination, document, client?.heard ?? false)];
+    return [await syncFailure(error, examination, { document, heard: client?.heard ?? false })];
   } finally {
     client?.close();
   }

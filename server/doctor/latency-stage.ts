@@ -32,7 +32,7 @@ export const latencyStage: Stage = async (examination) => {
       durationsMs.push(deps.monotonicMs() - startMs);
     }
   } catch (error) {
-    return [syncFailure(error, examination, document, client?.heard ?? false)];
+    return [await syncFailure(error, examination, { document, heard: client?.heard ?? false })];
   } finally {
     client?.close();
   }

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import type { TLSSocket } from 'node:tls';
 import { AcmeStore } from '../acme/acme-store.ts';
 import { certificateHealth } from '../certificate-health.ts';
 import type { Config } from '../config.ts';
@@ -51,9 +52,14 @@ export function checkStored(
   }
 }
 
-/** Whether the server serves what is on disk. */
+/** Whether the server serves the certificate that is on disk. A handshake that fails is for the TLS stage to explain. */
 export async function checkServed(stored: Certificate, target: Target, timeoutMs: number): Promise<Finding[]> {
-  const socket = await dialTls(target, target.address ?? target.host, timeoutMs);
+  let socket: TLSSocket;
+  try {
+    socket = await dialTls(target, target.address ?? target.host, timeoutMs);
+  } catch {
+    return [];
+  }
   const served = socket.getPeerX509Certificate();
   socket.destroy();
   if (served === undefined || served.fingerprint256 === stored.fingerprint) return [];

@@ -3,6 +3,8 @@ import { inTime, SilenceError } from './deadline.ts';
 import { measured } from './examination.ts';
 import type { Stage } from './examination.ts';
 import { finding } from './finding.ts';
+import type { FindingCode } from './finding.ts';
+import { LookupError } from './host-lookup.ts';
 
 /** Looks the host up. */
 export const nameStage: Stage = async (examination) => {
@@ -14,25 +16,34 @@ export const nameStage: Stage = async (examination) => {
     examination.addresses = [{ address: literal, family: family === 4 ? 4 : 6 }];
     return [];
   }
-  const silent = finding('name-server-silent', { host, seconds: deps.stepTimeoutMs / 1000 });
+  const facts = { host, seconds: deps.stepTimeoutMs / 1000 };
   try {
-    examination.addresses = await inTime(deps.stepTimeoutMs, deps.lookup(host));
+    // The lookup has a deadline of its own; to start it takes time too.
+    examination.addresses = await inTime(2 * deps.stepTimeoutMs, deps.lookup(host));
   } catch (error) {
-    if (error instanceof SilenceError) return [silent];
+    if (error instanceof SilenceError) return [finding('name-server-silent', facts)];
     const { code = 'unknown' } = error as NodeJS.ErrnoException;
-    switch (code) {
-      case 'ENOTFOUND':
-        return [finding('name-unknown', { host })];
-      case 'ENODATA':
-        return [finding('name-without-address', { host })];
-      case 'ETIMEOUT':
-      case 'EAI_AGAIN':
-        return [silent];
-      default:
-        return [finding('name-server-failed', { host, reason: code })];
+    if (!(error instanceof LookupError) || error.addresses.length === 0) {
+      return [finding(causes[code] ?? 'name-server-failed', { ...facts, reason: code })];
     }
+    examination.addresses = error.addresses;
+    measured(examination, 'addresses', listed(error.addresses));
+    return [finding('name-server-slow', facts)];
   }
-  if (examination.addresses.length === 0) return [finding('name-without-address', { host })];
-  measured(examination, 'addresses', examination.addresses.map(({ address }) => address).join(', '));
+  if (examination.addresses.length === 0) return [finding('name-without-address', facts)];
+  measured(examination, 'addresses', listed(examination.addresses));
   return [];
 };
+
+/** By the error codes of node:dns. */
+const causes: Readonly<Record<string, FindingCode>> = {
+  ENOTFOUND: 'name-unknown',
+  ENODATA: 'name-without-address',
+  EREFUSED: 'name-server-refused',
+  ECONNREFUSED: 'name-server-unreachable',
+  ETIMEOUT: 'name-server-silent',
+};
+
+function listed(addresses: readonly { readonly address: string }[]): string {
+  return addresses.map(({ address }) => address).join(', ');
+}

@@ -18,15 +18,36 @@ export const reachFindings = {
   'name-server-failed': {
     stage: 'name',
     severity: 'error',
-    sentence: 'The name server could not say what {host} is ({reason}).',
+    sentence: 'The name server failed to look up {host} ({reason}).',
     advice:
-      'Check the network of this machine; if other names work, ask whoever runs the zone of this one (DNSSEC, delegation).',
+      'If other names work, ask the operator of the zone of this name (DNSSEC, delegation); otherwise check the network of this machine.',
+  },
+  'name-server-refused': {
+    stage: 'name',
+    severity: 'error',
+    sentence: 'The name server refuses to answer for {host} (REFUSED).',
+    advice:
+      'The resolver does not serve this machine: check the addresses in /etc/resolv.conf, and the access list of that resolver.',
+  },
+  'name-server-unreachable': {
+    stage: 'name',
+    severity: 'error',
+    sentence: 'Nothing listens at the address of the name server of this machine.',
+    advice: 'Check the addresses in /etc/resolv.conf, and whether the local resolver (systemd-resolved, dnsmasq) runs.',
   },
   'name-server-silent': {
     stage: 'name',
     severity: 'error',
     sentence: 'No name server has answered within {seconds} s.',
     advice: 'Check the network of this machine and its resolver (/etc/resolv.conf); a firewall may block port 53.',
+  },
+  'name-server-slow': {
+    stage: 'name',
+    severity: 'warning',
+    sentence:
+      'The lookup of {host} takes more than {seconds} s on this machine, although a name server has the answer.',
+    advice:
+      'One of the name servers in /etc/resolv.conf does not answer, and every new connection waits for it: remove that server.',
   },
   'tcp-refused': {
     stage: 'tcp',

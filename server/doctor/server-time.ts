@@ -2,15 +2,16 @@ import { request } from 'node:http';
 import type { Socket } from 'node:net';
 import { inTime } from './deadline.ts';
 import { dial, dialTls } from './dial.ts';
-import type { Examination } from './examination.ts';
+import type { Examination, HostAddress } from './examination.ts';
 import { hostHeader } from './target.ts';
 
-/** The clock of the server, by the Date of a plain HTTP answer, in milliseconds since 1970; null if it does not say. */
-export async function serverTimeMs(examination: Examination): Promise<number | null> {
-  const { target, deps } = examination;
+/**
+ * The clock of the server, by the Date of an ordinary HTTP answer, in milliseconds since 1970; null if it does not say. The
+ * peer need not be trusted, so the request holds nothing of the URL.
+ */
+export async function serverTimeMs({ target, deps }: Examination, { address }: HostAddress): Promise<number | null> {
   let socket: Socket | null = null;
   try {
-    const address = examination.address!.address;
     socket = target.secure
       ? await dialTls(target, address, deps.stepTimeoutMs / 2)
       : await dial(address, target.port, deps.stepTimeoutMs / 2);
@@ -18,7 +19,7 @@ export async function serverTimeMs(examination: Examination): Promise<number | n
     const timeMs = Date.parse(date ?? '');
     return Number.isNaN(timeMs) ? null : timeMs;
   } catch {
-    // Whoever does not answer has said nothing of the time.
+    // A server that does not answer says nothing about the time.
     return null;
   } finally {
     socket?.destroy();

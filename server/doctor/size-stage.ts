@@ -30,7 +30,7 @@ export const sizeStage: Stage = async (examination) => {
     await send(examination, await join(), await join());
     return [];
   } catch (error) {
-    return [failure(error, examination, scratch)];
+    return [await failure(error, examination, scratch)];
   } finally {
     for (const client of clients) client.close();
   }
@@ -53,10 +53,10 @@ async function send(examination: Examination, writer: SyncClient, reader: SyncCl
   await writer.next(({ type }) => type === 'probe');
 }
 
-function failure(error: unknown, examination: Examination, document: string): Finding {
+async function failure(error: unknown, examination: Examination, document: string): Promise<Finding> {
   const facts = { size: '1 MB', seconds: examination.deps.stepTimeoutMs / 1000 };
   if (error instanceof SilenceError) return finding('size-stalled', facts);
-  if (!(error instanceof ClosedError)) return syncFailure(error, examination, document, true);
+  if (!(error instanceof ClosedError)) return syncFailure(error, examination, { document, heard: true });
   const { closeCode } = error;
   return finding(closeCode === 1009 || closeCode === 4413 ? 'size-refused' : 'size-cut', { ...facts, closeCode });
 }

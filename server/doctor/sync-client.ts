@@ -1,10 +1,15 @@
 import * as decoding from 'lib0/decoding';
 import * as encoding from 'lib0/encoding';
+import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
+import { openConnection } from './connection.ts';
 import { inTime } from './deadline.ts';
-import { withPublic } from './dial.ts';
-import type { DoctorDeps, Examination } from './examination.ts';
-import { hostHeader, pathOf } from './target.ts';
+import type { DoctorDeps, Examination, HostAddress } from './examination.ts';
+import { pathTo } from './request-path.ts';
+import { hostHeader } from './target.ts';
+import { tokenProtocols } from './token-way.ts';
+import { answerOf, readBody } from './upgrade-request.ts';
+import type { UpgradeAnswer } from './upgrade-request.ts';
 
 /** A message of the y-websocket protocol (docs/protocol.md). */
 export type Message =
@@ -22,6 +27,20 @@ export class ClosedError extends Error {
     super(`closed with ${closeCode}`);
     this.closeCode = closeCode;
     this.reason = reason;
+  }
+}
+
+/** The WebSocket did not open. */
+export class NotOpenedError extends Error {
+  override readonly name = 'NotOpenedError';
+  readonly address: HostAddress;
+  /** What came instead; null if nothing did that could be read, then `cause` says why. */
+  readonly answer: UpgradeAnswer | null;
+
+  constructor(address: HostAddress, answer: UpgradeAnswer | null, cause?: unknown) {
+    super('the WebSocket did not open', { cause });
+    this.address = address;
+    this.answer = answer;
   }
 }
 
@@ -50,10 +69,23 @@ const syncTypes = ['sync-step-1', 'sync-step-2', 'update'] as const;
 const probeType = 102;
 const nothing = Uint8Array.of(0, 0);
 
+/** An HTTP answer came in place of the WebSocket. */
+class RejectedError extends Error {
+  override readonly name = 'RejectedError';
+  readonly answer: UpgradeAnswer;
+
+  constructor(answer: UpgradeAnswer) {
+    super(`status ${answer.status}`);
+    this.answer = answer;
+  }
+}
+
 /** A client of one document that is nothing but messages. Answers each SyncStep1 by saying that it has nothing more. */
 export class SyncClient {
   /** Whether anything at all has come, a ping included. */
   heard = false;
+  /** Whether a message of y-websocket has come. */
+  understood = false;
   /** Rejects when the connection has failed, with ClosedError or StrangeMessageError. */
   readonly failed: Promise<never>;
   #rejectFailed: (error: Error) => void = () => {};
@@ -65,41 +97,37 @@ export class SyncClient {
   /** A state vector that names a client who does not exist: nobody but an echo sends it back. */
   readonly #mark = Uint8Array.of(1, ...varUint(Math.floor(Math.random() * 2 ** 32)), 1);
 
-  /** Rejects with ClosedError if it does not open. */
-  static async open(examination: Examination, document: string): Promise<SyncClient> {
-    const client = new SyncClient(examination, document);
+  /** Opens a WebSocket at an address, the first one unless told. Rejects with NotOpenedError. */
+  static async open(
+    examination: Examination,
+    document: string,
+    address: HostAddress = examination.address!,
+  ): Promise<SyncClient> {
     try {
-      await inTime(
-        client.#timeoutMs,
-        new Promise<void>((resolve, reject) => {
-          client.#webSocket.once('open', resolve);
-          client.#webSocket.once('close', (code, reason) => reject(new ClosedError(code, reason.toString())));
-        }),
-      );
+      const client = new SyncClient(examination, document, await openConnection(examination, address));
+      await client.#opened();
       return client;
     } catch (error) {
-      client.close();
-      throw error;
+      if (error instanceof RejectedError) throw new NotOpenedError(address, error.answer);
+      throw new NotOpenedError(address, null, error);
     }
   }
 
-  private constructor({ target, deps, address }: Examination, document: string) {
+  private constructor(examination: Examination, document: string, socket: Socket) {
+    const { target, deps } = examination;
     this.#timeoutMs = deps.stepTimeoutMs;
     this.failed = new Promise<never>((_, reject) => {
       this.#rejectFailed = reject;
     });
-    // Not everybody waits for it.
+    // Not every user of a client waits for it.
     this.failed.catch(() => {});
-    const path = document === target.document ? target.path : pathOf(target, document);
-    const webSocket = new WebSocket(`${target.secure ? 'wss' : 'ws'}://${hostHeader(target)}${path}`, {
+    // TLS, if any, is up already.
+    const url = `ws://${hostHeader(target)}${pathTo(examination, document)}`;
+    const webSocket = new WebSocket(url, [...tokenProtocols(examination)], {
       perMessageDeflate: false,
+      headers: { Host: hostHeader(target) },
       ...(target.origin === null ? {} : { origin: target.origin }),
-      ...(target.ca === null ? {} : { ca: withPublic(target.ca) }),
-      lookup: (_host, options, done) => {
-        const { address: found, family } = address!;
-        if (options.all === true) done(null, [{ address: found, family }]);
-        else done(null, found, family);
-      },
+      createConnection: () => socket,
     });
     this.#webSocket = webSocket;
     webSocket.binaryType = 'nodebuffer';
@@ -113,6 +141,25 @@ export class SyncClient {
       if (error.code?.startsWith('WS_ERR_')) this.#fail(new StrangeMessageError('frame', error.message));
     });
     webSocket.on('close', (code, reason) => this.#fail(new ClosedError(code, reason.toString())));
+  }
+
+  async #opened(): Promise<void> {
+    const webSocket = this.#webSocket;
+    try {
+      await inTime(
+        this.#timeoutMs,
+        new Promise<void>((resolve, reject) => {
+          webSocket.once('open', resolve);
+          webSocket.once('error', reject);
+          webSocket.once('unexpected-response', (_request, response) => {
+            void readBody(response).then((body) => reject(new RejectedError(answerOf(response, body))));
+          });
+        }),
+      );
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 
   /** Whether the connection is still there, as far as can be seen. */
@@ -180,6 +227,7 @@ export class SyncClient {
       }
       this.#send(0, 1, nothing);
     }
+    this.understood = true;
     this.#queue.push(message);
     this.#wake();
   }

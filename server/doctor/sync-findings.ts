@@ -21,6 +21,19 @@ export const syncFindings = {
     sentence: "The token is good, but not for document '{document}' (close code 4403).",
     advice: 'Have a token issued that names this document.',
   },
+  'sync-client-certificate': {
+    stage: 'sync',
+    severity: 'error',
+    sentence: 'The server asks for a client certificate, and refuses a client without one (close code 4401: {reason}).',
+    advice:
+      'Connect with a client that has a certificate of an authority in --tls-client-ca. With --tls-client-auth optional a token does, too: then check the token.',
+  },
+  'sync-closed-forbidden': {
+    stage: 'sync',
+    severity: 'error',
+    sentence: "Access to the document '{document}' is forbidden (close code 4403: {reason}), and no token was given.",
+    advice: 'Give a token that names this document: --token. If the server takes none, its log says why it refuses.',
+  },
   'sync-grant-ended': {
     stage: 'sync',
     severity: 'error',
@@ -108,11 +121,18 @@ export const syncFindings = {
     advice:
       'Another WebSocket service listens there (Socket.IO, GraphQL, a dev server): use the address of the sync server.',
   },
+  'sync-hocuspocus': {
+    stage: 'sync',
+    severity: 'error',
+    sentence: 'A Hocuspocus server listens there, which speaks another protocol than y-websocket.',
+    advice:
+      'Use the address of Quire in the page; or, if that server is meant, HocuspocusProvider in place of WebsocketProvider.',
+  },
   'sync-not-yjs': {
     stage: 'sync',
     severity: 'error',
     sentence: 'The server sends binary messages that are none of y-websocket.',
-    advice: 'It speaks another protocol (Hocuspocus, yjs 14), or is no sync server at all.',
+    advice: 'It speaks another protocol (yjs 14), or is no sync server at all: use the address of the sync server.',
   },
   'sync-no-answer': {
     stage: 'sync',

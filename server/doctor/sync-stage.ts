@@ -1,9 +1,10 @@
 import * as Y from 'yjs';
 import { newScratchName } from '../scratch-name.ts';
 import { SilenceError } from './deadline.ts';
+import { atEveryAddress } from './every-address.ts';
 import { measured } from './examination.ts';
-import type { Examination, Stage } from './examination.ts';
-import { finding } from './finding.ts';
+import type { Examination, HostAddress, Stage } from './examination.ts';
+import { finding, noted } from './finding.ts';
 import type { Finding } from './finding.ts';
 import { ClosedError, DeniedError, firstAnswerMs, SyncClient } from './sync-client.ts';
 import type { Message } from './sync-client.ts';
@@ -13,33 +14,34 @@ const field = 'quire-doctor';
 const mark = Uint8Array.of(1);
 
 /**
- * Opens the document without changing it. Then, in a document that nobody else has, edits, waits until that is saved,
- * and looks whether it reaches somebody else. What it wrote is deleted again.
+ * Opens the document at every address, without changing it. Then, in a document that nobody else has, makes an edit, waits
+ * until it is saved, and looks whether it reaches other clients, one at each address. The edit is deleted again.
  */
 export const syncStage: Stage = async (examination) => {
   const { document } = examination.target;
   if (document !== null) {
-    const failure = await open(examination, document);
-    if (failure !== null) return [failure];
+    const findings = await atEveryAddress(examination, (address) => open(examination, document, address));
+    if (findings.length > 0) return findings;
   }
   return editScratch(examination);
 };
 
-async function open(examination: Examination, document: string): Promise<Finding | null> {
+async function open(examination: Examination, document: string, address: HostAddress): Promise<readonly Finding[]> {
   let client: SyncClient | null = null;
   try {
-    client = await SyncClient.open(examination, document);
+    client = await SyncClient.open(examination, document, address);
     const bytes = await synced(client, examination);
-    measured(examination, 'document', `${bytes} bytes`);
-    return null;
+    if (address === examination.address) measured(examination, 'document', `${bytes} bytes`);
+    return [];
   } catch (error) {
-    return syncFailure(error, examination, document, client?.heard ?? false);
+    const failedAt = { document, address, heard: client?.heard ?? false, isFirst: true };
+    return [await syncFailure(error, examination, failedAt)];
   } finally {
     client?.close();
   }
 }
 
-/** Whether the server says that all is saved, of a document in which nothing was written. */
+/** Whether the server says that everything is saved, of a document in which nothing was written. */
 async function probes(examination: Examination, document: string): Promise<boolean> {
   const client = await SyncClient.open(examination, document);
   try {
@@ -51,55 +53,74 @@ async function probes(examination: Examination, document: string): Promise<boole
   }
 }
 
+/** The document of the URL is all that may be opened. */
+async function onlyProbe(examination: Examination, document: string, why: string): Promise<readonly Finding[]> {
+  measured(examination, 'writing', `not tried: ${why}`);
+  try {
+    examination.probes = await probes(examination, document);
+  } catch (error) {
+    return [await syncFailure(error, examination, { document, heard: true })];
+  }
+  return examination.probes ? [] : [finding('sync-not-saved')];
+}
+
 async function editScratch(examination: Examination): Promise<readonly Finding[]> {
-  const { target } = examination;
+  const { target, folder } = examination;
+  if (folder === null) {
+    // A document of another name than it seems would be kept for good.
+    const why = 'where the name of the document begins in the URL is not known';
+    if (target.document !== null) return onlyProbe(examination, target.document, why);
+    measured(examination, 'writing', `not tried: ${why}`);
+    return [];
+  }
   const scratch = newScratchName();
   const clients: SyncClient[] = [];
-  const join = async (): Promise<SyncClient> => {
-    const client = await SyncClient.open(examination, scratch);
+  const join: Join = async (address) => {
+    const client = await SyncClient.open(examination, scratch, address);
     clients.push(client);
     await synced(client, examination);
     return client;
   };
   try {
-    // Both settle, or one would be left open.
-    const [reader, writer] = (await Promise.allSettled([join(), join()])).map(valueOf) as [SyncClient, SyncClient];
-    const findings = await edit(examination, writer, reader, join);
+    const { answering } = examination;
+    // All settle, or one would be left open.
+    const joined = await Promise.allSettled([examination.address!, ...answering].map(join));
+    const [writer, ...readers] = joined.map(valueOf) as [SyncClient, ...SyncClient[]];
+    const findings = await edit(examination, writer, readers, join);
     if (!findings.some(({ code }) => code === 'sync-read-only')) examination.scratch = scratch;
     return findings;
   } catch (error) {
-    // The token is for the document of the URL only.
     const denied =
       error instanceof DeniedError || (error instanceof ClosedError && [4401, 4403].includes(error.closeCode));
     if (denied && target.document !== null) {
-      measured(examination, 'writing', 'not tried: the token is for this document only');
-      examination.probes = await probes(examination, target.document);
-      return examination.probes ? [] : [finding('sync-not-saved')];
+      return onlyProbe(examination, target.document, 'the token is for this document only');
     }
-    return [syncFailure(error, examination, scratch, clients.at(-1)?.heard ?? false)];
+    const failedAt = {
+      document: scratch,
+      heard: clients.at(-1)?.heard ?? false,
+      isFirst: target.document === null && !(clients.at(-1)?.understood ?? false),
+    };
+    return [await syncFailure(error, examination, failedAt)];
   } finally {
     for (const client of clients) client.close();
   }
 }
 
+type Join = (address: HostAddress) => Promise<SyncClient>;
+
 async function edit(
   examination: Examination,
   writer: SyncClient,
-  reader: SyncClient,
-  join: () => Promise<SyncClient>,
+  readers: readonly SyncClient[],
+  join: Join,
 ): Promise<readonly Finding[]> {
   const doc = new Y.Doc();
   doc.getText(field).insert(0, 'x');
   const startMs = examination.deps.monotonicMs();
   writer.update(Y.encodeStateAsUpdate(doc));
   writer.probe(mark);
-  const relayed = reader
-    .next((message) => isUpdate(message))
-    .then(
-      () => true,
-      (error: unknown) => silent(error),
-    );
-  // Who may not write does not wait for it.
+  const relayed = Promise.all(readers.map((reader) => reader.next(isUpdate).then(() => true, silent)));
+  // A client that may not write does not wait for it.
   relayed.catch(() => {});
   const reply = await writer
     .next((message) => message.type === 'denied' || isProbe(message))
@@ -110,9 +131,8 @@ async function edit(
   if (reply?.type === 'denied') return [finding('sync-read-only')];
   examination.probes = reply !== null;
   if (reply !== null) measured(examination, 'saved', `${Math.round(examination.deps.monotonicMs() - startMs)} ms`);
-  const findings: Finding[] = [];
-  if (!(await relayed)) findings.push(finding((await isStored(join)) ? 'sync-not-relayed' : 'sync-not-shared'));
-  else if (!examination.probes) findings.push(finding('sync-not-saved'));
+  const findings = await missed(examination, await relayed, join);
+  if (findings.length === 0 && !examination.probes) findings.push(finding('sync-not-saved'));
   doc.getText(field).delete(0, 1);
   writer.update(Y.encodeStateAsUpdate(doc));
   writer.probe(Uint8Array.of(2));
@@ -120,15 +140,29 @@ async function edit(
   return findings;
 }
 
-/** False for an answer that did not come; what is worse goes on. */
+/** What it means that the edit did not reach the reader of an address. */
+async function missed(
+  { answering, address, target }: Examination,
+  relayed: readonly boolean[],
+  join: Join,
+): Promise<Finding[]> {
+  const index = relayed.indexOf(false);
+  const missing = answering[index];
+  if (missing === undefined) return [];
+  const found = finding((await isStored(join, missing)) ? 'sync-not-relayed' : 'sync-not-shared');
+  if (missing === address) return [found];
+  return [noted(`From ${address!.address} to ${missing.address}, both addresses of ${target.host}`, found)];
+}
+
+/** False for an answer that did not come; any other error is thrown again. */
 function silent(error: unknown): false {
   if (error instanceof SilenceError) return false;
   throw error;
 }
 
-/** Whether somebody who comes later finds the edit. */
-async function isStored(join: () => Promise<SyncClient>): Promise<boolean> {
-  const late = await join();
+/** Whether a client that connects later finds the edit. */
+async function isStored(join: Join, address: HostAddress): Promise<boolean> {
+  const late = await join(address);
   late.syncStep1();
   const { payload } = (await late.next((message) => message.type === 'sync-step-2')) as { payload: Uint8Array };
   return payload.length > 2;

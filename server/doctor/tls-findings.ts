@@ -77,7 +77,7 @@ export const tlsFindings = {
   'tls-not-yet-valid': {
     stage: 'tls',
     severity: 'error',
-    sentence: 'The certificate is not valid before {date}.',
+    sentence: "The certificate of '{subject}' is not valid before {date}.",
     advice: 'Check the clock of the machine that issued it, or wait.',
   },
   'tls-clock': {
@@ -90,7 +90,7 @@ export const tlsFindings = {
   'tls-self-signed': {
     stage: 'tls',
     severity: 'error',
-    sentence: 'The certificate is signed by nobody but itself.',
+    sentence: 'The certificate is self-signed.',
     advice:
       'Use one of a public authority (ACME), or for development the one that Quire makes, with its authority (--ca).',
   },
@@ -106,14 +106,54 @@ export const tlsFindings = {
     severity: 'error',
     sentence: "The certificate is signed by '{issuer}', an authority that is not public.",
     advice:
-      'Give clients its certificate (NODE_EXTRA_CA_CERTS; here --ca), or use a public authority. If you do not know the name, a proxy between reads your traffic.',
+      'Give clients the certificate of that authority (NODE_EXTRA_CA_CERTS; here --ca), or use a public one. If it is an intermediate of an authority that you trust, let the server send it (fullchain.pem). If you do not know the name, a proxy in between reads your traffic.',
   },
   'tls-missing-intermediate': {
     stage: 'tls',
     severity: 'error',
-    sentence: "The server sends its certificate without that of '{issuer}', which signed it.",
+    sentence: "The server does not send the certificate of the intermediate '{issuer}', and clients do not have it.",
     advice:
-      'Serve the full chain (fullchain.pem instead of cert.pem). Browsers sometimes find it by themselves, programs and phones do not.',
+      "Serve the full chain (fullchain.pem instead of cert.pem). Browsers sometimes find the certificate by themselves, programs and phones do not. If '{issuer}' is itself a root, give it by --ca.",
+  },
+  'tls-other-authority': {
+    stage: 'tls',
+    severity: 'error',
+    sentence: "The certificate is signed by '{issuer}', but with another key than that of the authority in --ca.",
+    advice:
+      'The authority was made again under the same name: give its present certificate by --ca, and to all clients (for the one that Quire makes: <data>/tls/ca.pem).',
+  },
+  'tls-staging': {
+    stage: 'tls',
+    severity: 'error',
+    sentence: "The certificate is from the staging environment of Let's Encrypt ('{issuer}'), which no client trusts.",
+    advice:
+      'Staging is for trying things out. Obtain a real one: Quire without --acme-staging, certbot without --staging (and with --force-renewal), Caddy without acme_ca.',
+  },
+  'tls-acme-pending': {
+    stage: 'tls',
+    severity: 'error',
+    sentence: 'ACME has not obtained a certificate yet: Quire serves its placeholder.',
+    advice:
+      "See the log of the server: 'certificate not obtained' says why, and what to do. Right after the first start it takes up to a minute.",
+  },
+  'tls-common-name': {
+    stage: 'tls',
+    severity: 'error',
+    sentence:
+      "The certificate has a common name only, '{subject}', and no subject alternative name: browsers and phones refuse it.",
+    advice: 'Have it issued with the name in subjectAltName (openssl req -addext "subjectAltName=DNS:{host}").',
+  },
+  'tls-purpose': {
+    stage: 'tls',
+    severity: 'error',
+    sentence: "The certificate of '{subject}' is not meant for servers (extended key usage without serverAuth).",
+    advice: 'Have it issued for servers: extendedKeyUsage = serverAuth. One for clients does not do.',
+  },
+  'tls-weak': {
+    stage: 'tls',
+    severity: 'error',
+    sentence: "The certificate of '{subject}' has {reason}, which browsers and phones refuse.",
+    advice: 'Have it issued again, with an ECDSA key or an RSA key of 2048 bits, and signed with SHA-256.',
   },
   'tls-wrong-name': {
     stage: 'tls',
@@ -140,6 +180,18 @@ export const tlsFindings = {
     severity: 'error',
     sentence: 'The certificate cannot be verified: {reason}.',
     advice: 'Check the chain with openssl s_client -connect {host}:{port} -showcerts.',
+  },
+  'tls-handshake': {
+    stage: 'tls',
+    severity: 'error',
+    sentence: 'The TLS handshake fails: {reason}.',
+    advice: 'See the log of the server or proxy that ends TLS; openssl s_client -connect {host}:{port} shows more.',
+  },
+  'tls-long-lived': {
+    stage: 'tls',
+    severity: 'warning',
+    sentence: 'The certificate is valid for {days} days in all; Apple devices refuse more than {max}.',
+    advice: 'Have it issued for a shorter time, and renewed automatically.',
   },
   'tls-expires-soon': {
     stage: 'tls',

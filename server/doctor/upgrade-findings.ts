@@ -9,6 +9,12 @@ export const upgradeFindings = {
     advice:
       'Let the proxy pass it on. nginx: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade". See docs/proxies.md.',
   },
+  'upgrade-http-1-0': {
+    stage: 'upgrade',
+    severity: 'error',
+    sentence: 'A proxy speaks HTTP/1.0 to Quire, which has no WebSockets.',
+    advice: 'nginx does so by default: add proxy_http_version 1.1; to the location. See docs/proxies.md.',
+  },
   'upgrade-headers-changed': {
     stage: 'upgrade',
     severity: 'error',
@@ -71,6 +77,14 @@ export const upgradeFindings = {
     severity: 'error',
     sentence: 'Pages of {origin} may not connect (status 403); without an origin it works.',
     advice: 'Add {origin} to --allowed-origins.',
+  },
+  'upgrade-host-changed': {
+    stage: 'upgrade',
+    severity: 'error',
+    sentence:
+      'Pages of {origin} may not connect (status 403), although it is the host of the URL: a proxy changes the Host header.',
+    advice:
+      'Let the proxy pass Host on (nginx: proxy_set_header Host $http_host; Apache: ProxyPreserveHost On). If Quire runs with --allowed-origins, that list must name {origin} too.',
   },
   'upgrade-forbidden': {
     stage: 'upgrade',
@@ -163,6 +177,26 @@ export const upgradeFindings = {
     severity: 'error',
     sentence: 'The answer is 101, but without the headers Upgrade: websocket and Connection: Upgrade.',
     advice: 'A proxy removes them from the answer: let it pass them back.',
+  },
+  'upgrade-mixed-content': {
+    stage: 'upgrade',
+    severity: 'error',
+    sentence: 'The page {origin} comes over https and the URL says ws://: browsers block that as mixed content.',
+    advice: 'Use wss:// in the URL: let Quire or a proxy end TLS.',
+  },
+  'upgrade-mixed-loopback': {
+    stage: 'upgrade',
+    severity: 'warning',
+    sentence:
+      'The page {origin} comes over https and the URL says ws://, which is mixed content: Safari blocks it, Chrome and Firefox make an exception for this machine.',
+    advice: 'Use wss:// in the URL. For any other host all browsers block ws:// on such a page.',
+  },
+  'upgrade-token-withheld': {
+    stage: 'upgrade',
+    severity: 'error',
+    sentence: 'The doctor did not send the token: over ws:// everyone on the way to {address} can read it.',
+    advice:
+      'Use wss:// in the URL, also in the page. On the machine of the server itself the doctor sends it over ws://, too.',
   },
   'upgrade-protocol': {
     stage: 'upgrade',

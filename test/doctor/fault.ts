@@ -14,6 +14,8 @@ export interface Planted extends TargetOptions {
 export interface Fault {
   readonly name: string;
   readonly expected: FindingCode;
+  /** What the sentence must say of this case, where the code alone could be right by accident. */
+  readonly says?: RegExp;
   /** `stepTimeoutMs` is how long the doctor waits for an answer. */
   plant(owner: Owner, quire: Quire, stepTimeoutMs: number): Promise<Planted>;
 }

@@ -8,6 +8,8 @@ import { parseTarget } from '../../server/doctor/target.ts';
 import { guardMs } from '../support/deadline.ts';
 import { Disposer } from '../support/owner.ts';
 import { Quire } from '../support/quire.ts';
+import { addressFaults } from './address-faults.ts';
+import { adviceOf } from './advice.ts';
 import type { Planted } from './fault.ts';
 import { reachFaults } from './reach-faults.ts';
 import { syncFaults } from './sync-faults.ts';
@@ -23,9 +25,11 @@ const patience = [500, 3_000, 15_000] as const;
 /** More than two steps in silence it may not wait, beside the 1.5 s in which round trips are measured. */
 const maxSilences = 2;
 const latencyMs = 1_500;
-const faults = [...reachFaults, ...tlsFaults, ...upgradeFaults, ...syncFaults];
+const faults = [...reachFaults, ...tlsFaults, ...addressFaults, ...upgradeFaults, ...syncFaults];
 const owner = new Disposer();
 const said = new Map<string, string>();
+/** Controls, and overrides of the text direction. */
+const hidden = /[\p{Cc}\u202a-\u202e\u2066-\u2069]/u;
 let quire: Quire;
 
 before(async () => {
@@ -53,14 +57,16 @@ async function healthy(planted: Planted): Promise<void> {
 
 // Most of their time is waiting for what does not come.
 describe('the doctor names exactly the cause, within seconds', { concurrency: 12 }, () => {
-  for (const { name, expected, plant } of faults) {
+  for (const { name, expected, says, plant } of faults) {
     test(`${name}: ${expected}`, async (t) => {
       for (const stepTimeoutMs of patience) {
         const planted = await plant(t, quire, stepTimeoutMs);
         const startMs = performance.now();
         const findings = await diagnose(planted, stepTimeoutMs);
         const tookMs = performance.now() - startMs;
-        const isExact = findings.length === 1 && findings[0]?.code === expected;
+        const [only] = findings;
+        const isExact =
+          findings.length === 1 && only?.code === expected && (says === undefined || says.test(only.sentence));
         const isSwift = tookMs <= maxSilences * stepTimeoutMs + latencyMs + (planted.deps?.idleMs ?? 0);
         if ((!isExact || !isSwift) && stepTimeoutMs !== patience.at(-1)) continue;
         assert.deepEqual(
@@ -71,7 +77,11 @@ describe('the doctor names exactly the cause, within seconds', { concurrency: 12
         assert.ok(isSwift, `${Math.round(tookMs)} ms, with ${stepTimeoutMs} ms for a step`);
         const [{ sentence, advice }] = findings as [Finding];
         assert.doesNotMatch(`${sentence} ${advice}`, /\{\w+\}|undefined/);
-        said.set(name, sentence);
+        assert.doesNotMatch(`${sentence} ${advice}`, hidden);
+        if (says !== undefined) assert.match(sentence, says);
+        const named = adviceOf[expected];
+        assert.ok(named !== undefined && advice.includes(named), `${expected} advises: ${advice}`);
+        said.set(`${expected} ${name}`, sentence);
         return;
       }
     });
@@ -79,10 +89,11 @@ describe('the doctor names exactly the cause, within seconds', { concurrency: 12
 });
 
 describe('and otherwise', () => {
-  test('no two faults give the same answer', () => {
+  test('no two causes give the same answer', () => {
     assert.equal(said.size, faults.length);
-    assert.equal(new Set(said.values()).size, faults.length);
-    assert.ok(faults.length >= 30);
+    const bySentence = new Map([...said].map(([name, sentence]) => [sentence, name.split(' ')[0]]));
+    for (const [name, sentence] of said) assert.equal(bySentence.get(sentence), name.split(' ')[0]);
+    assert.ok(faults.length >= 120);
   });
 
   test('a healthy server gives none: over ws, over wss, in silence, and another that speaks y-websocket', async () => {

@@ -8,8 +8,19 @@ import { createServer as createTlsServer } from 'node:tls';
 import type { TlsOptions } from 'node:tls';
 import type { Owner } from '../support/owner.ts';
 
-/** Listens on a free port of 127.0.0.1; ended, with all connections, when the owner ends. */
-export async function listen(owner: Owner, server: Server): Promise<number> {
+/** Where a peer listens. */
+export interface Place {
+  readonly host?: string;
+  /** A free one unless told. */
+  readonly port?: number;
+}
+
+/** Listens on 127.0.0.1 and a free port unless told; ended, with all connections, when the owner ends. */
+export async function listen(
+  owner: Owner,
+  server: Server,
+  { host = '127.0.0.1', port = 0 }: Place = {},
+): Promise<number> {
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
@@ -17,7 +28,7 @@ export async function listen(owner: Owner, server: Server): Promise<number> {
     socket.on('close', () => sockets.delete(socket));
   });
   server.on('tlsClientError', () => {});
-  server.listen(0, '127.0.0.1');
+  server.listen(port, host);
   await once(server, 'listening');
   owner.after(() => {
     server.close();
@@ -27,23 +38,18 @@ export async function listen(owner: Owner, server: Server): Promise<number> {
 }
 
 /** A peer that does something with every connection. */
-export function tcpPeer(owner: Owner, handle: (socket: Socket) => void): Promise<number> {
-  return listen(owner, createServer(handle));
+export function tcpPeer(owner: Owner, handle: (socket: Socket) => void, place: Place = {}): Promise<number> {
+  return listen(owner, createServer(handle), place);
 }
 
 /** A peer that waits for a request and sends these bytes. */
-export function answering(owner: Owner, ...bytes: readonly (string | Uint8Array)[]): Promise<number> {
-  return tcpPeer(owner, (socket) => {
-    socket.once('data', () => {
-      for (const part of bytes) socket.write(part);
-      socket.end();
-    });
-  });
+export function answering(owner: Owner, bytes: string | Uint8Array, place: Place = {}): Promise<number> {
+  return tcpPeer(owner, (socket) => socket.once('data', () => socket.end(bytes)), place);
 }
 
 /** An HTTP answer. */
 export function httpAnswer(status: string, headers: readonly string[] = [], body = ''): string {
-  const lines = [`HTTP/1.1 ${status}`, ...headers, `Content-Length: ${body.length}`, 'Connection: close'];
+  const lines = [`HTTP/1.1 ${status}`, ...headers, `Content-Length: ${Buffer.byteLength(body)}`, 'Connection: close'];
   return `${lines.join('\r\n')}\r\n\r\n${body}`;
 }
 
@@ -62,23 +68,67 @@ export function tlsPeer(
   owner: Owner,
   options: TlsOptions,
   handle: (socket: Socket) => void = () => {},
+  place: Place = {},
 ): Promise<number> {
   const server = createTlsServer(options, (socket) => {
     socket.on('error', () => {});
     handle(socket);
   });
-  return listen(owner, server);
+  return listen(owner, server, place);
 }
 
-/** Ends TLS in front of a plain server, as a proxy does. */
-export function tlsFront(owner: Owner, options: TlsOptions, port: number): Promise<number> {
-  return tlsPeer(owner, options, (socket) => {
-    const behind = connect(port, '127.0.0.1');
-    behind.on('error', () => socket.destroy());
-    behind.on('close', () => socket.destroy());
-    socket.on('close', () => behind.destroy());
-    socket.pipe(behind).pipe(socket);
+/** Ends TLS in front of a plain server, as a proxy does. `see` gets what clients send. */
+export function tlsFront(
+  owner: Owner,
+  options: TlsOptions,
+  port: number,
+  { see = () => {}, ...place }: Place & { readonly see?: (sent: Buffer) => void } = {},
+): Promise<number> {
+  const pass = (socket: Socket): void => {
+    socket.on('data', see);
+    passOn(socket, port);
+  };
+  return tlsPeer(owner, options, pass, place);
+}
+
+/** Connects a socket with a server on 127.0.0.1. */
+export function passOn(socket: Socket, port: number): void {
+  const behind = connect(port, '127.0.0.1');
+  behind.on('error', () => socket.destroy());
+  behind.on('close', () => socket.destroy());
+  socket.on('close', () => behind.destroy());
+  socket.pipe(behind).pipe(socket);
+}
+
+/** A proxy that reads the head of each request, and decides: the head as it is passed on, an answer, or nothing more. */
+export function gateway(
+  owner: Owner,
+  port: number,
+  decide: (head: string) => { readonly pass: string } | { readonly answer: string } | null,
+): Promise<number> {
+  return tcpPeer(owner, (socket) => {
+    socket.once('data', (data) => {
+      const decision = decide(data.toString('latin1'));
+      if (decision === null) return;
+      if ('answer' in decision) {
+        socket.end(decision.answer);
+        return;
+      }
+      socket.unshift(Buffer.from(decision.pass, 'latin1'));
+      passOn(socket, port);
+    });
   });
+}
+
+/** A proxy that passes this many requests on, and then does something else. */
+export function passing(
+  owner: Owner,
+  port: number,
+  requests: number,
+  then: { readonly answer: string } | null,
+): Promise<number> {
+  let count = 0;
+  return gateway(owner, port, (head) => (count++ < requests ? { pass: head } : then));
 }
 
 /** A proxy that passes requests on with other headers, and knows nothing of WebSockets unless it keeps `upgrade`. */

@@ -52,6 +52,13 @@ function spoilt(line: string | RegExp, instead: string): string {
 
 const faults: readonly [string, string | RegExp, string, string, number?][] = [
   ['without the Upgrade header', /.*proxy_set_header (Upgrade|Connection).*\n.*\n/, '', 'upgrade-headers-stripped'],
+  ['without proxy_http_version', 'proxy_http_version 1.1;', 'proxy_http_version 1.0;', 'upgrade-http-1-0'],
+  [
+    'with nothing but proxy_pass',
+    /proxy_http_version 1.1;|proxy_set_header (Upgrade|Connection|Host).*\n/g,
+    '',
+    'upgrade-headers-stripped',
+  ],
   [
     'with a login',
     'location / {',
@@ -79,6 +86,29 @@ for (const [name, line, instead, expected, idleMs] of faults) {
     assert.deepEqual(await codes(`${url}/doc`, { ca }, idleMs ?? null), [expected]);
   });
 }
+
+test('nginx that changes Host, for a page of the same host', withNginx, async (t) => {
+  const env = { QUIRE_AUTH_SECRET: 'a secret of thirty-two bytes or more' };
+  const quire = await Quire.start(t, { tls: 'off', args: ['--ephemeral'], env });
+  const backend = Number(new URL(quire.url).port);
+  const names = ['sync.test', 'localhost'];
+  const changed = await startProxy(t, 'nginx', spoilt(/proxy_set_header Host .*\n/, '\n'), backend, names);
+  const url = changed.url.replace('localhost', 'sync.test');
+  const origin = new URL(url.replace('wss', 'https')).origin;
+  assert.deepEqual(await codes(`${url}/doc`, { ca: changed.ca, origin }), ['upgrade-host-changed']);
+  const kept = await startProxy(t, 'nginx', documented('nginx'), backend, names);
+  const good = kept.url.replace('localhost', 'sync.test');
+  const options = { ca: kept.ca, origin: new URL(good.replace('wss', 'https')).origin };
+  assert.deepEqual(await codes(`${good}/doc`, options), ['sync-token-missing']);
+});
+
+test('nginx that asks for a client certificate, and leaves it to Quire to refuse', withNginx, async (t) => {
+  const optional = spoilt('server_name', 'ssl_verify_client optional_no_ca; server_name');
+  const env = { QUIRE_AUTH_SECRET: 'a secret of thirty-two bytes or more' };
+  const quire = await Quire.start(t, { tls: 'off', args: ['--ephemeral'], env });
+  const { url, ca } = await startProxy(t, 'nginx', optional, Number(new URL(quire.url).port));
+  assert.deepEqual(await codes(`${url}/doc`, { ca }), ['sync-client-certificate']);
+});
 
 test('nginx before a server that is off, or hangs', withNginx, async (t) => {
   const off = await startProxy(t, 'nginx', documented('nginx'), 1);

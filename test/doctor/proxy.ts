@@ -33,11 +33,12 @@ export async function startProxy(
   name: ProxyName,
   configuration: string,
   backendPort: number,
+  names?: readonly string[],
 ): Promise<RunningProxy> {
   const folder = tempFolder(owner);
   const port = await freePort();
   const root = Authority.root();
-  const { cert, key } = root.leaf();
+  const { cert, key } = root.leaf(names === undefined ? {} : { names });
   const file = (suffix: string, content: string): string => {
     const path = join(folder, suffix);
     writeFileSync(path, content);

@@ -3,19 +3,10 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { Owner } from '../support/owner.ts';
 import type { Fault } from './fault.ts';
-import { faultyNameServer } from './name-server.ts';
 import { tcpPeer } from './peers.ts';
 
-const named = async (owner: Owner, fault: Parameters<typeof faultyNameServer>[1]) => ({
-  url: 'wss://sync.test/sync/doc',
-  deps: { lookup: await faultyNameServer(owner, fault) },
-});
-
+/** The name itself: name-faults.ts. */
 export const reachFaults: readonly Fault[] = [
-  { name: 'a name that does not exist', expected: 'name-unknown', plant: (t) => named(t, 'no such name') },
-  { name: 'a name without address', expected: 'name-without-address', plant: (t) => named(t, 'no address') },
-  { name: 'a zone that fails', expected: 'name-server-failed', plant: (t) => named(t, 'failure') },
-  { name: 'a name server that is silent', expected: 'name-server-silent', plant: (t) => named(t, 'silence') },
   {
     name: 'a port on which nothing listens',
     expected: 'tcp-refused',

@@ -1,8 +1,11 @@
+import * as decoding from 'lib0/decoding';
+import * as encoding from 'lib0/encoding';
 import { connect } from 'node:net';
 import type { WebSocket } from 'ws';
+import { Authority } from '../support/authority.ts';
 import { encodeFrame } from '../support/frames.ts';
 import type { Fault, Planted } from './fault.ts';
-import { switching, tcpPeer } from './peers.ts';
+import { switching, tcpPeer, tlsFront } from './peers.ts';
 import { syncPeer, webSocketPeer } from './sync-peer.ts';
 import type { SyncPeerOptions } from './sync-peer.ts';
 
@@ -107,4 +110,53 @@ export const syncFaults: readonly Fault[] = [
   goesSilent('a proxy that ends idle connections', 'idle-cut', 'close'),
   goesSilent('a firewall that forgets idle connections', 'idle-dead', 'die'),
   syncs('a proxy that swallows pings', 'idle-no-ping', {}, { idleMs: 300, proxyIdleMs: 200 }),
+  closes('a document that is forbidden without a token', 'sync-closed-forbidden', 4403),
+  hocuspocus('a Hocuspocus that closes what it cannot read', 4403),
+  hocuspocus('a Hocuspocus that takes it for a missing login', 4401),
+  hocuspocus('a Hocuspocus that waits for a login', null),
+  {
+    name: 'a server that wants a client certificate, and closes without one',
+    expected: 'sync-client-certificate',
+    plant: async (t) => {
+      const port = await webSocketPeer(t, (webSocket) => webSocket.close(4401, 'unauthorized'));
+      const root = Authority.root();
+      const options = { ...root.leaf(), requestCert: true, rejectUnauthorized: false };
+      return { url: `wss://localhost:${await tlsFront(t, options, port)}/sync/doc`, ca: root.cert };
+    },
+  },
+  {
+    name: 'a server with TLS that wants a token, and no certificate',
+    expected: 'sync-token-missing',
+    plant: async (t) => {
+      const port = await webSocketPeer(t, (webSocket) => webSocket.close(4401, 'unauthorized'));
+      const root = Authority.root();
+      return { url: `wss://localhost:${await tlsFront(t, root.leaf(), port)}/sync/doc`, ca: root.cert };
+    },
+  },
+  {
+    name: 'a close reason full of control characters',
+    expected: 'sync-closed',
+    says: /code 4999: \ufffd\[2J\ufffd\ufffdgone/,
+    plant: async (t) => at(await webSocketPeer(t, (webSocket) => webSocket.close(4999, '\u001b[2J\u2066\u0090gone'))),
+  },
 ];
+
+/** A server that speaks as Hocuspocus does: each frame begins with the name of a document, and a login comes first. */
+function hocuspocus(name: string, closeCode: number | null): Fault {
+  return web(name, 'sync-hocuspocus', (webSocket) => {
+    webSocket.on('message', (data: Buffer) => {
+      const decoder = decoding.createDecoder(data);
+      const document = decoding.readVarString(decoder);
+      if (decoding.readVarUint(decoder) !== 2) {
+        if (closeCode !== null) webSocket.close(closeCode, 'Forbidden');
+        return;
+      }
+      const encoder = encoding.createEncoder();
+      encoding.writeVarString(encoder, document);
+      encoding.writeVarUint(encoder, 2);
+      encoding.writeVarUint(encoder, 1);
+      encoding.writeVarString(encoder, 'permission-denied');
+      webSocket.send(encoding.toUint8Array(encoder));
+    });
+  });
+}

@@ -6,6 +6,7 @@ import { WebSocketServer } from 'ws';
 import type { WebSocket } from 'ws';
 import * as Y from 'yjs';
 import type { Owner } from '../support/owner.ts';
+import type { Place } from './peers.ts';
 
 export interface SyncPeerOptions {
   /** Answers the saved probe. */
@@ -26,7 +27,7 @@ export interface SyncPeerOptions {
 const largeBytes = 128 * 1024;
 
 /** A small sync server that speaks y-websocket, with faults to choose from. Resolves with its port. */
-export async function syncPeer(owner: Owner, options: SyncPeerOptions = {}): Promise<number> {
+export async function syncPeer(owner: Owner, options: SyncPeerOptions = {}, place: Place = {}): Promise<number> {
   const { probe = true, share = true, relay = true, writable = true, large, silence } = options;
   const documents = new Map<string, Y.Doc>();
   return webSocketPeer(
@@ -75,7 +76,7 @@ export async function syncPeer(owner: Owner, options: SyncPeerOptions = {}): Pro
         else if (payload.length > 2) send(2, 0, Buffer.from('read only'));
       });
     },
-    {},
+    place,
   );
 }
 
@@ -83,9 +84,9 @@ export async function syncPeer(owner: Owner, options: SyncPeerOptions = {}): Pro
 export async function webSocketPeer(
   owner: Owner,
   handle: (webSocket: WebSocket, path: string) => void,
-  options: { readonly maxPayload?: number } = {},
+  place: Place = {},
 ): Promise<number> {
-  const server = new WebSocketServer({ host: '127.0.0.1', port: 0, ...options });
+  const server = new WebSocketServer({ host: '127.0.0.1', port: 0, ...place });
   server.on('connection', (webSocket, request) => {
     webSocket.on('error', () => {});
     handle(webSocket, request.url?.replace(/\?.*/, '') ?? '');

@@ -1,20 +1,57 @@
 import { createServer } from 'node:http';
+import type { TlsOptions } from 'node:tls';
+import { placeholder } from '../../server/acme/acme-certificate.ts';
+import { objectId, sequence } from '../../server/net/der.ts';
 import { openDevCertificate } from '../../server/net/dev-certificate.ts';
+import { extension } from '../../server/net/issue-certificate.ts';
 import { Authority, selfSigned } from '../support/authority.ts';
 import type { LeafOptions, Pair } from '../support/authority.ts';
+import type { Owner } from '../support/owner.ts';
+import type { Quire } from '../support/quire.ts';
 import type { Fault, Planted } from './fault.ts';
 import { answering, listen, tcpPeer, tlsFront, tlsPeer } from './peers.ts';
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
+const yesterdayMs = Date.now() - dayMs;
 const root = Authority.root();
 const intermediate = root.intermediate();
 
 const at = (port: number, host = 'localhost'): Planted => ({ url: `wss://${host}:${port}/sync/doc`, ca: root.cert });
 
 /** A server with a certificate that is wrong. */
-function certificate(name: string, expected: Fault['expected'], make: () => Pair, host?: string): Fault {
-  return { name, expected, plant: async (t) => at(await tlsPeer(t, make()), host) };
+function certificate(
+  name: string,
+  expected: Fault['expected'],
+  make: () => Pair & TlsOptions,
+  { host, ...more }: { readonly host?: string; readonly says?: RegExp } & Partial<Planted> = {},
+): Fault {
+  const { says, ...planted } = more;
+  return {
+    name,
+    expected,
+    ...(says === undefined ? {} : { says }),
+    plant: async (t) => ({ ...at(await tlsPeer(t, make()), host), ...planted }),
+  };
+}
+
+/** The same, in front of a server that is sound. */
+function behindCertificate(name: string, expected: Fault['expected'], options: LeafOptions): Fault {
+  const make = async (t: Owner, quire: Quire): Promise<Planted> =>
+    at(await tlsFront(t, root.leaf(options), Number(new URL(quire.url).port)));
+  return { name, expected, plant: make };
+}
+
+/** A leaf with the certificates that a server sends behind it. */
+function chain(signer: Authority, ...others: readonly Authority[]): Pair {
+  const { cert, key } = signer.leaf();
+  return { cert: cert + others.map((other) => other.cert).join(''), key };
+}
+
+/** As X.509 certificates show it, without the time: `Nov 27`. */
+function shortDate(timeMs: number): string {
+  const [, , dayOfMonth = '', month = ''] = /(\w+), 0?(\d+) (\w+)/.exec(new Date(timeMs).toUTCString()) ?? [];
+  return `${month} +${dayOfMonth} `;
 }
 
 const leaf = (options: LeafOptions = {}): Pair => root.leaf(options);
@@ -77,11 +114,34 @@ export const tlsFaults: readonly Fault[] = [
   certificate('an expired certificate', 'tls-expired', () =>
     leaf({ fromMs: Date.now() - 90 * dayMs, toMs: Date.now() - dayMs }),
   ),
-  certificate('an expired intermediate', 'tls-chain-expired', () => {
-    const old = root.intermediate('Old', { fromMs: Date.now() - 90 * dayMs, toMs: Date.now() - dayMs });
-    const { cert, key } = old.leaf();
-    return { cert: cert + old.cert, key };
-  }),
+  certificate(
+    'an expired intermediate',
+    'tls-chain-expired',
+    () => {
+      const old = root.intermediate('Old', { fromMs: Date.now() - 90 * dayMs, toMs: yesterdayMs });
+      return chain(old, old);
+    },
+    { says: new RegExp(`'Old'.* expired on ${shortDate(yesterdayMs)}`) },
+  ),
+  certificate(
+    'an expired intermediate of an intermediate',
+    'tls-chain-expired',
+    () => {
+      const old = root.intermediate('Old', { fromMs: Date.now() - 90 * dayMs, toMs: yesterdayMs });
+      const young = old.intermediate('Young');
+      return chain(young, young, old);
+    },
+    { says: /that of 'Old'/ },
+  ),
+  certificate(
+    'an intermediate of tomorrow',
+    'tls-not-yet-valid',
+    () => {
+      const young = root.intermediate('Young', { fromMs: Date.now() + dayMs });
+      return chain(young, young);
+    },
+    { says: /certificate of 'Young'/ },
+  ),
   certificate('a certificate of tomorrow', 'tls-not-yet-valid', () => leaf({ fromMs: Date.now() + dayMs })),
   {
     name: 'a client whose clock is behind',
@@ -107,17 +167,79 @@ export const tlsFaults: readonly Fault[] = [
   certificate('a chain without its intermediate', 'tls-missing-intermediate', () =>
     intermediate.leaf({ fetchable: true }),
   ),
+  certificate('a private chain without its intermediate', 'tls-missing-intermediate', () => chain(intermediate), {
+    says: /'Test intermediate'/,
+  }),
+  certificate(
+    'a private chain without the second intermediate',
+    'tls-missing-intermediate',
+    () => {
+      const second = intermediate.intermediate('Test second');
+      return chain(second, second);
+    },
+    { says: /'Test intermediate'/ },
+  ),
+  certificate(
+    'an intermediate that is named after nothing else',
+    'tls-missing-intermediate',
+    () => chain(Authority.root('Root CA').intermediate('Issuing CA 1')),
+    { ca: Authority.root('Root CA').cert, says: /'Issuing CA 1'/ },
+  ),
+  certificate('a private chain without --ca', 'tls-private-authority', () => chain(intermediate, intermediate), {
+    ca: null,
+  }),
+  certificate('an authority that was made again', 'tls-other-authority', () => chain(Authority.root())),
+  certificate('the placeholder of ACME', 'tls-acme-pending', () => placeholder(['localhost'], Date.now())),
+  certificate('the placeholder of ACME for another name', 'tls-acme-pending', () =>
+    placeholder(['example.org'], Date.now()),
+  ),
+  certificate("a staging certificate of Let's Encrypt", 'tls-staging', () => {
+    const pear = Authority.root('(STAGING) Pretend Pear X1').intermediate('(STAGING) Wannabe Watercress R11');
+    return chain(pear, pear);
+  }),
+  certificate('a staging certificate without its chain', 'tls-staging', () =>
+    Authority.root('Fake LE Root X1').intermediate('Fake LE Intermediate X1').leaf({ fetchable: true }),
+  ),
+  certificate('a certificate with a common name only', 'tls-common-name', () =>
+    leaf({ names: [], commonName: 'localhost' }),
+  ),
+  certificate(
+    'a common name that is an address',
+    'tls-common-name',
+    () => leaf({ names: [], commonName: '127.0.0.1' }),
+    { host: '127.0.0.1' },
+  ),
+  certificate('a name that has an asterisk in the middle', 'tls-wrong-name', () =>
+    leaf({ names: ['l*t', 'example.org'] }),
+  ),
+  certificate('a certificate for clients', 'tls-purpose', () =>
+    leaf({ extensions: [extension('2.5.29.37', false, sequence(objectId('1.3.6.1.5.5.7.3.2')))] }),
+  ),
+  certificate(
+    'a short RSA key',
+    'tls-weak',
+    () => ({ ...root.leaf({ keyType: 'rsa', rsaBits: 1024 }), ciphers: 'DEFAULT@SECLEVEL=0' }),
+    { says: /RSA key of 1024 bits/ },
+  ),
+  behindCertificate('a certificate of ten years', 'tls-long-lived', {
+    fromMs: Date.now() - dayMs,
+    toMs: Date.now() + 3_650 * dayMs,
+  }),
+  {
+    name: 'an alert that says nothing',
+    expected: 'tls-handshake',
+    // A fatal alert, decode_error.
+    plant: async (t) => at(await answering(t, Uint8Array.of(0x15, 3, 3, 0, 2, 2, 50))),
+  },
   certificate('a certificate for another name', 'tls-wrong-name', () => leaf({ names: ['example.org'] })),
-  certificate('an address instead of the name', 'tls-address', () => leaf({ names: ['example.org'] }), '127.0.0.1'),
+  certificate('an address instead of the name', 'tls-address', () => leaf({ names: ['example.org'] }), {
+    host: '127.0.0.1',
+  }),
   certificate('the placeholder certificate of a proxy', 'tls-default-certificate', () =>
     leaf({ names: ['x.traefik.default'], commonName: 'TRAEFIK DEFAULT CERT' }),
   ),
-  {
-    name: 'a certificate that should have been renewed',
-    expected: 'tls-expires-soon',
-    async plant(t, quire) {
-      const late = leaf({ fromMs: Date.now() - 70 * dayMs, toMs: Date.now() + 20 * dayMs });
-      return at(await tlsFront(t, late, Number(new URL(quire.url).port)));
-    },
-  },
+  behindCertificate('a certificate that should have been renewed', 'tls-expires-soon', {
+    fromMs: Date.now() - 70 * dayMs,
+    toMs: Date.now() + 20 * dayMs,
+  }),
 ];

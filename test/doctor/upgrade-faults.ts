@@ -1,13 +1,24 @@
+import type { DoctorDeps } from '../../server/doctor/examination.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { Quire } from '../support/quire.ts';
 import type { Fault, Planted } from './fault.ts';
-import { answering, headerProxy, httpAnswer, switching, tcpPeer, tlsPeer } from './peers.ts';
+import { answering, gateway, headerProxy, httpAnswer, passing, switching, tcpPeer, tlsPeer } from './peers.ts';
 import { Authority } from '../support/authority.ts';
+import type { Owner } from '../support/owner.ts';
 
 const at = (port: number, more: Partial<Planted> = {}): Planted => ({
   url: `ws://127.0.0.1:${port}/sync/doc`,
   ...more,
 });
+
+/** sync.test is this machine. */
+const named: Partial<DoctorDeps> = { lookup: async () => [{ address: '127.0.0.1', family: 4 }] };
+/** The same, by an address that does not say so: Linux takes it for 127.0.0.1. */
+const elsewhere: Partial<DoctorDeps> = { lookup: async () => [{ address: '0.0.0.0', family: 4 }] };
+
+function portOf({ url }: Quire): number {
+  return Number(new URL(url).port);
+}
 
 /** A peer that answers with this status. */
 function answers(
@@ -17,6 +28,12 @@ function answers(
   more: Partial<Planted> = {},
 ): Fault {
   return { name, expected, plant: async (t) => at(await answering(t, httpAnswer(status, headers, body)), more) };
+}
+
+/** A server that allows pages of its own host only. */
+function withTokens(owner: Owner): Promise<Quire> {
+  const env = { QUIRE_AUTH_SECRET: 'a secret of thirty-two bytes or more' };
+  return Quire.start(owner, { tls: 'off', args: ['--ephemeral'], env });
 }
 
 /** A peer that answers with 101 and these headers. */
@@ -32,7 +49,7 @@ export const upgradeFaults: readonly Fault[] = [
     expected: 'upgrade-headers-stripped',
     plant: async (t, quire) =>
       at(
-        await headerProxy(t, Number(new URL(quire.url).port), (headers) => {
+        await headerProxy(t, portOf(quire), (headers) => {
           delete headers.upgrade;
           headers.connection = 'close';
         }),
@@ -42,7 +59,7 @@ export const upgradeFaults: readonly Fault[] = [
     name: 'a proxy that drops the key',
     expected: 'upgrade-headers-changed',
     plant: async (t, quire) =>
-      at(await headerProxy(t, Number(new URL(quire.url).port), (headers) => delete headers['sec-websocket-key'])),
+      at(await headerProxy(t, portOf(quire), (headers) => delete headers['sec-websocket-key'])),
   },
   answers('a web site in place of the server', 'upgrade-ignored', ['200 OK', [], '<title>Welcome</title>']),
   answers('a server that wants an upgrade', 'upgrade-required', ['426 Upgrade Required']),
@@ -140,5 +157,109 @@ export const upgradeFaults: readonly Fault[] = [
     name: 'an upgrade without answer',
     expected: 'upgrade-silent',
     plant: async (t) => at(await tcpPeer(t, (socket) => socket.resume())),
+  },
+  {
+    name: 'a proxy that speaks HTTP/1.0 and passes the headers on',
+    expected: 'upgrade-http-1-0',
+    plant: async (t, quire) =>
+      at(await gateway(t, portOf(quire), (head) => ({ pass: head.replace(' HTTP/1.1\r\n', ' HTTP/1.0\r\n') }))),
+  },
+  {
+    name: 'a proxy that speaks HTTP/1.0 and drops the headers',
+    expected: 'upgrade-headers-stripped',
+    plant: async (t, quire) =>
+      at(
+        await gateway(t, portOf(quire), (head) => ({
+          pass: head.replace(' HTTP/1.1\r\n', ' HTTP/1.0\r\n').replace(/^(upgrade|connection): .*\r\n/gim, ''),
+        })),
+      ),
+  },
+  {
+    name: 'a proxy that changes the version of WebSocket',
+    expected: 'upgrade-headers-changed',
+    plant: async (t, quire) =>
+      at(
+        await gateway(t, portOf(quire), (head) => ({
+          pass: head.replace(/sec-websocket-version: 13/i, 'Sec-WebSocket-Version: 8'),
+        })),
+      ),
+  },
+  {
+    name: 'a proxy that changes Host, and a page of the same host',
+    expected: 'upgrade-host-changed',
+    async plant(t) {
+      const quire = await withTokens(t);
+      const port = await gateway(t, portOf(quire), (head) => ({
+        pass: head.replace(/^host: .*$/im, 'Host: quire:8443'),
+      }));
+      return { url: `ws://sync.test:${port}/sync/doc`, origin: `http://sync.test:${port}`, deps: named };
+    },
+  },
+  {
+    name: 'a page of another port of the same host',
+    expected: 'upgrade-origin',
+    says: /Pages of http:\/\/sync\.test:3000 may not/,
+    async plant(t) {
+      const quire = await withTokens(t);
+      return { url: `ws://sync.test:${portOf(quire)}/sync/doc`, origin: 'http://sync.test:3000', deps: named };
+    },
+  },
+  {
+    name: 'a page over https and a URL of ws',
+    expected: 'upgrade-mixed-content',
+    says: /https:\/\/app\.test .*mixed content/,
+    plant: async (_t, quire) => ({
+      url: `ws://sync.test:${portOf(quire)}/sync/doc`,
+      origin: 'https://app.test/editor',
+      deps: named,
+    }),
+  },
+  {
+    name: 'a page over https and a URL of ws on this machine',
+    expected: 'upgrade-mixed-loopback',
+    plant: async (_t, quire) => ({ url: `${quire.url}/doc`, origin: 'https://localhost:3000' }),
+  },
+  {
+    name: 'a token for another machine, over ws',
+    expected: 'upgrade-token-withheld',
+    says: /did not send the token/,
+    plant: async (_t, quire) => ({ url: `ws://sync.test:${portOf(quire)}/sync/doc`, token: 'x', deps: elsewhere }),
+  },
+  {
+    name: 'a gateway that wants a token, over ws',
+    expected: 'upgrade-token-withheld',
+    plant: async (t) => {
+      const port = await gateway(t, 1, (head) =>
+        head.includes('secret') ? null : { answer: httpAnswer('401 Unauthorized') },
+      );
+      return { url: `ws://sync.test:${port}/sync/doc?token=secret`, deps: elsewhere };
+    },
+  },
+  ...(
+    [
+      ['503 Service Unavailable', 'upgrade-unavailable'],
+      ['429 Too Many Requests', 'upgrade-throttled'],
+      ['401 Unauthorized', 'upgrade-token-missing'],
+      ['403 Forbidden', 'upgrade-forbidden'],
+      ['502 Bad Gateway', 'upgrade-bad-gateway'],
+    ] as const
+  ).map(([status, expected]): Fault => ({
+    name: `a server that answers ${status} to a later request`,
+    expected,
+    says: /^The first WebSocket opened, a later one did not: /,
+    plant: async (t, quire) => at(await passing(t, portOf(quire), 2, { answer: httpAnswer(status) })),
+  })),
+  {
+    name: 'a server that falls silent after the first request',
+    expected: 'upgrade-silent',
+    says: /a later one did not/,
+    plant: async (t, quire) => at(await passing(t, portOf(quire), 2, null)),
+  },
+  {
+    name: 'a hostile page full of control characters',
+    expected: 'upgrade-status',
+    says: /418 instead of 101: \ufffd\]0;owned\ufffd \ufffd31m\ufffdevil/,
+    plant: async (t) =>
+      at(await answering(t, httpAnswer("418 I'm a teapot", [], '\u001b]0;owned\u0007 \u009b31m\u202eevil'))),
   },
 ];

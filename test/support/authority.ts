@@ -18,6 +18,8 @@ export interface LeafOptions {
   readonly commonName?: string;
   /** `ec` unless told. */
   readonly keyType?: 'ec' | 'rsa';
+  /** The length of an RSA key. */
+  readonly rsaBits?: number;
   /** Further extensions. */
   readonly extensions?: readonly Uint8Array[];
 }
@@ -67,6 +69,7 @@ export class Authority {
     fetchable = false,
     commonName = 'leaf',
     keyType = 'ec',
+    rsaBits = 2_048,
     extensions: further = [],
     ...dates
   }: LeafOptions = {}): Pair {
@@ -75,7 +78,7 @@ export class Authority {
     if (fetchable) extensions.push(authorityInfoAccess);
     const subject = { commonName, unit: 'test' };
     const issuerKey = createPrivateKey(this.#issued.key);
-    const key = keyType === 'ec' ? generateKey() : generateKeyPairSync('rsa', { modulusLength: 2_048 }).privateKey;
+    const key = keyType === 'ec' ? generateKey() : generateKeyPairSync('rsa', { modulusLength: rsaBits }).privateKey;
     return issue(subject, key, this.#subject, issuerKey, period(dates.fromMs, dates.toMs), extensions);
   }
 }

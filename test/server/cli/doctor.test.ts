@@ -23,11 +23,13 @@ test('a healthy server ends with 0, whatever the order of the options', async (t
   const ca = join(quire.dataFolder, 'tls', 'ca.pem');
   const people = await doctor(`${quire.wssUrl}/doc`, '--ca', ca);
   assert.equal(people.code, 0, people.stdout);
+  assert.match(people.stdout, /^Examining wss:.*, which takes 66 s at most\.\n/);
   assert.match(people.stdout, /round trip +p50 \d/);
   assert.match(people.stdout, /Nothing is wrong\.\n$|\(latency-/);
-  const machines = await doctor('--json', '--idle=200ms', `${quire.url}/doc?token=secret`);
+  const machines = await doctor('--json', '--idle=200ms', `${quire.url}/doc?token=secret&key=secret`);
   assert.equal(machines.code, 0, machines.stdout);
-  const report = JSON.parse(machines.stdout) as { ok: boolean; findings: { stage: string }[] };
+  const report = JSON.parse(machines.stdout) as { ok: boolean; maxSeconds: number; findings: { stage: string }[] };
+  assert.ok(report.maxSeconds > 66);
   // Round trips on a busy machine may take long.
   const others = report.findings.filter(({ stage }) => stage !== 'latency');
   assert.deepEqual([report.ok, others], [true, []]);
@@ -55,13 +57,17 @@ test('what is wrong is told with what to do, and the exit status says where', as
 });
 
 test('a call that makes no sense ends with 2 and a sentence', async (t) => {
-  const file = join(tempFolder(t), 'file');
+  const folder = tempFolder(t);
+  const file = join(folder, 'file');
   writeFileSync(file, '');
   const cases: readonly [readonly string[], RegExp][] = [
     [['https://example.org/'], /write it as wss:\/\/host\/sync\/document/],
     [['wss://localhost/sync/doc', '--port', '1'], /--port is not expected beside a URL/],
     [['wss://localhost/sync/doc', '--token'], /--token needs a value/],
     [['wss://localhost/sync/doc', '--ca', `${file}.none`], /cannot be read/],
+    [['wss://localhost/sync/doc', '--ca', file], /--ca has no certificate in PEM form/],
+    [['wss://localhost/sync/doc', '--ca', folder], /cannot be read/],
+    [['wss://localhost/sync/doc', '--origin', 'app.example.org'], /not an origin: write .*https:\/\/app\.example\.org/],
     [['wss://localhost/sync/doc', '--idle=soon'], /--idle must be a time/],
   ];
   for (const [args, sentence] of cases) {

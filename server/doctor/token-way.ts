@@ -1,0 +1,24 @@
+import type { Examination, HostAddress } from './examination.ts';
+import { isLoopback } from './loopback.ts';
+
+/** What Quire selects in the answer, so that the token is not echoed (docs/auth.md). */
+const marker = 'quire';
+/** RFC 9110, 5.6.2: what a subprotocol may consist of. */
+const httpToken = /^[!#$%&'*+.^_`|~0-9a-z-]+$/i;
+
+/**
+ * Whether the token may be sent there: to a peer whose certificate is verified, as each connection does, or to this machine.
+ */
+export function mayShowToken({ target }: Examination, addresses: readonly HostAddress[]): boolean {
+  return target.token !== null && (target.secure || addresses.every(({ address }) => isLoopback(address)));
+}
+
+/** Whether the token can stand in the subprotocol, which stays out of access logs. A token in the URL stays there. */
+export function fitsProtocol({ token, tokenInUrl }: Examination['target']): boolean {
+  return token !== null && !tokenInUrl && token !== marker && httpToken.test(token);
+}
+
+/** The subprotocols to offer. */
+export function tokenProtocols({ target, tokenWay }: Examination): readonly string[] {
+  return tokenWay === 'protocol' && target.token !== null ? [marker, target.token] : [];
+}
