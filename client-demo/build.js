@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path';
 
 const here = import.meta.dirname;
 const root = dirname(here);
-const outputs = ['dist/client-demo/site/index.html', 'dist/client-demo/lib/client.d.ts'].map((path) =>
+const outputs = ['dist/client-demo/site/index.html', 'dist/client-demo/client/client.d.ts'].map((path) =>
   join(root, path),
 );
 const sources = [
@@ -21,7 +21,7 @@ const changedMs = (path) => statSync(path).mtimeMs;
 
 const builtMs = outputs.every((path) => existsSync(path)) ? Math.min(...outputs.map(changedMs)) : 0;
 if (sources.some((path) => changedMs(path) > builtMs)) {
-  run('typescript/package.json', 'bin/tsc', ['-p', join(here, 'lib')]);
+  run('typescript/package.json', 'bin/tsc', ['-p', join(here, 'client')]);
   run('vite/package.json', 'bin/vite.js', ['build', here, '--logLevel', 'warn']);
 }
 

@@ -1,7 +1,7 @@
 import { IndexeddbPersistence } from 'y-indexeddb';
 import { WebsocketProvider } from 'y-websocket';
 import { Doc } from 'yjs';
-import { guardPresence, trackSaved, type SavedTracker } from './lib/client.ts';
+import { guardPresence, trackSaved, type SavedTracker } from './client/client.ts';
 
 /** One document in this tab: the stock provider, a copy in the browser, and whether the server has it on disk. */
 export interface Connection {

@@ -2,7 +2,7 @@ import type { WebsocketProvider } from 'y-websocket';
 import type { Doc } from 'yjs';
 import { throttle } from './dom.ts';
 import { fingerprint } from './fingerprint.ts';
-import type { SavedTracker } from './lib/client.ts';
+import type { SavedTracker } from './client/client.ts';
 
 /** What a tab tells the others about itself, in the field `proof` of its awareness state. */
 export interface Proof {

@@ -1,5 +1,5 @@
 import { byId } from './dom.ts';
-import { onRefused, type Refusal } from './lib/client.ts';
+import { onRefused, type Refusal } from './client/client.ts';
 import { statusOf, type StatusState } from './status.ts';
 import type { Connection } from './connection.ts';
 

@@ -1,4 +1,4 @@
-import type { Refusal, SavedState } from './lib/client.ts';
+import type { Refusal, SavedState } from './client/client.ts';
 
 /** All that the status line is made of. */
 export interface Facts {

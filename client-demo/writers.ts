@@ -1,6 +1,6 @@
 import { WebsocketProvider } from 'y-websocket';
 import { createRelativePositionFromTypeIndex, Doc, XmlElement, XmlText } from 'yjs';
-import { trackSaved } from './lib/client.ts';
+import { trackSaved } from './client/client.ts';
 import { colors, type Person } from './person.ts';
 import { publishProof } from './proof.ts';
 import traceAddress from './trace.json?url';

@@ -9,7 +9,7 @@ const allowed = [
   /^LICENSE$/,
   /^package\.json$/,
   /^dist\/(persistence|server)\/.+\.js(\.map)?$/,
-  /^dist\/client-demo\/lib\/.+\.(d\.ts|js)(\.map)?$/,
+  /^dist\/client-demo\/client\/.+\.(d\.ts|js)(\.map)?$/,
   /^dist\/client-demo\/site\//,
   /^docs\//,
 ];
@@ -18,8 +18,8 @@ const needed = [
   'dist/server/cli/main.js',
   'dist/server/cli/health.js',
   'dist/persistence/compaction/worker-thread.js',
-  'dist/client-demo/lib/client.d.ts',
-  'dist/client-demo/lib/client.js',
+  'dist/client-demo/client/client.d.ts',
+  'dist/client-demo/client/client.js',
   'dist/client-demo/site/index.html',
 ];
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { defineConfig } from 'vite';
 
-const client = join(import.meta.dirname, '../../../dist/client-demo/lib/client.js');
+const client = join(import.meta.dirname, '../../../dist/client-demo/client/client.js');
 
 export default defineConfig({
   root: import.meta.dirname,

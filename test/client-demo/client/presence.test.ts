@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { applyAwarenessUpdate, Awareness } from 'y-protocols/awareness';
 import * as Y from 'yjs';
-import { guardPresence } from '../../../client-demo/lib/client.ts';
+import { guardPresence } from '../../../client-demo/client/client.ts';
 import { drawable } from '../../../server/sync/drawable.ts';
 import { encodeEntries } from '../../support/frames.ts';
 import { honestStates, hostileStates } from '../../support/hostile-states.ts';
