@@ -1,6 +1,6 @@
 /**
- * Builds the demo page and the declarations of `quire/client`, unless the output is newer than every source: this runs
- * before each `npm start` and `npm test`.
+ * Builds the demo page and the package quire-client, unless the output is newer than every source. This runs before each
+ * `npm start` and `npm test`.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
@@ -9,11 +9,13 @@ import { dirname, join } from 'node:path';
 
 const here = import.meta.dirname;
 const root = dirname(here);
-const outputs = ['dist/client-demo/site/index.html', 'dist/client-demo/client/client.d.ts'].map((path) =>
-  join(root, path),
-);
+const clientOutput = join(here, 'client/dist');
+const outputs = [join(root, 'dist/client-demo/site/index.html'), join(clientOutput, 'client.d.ts')];
 const sources = [
-  ...readdirSync(here, { recursive: true, encoding: 'utf8' }).map((path) => join(here, path)),
+  ...readdirSync(here, { recursive: true, encoding: 'utf8' })
+    .map((path) => join(here, path))
+    // The time of the folder `client` changes when its output is made, so only files count.
+    .filter((path) => !path.startsWith(clientOutput) && statSync(path).isFile()),
   join(root, 'package-lock.json'),
 ];
 /** @param {string} path */
@@ -21,6 +23,8 @@ const changedMs = (path) => statSync(path).mtimeMs;
 
 const builtMs = outputs.every((path) => existsSync(path)) ? Math.min(...outputs.map(changedMs)) : 0;
 if (sources.some((path) => changedMs(path) > builtMs)) {
+  // On stderr, because `npm pack --json` runs this and prints JSON on stdout.
+  process.stderr.write('Building the demo page ...\n');
   run('typescript/package.json', 'bin/tsc', ['-p', join(here, 'client')]);
   run('vite/package.json', 'bin/vite.js', ['build', here, '--logLevel', 'warn']);
 }

@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { keepAuthorized } from 'quire/client';
+import { keepAuthorized } from '../../client-demo/client/client.ts';
 import { freePort } from '../support/free-port.ts';
 import { guarded, guardedBySecret, joinWith } from '../support/guarded-quire.ts';
 import type { RawClient } from '../support/raw-client.ts';

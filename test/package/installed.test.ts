@@ -1,13 +1,13 @@
-/** What somebody has after `npm install quire`: the package with its own dependencies, and nothing else of this folder. */
+/** Both packages as they are after an installation: each with its own dependencies, and nothing else of this project. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { projectFolder } from '../support/lock-file.ts';
 import { Disposer } from '../support/owner.ts';
-import { installInto } from '../support/packed-quire.ts';
+import { installInto, npmPackClient } from '../support/packed-quire.ts';
 import { ServerProcess } from '../support/server-process.ts';
 import { StockClient } from '../support/stock-client.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -28,6 +28,8 @@ before(() => {
 after(() => owner.dispose());
 
 test('quire --help lists the settings, quire --version says which it is', async () => {
+  const command = join(folder, 'node_modules/.bin/quire');
+  assert.equal((await execute(command, ['--version'], { cwd: folder })).stdout.trim(), version);
   assert.match((await quire('--help')).stdout, /--max-connections <count> {3}QUIRE_MAX_CONNECTIONS/);
   assert.equal((await quire('--version')).stdout.trim(), version);
 });
@@ -61,29 +63,36 @@ test('quire serve serves stock editors over wss and the demo page, and quire doc
   );
 });
 
-test('quire/client can be imported, and its types are there', async () => {
-  const use = `import { onRefused, trackSaved } from 'quire/client';
-import type { SavedState } from 'quire/client';
-export const parts: readonly unknown[] = [onRefused, trackSaved];
+test('quire-client installs without network and without dependencies; TypeScript and Node import it', async (t) => {
+  const project = tempFolder(t);
+  const { filename } = npmPackClient('--pack-destination', project);
+  writeFileSync(join(project, 'package.json'), '{ "type": "module" }');
+  await execute('npm', ['install', '--offline', `./${filename}`], { cwd: project });
+  const packages = readdirSync(join(project, 'node_modules')).filter((name) => !name.startsWith('.'));
+  assert.deepEqual(packages, ['quire-client']);
+
+  const use = `import { guardPresence, keepAuthorized, onRefused, trackSaved } from 'quire-client';
+import type { Refusal, SavedState, SavedTracker } from 'quire-client';
+export const parts: readonly unknown[] = [guardPresence, keepAuthorized, onRefused, trackSaved];
 export const isSaved = (state: SavedState): boolean => state.saved;
+export const about = (refusal: Refusal, tracker: SavedTracker): string => refusal.reason + String(tracker.state.edits);
 `;
-  writeFileSync(join(folder, 'use.ts'), use);
-  writeFileSync(join(folder, 'wrong.ts'), use.replace('state.saved', 'state.stored'));
-  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+  writeFileSync(join(project, 'use.ts'), use);
+  writeFileSync(join(project, 'wrong.ts'), use.replace('state.saved', 'state.stored'));
   const types = (file: string): Promise<unknown> => {
-    // As strict as it gets; the types of y-websocket are not looked into, because their user brings it along.
+    // As strict as it gets. The types of y-websocket are not looked into, because a page brings its own version.
     const options = ['--noEmit', '--strict', '--module', 'nodenext', '--lib', 'es2023,dom', '--skipLibCheck'];
-    return execute(join(projectFolder, 'node_modules/.bin/tsc'), [...options, '--types', '', file], { cwd: folder });
+    return execute(join(projectFolder, 'node_modules/.bin/tsc'), [...options, '--types', '', file], { cwd: project });
   };
   await types('use.ts');
   await assert.rejects(types('wrong.ts'), ({ stdout }: { stdout: string }) => /'stored' does not exist/.test(stdout));
 
   writeFileSync(
-    join(folder, 'use.js'),
-    `import * as client from 'quire/client'; console.log(Object.keys(client).sort());`,
+    join(project, 'use.js'),
+    `import * as client from 'quire-client'; console.log(Object.keys(client).sort().join());`,
   );
-  const { stdout } = await execute(process.execPath, [join(folder, 'use.js')]);
-  assert.match(stdout, /'keepAuthorized', 'onRefused', 'trackSaved'/);
+  const { stdout } = await execute(process.execPath, ['use.js'], { cwd: project });
+  assert.equal(stdout.trim(), 'guardPresence,keepAuthorized,onRefused,trackSaved');
 });
 
 test('the database is there for Linux on x64 and arm64, for glibc and, on x64, for musl', () => {

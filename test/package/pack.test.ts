@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { npmPack } from '../support/packed-quire.ts';
+import { npmPack, npmPackClient } from '../support/packed-quire.ts';
 
 /** 0.6 MB in November 2026, most of it the demo page. */
 const maxPackedBytes = 1_000_000;
@@ -9,7 +9,6 @@ const allowed = [
   /^LICENSE$/,
   /^package\.json$/,
   /^dist\/(persistence|server)\/.+\.js(\.map)?$/,
-  /^dist\/client-demo\/client\/.+\.(d\.ts|js)(\.map)?$/,
   /^dist\/client-demo\/site\//,
   /^docs\//,
 ];
@@ -18,12 +17,10 @@ const needed = [
   'dist/server/cli/main.js',
   'dist/server/cli/health.js',
   'dist/persistence/compaction/worker-thread.js',
-  'dist/client-demo/client/client.d.ts',
-  'dist/client-demo/client/client.js',
   'dist/client-demo/site/index.html',
 ];
 
-test('the package holds the program, the page, the client module and the documentation, and nothing else', () => {
+test('quire-server holds the program, the demo page and the documentation, and nothing else', () => {
   const { files, size } = npmPack('--dry-run');
   const paths = files.map(({ path }) => path);
   assert.deepEqual(
@@ -35,4 +32,20 @@ test('the package holds the program, the page, the client module and the documen
     [],
   );
   assert.ok(size < maxPackedBytes, `${size} bytes`);
+});
+
+test('quire-client holds its modules with their types, and nothing else', () => {
+  const { name, files, size } = npmPackClient('--dry-run');
+  assert.equal(name, 'quire-client');
+  const modules = ['authorized', 'client', 'presence', 'refused', 'saved'];
+  assert.deepEqual(
+    files.map(({ path }) => path).sort(),
+    [
+      'LICENSE',
+      'README.md',
+      'package.json',
+      ...modules.flatMap((module) => [`dist/${module}.d.ts`, `dist/${module}.js`]),
+    ].sort(),
+  );
+  assert.ok(size < 20_000, `${size} bytes`);
 });

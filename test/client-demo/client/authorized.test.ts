@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { keepAuthorized } from 'quire/client';
+import { keepAuthorized } from '../../../client-demo/client/client.ts';
 import type { WebsocketProvider } from 'y-websocket';
 import { guardMs, within } from '../../support/deadline.ts';
 import { guardedBySecret, guardedHeld } from '../../support/guarded-quire.ts';

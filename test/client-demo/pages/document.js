@@ -1,4 +1,4 @@
-import { guardPresence } from 'quire/client';
+import { guardPresence } from 'quire-client';
 import * as Y from 'yjs';
 import { WebsocketProvider } from 'y-websocket';
 
