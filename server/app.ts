@@ -186,7 +186,7 @@ export class App {
         const { metricsAllowed } = config;
         return metricsAllowed === null || contains(metricsAllowed, this.#addresses.of(request));
       },
-      demo: await loadDemo(),
+      demo: config.demo ? await loadDemo() : null,
       isStopping: () => this.#closing !== null,
       strictTransport: config.hsts,
     });

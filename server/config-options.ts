@@ -87,6 +87,12 @@ export const options = {
     'addresses',
     'Who may read /metrics: addresses or ranges with commas between them. Without it everybody: it names no document and no person.',
   ),
+  demo: option(
+    oneOf('on', 'off'),
+    'on',
+    'on|off',
+    'on: the demo editor is at /. off: / only says what this server is. Off is right for production.',
+  ),
   auth: option(
     oneOf('none'),
     null,

@@ -29,6 +29,8 @@ export interface Config {
   readonly httpPort: number | null;
   /** Whether browsers are told to use TLS only. */
   readonly hsts: boolean;
+  /** Whether the demo editor is served at `/`. */
+  readonly demo: boolean;
   readonly auth: AuthConfig;
   /** The list of what was taken back; null if there is none. */
   readonly revocationsPath: string | null;
@@ -74,6 +76,7 @@ export function parseConfig(args: readonly string[], environment: Environment): 
     plainPort: plainPortOf(values, tls, given),
     httpPort: httpPortOf(values, tls, given),
     hsts: hstsOf(values, tls, given),
+    demo: values.demo === 'on',
     auth: Object.freeze(auth),
     revocationsPath: values['auth-revocations'],
     origins: Object.freeze(originsOf(values, auth, isLoopback(values.host))),

@@ -14,7 +14,7 @@ import type { Demo } from './demo.ts';
 export interface HttpDeps {
   readonly logger: Logger;
   readonly registry: MetricRegistry;
-  /** The demo page; null if it was not built. */
+  /** The demo page; null if it is turned off or was not built. */
   readonly demo: Demo | null;
   logState(): LogState;
   /** Whether whoever asks may read metrics. */

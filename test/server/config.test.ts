@@ -26,6 +26,7 @@ test('without flags and variables every default holds, and the value cannot be c
     plainPort: 8080,
     httpPort: null,
     hsts: false,
+    demo: true,
     auth: { mode: 'unset' },
     revocationsPath: null,
     origins: { origins: [], sameHost: false, loopback: true },

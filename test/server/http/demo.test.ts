@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Hono } from 'hono';
 import { loadDemo, serveDemo } from '../../../server/http/demo.ts';
+import { Quire } from '../../support/quire.ts';
+import { StockClient } from '../../support/stock-client.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
 async function demoApp(): Promise<{ app: Hono; paths: string[] }> {
@@ -70,4 +72,19 @@ test('I7: a file is handed out in small pieces, of bytes that all answers share'
     assert.equal(bytes, Number(response.headers.get('Content-Length')));
   }
   assert.equal(buffers.size, 1);
+});
+
+test('with --demo off there is no page and none of its files, and editors connect all the same', async (t) => {
+  const quire = await Quire.start(t, { tls: 'off', args: ['--ephemeral', '--demo', 'off'] });
+  const root = await fetch(quire.httpUrl);
+  assert.equal(root.status, 200);
+  assert.match(await root.text(), /This is a sync server for Yjs documents/);
+  const demo = await loadDemo();
+  assert.ok(demo);
+  for (const path of demo.keys()) {
+    if (path !== '/') assert.equal((await fetch(`${quire.httpUrl}${path}`)).status, 404, path);
+  }
+  const client = new StockClient(quire.url, 'doc');
+  t.after(() => client.destroy());
+  await client.synced();
 });
