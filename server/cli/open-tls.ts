@@ -27,14 +27,21 @@ export interface Tls {
   readonly authorityPath: string | null;
 }
 
+/** Takes a report that is to be logged when the server is ready, or when the start has failed. */
+export type Later = (report: () => void) => void;
+
 /** Reads, or makes, the certificates to serve. Rejects with CertificateError. */
-export async function openTls(config: Config, logger: Logger): Promise<Tls> {
+export async function openTls(config: Config, logger: Logger, later: Later): Promise<Tls> {
   const { clientCertificates } = config;
   const clientAuthority = clientCertificates === null ? null : new ClientAuthority(clientCertificates.caPath, logger);
-  return { ...(await openServed(config, logger)), clientAuthority };
+  return { ...(await openServed(config, logger, later)), clientAuthority };
 }
 
-async function openServed({ tls, ephemeral, dataDir }: Config, logger: Logger): Promise<Omit<Tls, 'clientAuthority'>> {
+async function openServed(
+  { tls, ephemeral, dataDir }: Config,
+  logger: Logger,
+  later: Later,
+): Promise<Omit<Tls, 'clientAuthority'>> {
   if (tls.mode === 'off') return { acme: null, certificates: null, authorityPath: null };
   if (tls.mode === 'files') {
     const sources = tls.pairs.map(({ certPath, keyPath }) => fileSource(certPath, keyPath));
@@ -47,16 +54,21 @@ async function openServed({ tls, ephemeral, dataDir }: Config, logger: Logger): 
   const folder = ephemeral ? null : join(resolve(dataDir), 'tls');
   const deps = { folder, hostName: hostname(), now: Date.now };
   const made = openDevCertificate(deps);
-  if (made.replaced !== null) {
-    logger.warn(
-      { folder, replaced: made.replaced },
-      'the development certificate authority is replaced, because the old one could sign for other names: trust the new one, and remove the old one from your browsers',
+  const { replaced, uncovered } = made;
+  if (replaced !== null) {
+    later(() =>
+      logger.warn(
+        { folder, replaced },
+        'the development certificate authority is replaced, because the old one could sign for other names: trust the new one, and remove the old one from your browsers',
+      ),
     );
-  } else if (made.authorityIsNew) logger.info({ folder }, 'development certificate authority made');
-  if (made.uncovered !== null) {
-    logger.warn(
-      { hostName: made.uncovered, folder },
-      'the development certificate does not cover the name of this machine: remove its folder to have another made',
+  } else if (made.authorityIsNew) later(() => logger.info({ folder }, 'development certificate authority made'));
+  if (uncovered !== null) {
+    later(() =>
+      logger.warn(
+        { hostName: uncovered, folder },
+        'the development certificate does not cover the name of this machine: remove its folder to have another made',
+      ),
     );
   }
   return {

@@ -3,6 +3,7 @@ import { AuthStats } from '../auth/auth-stats.ts';
 import { openAuth } from '../auth/open-auth.ts';
 import type { Config } from '../config.ts';
 import { openLogOutput } from '../log-output.ts';
+import type { LogOutput } from '../log-output.ts';
 import { createLogger } from '../logger.ts';
 import type { Logger } from '../logger.ts';
 import { OpenSockets } from '../net/open-sockets.ts';
@@ -10,7 +11,7 @@ import { openFilesLimit, socketsWithin, webSocketsAmong } from '../open-files.ts
 import { StorageStats } from '../storage-stats.ts';
 import { openStorage } from '../storage.ts';
 import { openTls } from './open-tls.ts';
-import type { Tls } from './open-tls.ts';
+import type { Later, Tls } from './open-tls.ts';
 import { killAfter } from './signals.ts';
 import type { Signals } from './signals.ts';
 import { startLines } from './start-lines.ts';
@@ -23,19 +24,46 @@ export async function serve(config: Config, signals: Signals): Promise<void> {
   const terminal = process.stdout.isTTY;
   const logOutput = terminal ? null : openLogOutput();
   const logger = await createLogger(config.logLevel, logOutput);
-  for (const warning of config.warnings) logger.warn(warning);
   process.on('uncaughtException', (err) => {
     logger.fatal({ err }, 'unexpected error');
     process.exit(1);
   });
 
+  // A person who starts the server reads first how to use it, and then what could be better.
+  const held: (() => void)[] = [];
+  const later: Later = (report) => void held.push(report);
+  for (const warning of config.warnings) later(() => logger.warn(warning));
+  try {
+    const { app, authorityPath } = await start(config, { logger, logOutput, later });
+    handleSignals(signals, app, config, logger);
+    const stop = terminal ? 'Ctrl+C' : `SIGTERM to process ${process.pid}`;
+    const lines = startLines({ config, addresses: app.addresses, authorityPath, stop }).join('\n');
+    // For people. A program that collects JSON from stdout must not have to read them.
+    if (terminal) console.log(lines);
+    else console.error(lines);
+    if (!terminal) logger.info({ addresses: app.addresses, redirectPort: app.redirectPort }, 'listening');
+  } catch (error) {
+    const { withWayOut } = await import('./busy-ports.ts');
+    throw await withWayOut(error, config, process.env['npm_lifecycle_event'] === 'start');
+  } finally {
+    for (const report of held) report();
+  }
+}
+
+interface StartDeps {
+  readonly logger: Logger;
+  readonly logOutput: LogOutput | null;
+  readonly later: Later;
+}
+
+async function start(config: Config, { logger, logOutput, later }: StartDeps) {
   const auth = await openAuth(config, { logger, stats: new AuthStats(), now: Date.now });
-  // First of all, because it is what a second process on the same folder must stumble over.
+  // Before everything that listens, because a second process on the same folder must fail here.
   const storageStats = new StorageStats();
   const storage = await openStorage(config, { logger, stats: storageStats });
   let tls: Tls;
   try {
-    tls = await openTls(config, logger);
+    tls = await openTls(config, logger, later);
   } catch (error) {
     await storage.close();
     throw error;
@@ -43,7 +71,9 @@ export async function serve(config: Config, signals: Signals): Promise<void> {
   const openFiles = await openFilesLimit();
   const maxSockets = openFiles === null ? Infinity : socketsWithin(openFiles);
   const app = await App.start({
-    config: withFewerConnections(config, maxSockets, logger),
+    config: withFewerConnections(config, maxSockets, (fields) =>
+      later(() => logger.warn({ ...fields, openFiles }, fewerConnections)),
+    ),
     openSockets: new OpenSockets(maxSockets),
     logger,
     auth,
@@ -52,23 +82,21 @@ export async function serve(config: Config, signals: Signals): Promise<void> {
     logLinesDropped: () => logOutput?.linesDropped ?? 0,
     ...tls,
   });
-  handleSignals(signals, app, config, logger);
-
-  logger.info({ addresses: app.addresses, redirectPort: app.redirectPort }, 'listening');
-  const lines = startLines({ config, addresses: app.addresses, authorityPath: tls.authorityPath }).join('\n');
-  // People read them; whatever collects JSON from stdout must not have to.
-  if (terminal) console.log(lines);
-  else console.error(lines);
+  return { app, authorityPath: tls.authorityPath };
 }
 
-/** No more than files may be opened for, whatever was asked for. */
-function withFewerConnections(config: Config, maxSockets: number, logger: Logger): Config {
+const fewerConnections =
+  'fewer connections than --max-connections are accepted, because this process may not open more files: raise ulimit -n';
+
+/** The settings with as many connections as open files allow. Calls `report` if those are fewer. */
+function withFewerConnections(
+  config: Config,
+  maxSockets: number,
+  report: (fields: { readonly maxConnections: number; readonly wanted: number }) => void,
+): Config {
   const maxConnections = Math.min(config.limits.maxConnections, webSocketsAmong(maxSockets));
   if (maxConnections === config.limits.maxConnections) return config;
-  logger.warn(
-    { maxConnections, wanted: config.limits.maxConnections },
-    'fewer connections than --max-connections: more files than this process may open; raise its limit (ulimit -n)',
-  );
+  report({ maxConnections, wanted: config.limits.maxConnections });
   return { ...config, limits: { ...config.limits, maxConnections } };
 }
 

@@ -8,6 +8,7 @@ const debianPackages = {
   haproxy: 'haproxy',
   caddy: 'caddy',
   pebble: 'pebble',
+  script: 'bsdutils',
 } as const;
 
 export type Program = keyof typeof debianPackages;

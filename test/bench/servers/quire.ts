@@ -24,7 +24,8 @@ export function quire(commit: 'fsync' | 'write', build: string = thisBuild): Ser
       script,
       args: [...args(port, dataFolder), '--tls-cert', certPath, '--tls-key', keyPath],
     }),
-    listening: /for editors wss?:/,
+    // Older revisions say `for editors ws:`.
+    listening: /editors +wss?:/i,
   };
 }
 
