@@ -73,7 +73,7 @@ test('a pod has more time to end than the server takes', () => {
   assert.ok(terminationGracePeriodSeconds > containers[0].lifecycle.preStop.sleep.seconds + 8);
 });
 
-for (const file of ['compose.yaml', 'compose.proxy.yaml']) {
+for (const file of ['compose.yaml', 'compose.certificate.yaml', 'compose.proxy.yaml']) {
   test(`the Compose specification takes ${file}`, () => {
     const validate = new Ajv2019({ strict: false, validateFormats: false }).compile(composeSchema());
     for (const document of documentsIn(file)) {
@@ -83,7 +83,13 @@ for (const file of ['compose.yaml', 'compose.proxy.yaml']) {
   });
 }
 
-for (const file of ['compose.yaml', 'compose.proxy.yaml', 'kubernetes/statefulset.yaml', 'quire.service']) {
+for (const file of [
+  'compose.yaml',
+  'compose.certificate.yaml',
+  'compose.proxy.yaml',
+  'kubernetes/statefulset.yaml',
+  'quire.service',
+]) {
   test(`every QUIRE_ variable of ${file} is a setting of the server`, () => {
     const ours = new Set(['QUIRE_DOMAIN', 'QUIRE_UPSTREAM', 'QUIRE_']);
     for (const [variable] of read(file).matchAll(/QUIRE_[A-Z_]*/g)) {

@@ -1,10 +1,9 @@
 /** docs/deploy/Caddyfile and nginx.conf, in the real proxies, with editors through them. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { get } from 'node:https';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { startProxy } from '../doctor/proxy.ts';
+import { metricsPaths, startProxy, statusOf } from '../doctor/proxy.ts';
 import { needs } from '../support/programs.ts';
 import type { ProxyName } from '../doctor/proxy.ts';
 import { projectFolder } from '../support/lock-file.ts';
@@ -52,16 +51,7 @@ for (const [name, file] of files) {
 
       const { origin } = new URL(url.replace('wss', 'https'));
       assert.equal(await statusOf(`${origin}/healthz`, ca), 200);
-      assert.equal(await statusOf(`${origin}/metrics`, ca), 404);
+      for (const path of metricsPaths) assert.equal(await statusOf(`${origin}${path}`, ca), 404, path);
     },
   );
-}
-
-function statusOf(url: string, ca: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    get(url, { ca }, (answer) => {
-      answer.resume();
-      resolve(answer.statusCode ?? 0);
-    }).on('error', reject);
-  });
 }

@@ -9,7 +9,7 @@ import { Disposer } from '../support/owner.ts';
 import { Quire } from '../support/quire.ts';
 import { tcpPeer } from './peers.ts';
 import { needs } from '../support/programs.ts';
-import { documented, startProxy } from './proxy.ts';
+import { documented, metricsPaths, startProxy, statusOf } from './proxy.ts';
 
 const owner = new Disposer();
 let quirePort: number;
@@ -33,10 +33,12 @@ async function codes(url: string, options: TargetOptions, idleMs: number | null 
 }
 
 for (const name of ['nginx', 'caddy', 'haproxy'] as const) {
-  test(`the documented configuration of ${name} passes everything on`, needs(name), async (t) => {
+  test(`the documented configuration of ${name} passes everything on but /metrics`, needs(name), async (t) => {
     const { url, ca } = await startProxy(t, name, documented(name), quirePort);
     const origin = new URL(url.replace('wss', 'https')).origin;
     assert.deepEqual(await codes(`${url}/doc`, { ca, origin }, 2_000), []);
+    assert.equal(await statusOf(`${origin}/healthz`, ca), 200);
+    for (const path of metricsPaths) assert.equal(await statusOf(`${origin}${path}`, ca), 404, path);
   });
 }
 

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { get } from 'node:https';
 import { connect } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -102,4 +103,17 @@ async function listening(port: number): Promise<void> {
       socket.destroy();
     }
   }
+}
+
+/** Ways to write the path of the metrics. Quire answers the encoded one too. */
+export const metricsPaths = ['/metrics', '/metrics?x', '/%6detrics', '//metrics'] as const;
+
+/** The status of a GET, over TLS with this authority. */
+export function statusOf(url: string, ca: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    get(url, { ca }, (answer) => {
+      answer.resume();
+      resolve(answer.statusCode ?? 0);
+    }).on('error', reject);
+  });
 }
