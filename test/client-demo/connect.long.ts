@@ -92,7 +92,7 @@ test(
       await saved.waitForFunction(`titles.length > 1 && document.title === 'Saved'`);
       assert.match((await saved.evaluate<string[]>('titles'))[0]!, /^Not saved since \d/);
       const [ada] = [await open('people.js'), await open('people.js')];
-      await ada!.waitForFunction(`document.title === 'Ada, Ada'`);
+      await ada.waitForFunction(`document.title === 'Ada, Ada'`);
     });
 
     for (const { name, input, root, caret } of editors) {
