@@ -38,7 +38,7 @@ COPY --from=build /app/package.json /app/LICENSE /app/CHANGELOG.md ./
 COPY --from=build /app/bin ./bin
 COPY --from=build /app/dist/persistence ./dist/persistence
 COPY --from=build /app/dist/server ./dist/server
-COPY --from=build /app/dist/client-demo ./dist/client-demo
+COPY --from=build /app/dist/client-demo/site ./dist/client-demo/site
 COPY --from=build --chown=1000:1000 /data /data
 # The image's user `node`, by number, so that Kubernetes can tell that it is not root.
 USER 1000:1000
