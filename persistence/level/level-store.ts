@@ -14,9 +14,9 @@ interface Compactable {
 const chunkRecords = 500;
 const scanOptions = { fillCache: false, highWaterMarkBytes: 256 * 1024 };
 
-/** Keys or values of an iterator of `level`. */
-interface Chunks {
-  nextv(size: number): Promise<Uint8Array[]>;
+/** An iterator of `level`. */
+interface Chunks<T> {
+  nextv(size: number): Promise<T[]>;
   close(): Promise<void>;
 }
 
@@ -44,15 +44,16 @@ export class LevelStore implements RecordStore {
     return reading(() => this.#database.getMany([...keys], { fillCache: false }));
   }
 
-  async *scanValuesBackwards(range: KeyRange): AsyncIterable<readonly Uint8Array[]> {
-    refuse(this.#lost.within(range));
-    yield* chunksOf(this.#database.values({ ...range, ...scanOptions, reverse: true }));
+  /** `values` wraps the same iterator in a second one. That costs 4 us more for each document that is opened. */
+  scanValuesBackwards(range: KeyRange): AsyncIterable<readonly Uint8Array[]> {
+    const entries = this.#database.iterator({ ...range, ...scanOptions, keys: false, reverse: true });
+    return chunksOf(entries, ([, value]) => value, this.#lost.within(range));
   }
 
   /** The keys outside lost ranges first, so that much of a list can be read; then it rejects. */
   async *scanKeys(range: KeyRange): AsyncIterable<readonly Uint8Array[]> {
     const lost = this.#lost.within(range);
-    for await (const keys of chunksOf(this.#database.keys({ ...range, ...scanOptions }))) {
+    for await (const keys of chunksOf(this.#database.keys({ ...range, ...scanOptions }), (key) => key)) {
       const known = lost === null ? keys : keys.filter((key) => this.#lost.at(key) === null);
       if (known.length > 0) yield known;
     }
@@ -72,11 +73,17 @@ function refuse(lost: LostRange | null): void {
   if (lost !== null) throw new DamagedStoreError(`${lost.file} was damaged at byte ${lost.offset}`);
 }
 
-async function* chunksOf(iterator: Chunks): AsyncIterable<readonly Uint8Array[]> {
+/** Rejects at the first chunk if part of the range is lost. */
+async function* chunksOf<T>(
+  iterator: Chunks<T>,
+  bytesOf: (item: T) => Uint8Array,
+  lost: LostRange | null = null,
+): AsyncIterable<readonly Uint8Array[]> {
   try {
+    refuse(lost);
     let chunk = await reading(() => iterator.nextv(chunkRecords));
     while (chunk.length > 0) {
-      yield chunk;
+      yield chunk.map(bytesOf);
       chunk = await reading(() => iterator.nextv(chunkRecords));
     }
   } finally {

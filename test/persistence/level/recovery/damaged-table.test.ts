@@ -106,7 +106,7 @@ suite('LevelStore', () => {
 function failing(code: string): LevelDatabase {
   const fail = (): Promise<never> => Promise.reject(Object.assign(new Error('as LevelDB says it'), { code }));
   const iterator = (): unknown => ({ nextv: fail, close: () => Promise.resolve() });
-  return { getMany: fail, values: iterator, keys: iterator } as unknown as LevelDatabase;
+  return { getMany: fail, iterator, keys: iterator } as unknown as LevelDatabase;
 }
 
 async function open<T>(folder: string, use: (log: LevelLog) => Promise<T>): Promise<T> {
