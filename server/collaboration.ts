@@ -1,3 +1,4 @@
+import { isScratchName } from './doctor/scratch-name.ts';
 import type { IncomingMessage } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { LogError } from '../persistence/errors.ts';
@@ -5,23 +6,23 @@ import { Gate } from './auth/gate.ts';
 import type { Auth } from './auth/open-auth.ts';
 import { RefusalDelay } from './auth/refusal-delay.ts';
 import { tokenOf } from './auth/token-source.ts';
-import type { Config } from './config.ts';
-import type { HeldRefusals } from './held-refusals.ts';
+import type { Config } from './config/config.ts';
+import type { HeldRefusals } from './limits/held-refusals.ts';
 import type { RefusedError } from './errors.ts';
 import type { Logger } from './logger.ts';
 import type { ClientAddresses } from './net/client-addresses.ts';
-import type { ClientAuthority } from './net/client-authority.ts';
+import type { ClientAuthority } from './tls/client-authority.ts';
 import type { SyncRequest } from './net/upgrade.ts';
 import type { WsConnection } from './net/ws-connection.ts';
 import type { Storage } from './storage.ts';
 import type { ConnectionHandler } from './sync/connection.ts';
-import { Opens } from './sync/opens.ts';
-import { OutboxMemory } from './sync/outbox-memory.ts';
-import { Rooms } from './sync/rooms.ts';
-import { SharedOffload } from './sync/shared-offload.ts';
+import { LoadRate } from './limits/load-rate.ts';
+import { OutboxMemory } from './sync/session/outbox-memory.ts';
+import { Rooms } from './sync/room/rooms.ts';
+import { SharedOffload } from './sync/session/shared-offload.ts';
 import { SyncStats } from './sync/stats.ts';
-import { Users } from './sync/users.ts';
-import { YWebsocket } from './sync/y-websocket.ts';
+import { UserSessions } from './limits/user-sessions.ts';
+import { YWebsocket } from './sync/protocol/y-websocket.ts';
 
 export interface CollaborationDeps {
   readonly config: Config;
@@ -56,12 +57,14 @@ export class Collaboration {
     const offload = new SharedOffload(storage.offload);
     this.rooms = new Rooms({
       log: storage.log,
+      isTransient: isScratchName,
       offload: offload.of('documents that are loaded', () => false),
       stats: this.stats,
       idleRoomTimeoutMs: config.idleRoomTimeoutMs,
       limits,
       roomFailed: (docId, err) => logger.error({ docId, err }, 'room ended'),
-      now: Date.now,
+      // Presence and idle rooms must not depend on a clock that is set.
+      now: () => performance.now(),
     });
     this.#gate = new Gate({
       ...deps.auth,
@@ -77,8 +80,8 @@ export class Collaboration {
       offload,
       stats: this.stats,
       outboxMemory: this.outboxMemory,
-      users: new Users(limits.maxConnectionsPerUser),
-      opens: new Opens({ rate: limits.openRatePerAddress, now: () => performance.now(), wait }),
+      users: new UserSessions(limits.maxConnectionsPerUser),
+      opens: new LoadRate({ rate: limits.openRatePerAddress, now: () => performance.now(), wait }),
       limits: {
         ...limits,
         // What a slow reader may be behind before it is better off with a fresh sync.

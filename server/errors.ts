@@ -6,8 +6,8 @@
  */
 import { CorruptDocumentError, LogError, MalformedUpdateError } from '../persistence/errors.ts';
 import type { LogErrorCode, MalformedUpdateCode } from '../persistence/errors.ts';
-import { fixedLimits } from './fixed-limits.ts';
-import type { LimitName } from './limits.ts';
+import { fixedLimits } from './limits/fixed-limits.ts';
+import type { LimitName } from './limits/limits.ts';
 
 interface Meaning {
   readonly status: number;

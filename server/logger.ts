@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import type { Logger } from 'pino';
-import type { LogOutput } from './log-output.ts';
-import { excerpt } from './peer-text.ts';
+import type { LogOutput } from './cli/log-output.ts';
+import { excerpt } from './limits/peer-text.ts';
 
 export type { Logger } from 'pino';
 

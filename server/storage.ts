@@ -4,9 +4,9 @@ import type { LevelLog } from '../persistence/level/level-log.ts';
 import type { LogObserver } from '../persistence/engine/log-observer.ts';
 import { MemoryLog } from '../persistence/memory/memory-log.ts';
 import type { UpdateLog } from '../persistence/update-log.ts';
-import type { Config } from './config.ts';
+import type { Config } from './config/config.ts';
 import type { Logger } from './logger.ts';
-import type { StorageStats } from './storage-stats.ts';
+import type { StorageStats } from './metrics/storage-stats.ts';
 import type { Offload } from './sync/offload.ts';
 
 export interface StorageDeps {

@@ -1,8 +1,8 @@
 import type * as acmeClient from 'acme-client';
 import type { Authorization, Client, Order } from 'acme-client';
 import type { Logger } from '../logger.ts';
-import type { ChallengeAnswers } from '../net/challenge-answers.ts';
-import { excerpt } from '../peer-text.ts';
+import type { ChallengeAnswers } from '../tls/challenge-answers.ts';
+import { excerpt } from '../limits/peer-text.ts';
 import { AcmeError, problemError } from './acme-error.ts';
 import { newKey } from './acme-store.ts';
 import { AcmeTransport } from './acme-transport.ts';

@@ -1,9 +1,9 @@
 import type { Logger } from '../logger.ts';
-import { CertificateError, NotYetValidError, checkCertificate, parseCertificate } from '../net/certificate.ts';
-import type { Certificate } from '../net/certificate.ts';
-import type { CertificateSource } from '../net/certificate-source.ts';
-import { bitString, sequence } from '../net/der.ts';
-import { extension, generalName, generateKey, issue } from '../net/issue-certificate.ts';
+import { CertificateError, NotYetValidError, checkCertificate, parseCertificate } from '../tls/certificate.ts';
+import type { Certificate } from '../tls/certificate.ts';
+import type { CertificateSource } from '../tls/certificate-source.ts';
+import { bitString, sequence } from '../tls/der.ts';
+import { extension, generalName, generateKey, issue } from '../tls/issue-certificate.ts';
 import type { AcmeStore } from './acme-store.ts';
 
 const dayMs = 86_400_000;

@@ -1,4 +1,4 @@
-import { excerpt } from '../peer-text.ts';
+import { excerpt } from '../limits/peer-text.ts';
 
 /** The part of a problem document (RFC 7807) that ACME uses. */
 export interface Problem {

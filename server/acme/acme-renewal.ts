@@ -1,6 +1,6 @@
 import type { Logger } from '../logger.ts';
-import { CertificateError, NotYetValidError, checkCertificate } from '../net/certificate.ts';
-import type { Certificate, Credentials } from '../net/certificate.ts';
+import { CertificateError, NotYetValidError, checkCertificate } from '../tls/certificate.ts';
+import type { Certificate, Credentials } from '../tls/certificate.ts';
 import type { AcmeCertificate } from './acme-certificate.ts';
 import { AcmeError } from './acme-error.ts';
 import type { AcmeStats } from './acme-stats.ts';

@@ -2,11 +2,11 @@ import { createPrivateKey } from 'node:crypto';
 import { chmodSync, mkdirSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from '../logger.ts';
-import { CertificateError } from '../net/certificate.ts';
-import type { Credentials } from '../net/certificate.ts';
-import { generateKey } from '../net/issue-certificate.ts';
-import { replaceFile } from '../net/replace-file.ts';
-import { readTextFile } from '../read-file.ts';
+import { CertificateError } from '../tls/certificate.ts';
+import type { Credentials } from '../tls/certificate.ts';
+import { generateKey } from '../tls/issue-certificate.ts';
+import { replaceFile } from '../files/replace-file.ts';
+import { readTextFile } from '../files/read-file.ts';
 
 /** What must be remembered over a restart, so that one that comes again and again does not use up the authority's patience. */
 export interface Attempt {

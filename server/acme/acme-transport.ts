@@ -2,7 +2,7 @@ import { request as requestHttp } from 'node:http';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { rootCertificates } from 'node:tls';
-import { PeerError } from '../peer-text.ts';
+import { PeerError } from '../limits/peer-text.ts';
 import { AcmeError, problemError } from './acme-error.ts';
 import type { Problem } from './acme-error.ts';
 import { maxRetryAfterMs } from './renewal-time.ts';

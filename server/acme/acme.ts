@@ -1,5 +1,5 @@
 import type { Logger } from '../logger.ts';
-import { ChallengeAnswers } from '../net/challenge-answers.ts';
+import { ChallengeAnswers } from '../tls/challenge-answers.ts';
 import { AcmeAuthority } from './acme-authority.ts';
 import type { AcmeAccount } from './acme-authority.ts';
 import { AcmeCertificate } from './acme-certificate.ts';

@@ -1,5 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
-import { excerpt } from '../peer-text.ts';
+import { excerpt } from '../limits/peer-text.ts';
 
 /** When the authority wants a certificate renewed (RFC 9773): earlier than usual if it is going to revoke it. */
 export interface RenewalInfo {

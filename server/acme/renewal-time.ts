@@ -1,4 +1,4 @@
-import type { ValidityPeriod } from '../certificate-health.ts';
+import type { ValidityPeriod } from '../tls/certificate-health.ts';
 import type { RenewalInfo } from './renewal-info.ts';
 
 /** Renewed with a third of the life left, whether that is 90 days, 47 or 6. */

@@ -1,7 +1,7 @@
 import { RefusedError, toRefusal } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { Grant } from '../sync/grant.ts';
-import { excerpt } from '../peer-text.ts';
+import { excerpt } from '../limits/peer-text.ts';
 import { AccessError, UnknownKeyError } from './access-error.ts';
 import type { AuthStats } from './auth-stats.ts';
 import type { Attempt, Authenticator, BeforeAsking } from './authenticator.ts';

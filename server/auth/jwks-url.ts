@@ -1,7 +1,7 @@
 import { Agent } from 'node:http';
 import { Agent as SecureAgent } from 'node:https';
 import type { Logger } from '../logger.ts';
-import { excerpt } from '../peer-text.ts';
+import { excerpt } from '../limits/peer-text.ts';
 import { AccessError, UnknownKeyError } from './access-error.ts';
 import type { AuthStats } from './auth-stats.ts';
 import { FirstSeen } from './first-seen.ts';

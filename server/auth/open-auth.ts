@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { AuthConfig, JwtConfig } from '../config-auth.ts';
+import type { AuthConfig, JwtConfig } from '../config/auth.ts';
 import type { Logger } from '../logger.ts';
 import type { AuthStats } from './auth-stats.ts';
 import type { Authenticator } from './authenticator.ts';

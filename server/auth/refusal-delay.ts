@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { addressBlock } from '../ip-address.ts';
-import { RefusalCounts } from '../refusal-counts.ts';
+import { addressBlock } from '../limits/ip-address.ts';
+import { RefusalCounts } from '../limits/refusal-counts.ts';
 
 /**
  * How long to hold a refusal back. Clients up to y-websocket 3.0 come back at once after any close, so what slows them

@@ -2,9 +2,9 @@ import { request as requestHttp } from 'node:http';
 import type { Agent } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import type { Agent as SecureAgent } from 'node:https';
-import { systemAfter } from '../after.ts';
-import type { After } from '../after.ts';
-import { PeerError } from '../peer-text.ts';
+import { systemAfter } from '../limits/after.ts';
+import type { After } from '../limits/after.ts';
+import { PeerError } from '../limits/peer-text.ts';
 
 export interface JsonRequest {
   readonly url: URL;

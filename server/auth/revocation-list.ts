@@ -1,5 +1,5 @@
 import type { Logger } from '../logger.ts';
-import { PolledFile } from '../polled-file.ts';
+import { PolledFile } from '../files/polled-file.ts';
 import type { Grant } from '../sync/grant.ts';
 
 /** The list cannot be used. The message is meant for the operator. */

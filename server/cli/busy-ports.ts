@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { ListenError } from '../net/listener.ts';
 
 /** How many ports above a busy one are tried before the message names no free one. */

@@ -1,10 +1,10 @@
 import { CorruptDocumentError, LogError } from '../../persistence/errors.ts';
 import { AuthSetupError } from '../auth/open-auth.ts';
 import { RevocationListError } from '../auth/revocation-list.ts';
-import { ConfigError, parseConfig } from '../config.ts';
-import { CertificateError } from '../net/certificate.ts';
+import { ConfigError, parseConfig } from '../config/config.ts';
+import { CertificateError } from '../tls/certificate.ts';
 import { ListenError } from '../net/listener.ts';
-import { nearest } from '../nearest.ts';
+import { nearest } from '../config/nearest.ts';
 import { readVersion } from '../version.ts';
 import type { Signals } from './signals.ts';
 

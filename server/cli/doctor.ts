@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { ConfigError, parseConfig } from '../config.ts';
-import { duration, ValueError } from '../config-values.ts';
+import { ConfigError, parseConfig } from '../config/config.ts';
+import { duration, ValueError } from '../config/values.ts';
 import { examine, maxDurationMs } from '../doctor/doctor.ts';
 import type { Diagnosed } from '../doctor/doctor.ts';
 import { examineLocal } from '../doctor/examine-local.ts';

@@ -5,7 +5,7 @@
  */
 import { get as getPlain } from 'node:http';
 import { get as getSecure } from 'node:https';
-import { readOptions } from '../config.ts';
+import { readOptions } from '../config/config.ts';
 
 /** Two tries fit into the five seconds that the image allows. */
 const timeoutMs = 2_000;

@@ -3,17 +3,17 @@ import { hostname, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Acme } from '../acme/acme.ts';
-import type { Config } from '../config.ts';
-import type { AcmeConfig } from '../config-tls.ts';
+import type { Config } from '../config/config.ts';
+import type { AcmeConfig } from '../config/tls.ts';
 import type { Logger } from '../logger.ts';
-import { CertificateError, parseCertificate } from '../net/certificate.ts';
-import { ClientAuthority } from '../net/client-authority.ts';
-import { fileSource } from '../net/certificate-source.ts';
-import type { CertificateSource } from '../net/certificate-source.ts';
-import { openDevCertificate } from '../net/dev-certificate.ts';
-import type { DevCertificate, DevCertificateDeps } from '../net/dev-certificate.ts';
-import { watchFolders } from '../net/file-watch.ts';
-import { ServedCertificates } from '../net/served-certificates.ts';
+import { CertificateError, parseCertificate } from '../tls/certificate.ts';
+import { ClientAuthority } from '../tls/client-authority.ts';
+import { fileSource } from '../tls/certificate-source.ts';
+import type { CertificateSource } from '../tls/certificate-source.ts';
+import { openDevCertificate } from '../tls/dev-certificate.ts';
+import type { DevCertificate, DevCertificateDeps } from '../tls/dev-certificate.ts';
+import { watchFolders } from '../files/file-watch.ts';
+import { ServedCertificates } from '../tls/served-certificates.ts';
 import { readVersion } from '../version.ts';
 
 export interface Tls {

@@ -6,9 +6,9 @@ import { JwtAuthenticator } from '../auth/jwt-authenticator.ts';
 import { FixedKeys } from '../auth/key-source.ts';
 import { secretsOf } from '../auth/open-auth.ts';
 import { secretKey } from '../auth/verify-key.ts';
-import { jwtOf } from '../config-auth.ts';
-import { ConfigError, readOptions } from '../config.ts';
-import { duration, oneOf } from '../config-values.ts';
+import { jwtOf } from '../config/auth.ts';
+import { ConfigError, readOptions } from '../config/config.ts';
+import { duration, oneOf } from '../config/values.ts';
 import { RefusedError } from '../errors.ts';
 import { decodeDocumentName } from '../net/document-name.ts';
 

@@ -1,7 +1,7 @@
 import { doctorUsage } from './doctor.ts';
 import { tokenUsage } from './token.ts';
-import { optionNames, options, variableOf } from '../config-options.ts';
-import type { OptionName } from '../config-options.ts';
+import { optionNames, options, variableOf } from '../config/options.ts';
+import type { OptionName } from '../config/options.ts';
 
 const widthColumns = 100;
 const indentColumns = 6;

@@ -1,7 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { certificateHealth } from '../certificate-health.ts';
+import { certificateHealth } from '../tls/certificate-health.ts';
 import { finding } from './finding.ts';
 import type { Finding } from './finding.ts';
 import { authoritiesOf, certificateName } from './target.ts';

@@ -1,7 +1,7 @@
 import { get as getHttp } from 'node:http';
 import { get as getHttps } from 'node:https';
 import { isIP } from 'node:net';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { inTime } from './deadline.ts';
 import { dial } from './dial.ts';
 import { examine } from './doctor.ts';

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { isLoopbackAddress } from '../ip-address.ts';
+import { isLoopbackAddress } from '../limits/ip-address.ts';
 
 /** Whether browsers take the host of a URL, without brackets, for this machine. */
 export function isLoopback(host: string): boolean {

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Hono } from 'hono';
 import { RefusedError, toRefusal } from '../errors.ts';
 import type { RefusalCode } from '../errors.ts';
-import type { LimitName } from '../limits.ts';
+import type { LimitName } from '../limits/limits.ts';
 import type { Logger } from '../logger.ts';
 
 export interface DocumentsDeps {

@@ -3,11 +3,11 @@ import { RequestError } from '@hono/node-server';
 import { Hono } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { LogState } from '../../persistence/update-log.ts';
-import type { CertificateReport } from '../certificate-health.ts';
+import type { CertificateReport } from '../tls/certificate-health.ts';
 import { httpStatus, RefusedError, toRefusal } from '../errors.ts';
 import type { RefusalCode } from '../errors.ts';
 import type { Logger } from '../logger.ts';
-import type { MetricRegistry } from '../metric-registry.ts';
+import type { MetricRegistry } from '../metrics/registry.ts';
 import { serveDemo } from './demo.ts';
 import type { Demo } from './demo.ts';
 

@@ -1,10 +1,10 @@
-import { KeyedBuckets } from '../keyed-buckets.ts';
-import { limitReached } from '../limits.ts';
-import type { LimitName } from '../limits.ts';
-import { Tally } from '../tally.ts';
-import type { Tallied } from '../tally.ts';
-import { TokenBucket } from '../token-bucket.ts';
-import type { BucketSize } from '../token-bucket.ts';
+import { KeyedBuckets } from '../limits/keyed-buckets.ts';
+import { limitReached } from '../limits/limits.ts';
+import type { LimitName } from '../limits/limits.ts';
+import { Tally } from '../limits/tally.ts';
+import type { Tallied } from '../limits/tally.ts';
+import { TokenBucket } from '../limits/token-bucket.ts';
+import type { BucketSize } from '../limits/token-bucket.ts';
 import { increment } from './stats.ts';
 import type { NetStats } from './stats.ts';
 

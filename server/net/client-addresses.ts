@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { BlockList, Socket } from 'node:net';
-import { addressBlock, contains, isLoopbackAddress, readAddress } from '../ip-address.ts';
+import { addressBlock, contains, isLoopbackAddress, readAddress } from '../limits/ip-address.ts';
 
 /** Proxies one behind the other. More are none, but somebody who writes long headers. */
 const maxHops = 16;

@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
 import { closeReason, RefusedError, toRefusal } from '../errors.ts';
-import type { HeldRefusals } from '../held-refusals.ts';
-import { limitReached } from '../limits.ts';
+import type { HeldRefusals } from '../limits/held-refusals.ts';
+import { limitReached } from '../limits/limits.ts';
 import type { Logger } from '../logger.ts';
-import { RefusalCounts } from '../refusal-counts.ts';
+import { RefusalCounts } from '../limits/refusal-counts.ts';
 import { DRAIN_BYTES } from '../sync/connection.ts';
 import type { CloseReason } from '../sync/connection.ts';
 import type { Admission } from './admission.ts';

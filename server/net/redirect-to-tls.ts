@@ -1,7 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { acmePath } from './challenge-answers.ts';
-import type { ChallengeAnswers } from './challenge-answers.ts';
+import { acmePath } from '../tls/challenge-answers.ts';
+import type { ChallengeAnswers } from '../tls/challenge-answers.ts';
 import { endUnlessHungUp, lingerMs, refuseUpgrade } from './refuse-upgrade.ts';
 import type { RequestRate } from './request-rate.ts';
 

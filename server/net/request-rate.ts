@@ -1,11 +1,11 @@
 import type { IncomingMessage, RequestListener } from 'node:http';
 import { httpStatus } from '../errors.ts';
 import type { RefusedError } from '../errors.ts';
-import { KeyedBuckets } from '../keyed-buckets.ts';
-import { limitReached } from '../limits.ts';
+import { KeyedBuckets } from '../limits/keyed-buckets.ts';
+import { limitReached } from '../limits/limits.ts';
 import type { Logger } from '../logger.ts';
-import { TokenBucket } from '../token-bucket.ts';
-import type { BucketSize } from '../token-bucket.ts';
+import { TokenBucket } from '../limits/token-bucket.ts';
+import type { BucketSize } from '../limits/token-bucket.ts';
 import type { ClientAddresses } from './client-addresses.ts';
 import { increment } from './stats.ts';
 import type { NetStats } from './stats.ts';

@@ -1,5 +1,5 @@
 import type { RefusalCode } from '../errors.ts';
-import type { LimitName } from '../limits.ts';
+import type { LimitName } from '../limits/limits.ts';
 
 /** What the network counts. Plain numbers; `metrics.ts` reads them when somebody asks. Everything only grows. */
 export class NetStats {

@@ -3,7 +3,7 @@ import { WebSocket } from 'ws';
 import { closeReason, fitReason, RefusedError, toRefusal } from '../errors.ts';
 import { DRAIN_BYTES } from '../sync/connection.ts';
 import type { CloseReason, Connection, ConnectionHandler } from '../sync/connection.ts';
-import type { Tallied } from '../tally.ts';
+import type { Tallied } from '../limits/tally.ts';
 import { corkUntilSettled } from './cork.ts';
 import { refusalOf } from './owned-web-socket.ts';
 import type { OwnedWebSocket } from './owned-web-socket.ts';

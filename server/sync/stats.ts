@@ -1,5 +1,5 @@
 import type { RefusalCode } from '../errors.ts';
-import type { LimitName } from '../limits.ts';
+import type { LimitName } from '../limits/limits.ts';
 
 /**
  * What sync counts. Plain numbers, because they change on the way of every edit; `metrics.ts` reads them when somebody

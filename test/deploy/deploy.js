@@ -15,7 +15,7 @@ import { unread } from './unread.js';
 
 const require = createRequire(import.meta.url);
 const folder = join(import.meta.dirname, '../../docs/deploy');
-const settings = readFileSync(join(import.meta.dirname, '../../dist/server/config-options.js'), 'utf8');
+const settings = readFileSync(join(import.meta.dirname, '../../dist/server/config/options.js'), 'utf8');
 
 /** @param {string} path */
 const read = (path) => readFileSync(join(folder, path), 'utf8');

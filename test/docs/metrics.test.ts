@@ -3,8 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { AcmeStats } from '../../server/acme/acme-stats.ts';
-import { registerAcmeMetrics } from '../../server/certificate-metrics.ts';
-import { MetricRegistry } from '../../server/metric-registry.ts';
+import { registerAcmeMetrics } from '../../server/metrics/certificates.ts';
+import { MetricRegistry } from '../../server/metrics/registry.ts';
 import { projectFolder } from '../support/lock-file.ts';
 import { Quire } from '../support/quire.ts';
 

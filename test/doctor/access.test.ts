@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RefusalDelay } from '../../server/auth/refusal-delay.ts';
 import { stepTimeoutMs } from '../../server/cli/doctor.ts';
-import { parseConfig } from '../../server/config.ts';
+import { parseConfig } from '../../server/config/config.ts';
 import { examine } from '../../server/doctor/doctor.ts';
 import type { Diagnosed } from '../../server/doctor/doctor.ts';
 import { examineLocal } from '../../server/doctor/examine-local.ts';

@@ -1,7 +1,7 @@
 /** Examines data folders as one user: `test/doctor/local-faults.test.ts` forks it, and it becomes the user it is told. */
 import { openDatabase } from '../../persistence/level/database.ts';
 import { StorageFault } from '../../persistence/level/storage-faults.ts';
-import { parseConfig } from '../../server/config.ts';
+import { parseConfig } from '../../server/config/config.ts';
 import type { Finding } from '../../server/doctor/finding.ts';
 import { checkMachine, machine } from '../../server/doctor/local-checks.ts';
 import { becomeOrdinaryUser } from '../support/ordinary-user.ts';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { test } from 'node:test';
-import { parseConfig } from '../../server/config.ts';
+import { parseConfig } from '../../server/config/config.ts';
 import type { DoctorDeps } from '../../server/doctor/examination.ts';
 import { examineLocal } from '../../server/doctor/examine-local.ts';
 import { machine } from '../../server/doctor/local-checks.ts';

@@ -7,7 +7,7 @@ import { DocumentKeys } from '../../persistence/engine/keys.ts';
 import { EntrySealer } from '../../persistence/engine/records.ts';
 import { LevelLog } from '../../persistence/level/level-log.ts';
 import type { LevelDatabase } from '../../persistence/level/level-store.ts';
-import { parseConfig } from '../../server/config.ts';
+import { parseConfig } from '../../server/config/config.ts';
 import { checkMachine, machine } from '../../server/doctor/local-checks.ts';
 import type { LocalDeps, LocalState } from '../../server/doctor/local-checks.ts';
 import type { Finding } from '../../server/doctor/finding.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { parseConfig } from '../../server/config.ts';
+import { parseConfig } from '../../server/config/config.ts';
 import { checkMachine, machine, type LocalState } from '../../server/doctor/local-checks.ts';
 import { makeDatabase, partsOf, tablesIn } from '../support/stored-tables.ts';
 import { tempFolder } from '../support/temp-folder.ts';

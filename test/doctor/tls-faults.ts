@@ -1,9 +1,9 @@
 import { createServer } from 'node:http';
 import type { TlsOptions } from 'node:tls';
 import { placeholder } from '../../server/acme/acme-certificate.ts';
-import { objectId, sequence } from '../../server/net/der.ts';
-import { openDevCertificate } from '../../server/net/dev-certificate.ts';
-import { extension } from '../../server/net/issue-certificate.ts';
+import { objectId, sequence } from '../../server/tls/der.ts';
+import { openDevCertificate } from '../../server/tls/dev-certificate.ts';
+import { extension } from '../../server/tls/issue-certificate.ts';
 import { Authority, selfSigned } from '../support/authority.ts';
 import type { LeafOptions, Pair } from '../support/authority.ts';
 import type { Owner } from '../support/owner.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
-import { drawable } from '../../server/sync/drawable.ts';
+import { drawable } from '../../server/sync/presence/drawable.ts';
 import { listenForComplaints } from '../support/complaints.ts';
 import type { AwarenessEntry, Frame } from '../support/frames.ts';
 import { honestStates, hostileStates } from '../support/hostile-states.ts';

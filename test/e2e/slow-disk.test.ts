@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { fixedLimits } from '../../server/limits.ts';
+import { fixedLimits } from '../../server/limits/limits.ts';
 import { guardMs, paced, within } from '../support/deadline.ts';
 import { HeldDisk, heldDiskArgs } from '../support/held-disk.ts';
 import { join } from '../support/limited-quire.ts';

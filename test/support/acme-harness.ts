@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import { Acme } from '../../server/acme/acme.ts';
 import type { ChallengeType } from '../../server/acme/acme-authority.ts';
 import { Listener } from '../../server/net/listener.ts';
-import { ServedCertificates } from '../../server/net/served-certificates.ts';
+import { ServedCertificates } from '../../server/tls/served-certificates.ts';
 import { RequestInput } from '../../server/net/request-input.ts';
 import { NetStats } from '../../server/net/stats.ts';
 import { guardMs, within } from './deadline.ts';

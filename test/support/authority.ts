@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { join } from 'node:path';
-import { bitString, boolean, objectId, sequence, tagged } from '../../server/net/der.ts';
-import { extension, generalName, generateKey, issue } from '../../server/net/issue-certificate.ts';
-import type { DistinguishedName, Issued } from '../../server/net/issue-certificate.ts';
+import { bitString, boolean, objectId, sequence, tagged } from '../../server/tls/der.ts';
+import { extension, generalName, generateKey, issue } from '../../server/tls/issue-certificate.ts';
+import type { DistinguishedName, Issued } from '../../server/tls/issue-certificate.ts';
 
 const dayMs = 86_400_000;
 

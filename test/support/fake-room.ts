@@ -1,16 +1,17 @@
 import type { TestContext } from 'node:test';
 import { scanUpdate } from '../../persistence/update/scan.ts';
 import type { RefusedError } from '../../server/errors.ts';
-import type { Broadcast } from '../../server/sync/broadcast.ts';
-import type { Submission } from '../../server/sync/intake.ts';
-import { Nudger } from '../../server/sync/nudger.ts';
+import type { Broadcast } from '../../server/sync/room/broadcast.ts';
+import type { Submission } from '../../server/sync/room/intake.ts';
+import { Nudger } from '../../server/sync/presence/nudger.ts';
 import type { Peer } from '../../server/sync/peer.ts';
-import { Room } from '../../server/sync/room.ts';
+import { Room } from '../../server/sync/room/room.ts';
 import { SyncStats } from '../../server/sync/stats.ts';
-import { GATHER_MS, GATHER_PRESENCE_MS, Ticker } from '../../server/sync/ticker.ts';
-import { UnsavedEdits } from '../../server/sync/unsaved-edits.ts';
+import { GATHER_MS, GATHER_PRESENCE_MS, Ticker } from '../../server/sync/room/ticker.ts';
+import { UnsavedEdits } from '../../server/sync/session/unsaved-edits.ts';
 import { FakeLog } from './fake-log.ts';
 import { FakeOffload } from './fake-offload.ts';
+import { isScratchName } from '../../server/doctor/scratch-name.ts';
 
 /** A session as its room sees it: writes down what it is told. */
 export class FakePeer implements Peer {
@@ -83,6 +84,7 @@ export class RoomBench {
     const failures: Error[] = [];
     const room = await Room.load('doc', {
       log,
+      isTransient: isScratchName,
       stats,
       maxDocumentBytes,
       ticker: new Ticker(GATHER_MS, () => clock.nowMs),

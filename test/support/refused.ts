@@ -1,5 +1,5 @@
 import { RefusedError, type RefusalCode } from '../../server/errors.ts';
-import type { LimitName } from '../../server/limits.ts';
+import type { LimitName } from '../../server/limits/limits.ts';
 
 /** For `assert.throws` and `assert.rejects`: a refusal with this code. */
 export function refused(code: RefusalCode): (error: unknown) => boolean {

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { issueAuthority, issueLeaf } from '../../server/net/issue-certificate.ts';
-import type { Validity } from '../../server/net/issue-certificate.ts';
+import { issueAuthority, issueLeaf } from '../../server/tls/issue-certificate.ts';
+import type { Validity } from '../../server/tls/issue-certificate.ts';
 
 export interface ScratchCertificate {
   readonly certPath: string;

@@ -1,24 +1,25 @@
 import type { TestContext } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { parseConfig } from '../../server/config.ts';
+import { parseConfig } from '../../server/config/config.ts';
 import type { RefusedError } from '../../server/errors.ts';
-import type { Limits } from '../../server/limit-options.ts';
+import type { Limits } from '../../server/limits/options.ts';
 import type { ConnectionHandler } from '../../server/sync/connection.ts';
 import type { Grant } from '../../server/sync/grant.ts';
-import { Opens } from '../../server/sync/opens.ts';
-import { OutboxMemory } from '../../server/sync/outbox-memory.ts';
-import { Rooms } from '../../server/sync/rooms.ts';
-import type { SessionLimits } from '../../server/sync/session.ts';
-import { SharedOffload } from '../../server/sync/shared-offload.ts';
+import { LoadRate } from '../../server/limits/load-rate.ts';
+import { OutboxMemory } from '../../server/sync/session/outbox-memory.ts';
+import { Rooms } from '../../server/sync/room/rooms.ts';
+import type { SessionLimits } from '../../server/sync/session/session.ts';
+import { SharedOffload } from '../../server/sync/session/shared-offload.ts';
 import { SyncStats } from '../../server/sync/stats.ts';
-import { GATHER_MS } from '../../server/sync/ticker.ts';
-import { Users } from '../../server/sync/users.ts';
-import { YWebsocket } from '../../server/sync/y-websocket.ts';
+import { GATHER_MS } from '../../server/sync/room/ticker.ts';
+import { UserSessions } from '../../server/limits/user-sessions.ts';
+import { YWebsocket } from '../../server/sync/protocol/y-websocket.ts';
 import { FakeConnection } from './fake-connection.ts';
 import { FakeLog } from './fake-log.ts';
 import { FakeOffload } from './fake-offload.ts';
 import { Gate } from './gate.ts';
 import { emptyStateVector, emptyUpdate, encodeFrame, type Frame, type FrameOf, type FrameType } from './frames.ts';
+import { isScratchName } from '../../server/doctor/scratch-name.ts';
 
 const { limits: defaultLimits } = parseConfig([], {});
 
@@ -41,17 +42,17 @@ export class SyncHarness {
   readonly sharedOffload = new SharedOffload(this.offload);
   readonly rooms: Rooms;
   readonly roomFailures: string[] = [];
-  readonly users: Users;
+  readonly users: UserSessions;
   readonly outboxMemory: OutboxMemory;
-  readonly opens: Opens;
+  readonly opens: LoadRate;
   nowMs = 1_000_000;
   readonly #t: TestContext;
 
   constructor(t: TestContext, limits: Partial<Limits> = {}) {
     this.#t = t;
-    this.users = new Users(limits.maxConnectionsPerUser ?? Infinity);
+    this.users = new UserSessions(limits.maxConnectionsPerUser ?? Infinity);
     this.outboxMemory = new OutboxMemory(limits.maxOutboxMemoryBytes ?? Infinity);
-    this.opens = new Opens({
+    this.opens = new LoadRate({
       rate: limits.openRatePerAddress ?? defaultLimits.openRatePerAddress,
       now: () => this.nowMs,
       wait: (delayMs) => new Promise((resolve) => setTimeout(resolve, delayMs)),
@@ -59,6 +60,7 @@ export class SyncHarness {
     t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
     this.rooms = new Rooms({
       log: this.log,
+      isTransient: isScratchName,
       offload: this.offload,
       stats: this.stats,
       idleRoomTimeoutMs: 30_000,

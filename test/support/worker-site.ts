@@ -4,21 +4,22 @@ import { MemoryLog } from '../../persistence/memory/memory-log.ts';
 import { MemoryStore } from '../../persistence/memory/memory-store.ts';
 import type { RecordStore } from '../../persistence/engine/record-store.ts';
 import type { LogObserver } from '../../persistence/engine/log-observer.ts';
-import { parseConfig } from '../../server/config.ts';
+import { parseConfig } from '../../server/config/config.ts';
 import type { RefusedError } from '../../server/errors.ts';
-import type { Limits } from '../../server/limit-options.ts';
+import type { Limits } from '../../server/limits/options.ts';
 import type { CloseReason, ConnectionHandler } from '../../server/sync/connection.ts';
-import { Opens } from '../../server/sync/opens.ts';
-import { OutboxMemory } from '../../server/sync/outbox-memory.ts';
-import { SharedOffload } from '../../server/sync/shared-offload.ts';
-import { Rooms } from '../../server/sync/rooms.ts';
+import { LoadRate } from '../../server/limits/load-rate.ts';
+import { OutboxMemory } from '../../server/sync/session/outbox-memory.ts';
+import { SharedOffload } from '../../server/sync/session/shared-offload.ts';
+import { Rooms } from '../../server/sync/room/rooms.ts';
 import { SyncStats } from '../../server/sync/stats.ts';
-import { Users } from '../../server/sync/users.ts';
-import { YWebsocket } from '../../server/sync/y-websocket.ts';
+import { UserSessions } from '../../server/limits/user-sessions.ts';
+import { YWebsocket } from '../../server/sync/protocol/y-websocket.ts';
 import { within } from './deadline.ts';
 import { FakeConnection } from './fake-connection.ts';
 import { emptyStateVector, emptyUpdate, encodeFrame, type Frame } from './frames.ts';
 import type { Owner } from './owner.ts';
+import { isScratchName } from '../../server/doctor/scratch-name.ts';
 
 const { limits: defaultLimits } = parseConfig([], {});
 
@@ -52,6 +53,7 @@ export class WorkerSite {
     );
     this.rooms = new Rooms({
       log: this.log,
+      isTransient: isScratchName,
       offload,
       stats: this.stats,
       idleRoomTimeoutMs: 0,
@@ -64,8 +66,8 @@ export class WorkerSite {
       offload: new SharedOffload(offload),
       stats: this.stats,
       outboxMemory: new OutboxMemory(limits.maxOutboxMemoryBytes),
-      users: new Users(Infinity),
-      opens: new Opens({
+      users: new UserSessions(Infinity),
+      opens: new LoadRate({
         rate: limits.openRatePerAddress,
         now: () => performance.now(),
         wait: () => Promise.resolve(),

@@ -3,7 +3,7 @@ import { test, type TestContext } from 'node:test';
 import { applyAwarenessUpdate, Awareness } from 'y-protocols/awareness';
 import * as Y from 'yjs';
 import { guardPresence } from '../../../client-demo/client/client.ts';
-import { drawable } from '../../../server/sync/drawable.ts';
+import { drawable } from '../../../server/sync/presence/drawable.ts';
 import { encodeEntries } from '../../support/frames.ts';
 import { honestStates, hostileStates } from '../../support/hostile-states.ts';
 

@@ -1,8 +1,8 @@
 import { createDecoder, hasContent, readVarUint, readVarUint8Array } from 'lib0/decoding';
 import assert from 'node:assert/strict';
 import { RefusedError } from '../../../server/errors.ts';
-import type { ClientMessage } from '../../../server/sync/codec.ts';
-import { yWebsocketCodec } from '../../../server/sync/y-websocket-codec.ts';
+import type { ClientMessage } from '../../../server/sync/protocol/codec.ts';
+import { yWebsocketCodec } from '../../../server/sync/protocol/y-websocket-codec.ts';
 import { emptyUpdate, encodeFrame } from '../../support/frames.ts';
 import { bytesOf } from '../../support/update-bytes.ts';
 import type { FuzzTarget } from '../target.ts';

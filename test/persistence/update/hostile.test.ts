@@ -3,7 +3,7 @@ import { suite, test } from 'node:test';
 import * as Y from 'yjs';
 import { MalformedUpdateError } from '../../../persistence/errors.ts';
 import { scanUpdate, type UpdateFacts } from '../../../persistence/update/scan.ts';
-import { Knowledge } from '../../../server/sync/knowledge.ts';
+import { Knowledge } from '../../../server/sync/room/knowledge.ts';
 import { cpuTimeMs } from '../../support/cpu-time.ts';
 import { assertTook } from '../../support/slowness.ts';
 import { bytesOf, struct, updateOf } from '../../support/update-bytes.ts';

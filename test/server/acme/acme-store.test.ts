@@ -8,7 +8,7 @@ import type { TestContext } from 'node:test';
 import { pino } from 'pino';
 import { AcmeCertificate } from '../../../server/acme/acme-certificate.ts';
 import { AcmeStore } from '../../../server/acme/acme-store.ts';
-import { CertificateError } from '../../../server/net/certificate.ts';
+import { CertificateError } from '../../../server/tls/certificate.ts';
 import { Authority } from '../../support/authority.ts';
 import { asOrdinaryUser, folderFor } from '../../support/bad-files.ts';
 import { tempFolder } from '../../support/temp-folder.ts';

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { decodeJwt } from 'jose';
 import { makeToken, tokenUsage } from '../../../server/cli/token.ts';
 import { usage } from '../../../server/cli/usage.ts';
-import { ConfigError } from '../../../server/config.ts';
+import { ConfigError } from '../../../server/config/config.ts';
 import { otherSecret, secret } from '../../support/tokens.ts';
 
 const nowMs = 1_700_000_000_000;

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Hono } from 'hono';
 import { pino } from 'pino';
 import { serveDocuments } from '../../../server/http/documents.ts';
-import { limitReached } from '../../../server/limits.ts';
+import { limitReached } from '../../../server/limits/limits.ts';
 import { SyncStats } from '../../../server/sync/stats.ts';
 
 test('I8: a deletion that is refused for a limit is counted under the name of the limit', async () => {

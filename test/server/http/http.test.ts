@@ -3,12 +3,12 @@ import { test } from 'node:test';
 import { pino } from 'pino';
 import type { LogState } from '../../../persistence/update-log.ts';
 import { AuthStats } from '../../../server/auth/auth-stats.ts';
-import type { CertificateReport } from '../../../server/certificate-health.ts';
+import type { CertificateReport } from '../../../server/tls/certificate-health.ts';
 import { createHttp } from '../../../server/http/http.ts';
-import { MetricRegistry } from '../../../server/metric-registry.ts';
-import { registerMetrics } from '../../../server/metrics.ts';
+import { MetricRegistry } from '../../../server/metrics/registry.ts';
+import { registerMetrics } from '../../../server/metrics/metrics.ts';
 import { NetStats } from '../../../server/net/stats.ts';
-import { StorageStats } from '../../../server/storage-stats.ts';
+import { StorageStats } from '../../../server/metrics/storage-stats.ts';
 import { SyncStats } from '../../../server/sync/stats.ts';
 
 function setUp() {

@@ -5,7 +5,7 @@ import { BlockList } from 'node:net';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { WebSocket } from 'ws';
-import type { After } from '../../../server/after.ts';
+import type { After } from '../../../server/limits/after.ts';
 import { closeReason } from '../../../server/errors.ts';
 import type { RefusalCode } from '../../../server/errors.ts';
 import { TICKS_PER_SECOND } from '../../../server/net/connections.ts';

@@ -6,7 +6,7 @@ import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { test } from 'node:test';
 import { pino } from 'pino';
-import { ChallengeAnswers } from '../../../server/net/challenge-answers.ts';
+import { ChallengeAnswers } from '../../../server/tls/challenge-answers.ts';
 import { RedirectToTls, secureLocation } from '../../../server/net/redirect-to-tls.ts';
 import { RequestRate } from '../../../server/net/request-rate.ts';
 import { NetStats } from '../../../server/net/stats.ts';

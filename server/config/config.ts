@@ -1,0 +1,196 @@
+import type { BlockList } from 'node:net';
+import { parseArgs } from 'node:util';
+import type { OriginRule } from '../auth/origin-check.ts';
+import { ConfigError } from './config-error.ts';
+import { AuthOptionError, authOf, authWarnings, originsOf } from './auth.ts';
+import type { AuthConfig } from './auth.ts';
+import { optionNames, options, variableOf } from './options.ts';
+import type { OptionName, OptionValues } from './options.ts';
+import { clientCertificatesOf, hstsOf, httpPortOf, isLoopback, plainPortOf, tlsOf, tlsWarnings } from './tls.ts';
+import type { ClientCertificates, Given, TlsConfig } from './tls.ts';
+import { documentNames, domains, list, ValueError } from './values.ts';
+import type { DocumentNames } from './values.ts';
+import { limitsOf } from '../limits/options.ts';
+import type { Limits } from '../limits/options.ts';
+import type { LogLevel } from '../logger.ts';
+import { nearest } from './nearest.ts';
+
+/** Everything that can be set. Frozen: it does not change after the start. */
+export interface Config {
+  readonly host: string;
+  readonly port: number;
+  readonly dataDir: string;
+  readonly tls: TlsConfig;
+  /** Null if clients need show none. */
+  readonly clientCertificates: ClientCertificates | null;
+  /** The second port, without TLS; null if there is none. */
+  readonly plainPort: number | null;
+  /** The port that redirects to TLS; null if there is none. */
+  readonly httpPort: number | null;
+  /** Whether browsers are told to use TLS only. */
+  readonly hsts: boolean;
+  /** Whether the demo editor is served at `/`. */
+  readonly demo: boolean;
+  readonly auth: AuthConfig;
+  /** The list of what was taken back; null if there is none. */
+  readonly revocationsPath: string | null;
+  readonly origins: OriginRule;
+  readonly commit: 'fsync' | 'write';
+  /** Documents whose deleted content is kept; null for none. */
+  readonly keepDeleted: DocumentNames | null;
+  readonly ephemeral: boolean;
+  readonly logLevel: LogLevel;
+  readonly diskReserveBytes: number;
+  /** Whether to start with a database whose write-ahead log is damaged. */
+  readonly acceptDamagedLog: boolean;
+  readonly limits: Limits;
+  /** Whose `X-Forwarded-For` is believed; null for nobody's. */
+  readonly trustedProxies: BlockList | null;
+  /** Who may read metrics; null for everybody. */
+  readonly metricsAllowed: BlockList | null;
+  readonly handshakeTimeoutMs: number;
+  readonly idleRoomTimeoutMs: number;
+  readonly shutdownTimeoutMs: number;
+  /** Things set that have no effect or are dangerous, in sentences. They do not stop the start: others set variables too. */
+  readonly warnings: readonly string[];
+}
+
+/** What takes several values, with commas between them, may also be given several times. */
+const repeatable: readonly unknown[] = [list, domains, documentNames];
+
+export { ConfigError };
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Reads flags, then `QUIRE_*` variables, then defaults. Throws ConfigError. */
+export function parseConfig(args: readonly string[], environment: Environment): Config {
+  const { values, given } = readOptions(args, environment);
+  const tls = tlsOf(values, given);
+  const auth = explained(() => authOf(values, isLoopback(values.host)));
+  return Object.freeze({
+    host: values.host,
+    port: values.port,
+    dataDir: values.data,
+    tls: Object.freeze(tls),
+    clientCertificates: clientCertificatesOf(values, tls, given),
+    plainPort: plainPortOf(values, tls, given),
+    httpPort: httpPortOf(values, tls, given),
+    hsts: hstsOf(values, tls, given),
+    demo: values.demo === 'on',
+    auth: Object.freeze(auth),
+    revocationsPath: values['auth-revocations'],
+    origins: Object.freeze(originsOf(values, auth, isLoopback(values.host))),
+    commit: values.commit,
+    keepDeleted: values['keep-deleted'],
+    ephemeral: values.ephemeral,
+    logLevel: values['log-level'],
+    diskReserveBytes: values['disk-reserve'],
+    acceptDamagedLog: values['accept-damaged-log'],
+    limits: Object.freeze(limitsOf(values)),
+    trustedProxies: values['trusted-proxies'],
+    metricsAllowed: values['metrics-allowed'],
+    handshakeTimeoutMs: values['handshake-timeout'],
+    idleRoomTimeoutMs: values['idle-room-timeout'],
+    shutdownTimeoutMs: values['shutdown-timeout'],
+    warnings: Object.freeze([
+      ...unknownVariables(environment),
+      ...tlsWarnings(values, tls),
+      ...authWarnings(values, auth),
+    ]),
+  });
+}
+
+interface Options {
+  readonly values: OptionValues;
+  readonly given: ReadonlyMap<OptionName, Given>;
+}
+
+/** The values of all options, whether or not they go together. Throws ConfigError. */
+export function readOptions(args: readonly string[], environment: Environment): Options {
+  const given = readVariables(environment);
+  for (const [name, flag] of readFlags(args)) given.set(name, flag);
+  const values = Object.fromEntries(optionNames.map((name) => [name, valueOf(name, given.get(name))])) as OptionValues;
+  return { values, given };
+}
+
+function explained<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof AuthOptionError) throw new ConfigError(error.message);
+    throw error;
+  }
+}
+
+function readFlags(args: readonly string[]): Map<OptionName, Given> {
+  const { tokens } = parseArgs({
+    args: [...args],
+    // Loose, because the sentences of our own say what to write instead.
+    strict: false,
+    tokens: true,
+    options: Object.fromEntries(
+      optionNames.map((name) => [name, { type: options[name].value === null ? 'boolean' : 'string' }] as const),
+    ),
+  });
+  const flags = new Map<OptionName, Given>();
+  for (const token of tokens) {
+    if (token.kind === 'positional') throw new ConfigError(`'${token.value}' is not expected here.`);
+    if (token.kind === 'option-terminator') continue;
+    const name = optionNames.find((candidate) => candidate === token.name);
+    if (name === undefined || token.rawName !== `--${name}`) {
+      throw new ConfigError(`There is no option ${token.rawName}.${suggestion(token.name, optionNames, '--')}`);
+    }
+    if (options[name].value === null) {
+      flags.set(name, { written: token.value ?? 'true', source: `--${name}` });
+    } else if (token.value === undefined || (!token.inlineValue && token.value.startsWith('--'))) {
+      throw new ConfigError(`--${name} needs a value: --${name} <${options[name].value}>.`);
+    } else {
+      const before = repeatable.includes(options[name].parse) ? flags.get(name)?.written : undefined;
+      const written = before === undefined ? token.value : `${before},${token.value}`;
+      flags.set(name, { written, source: `--${name}` });
+    }
+  }
+  return flags;
+}
+
+function readVariables(environment: Environment): Map<OptionName, Given> {
+  const variables = new Map<OptionName, Given>();
+  for (const name of optionNames) {
+    const written = withoutWrapping(environment[variableOf(name)] ?? '');
+    if (written !== '') variables.set(name, { written, source: variableOf(name) });
+  }
+  return variables;
+}
+
+/**
+ * The value of a variable as its author meant it. Docker passes the lines of an env file on as they are: with the quotes
+ * that a shell would remove, and with the CR of a file that was edited on Windows.
+ */
+function withoutWrapping(value: string): string {
+  const trimmed = value.trim();
+  return /^(["'])(.*)\1$/s.exec(trimmed)?.[2] ?? trimmed;
+}
+
+function unknownVariables(environment: Environment): string[] {
+  const known = optionNames.map(variableOf);
+  return Object.keys(environment)
+    .filter((variable) => variable.startsWith('QUIRE_') && !known.includes(variable))
+    .map((variable) => `The environment variable ${variable} has no effect.${suggestion(variable, known, '')}`);
+}
+
+function suggestion(word: string, candidates: readonly string[], prefix: string): string {
+  const candidate = nearest(word, candidates);
+  return candidate === null ? '' : ` Did you mean ${prefix}${candidate}?`;
+}
+
+function valueOf(name: OptionName, given: Given | undefined): unknown {
+  const { parse, default: defaultText } = options[name];
+  const written = given?.written ?? defaultText;
+  if (written === null) return null;
+  try {
+    return parse(written);
+  } catch (error) {
+    if (error instanceof ValueError) throw new ConfigError(`${given?.source ?? `--${name}`} ${error.message}.`);
+    throw error;
+  }
+}

@@ -1,0 +1,20 @@
+import type { Connection, ConnectionHandler } from '../connection.ts';
+import { Session, type SessionDeps, type SessionRequest } from '../session/session.ts';
+import { yWebsocketCodec } from './y-websocket-codec.ts';
+
+export type YWebsocketDeps = Omit<SessionDeps, 'codec'>;
+
+/** The y-websocket dialect: one connection is one session, in the document that the URL names. */
+export class YWebsocket {
+  readonly #deps: SessionDeps;
+
+  constructor(deps: YWebsocketDeps) {
+    this.#deps = { ...deps, codec: yWebsocketCodec };
+  }
+
+  accept(connection: Connection, request: SessionRequest): ConnectionHandler {
+    const session = new Session(connection, request.docId, this.#deps);
+    void session.start(request);
+    return session;
+  }
+}

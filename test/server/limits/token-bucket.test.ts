@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { KeyedBuckets } from '../../../server/limits/keyed-buckets.ts';
+import { TokenBucket } from '../../../server/limits/token-bucket.ts';
+
+const size = { perSecond: 10, burst: 5 };
+
+test('a bucket gives what it holds at once, then what flows in', () => {
+  const bucket = new TokenBucket(size, 0);
+  for (let i = 0; i < 5; i++) assert.equal(bucket.reserve(0, 0), 0);
+  assert.equal(bucket.reserve(0, 0), null);
+  assert.equal(bucket.waitMs(1, 0), 100);
+  assert.equal(bucket.reserve(100, 0), 0);
+  assert.equal(bucket.reserve(100, 0), null);
+  // However long nobody asks, it holds no more than it can.
+  for (let i = 0; i < 5; i++) assert.equal(bucket.reserve(1e9, 0), 0);
+  assert.equal(bucket.reserve(1e9, 0), null);
+});
+
+test('what is spent beyond what is there is a debt, which must flow in first', () => {
+  const bucket = new TokenBucket(size, 0);
+  bucket.spend(25, 0);
+  assert.equal(bucket.waitMs(0, 0), 2_000);
+  assert.equal(bucket.waitMs(0, 1_000), 1_000);
+  assert.equal(bucket.waitMs(0, 2_000), 0);
+  assert.equal(bucket.waitMs(5, 2_000), 500);
+  assert.equal(bucket.waitMs(1_000, 2_000), 500);
+});
+
+test('tokens can be had in advance by those who wait for them, up to a bound', () => {
+  const bucket = new TokenBucket(size, 0);
+  const waits = Array.from({ length: 8 }, () => bucket.reserve(0, 200));
+  assert.deepEqual(waits, [0, 0, 0, 0, 0, 100, 200, null]);
+});
+
+test('a clock that goes back gives nothing and takes nothing', () => {
+  const bucket = new TokenBucket(size, 10_000);
+  bucket.spend(5, 10_000);
+  assert.equal(bucket.waitMs(1, 4_000), 100);
+  assert.equal(bucket.waitMs(1, 4_100), 0);
+});
+
+test('I7: of keys the 10,000 that were heard of last are remembered', () => {
+  const buckets = new KeyedBuckets(size);
+  buckets.of('first', 0).spend(5, 0);
+  buckets.of('second', 0).spend(5, 0);
+  for (let i = 0; i < 9_999; i++) {
+    buckets.of(`other ${i}`, 0);
+    buckets.of('second', 0);
+  }
+  assert.equal(buckets.of('first', 0).waitMs(1, 0), 0);
+  assert.equal(buckets.of('second', 0).waitMs(1, 0), 100);
+});

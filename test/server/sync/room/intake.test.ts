@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as Y from 'yjs';
+import { scanUpdate } from '../../../../persistence/update/scan.ts';
+import { RoomBench } from '../../../support/fake-room.ts';
+import { FakeLog } from '../../../support/fake-log.ts';
+import { limited, malformed } from '../../../support/refused.ts';
+import { textFrom, Typist } from '../../../support/shared-text.ts';
+import { deletionsOf, struct, updateOf } from '../../../support/update-bytes.ts';
+
+const emptyUpdate = Uint8Array.of(0, 0);
+
+test('a duplicate is known, of what is on its way too, and not appended', async (t) => {
+  const bench = await RoomBench.load(t);
+  const typist = new Typist();
+  const [first, second] = [typist.type('a'), typist.type('b')];
+  bench.submit(first);
+  assert.equal(bench.submit(first), 'known');
+  assert.equal(bench.submit(emptyUpdate), 'known');
+  bench.submit(second);
+  assert.equal(bench.submit(Y.mergeUpdates([first, second])), 'known');
+  assert.equal(bench.log.pending('doc').length, 2);
+  assert.equal(bench.stats.updatesKnown, 3);
+  assert.equal(bench.submit(typist.type('c')), 'appended');
+});
+
+test('an edit with a gap is not taken unless it is an answer', async (t) => {
+  const bench = await RoomBench.load(t);
+  const typist = new Typist();
+  const missing = typist.type('missing ');
+  const update = typist.type('x');
+  assert.equal(bench.submit(update), 'gap');
+  assert.equal(bench.log.pending('doc').length, 0);
+  assert.equal(bench.room.hasGap, false);
+  assert.equal(bench.submit(update, true), 'appended-with-gap');
+  assert.equal(bench.room.hasGap, true);
+  assert.equal(bench.submit(update), 'known-waiting');
+  assert.equal(bench.submit(missing), 'appended');
+  assert.equal(bench.room.hasGap, false);
+  assert.equal(bench.submit(update), 'known');
+  const { stats } = bench;
+  assert.deepEqual([stats.updatesWithGap, stats.gapsStored, stats.updatesAppended], [1, 1, 2]);
+});
+
+test('I7: answers that leave a megabyte waiting are refused, and what fits is taken afterwards', async (t) => {
+  const bench = await RoomBench.load(t);
+  const answers = Array.from({ length: 12 }, () => {
+    const typist = new Typist();
+    typist.type('missing');
+    return typist.type('x'.repeat(100_000));
+  });
+  assert.throws(() => {
+    for (const answer of answers) bench.submit(answer, true);
+  }, malformed);
+  assert.equal(bench.log.pending('doc').length, 10);
+  assert.equal(bench.submit(new Typist().type('fits')), 'appended');
+});
+
+test('I7: deletions that wait count like edits that wait, in every answer', async (t) => {
+  const bench = await RoomBench.load(t);
+  bench.submit(deletionsOf(1, 100, 30_000), true);
+  assert.throws(() => bench.submit(deletionsOf(2, 100, 40_000), true), limited('waiting-edits'));
+  assert.throws(() => bench.submit(deletionsOf(1, 1_000_000, 40_000), true), limited('waiting-edits'));
+  assert.equal(bench.submit(deletionsOf(2, 100, 30_000), true), 'appended-with-gap');
+  assert.ok(bench.room.memoryBytes < 3_000_000);
+  // They are known, and wait no longer when what they delete has come.
+  assert.equal(bench.submit(deletionsOf(1, 100, 30_000), true), 'known-waiting');
+  for (const client of [1, 2]) bench.submit(updateOf([{ client, clock: 0, structs: [struct.gc(70_000)] }]));
+  assert.equal(bench.room.hasGap, false);
+  assert.equal(bench.submit(deletionsOf(3, 100, 60_000), true), 'appended-with-gap');
+});
+
+test('I7: an answer whose structs have no gap is taken however large it is, though it deletes something unknown', async (t) => {
+  const bench = await RoomBench.load(t);
+  const structs = [struct.text('x'.repeat(3_000_000))];
+  assert.equal(bench.submit(updateOf([{ client: 1, clock: 0, structs }], [2, 5, 1]), true), 'appended-with-gap');
+});
+
+test('I7: separate deletions of a document are bounded, and a document that has all of them takes those that join them', async (t) => {
+  const bench = await RoomBench.load(t);
+  bench.submit(updateOf([{ client: 1, clock: 0, structs: [struct.gc(4_000_000)] }]));
+  bench.submit(deletionsOf(1, 0, 300_000, 4));
+  assert.throws(() => bench.submit(deletionsOf(1, 2, 300_000, 4)), limited('deleted-ranges'));
+  bench.submit(deletionsOf(1, 2, 200_000, 4));
+  assert.throws(() => bench.submit(deletionsOf(1, 3_000_000, 1)), limited('deleted-ranges'));
+  // All of it is sent again by a client that comes back.
+  assert.equal(bench.submit(deletionsOf(1, 0, 300_000, 4)), 'known');
+  assert.equal(bench.submit(deletionsOf(1, 1, 200_000, 4)), 'appended');
+  assert.equal(bench.submit(deletionsOf(1, 3_000_000, 1)), 'appended');
+  assert.equal(bench.submit(updateOf([], [1, 0, 4_000_000])), 'appended');
+  assert.ok(bench.room.memoryBytes < 30_000_000);
+});
+
+test('I7: a document that is full takes what frees it, and other deletions up to an eighth of its size', async (t) => {
+  const bench = await RoomBench.load(t, new FakeLog(), 100_000);
+  const typist = new Typist(1);
+  bench.submit(typist.type('x'.repeat(200_000)));
+  bench.commit();
+  bench.passMs();
+  assert.throws(() => bench.submit(typist.type('y')), limited('document-size'));
+  assert.equal(bench.submit(deletionsOf(1, 0, 400)), 'appended');
+  assert.throws(() => bench.submit(deletionsOf(1, 10_000, 1_000)), limited('document-size'));
+  // One by one they are bounded in the same way.
+  let taken = 0;
+  assert.throws(() => {
+    for (; taken < 1_000; taken++) bench.submit(deletionsOf(1, 20_000 + 2 * taken, 1));
+  }, limited('document-size'));
+  assert.ok(taken > 50 && taken < 200, `${taken} more`);
+  assert.equal(bench.submit(updateOf([], [1, 0, 1_000])), 'appended', 'joins them');
+  assert.equal(bench.submit(updateOf([], [1, 100_000, 90_000])), 'appended', 'frees much');
+});
+
+test('clients that have written and deleted count once: 10,000 come with one connection', async (t) => {
+  const bench = await RoomBench.load(t);
+  const author = { userId: 'ada', newClientsLeft: 10_000, unsavedBytes: 0 };
+  const clients = Array.from({ length: 9_000 }, (_, i) => 20_000 - i);
+  const update = updateOf(
+    clients.map((client) => ({ client, clock: 0, structs: [struct.text('abc')] })),
+    clients.flatMap((client) => [client, 1, 1]),
+  );
+  assert.equal(bench.room.submit(update, scanUpdate(update), true, author), 'appended');
+  assert.equal(author.newClientsLeft, 1_000);
+});
+
+test('deletions that are known are trimmed off what is stored and sent', async (t) => {
+  const bench = await RoomBench.load(t);
+  const peer = bench.join();
+  const typist = new Typist();
+  bench.submit(typist.type('abcdefghij'));
+  for (const index of [8, 4, 0]) bench.submit(typist.delete(index, 1));
+  bench.commit();
+  typist.type('!');
+  const answer = typist.answerTo(bench.room.durable.encodeStateVector());
+  assert.equal(scanUpdate(answer).deletes.length, 9);
+  assert.equal(bench.submit(answer, true), 'appended');
+  const [entry] = bench.log.pending('doc');
+  assert.deepEqual(scanUpdate(entry!.update).deletes, []);
+  bench.commit();
+  bench.passMs();
+  assert.equal(textFrom(...peer.updates), typist.text);
+});
+
+test('what is appended is a copy: a receiver may write over its buffer', async (t) => {
+  const bench = await RoomBench.load(t);
+  const typist = new Typist();
+  const received = Uint8Array.from(typist.type('x'));
+  bench.submit(received);
+  received.fill(0xee);
+  assert.deepEqual(bench.log.pending('doc')[0]?.update, typist.last);
+});

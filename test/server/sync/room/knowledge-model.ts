@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict';
+import * as Y from 'yjs';
+import { RangeSet } from '../../../../persistence/update/ranges.ts';
+import { trimDeletes } from '../../../../persistence/update/merge.ts';
+import { scanUpdate } from '../../../../persistence/update/scan.ts';
+import { covers } from '../../../../persistence/update/state-vector.ts';
+import { Knowledge, type Verdict } from '../../../../server/sync/room/knowledge.ts';
+import { passiveDoc } from '../../../support/passive-doc.ts';
+import { RandomEditors } from '../../../support/random-edits.ts';
+import type { Random } from '../../../support/random.ts';
+
+/**
+ * Gives random updates to a Knowledge and to a Y.Doc, and asserts after each that they agree about what has integrated,
+ * what waits, and what is new. Returns how often each verdict was met.
+ */
+export function compareWithYjs(random: Random, documents: number): Record<Verdict, number> {
+  const verdicts = { duplicate: 0, gap: 0, new: 0 };
+  for (let i = 0; i < documents; i++) {
+    const editors = new RandomEditors(random, 2 + random.below(4));
+    editors.edit(60);
+    let doc = passiveDoc();
+    const room = passiveDoc();
+    const knowledge = Knowledge.empty();
+    // At last all comes, as it does when clients answer.
+    for (const update of [...deliveries(random, editors.updates), Y.mergeUpdates(editors.updates)]) {
+      const facts = scanUpdate(update);
+      const verdict = knowledge.judge(facts);
+      verdicts[verdict]++;
+      const gapBefore = knowledge.hasGap;
+      const before = Y.encodeStateAsUpdate(doc);
+      const stored = trimDeletes(update, facts, knowledge.newDeletes(facts));
+      knowledge.add(facts, stored);
+      Y.applyUpdate(doc, update);
+      doc = settled(doc);
+      if (verdict !== 'duplicate') Y.applyUpdate(room, stored);
+
+      sameVector(knowledge, doc);
+      assert.equal(knowledge.hasGap, doc.store.pendingStructs !== null || doc.store.pendingDs !== null);
+      assert.equal(knowledge.waitingBytes > 0, knowledge.hasGap);
+      const after = Y.encodeStateAsUpdate(doc);
+      if (verdict === 'duplicate') sameState(after, before);
+      // Where something waited before, the update may be just what was missing.
+      if (verdict === 'gap' && !gapBefore) assert.ok(knowledge.hasGap && !knowledge.integrates(facts));
+      if (verdict === 'new') {
+        assert.ok(gapBefore || !knowledge.hasGap);
+        assert.ok(
+          facts.intervals.every(
+            (end, at) => at % 3 !== 2 || end <= (knowledge.stateVector.get(facts.intervals[at - 2] ?? 0) ?? 0),
+          ),
+        );
+      }
+      assert.equal(knowledge.judge(facts), 'duplicate');
+      assert.deepEqual(knowledge.newDeletes(facts), []);
+      // Garbage collection deletes more than it was told.
+      assert.ok(deletesOf(after).covers(RangeSet.decodeDeleteSet(knowledge.encodeDeleteSet())));
+    }
+    assert.equal(knowledge.hasGap, false);
+    assert.equal(knowledge.waitingBytes, 0);
+    // What a room takes on, without duplicates and known deletions, is the whole document.
+    assert.deepEqual(contentOf(room), contentOf(doc));
+    assert.deepEqual(Y.encodeStateVector(room), Y.encodeStateVector(doc));
+    assert.ok(deletesOf(Y.encodeStateAsUpdate(room)).equals(deletesOf(Y.encodeStateAsUpdate(doc))));
+  }
+  return verdicts;
+}
+
+/** What a server might get of a document, in any order: some of it twice, in parts, overlapping, or never. */
+export function deliveries(random: Random, singles: readonly Uint8Array[]): Uint8Array[] {
+  const piece = (): Uint8Array => {
+    const from = random.below(singles.length);
+    const some = singles.slice(from, from + 1 + random.below(12)).filter(() => random.below(4) > 0);
+    return Y.mergeUpdates(some);
+  };
+  const kinds = [
+    () => random.pick(singles),
+    () => random.pick(singles),
+    piece,
+    // Partial overlaps.
+    () => Y.diffUpdate(stateAfter(singles.slice(0, 1 + random.below(singles.length))), randomVector(random, singles)),
+    // Deletions alone.
+    () => trimStructs(piece()),
+    () => Y.mergeUpdates(singles.slice(0, random.below(singles.length) + 1)),
+  ];
+  const result: Uint8Array[] = [];
+  for (let i = 0; i < singles.length; i++)
+    result.push(random.below(3) > 0 ? (singles[i] as Uint8Array) : random.pick(kinds)());
+  // Mostly in order, so that much integrates and something waits.
+  for (let i = 0; i < result.length; i++) {
+    const other = Math.min(result.length - 1, i + random.below(random.pick([1, 3, 20])));
+    [result[i], result[other]] = [result[other] as Uint8Array, result[i] as Uint8Array];
+  }
+  return result;
+}
+
+/** Cuts between edits, but inside structs where Yjs has joined them. Never inside a surrogate pair: Yjs would break it. */
+function randomVector(random: Random, singles: readonly Uint8Array[]): Uint8Array {
+  const vector = new Map<number, number>();
+  for (const update of singles) {
+    const { intervals } = scanUpdate(update);
+    for (let i = 0; i < intervals.length; i += 3) {
+      if (random.below(3) === 0) vector.set(intervals[i] ?? 0, intervals[i + 2] ?? 0);
+    }
+  }
+  return Y.encodeStateVector(vector);
+}
+
+/** A whole state, as a client has it that has followed up to some point. */
+function stateAfter(singles: readonly Uint8Array[]): Uint8Array {
+  const doc = new Y.Doc({ gc: false });
+  for (const update of singles) Y.applyUpdate(doc, update);
+  return Y.encodeStateAsUpdate(doc);
+}
+
+function trimStructs(update: Uint8Array): Uint8Array {
+  const deleteSet = update.subarray(scanUpdate(update).deleteSetOffset);
+  return Uint8Array.of(0, ...deleteSet);
+}
+
+function sameVector(knowledge: Knowledge, doc: Y.Doc): void {
+  assert.deepEqual(new Map(knowledge.stateVector), Y.decodeStateVector(Y.encodeStateVector(doc)));
+  assert.deepEqual([...knowledge.encodeStateVector()], [...Y.encodeStateVector(new Map(knowledge.stateVector))]);
+}
+
+/**
+ * Yjs does not always see that what is pending could integrate: it remembers one missing clock for each client, and that of
+ * a later struct may hide an earlier one. Loaded afresh, a document has integrated all that it can.
+ */
+function settled(doc: Y.Doc): Y.Doc {
+  if (doc.store.pendingStructs === null) return doc;
+  const fresh = passiveDoc([Y.encodeStateAsUpdate(doc)]);
+  const before = Y.decodeStateVector(Y.encodeStateVector(doc));
+  assert.ok(covers(Y.decodeStateVector(Y.encodeStateVector(fresh)), before));
+  return fresh;
+}
+
+function withoutBigInt(_: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? String(value) : value;
+}
+
+function contentOf(doc: Y.Doc): unknown {
+  const content = {
+    text: doc.getText('text').toDelta() as unknown,
+    map: doc.getMap('map').toJSON(),
+    array: doc.getArray('array').toJSON(),
+    xml: doc.getXmlFragment('xml').toJSON(),
+  };
+  // Subdocuments are objects with much inside that differs; as JSON they are their content.
+  return JSON.parse(JSON.stringify(content, withoutBigInt));
+}
+
+/** Brings and deletes the same. The bytes may differ: of two equal pending texts Yjs keeps either, cut here or there. */
+function sameState(update: Uint8Array, other: Uint8Array): void {
+  const { intervals, deletes } = scanUpdate(update);
+  assert.deepEqual(
+    { intervals, deletes },
+    { intervals: scanUpdate(other).intervals, deletes: scanUpdate(other).deletes },
+  );
+}
+
+function deletesOf(update: Uint8Array): RangeSet {
+  return RangeSet.from(scanUpdate(update).deletes);
+}

@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as Y from 'yjs';
+import { type FakePeer, RoomBench } from '../../../support/fake-room.ts';
+import { joined } from '../../../support/joining.ts';
+import { passiveDoc } from '../../../support/passive-doc.ts';
+import { formattingEdits, RandomEditors } from '../../../support/random-edits.ts';
+import { randomOf } from '../../../support/random.ts';
+import { Typist } from '../../../support/shared-text.ts';
+import { SyncHarness } from '../../../support/sync-harness.ts';
+import { struct, updateOf } from '../../../support/update-bytes.ts';
+import { deliveries } from './knowledge-model.ts';
+
+/** Bob's word stands behind three of Ada's, who has also written something much later: both wait. */
+const waiting = updateOf([
+  { client: 2, clock: 0, structs: [struct.textAfter(1, 2, 'bob')] },
+  { client: 1, clock: 9, structs: [struct.text('later')] },
+]);
+/** All that Bob's word waits for, one after the other. Ada's later one needs more. */
+const missing = [struct.text('a'), struct.textAfter(1, 0, 'd'), struct.textAfter(1, 1, 'a')].map((letter, clock) =>
+  updateOf([{ client: 1, clock, structs: [letter] }]),
+);
+
+test('I4: what waits reaches everybody once nothing is missing, even if their Yjs does not see it', async (t) => {
+  // Yjs alone remembers that Ada's ninth clock is missing, and not that her third would do for Bob.
+  assert.equal(
+    passiveDoc([waiting, ...missing])
+      .getText('text')
+      .toJSON(),
+    'ada',
+  );
+  const bench = await RoomBench.load(t);
+  const peer = bench.join();
+  for (const update of [waiting, ...missing]) commit(bench, update);
+  const doc = passiveDoc(peer.updates);
+  assert.equal(doc.getText('text').toJSON(), 'adabob');
+  assert.deepEqual(vectorOf(doc), new Map(bench.room.durable.stateVector));
+  assert.equal(bench.room.hasGap, true);
+});
+
+test('I4: who joins gets what waited together with what it waited for, from a tail of many blocks', async (t) => {
+  const harness = new SyncHarness(t);
+  const typist = new Typist(3);
+  // More than are read in one turn: what waits and what is missing come in different messages.
+  const others = Array.from({ length: 1_200 }, () => typist.type('x'));
+  harness.log.store('doc', [waiting, ...others, ...missing]);
+  const editor = await joined(harness, passiveDoc());
+  assert.ok(editor.texts.length > 2, 'several messages');
+  assert.equal(editor.doc.getText('text').toJSON(), 'adabob');
+});
+
+test('I4: whoever follows a room has at any time what is on disk, whatever waits and in whatever order it comes', async (t) => {
+  const random = randomOf(t);
+  for (let document = 0; document < 60; document++) {
+    const kinds = random.below(2) === 0 ? formattingEdits : undefined;
+    const { updates } = new RandomEditors(random, 2 + random.below(4), kinds).edit(60);
+    const bench = await RoomBench.load(t);
+    const peer = bench.join();
+    const doc = passiveDoc();
+    // At last all comes, each edit by itself.
+    for (const update of [...deliveries(random, updates), ...updates]) {
+      commit(bench, update);
+      hear(doc, peer);
+      assert.deepEqual(vectorOf(doc), new Map(bench.room.durable.stateVector));
+    }
+    assert.equal(bench.room.hasGap, false);
+    assert.deepEqual([doc.store.pendingStructs, doc.store.pendingDs], [null, null]);
+    t.mock.timers.reset();
+  }
+});
+
+/** Submits an update as the answer to a question, so that it is taken whatever is missing, and sends it to everybody. */
+function commit(bench: RoomBench, update: Uint8Array): void {
+  bench.submit(update, true);
+  bench.commit();
+  bench.passMs();
+}
+
+function hear(doc: Y.Doc, peer: FakePeer): void {
+  for (const { update } of peer.broadcasts.splice(0)) if (update !== null) Y.applyUpdate(doc, update);
+}
+
+function vectorOf(doc: Y.Doc): Map<number, number> {
+  return Y.decodeStateVector(Y.encodeStateVector(doc));
+}

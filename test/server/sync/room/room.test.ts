@@ -1,0 +1,274 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as Y from 'yjs';
+import { LogError } from '../../../../persistence/errors.ts';
+import { scanUpdate } from '../../../../persistence/update/scan.ts';
+import { GATHER_MS, GATHER_PRESENCE_MS } from '../../../../server/sync/room/ticker.ts';
+import { FakeLog } from '../../../support/fake-log.ts';
+import { RoomBench } from '../../../support/fake-room.ts';
+import { encodeEntries, readEntries } from '../../../support/frames.ts';
+import { textFrom, Typist } from '../../../support/shared-text.ts';
+import { storedSnapshot } from '../../../support/stored-snapshot.ts';
+
+test('I2: nobody is told of an edit before it is committed, then everybody is, the author too', async (t) => {
+  const bench = await RoomBench.load(t);
+  const [author, other] = [bench.join(), bench.join('bob')];
+  const update = new Typist().type('x');
+  assert.equal(bench.submit(update), 'appended');
+  bench.room.awaitCommit(author);
+  bench.passMs(1_000);
+  assert.deepEqual([author.calls, other.calls], [[], []]);
+  assert.equal(bench.room.durableSeq, 0);
+  bench.commit();
+  assert.deepEqual([author.calls, other.calls], [['deliver', 'committed'], ['deliver']]);
+  assert.deepEqual(author.updates, [update]);
+  assert.equal(author.broadcasts[0], other.broadcasts[0]);
+});
+
+test('I2: an edit that is on its way to the disk is neither in what joins are told nor in the tail', async (t) => {
+  const bench = await RoomBench.load(t);
+  bench.submit(new Typist().type('x'));
+  assert.deepEqual(bench.room.durable.encodeStateVector(), Uint8Array.of(0));
+  assert.deepEqual(bench.room.tail.after(0), []);
+  bench.commit();
+  assert.notDeepEqual(bench.room.durable.encodeStateVector(), Uint8Array.of(0));
+  assert.equal(bench.room.tail.lastSeq, 1);
+});
+
+test('I3: a commit of part of what is pending delivers that part, the rest follows in order', async (t) => {
+  const bench = await RoomBench.load(t);
+  const peer = bench.join();
+  const typist = new Typist();
+  for (const word of ['a', 'b', 'c', 'd']) bench.submit(typist.type(word));
+  bench.commit(3);
+  assert.equal(textFrom(...peer.updates), 'abc');
+  assert.equal(bench.room.durableSeq, 3);
+  assert.equal(bench.room.acceptedSeq, 4);
+  bench.becomeBusy();
+  bench.commit();
+  assert.equal(peer.updates.length, 1, 'a busy room gathers');
+  bench.passMs();
+  assert.equal(textFrom(...peer.updates), 'abcd');
+});
+
+test('what one commit brings goes out as one message, and a busy room gathers several', async (t) => {
+  const bench = await RoomBench.load(t);
+  const peer = bench.join();
+  const typist = new Typist();
+  bench.submit(typist.type('at once '));
+  bench.commit();
+  bench.becomeBusy();
+  for (let i = 0; i < 20; i++) {
+    bench.submit(typist.type(String(i)));
+    if (i % 2 === 1) bench.commit();
+  }
+  bench.passMs();
+  assert.equal(peer.broadcasts.length, 2);
+  assert.equal(bench.stats.broadcasts, 2);
+  assert.equal(textFrom(...peer.updates), typist.text);
+});
+
+test('presence rides along with edits in one broadcast, and needs no commit', async (t) => {
+  const bench = await RoomBench.load(t);
+  const [ada, bob] = [bench.join(), bench.join('bob')];
+  const announce = (clock: number) => {
+    bench.room.presence.apply(ada, encodeEntries([{ client: 1, clock, state: '{}' }]), 0);
+    bench.room.presenceChanged();
+  };
+  announce(1);
+  assert.equal(bob.broadcasts.length, 1);
+  bench.becomeBusy();
+  announce(2);
+  announce(3);
+  bench.submit(new Typist().type('x'));
+  bench.commit();
+  bench.passMs();
+  assert.equal(bob.broadcasts.length, 2);
+  assert.notEqual(bob.broadcasts[1]!.update, null);
+  assert.deepEqual(
+    readEntries(bob.broadcasts[1]!.presence!).map((entry) => entry.clock),
+    [3],
+  );
+});
+
+test('where many move presence alone is gathered for 20 ms, in which an edit does not wait for it', async (t) => {
+  const bench = await RoomBench.load(t);
+  const [ada, bob] = [bench.join(), bench.join('bob')];
+  const typist = new Typist();
+  const announce = (clock: number) => {
+    bench.room.presence.apply(ada, encodeEntries([{ client: 1, clock, state: '{}' }]), 0);
+    bench.room.presenceChanged();
+  };
+  announce(1);
+  bench.becomeBusy();
+  for (let clock = 2; clock < 6; clock++) {
+    announce(clock);
+    assert.equal(bob.broadcasts.length, 1);
+    bench.passMs(GATHER_PRESENCE_MS / 4);
+  }
+  assert.equal(bob.broadcasts.length, 2);
+  assert.deepEqual(
+    readEntries(bob.broadcasts[1]!.presence!).map((entry) => entry.clock),
+    [5],
+  );
+  bench.submit(typist.type('x'));
+  bench.commit();
+  bench.passMs(GATHER_MS);
+  assert.equal(bob.broadcasts.length, 3);
+  bench.passMs(GATHER_PRESENCE_MS);
+  assert.equal(bob.broadcasts.length, 3);
+});
+
+test('who leaves takes its presence along, and is told nothing any more', async (t) => {
+  const bench = await RoomBench.load(t);
+  const [ada, bob] = [bench.join(), bench.join('bob')];
+  bench.room.presence.apply(ada, encodeEntries([{ client: 1, clock: 1, state: '{}' }]), 0);
+  bench.room.presenceChanged();
+  bench.room.awaitCommit(ada);
+  bench.submit(new Typist().type('x'));
+  bench.room.leave(ada);
+  bench.room.leave(ada);
+  bench.passMs();
+  bench.commit();
+  bench.passMs();
+  assert.deepEqual(ada.calls, ['deliver']);
+  assert.equal(readEntries(bob.broadcasts[1]!.presence!)[0]?.state, null);
+});
+
+test('entries that somebody else appended are delivered like one’s own', async (t) => {
+  const bench = await RoomBench.load(t);
+  const peer = bench.join();
+  const typist = new Typist();
+  bench.submit(typist.type('own '));
+  bench.commit();
+  const update = typist.type('foreign');
+  bench.log.document('doc').handle!.follower.committed([{ seq: 2, timeMs: 0, userId: 'other', update }]);
+  bench.passMs();
+  assert.equal(textFrom(...peer.updates), 'own foreign');
+  assert.equal(bench.room.durableSeq, 2);
+});
+
+test('a stored document is loaded from its snapshot, what waits in it, and its tail', async (t) => {
+  const log = new FakeLog();
+  const [ada, bob] = [new Typist(), new Typist()];
+  const missing = bob.type('missing ');
+  const waiting = bob.type('waiting');
+  const folded = [ada.type('folded '), ada.delete(0, 1), waiting];
+  log.store('doc', [ada.type('tail')], storedSnapshot(folded, 3));
+  const bench = await RoomBench.load(t, log);
+  assert.equal(bench.room.durableSeq, 4);
+  assert.equal(bench.room.acceptedSeq, 4);
+  assert.equal(bench.room.hasGap, true);
+  assert.deepEqual(bench.room.durable.encodeStateVector(), Y.encodeStateVector(ada.doc));
+  assert.equal(bench.submit(waiting), 'known-waiting');
+  for (const update of ada.updates) assert.equal(bench.submit(update), 'known');
+  assert.equal(bench.submit(missing), 'appended');
+  assert.equal(bench.room.hasGap, false);
+  assert.equal(bench.log.pending('doc')[0]?.seq, 5);
+});
+
+test('I1, I8: a failed write ends everybody with 4503 and acknowledges nothing of what was pending', async (t) => {
+  const bench = await RoomBench.load(t);
+  const peer = bench.join();
+  bench.submit(new Typist().type('lost'));
+  bench.room.awaitCommit(peer);
+  bench.log.fail('doc');
+  bench.passMs();
+  assert.deepEqual(peer.calls, ['end']);
+  assert.equal(peer.refusal?.code, 'storage-unavailable');
+  assert.equal(bench.failures.length, 1);
+  assert.throws(() => bench.submit(new Typist().type('x')), LogError);
+});
+
+test('what was durable before a failure is still delivered before the end', async (t) => {
+  const bench = await RoomBench.load(t);
+  const peer = bench.join();
+  const typist = new Typist();
+  for (const word of ['a', 'b']) {
+    bench.submit(typist.type(word));
+    bench.commit();
+  }
+  bench.submit(typist.type('lost'));
+  bench.log.fail('doc');
+  assert.deepEqual(peer.calls, ['deliver', 'deliver', 'end']);
+  assert.equal(textFrom(...peer.updates), 'ab');
+});
+
+test('compaction lets go of the tail that it folded, and keeps what came after', async (t) => {
+  const bench = await RoomBench.load(t);
+  const typist = new Typist();
+  const updates = ['a', 'b', 'c'].map((word) => typist.type(word));
+  for (const update of updates) {
+    bench.submit(update);
+    bench.commit();
+    bench.passMs();
+  }
+  bench.log.compact('doc', storedSnapshot(updates.slice(0, 2), 2));
+  assert.deepEqual(
+    bench.room.tail.after(0).map((block) => block.lastSeq),
+    [3],
+  );
+  assert.equal(bench.room.snapshot?.seq, 2);
+});
+
+test('a tail that a join has pinned stays until the last such join is done', async (t) => {
+  const bench = await RoomBench.load(t);
+  const typist = new Typist();
+  const updates = ['a', 'b'].map((word) => typist.type(word));
+  for (const update of updates) {
+    bench.submit(update);
+    bench.commit();
+    bench.passMs();
+  }
+  const pins = [bench.room.pin(), bench.room.pin()];
+  bench.log.compact('doc', storedSnapshot(updates, 2));
+  assert.equal(bench.room.tail.after(0).length, 2);
+  assert.equal(bench.room.isIdle, false);
+  bench.room.unpin(pins[0]!);
+  assert.equal(bench.room.tail.after(0).length, 2);
+  bench.room.unpin(pins[1]!);
+  assert.equal(bench.room.tail.after(0).length, 0);
+  assert.equal(bench.room.isIdle, true);
+});
+
+test('deletions that compaction found are adopted: a child of what somebody else deleted', async (t) => {
+  const bench = await RoomBench.load(t);
+  const [ada, bob] = [new Typist(), new Typist()];
+  const parent = new Y.Map();
+  ada.doc.getMap().set('parent', parent);
+  bob.hear(ada.last);
+  ada.doc.getMap().delete('parent');
+  (bob.doc.getMap().get('parent') as Y.Map<string>).set('child', 'of the dead');
+  const updates = [...ada.updates, ...bob.updates];
+  for (const update of updates) bench.submit(update);
+  bench.commit();
+  const stored = storedSnapshot(updates, updates.length);
+  const deletions = scanUpdate(Uint8Array.of(0, ...stored.snapshot.deleteSet));
+  assert.equal(bench.room.knows(deletions), false);
+  bench.log.compact('doc', stored);
+  assert.equal(bench.room.knows(deletions), true);
+  assert.deepEqual(bench.room.durable.encodeDeleteSet(), stored.snapshot.deleteSet);
+});
+
+test('when compaction sets entries aside everybody is sent to load the document anew', async (t) => {
+  const bench = await RoomBench.load(t);
+  const peer = bench.join();
+  const updates = [new Typist().type('good'), new Typist().type('poison')];
+  for (const update of updates) bench.submit(update);
+  bench.commit();
+  bench.log.compact('doc', storedSnapshot(updates.slice(0, 1), 2), [2]);
+  assert.equal(peer.refusal?.code, 'storage-unavailable');
+  assert.equal(bench.failures.length, 1);
+});
+
+test('a room is idle only if nobody is here and nothing is on its way to the disk', async (t) => {
+  const bench = await RoomBench.load(t);
+  assert.equal(bench.room.isIdle, true);
+  const peer = bench.join();
+  assert.equal(bench.room.isIdle, false);
+  bench.submit(new Typist().type('x'));
+  bench.room.leave(peer);
+  assert.equal(bench.room.isIdle, false);
+  bench.commit();
+  assert.equal(bench.room.isIdle, true);
+});

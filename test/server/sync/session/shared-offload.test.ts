@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { defaultScanLimits } from '../../../../persistence/update/scan.ts';
+import { SharedOffload } from '../../../../server/sync/session/shared-offload.ts';
+import { FakeOffload } from '../../../support/fake-offload.ts';
+import { SyncHarness } from '../../../support/sync-harness.ts';
+import { TextWriter } from '../../../support/text-writer.ts';
+
+const KIB = 1024;
+const large = (client: number): Uint8Array => new TextWriter(client).type('x'.repeat(1_100 * KIB));
+
+test('an address with many large updates does not keep the one of another address waiting (I6)', async (t) => {
+  const harness = new SyncHarness(t);
+  const limits = { maxQueuedBytes: 2 * 1024 * KIB };
+  const crowd = [];
+  for (let i = 0; i < 20; i++) crowd.push(await harness.synced({ userId: `u${i}`, block: '192.0.2.1', limits }));
+  const honest = await harness.synced({ docId: 'other', userId: 'honest', block: '192.0.2.2', limits });
+  harness.offload.gate.close();
+  for (const [i, client] of crowd.entries()) client.edit(large(i + 1));
+  honest.edit(large(1_000));
+  await harness.settle();
+  assert.equal(harness.offload.calls.length, 2, 'one of the crowd, and the honest one');
+  crowd[5]?.vanish();
+  harness.offload.gate.open();
+  await harness.settle();
+  assert.equal(harness.log.pending('other').length, 1);
+  await harness.settle();
+  assert.equal(harness.offload.calls.length, 20, 'the update of a client that has left is not scanned');
+  assert.equal(harness.log.pending('doc').length, 19);
+});
+
+test('scans, diffs and merges go through, and fail as they do', async () => {
+  const shared = new SharedOffload(new FakeOffload()).of('key', () => false);
+  const update = new TextWriter(1).type('x');
+  assert.equal((await shared.scan(update, defaultScanLimits)).structCount, 1);
+  assert.ok((await shared.diff(update, Uint8Array.of(0))).length > 0);
+  assert.ok((await shared.merge([update, update])).length > 0);
+  await assert.rejects(shared.scan(Uint8Array.of(255), defaultScanLimits));
+});

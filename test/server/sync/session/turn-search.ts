@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { encodeStateVector } from '../../../../persistence/update/state-vector.ts';
+import { collectGarbage } from '../../../support/collect-garbage.ts';
+import { encodeFrame } from '../../../support/frames.ts';
+import { randomFrom, type Random } from '../../../support/random.ts';
+import { slowness } from '../../../support/slowness.ts';
+import { watchTurns } from '../../../support/turn-watch.ts';
+import { shapeOf, type Shape } from '../../../support/update-shapes.ts';
+import { WorkerSite } from '../../../support/worker-site.ts';
+
+/** I6: no input keeps the event loop busy for longer. */
+const maxTurnMs = 50;
+
+export interface TurnSearch {
+  readonly random: Random;
+  /** Shapes that are tried, each so many times. */
+  readonly shapes: readonly string[];
+  readonly rounds: number;
+  readonly minBytes: number;
+  readonly maxBytes: number;
+}
+
+/**
+ * Sends generated updates of every shape to rooms with real worker threads, then asks for them as clients with nothing and with
+ * a part would, and looks for the longest turn of the event loop. Asserts that none is longer than `maxTurnMs` on a machine of
+ * the usual speed. A turn that is longer is tried again, for it may have met a garbage collection.
+ */
+export async function searchTurns(
+  t: TestContext,
+  { random, shapes, rounds, minBytes, maxBytes }: TurnSearch,
+): Promise<void> {
+  const tooLong: string[] = [];
+  let longestMs = 0;
+  // Code that has not run yet takes many times as long, and is no fault of the input.
+  for (const name of shapes) await tryShape(shapeOf(name, random, 50_000), 1);
+  for (let round = 0; round < rounds; round++) {
+    for (const name of shapes) {
+      const seed = random.below(2 ** 31);
+      const bytes = Math.round(minBytes * (maxBytes / minBytes) ** random.fraction());
+      let leastMs = Infinity;
+      for (let trial = 0; trial < 3 && leastMs > maxTurnMs; trial++) {
+        leastMs = Math.min(leastMs, await tryShape(shapeOf(name, randomFrom(seed), bytes), seed));
+      }
+      longestMs = Math.max(longestMs, leastMs);
+      if (leastMs > maxTurnMs && leastMs > maxTurnMs * slowness()) {
+        tooLong.push(`${name}, ${bytes} bytes, seed ${seed}: ${leastMs.toFixed(1)} ms`);
+      }
+    }
+  }
+  t.diagnostic(`longest turn ${longestMs.toFixed(1)} ms`);
+  assert.deepEqual(tooLong, []);
+}
+
+/** Returns the longest turn, in milliseconds of CPU time. */
+async function tryShape({ updates }: Shape, seed: number): Promise<number> {
+  const random = randomFrom(seed);
+  const ends: (() => unknown)[] = [];
+  const site = new WorkerSite({ after: (end) => void ends.push(end) });
+  const type = random.pick(['update', 'sync-step-2'] as const);
+  const messages = updates.map((update) => encodeFrame({ type, update }));
+  const reader = await site.connect('doc', 'read').live();
+  await reader.sync();
+  collectGarbage();
+  const watch = watchTurns();
+  // A client that is refused has done what it could; the next one sends what is left.
+  let writer = await site.connect('doc').live();
+  for (const message of messages) {
+    if (writer.closeCode !== null) writer = await site.connect('doc').live();
+    writer.sendBytes(message);
+    if (messages.length < 10) await writer.sync(everything);
+    else await nextTurn();
+  }
+  await writer.sync(everything);
+  const late = await site.connect('doc').live();
+  await late.sync();
+  await late.sync(encodeStateVector(new Map([5, 6, 7, 8, 9].map((client) => [client, 1 + random.below(5_000)]))));
+  late.vanish();
+  writer.vanish();
+  reader.vanish();
+  await site.unload('doc');
+  const again = await site.connect('doc').live();
+  await again.sync();
+  assert.equal(again.closeCode, null, 'the document can be opened again');
+  again.vanish();
+  const longestMs = watch.end();
+  assert.deepEqual(site.roomFailures, []);
+  for (const end of ends) await end();
+  return longestMs;
+}
+
+/** Of a client that has all there may be: its SyncStep1 is answered behind everything that it sent before, with little. */
+const everything = encodeStateVector(new Map(Array.from({ length: 20 }, (_, i) => [i, 2 ** 32 - 1])));
