@@ -1,4 +1,4 @@
-import { isScratchName } from './doctor/scratch-name.ts';
+import { isScratchName } from './net/scratch-name.ts';
 import type { IncomingMessage } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { LogError } from '../persistence/errors.ts';

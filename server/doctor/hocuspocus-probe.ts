@@ -1,7 +1,7 @@
 import * as decoding from 'lib0/decoding';
 import * as encoding from 'lib0/encoding';
 import { WebSocket } from 'ws';
-import { newScratchName } from './scratch-name.ts';
+import { newScratchName } from '../net/scratch-name.ts';
 import { openConnection } from './connection.ts';
 import { inTime } from './deadline.ts';
 import type { Examination, HostAddress } from './examination.ts';

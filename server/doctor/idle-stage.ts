@@ -1,4 +1,4 @@
-import { newScratchName } from './scratch-name.ts';
+import { newScratchName } from '../net/scratch-name.ts';
 import { measured } from './examination.ts';
 import type { Stage } from './examination.ts';
 import { finding } from './finding.ts';

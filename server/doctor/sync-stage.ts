@@ -1,5 +1,5 @@
 import * as Y from 'yjs';
-import { newScratchName } from './scratch-name.ts';
+import { newScratchName } from '../net/scratch-name.ts';
 import { SilenceError } from './deadline.ts';
 import { atEveryAddress } from './every-address.ts';
 import { measured } from './examination.ts';

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { createSecureContext, rootCertificates } from 'node:tls';
 import type { SecureContext } from 'node:tls';
-import { newScratchName } from './scratch-name.ts';
+import { newScratchName } from '../net/scratch-name.ts';
 
 /** What the doctor looks at: the URL of a document, as an editor would open it. */
 export interface Target {

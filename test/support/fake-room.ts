@@ -11,7 +11,7 @@ import { GATHER_MS, GATHER_PRESENCE_MS, Ticker } from '../../server/sync/room/ti
 import { UnsavedEdits } from '../../server/sync/session/unsaved-edits.ts';
 import { FakeLog } from './fake-log.ts';
 import { FakeOffload } from './fake-offload.ts';
-import { isScratchName } from '../../server/doctor/scratch-name.ts';
+import { isScratchName } from '../../server/net/scratch-name.ts';
 
 /** A session as its room sees it: writes down what it is told. */
 export class FakePeer implements Peer {

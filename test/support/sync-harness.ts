@@ -19,7 +19,7 @@ import { FakeLog } from './fake-log.ts';
 import { FakeOffload } from './fake-offload.ts';
 import { Gate } from './gate.ts';
 import { emptyStateVector, emptyUpdate, encodeFrame, type Frame, type FrameOf, type FrameType } from './frames.ts';
-import { isScratchName } from '../../server/doctor/scratch-name.ts';
+import { isScratchName } from '../../server/net/scratch-name.ts';
 
 const { limits: defaultLimits } = parseConfig([], {});
 

@@ -19,7 +19,7 @@ import { within } from './deadline.ts';
 import { FakeConnection } from './fake-connection.ts';
 import { emptyStateVector, emptyUpdate, encodeFrame, type Frame } from './frames.ts';
 import type { Owner } from './owner.ts';
-import { isScratchName } from '../../server/doctor/scratch-name.ts';
+import { isScratchName } from '../../server/net/scratch-name.ts';
 
 const { limits: defaultLimits } = parseConfig([], {});
 
