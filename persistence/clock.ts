@@ -1,18 +1,18 @@
-/** A timer that was started. */
+/** A timer that has been started. */
 export interface Timer {
-  /** Twice is fine. */
+  /** Can be called more than once. */
   cancel(): void;
-  /** It no longer keeps the process alive. */
+  /** Stops keeping the process alive. */
   unref(): void;
 }
 
-/** Time, as the log sees it; tests bring their own. */
+/** The time source of the log. Tests inject their own. */
 export interface Clock {
   /** Milliseconds since 1970. */
   wallMs(): number;
-  /** Milliseconds since any moment; never jumps. For durations. */
+  /** Milliseconds since an arbitrary moment. Never jumps; use it for durations. */
   monotonicMs(): number;
-  /** Calls once after `delayMs`. */
+  /** Calls `callback` once after `delayMs`. */
   after(delayMs: number, callback: () => void): Timer;
 }
 

@@ -1,24 +1,27 @@
-/** Why a log refuses to work. Stable: callers switch over it. */
+/** Why the log refuses an operation. Stable: callers switch over it. */
 export type LogErrorCode =
-  /** The disk reserve is reached: reading works, appending does not, and comes back by itself. */
+  /**
+   * The disk reserve is reached. Reading works, appending does not. The log recovers by itself when space is free
+   * again.
+   */
   | 'LOG_READ_ONLY'
-  /** A write has failed; the database is being reopened. Nothing that was pending is acknowledged. */
+  /** A write has failed and the database is being reopened. Pending entries are not acknowledged. */
   | 'LOG_REOPENING'
   | 'LOG_CLOSED'
   /** Another process holds the database. */
   | 'LOG_LOCKED'
-  /** The folder holds a database that a newer version has written. */
+  /** The folder holds a database written by a newer version. */
   | 'LOG_TOO_NEW'
   /** The folder cannot be created, read or written. */
   | 'LOG_NOT_WRITABLE'
-  /** The folder holds files, but no database of ours. Creating one there could erase something. */
+  /** The folder holds files, but not a Quire database. Creating one there could overwrite something. */
   | 'LOG_NOT_OURS'
-  /** The database cannot be opened at all: a file is missing or unreadable. */
+  /** The database cannot be opened: a file is missing or unreadable. */
   | 'LOG_DAMAGED'
   /** The disk returned an error for a read. Other reads may work. */
   | 'LOG_UNREADABLE';
 
-/** The log as a whole cannot do what was asked. */
+/** The log as a whole cannot perform an operation. */
 export class LogError extends Error {
   override readonly name = 'LogError';
   readonly code: LogErrorCode;
@@ -29,12 +32,15 @@ export class LogError extends Error {
   }
 }
 
-/** The database finds that something in its tables is not what it has written. Readers say of which document it is. */
+/** The database has found damage in its tables. Readers add which document it concerns. */
 export class DamagedStoreError extends Error {
   override readonly name = 'DamagedStoreError';
 }
 
-/** What is stored of one document cannot be trusted: a checksum or a sequence number is wrong. It is never served. */
+/**
+ * The stored records of one document cannot be trusted: a checksum or a sequence number is wrong. They are never
+ * served.
+ */
 export class CorruptDocumentError extends Error {
   override readonly name = 'CorruptDocumentError';
   readonly docId: string;
@@ -45,7 +51,7 @@ export class CorruptDocumentError extends Error {
   }
 }
 
-/** Why an update is refused. Stable: it becomes a metric label and part of a close reason. */
+/** Why an update is refused. Stable: used as a metric label and in close reasons. */
 export type MalformedUpdateCode =
   | 'truncated'
   | 'trailing-bytes'
@@ -64,11 +70,11 @@ export type MalformedUpdateCode =
   | 'too-many-structs'
   | 'too-many-deletions';
 
-/** Bytes that are not an update of format V1, or are one that would harm whoever applies it. */
+/** The bytes are not an update in format V1, or they are one that would harm a client that applies it. */
 export class MalformedUpdateError extends Error {
   override readonly name = 'MalformedUpdateError';
   readonly code: MalformedUpdateCode;
-  /** Where in the update reading stopped, in bytes. */
+  /** Byte offset in the update at which reading stopped. */
   readonly offset: number;
 
   constructor(code: MalformedUpdateCode, offset: number) {
@@ -78,13 +84,15 @@ export class MalformedUpdateError extends Error {
   }
 }
 
-/** Why a document could not be compacted. Stable: callers switch over it. Nothing may be replaced in any case. */
+/** Why a document could not be compacted. Stable: callers switch over it. In all cases nothing may be replaced. */
 export type CompactionErrorCode =
-  /** The last snapshot does not fold by itself: another try with more entries is no use. */
+  /** The last snapshot cannot be folded even by itself, so a retry with more entries would fail too. */
   | 'COMPACTION_SNAPSHOT_BAD'
-  /** No verified result within the attempts allowed. */
+  /** The allowed number of attempts gave no verified result. */
   | 'COMPACTION_UNVERIFIED'
-  /** The worker ran out of time or memory, crashed or was closed; `cause` is the WorkerJobError. Another try may do. */
+  /**
+   * The worker ran out of time or memory, crashed or was closed; `cause` is the WorkerJobError. A retry may succeed.
+   */
   | 'COMPACTION_WORKER_LOST';
 
 export class CompactionError extends Error {
@@ -98,15 +106,15 @@ export class CompactionError extends Error {
 }
 
 export type WorkerJobErrorCode =
-  /** The job took longer than it may; its thread was ended. */
+  /** The job exceeded its time limit and its thread was terminated. */
   | 'WORKER_TIMEOUT'
   /** The thread crashed or ran out of memory. */
   | 'WORKER_DIED'
   | 'WORKER_CLOSED'
-  /** The job threw. The thread goes on. */
+  /** The job threw an error. The thread continues. */
   | 'WORKER_JOB_THREW';
 
-/** A job in a worker thread had no result. Only this job is concerned: the next one gets a fresh thread if need be. */
+/** A job in a worker thread gave no result. Later jobs are not affected: they get a new thread if necessary. */
 export class WorkerJobError extends Error {
   override readonly name = 'WorkerJobError';
   readonly code: WorkerJobErrorCode;
