@@ -1,4 +1,4 @@
-/** A map that forgets what was set longest ago when it has more than `limit` entries. */
+/** A map that evicts the entry that was set longest ago when it holds more than `limit` entries. */
 export class BoundedMap<K, V> {
   readonly #limit: number;
   readonly #entries = new Map<K, V>();

@@ -13,19 +13,19 @@ import type { RecordStore } from './record-store.ts';
 import { EntrySealer, type Head, type Meta, seal, sealHead, sealMeta } from './records.ts';
 import type { Entry } from '../update-log.ts';
 
-/** When a tail is folded into the snapshot. */
+/** Decides when a tail is folded into the snapshot. */
 export interface CompactionPolicy {
-  /** A smaller tail is left alone, in bytes of its updates. */
+  /** A tail with fewer bytes of updates is not folded. */
   readonly minTailBytes: number;
   /** How large the tail may grow, as a multiple of the snapshot. */
   readonly tailToSnapshotRatio: number;
-  /** What each entry counts beside the bytes of its update: many small ones take long to open. */
+  /** Bytes that each entry counts in addition to its update, because many small entries make opening slow. */
   readonly entryCostBytes: number;
-  /** Whether the content of what was deleted in this document is kept. Without it, in none. */
+  /** Whether the deleted content of a document is kept. Without this function it is kept in no document. */
   readonly keepsDeleted?: (docId: string) => boolean;
 }
 
-/** What the compactor sees of an open document. */
+/** The compactor's view of an open document. */
 export interface CompactedDocument {
   readonly docId: string;
   /** Bytes of the durable updates after the snapshot. */
@@ -45,31 +45,33 @@ export interface CompactorDeps {
   readonly compact: Compact;
   readonly clock: Clock;
   readonly observer: LogObserver;
-  /** False while the disk is low: a compaction needs space before it gives some back. */
+  /** False while the disk is low, because a compaction needs space before it frees some. */
   readonly mayStart: () => boolean;
-  /** The document, if it is open. */
+  /** Returns the document if it is open. */
   readonly openDocument: (docId: string) => CompactedDocument | null;
 }
 
 /**
- * Commits wait for at most one piece: on a disk that takes 100 MB/s, 3 ms. Smaller ones cost a sync each; the head
- * names the size, so it can change.
+ * A commit waits for at most one piece: 3 ms on a disk that writes 100 MB/s. Smaller pieces would cost more syncs. The
+ * head stores the piece size, so this value can change.
  */
 const pieceBytes = 256 * 1024;
-/** A document that is closed is folded from this share of the limit on: its next opening is then quick. */
+/** A closed document is folded from this share of the limit on, so that its next opening is quick. */
 const closedShare = 0.25;
 
-/** Folds tails into snapshots, one document at a time for the whole log, and cleans up behind itself. */
+/**
+ * Folds tails into snapshots, one document at a time for the whole log, and deletes the records this leaves obsolete.
+ */
 export class Compactor {
   readonly #policy: CompactionPolicy;
   readonly #deps: CompactorDeps;
   readonly #sealer = new EntrySealer();
   readonly #queue = new Map<string, 'fold' | 'sweep'>();
-  /** What the tail cost when folding failed. Whatever is forgotten is tried again early. */
+  /** The cost of a tail whose fold failed. A document evicted from this map is retried early. */
   readonly #failedCosts = new BoundedMap<string, number>(1000);
   #folding: string | null = null;
   readonly #waiters: (() => void)[] = [];
-  /** Until `start` has found what an earlier run has left behind, nothing is begun. */
+  /** True at first: no task starts until `start` has loaded the leftovers of an earlier run. */
   #running = true;
   #stopped = false;
 
@@ -78,7 +80,7 @@ export class Compactor {
     this.#deps = deps;
   }
 
-  /** To be called once. First of all it cleans up what an earlier run has left behind. */
+  /** Must be called once. Cleans up the leftovers of an earlier run before it folds anything. */
   start(): void {
     const load = async (): Promise<void> => {
       for (const docId of await this.#deps.leftovers.load()) this.sweep(docId);
@@ -86,22 +88,22 @@ export class Compactor {
     void this.#guard(load).then(() => this.#run());
   }
 
-  /** Ends without waiting: what is being folded is dropped when it comes back. */
+  /** Stops without waiting. The result of a fold in progress is dropped. */
   stop(): void {
     this.#stopped = true;
     this.#queue.clear();
     this.#end();
   }
 
-  /** The tail of an open document has grown. */
+  /** Call when the tail of an open document has grown. */
   grown(document: CompactedDocument): void {
-    // While it is being folded its tail says nothing; it is looked at again afterwards.
+    // The tail of a document that is being folded tells nothing. It is checked again afterwards.
     if (document.docId === this.#folding) return;
     if (this.#costOf(document) >= this.#limitBytes(document.docId, document.head))
       this.#enqueue(document.docId, 'fold');
   }
 
-  /** A document is closed. */
+  /** Call when a document has been closed. */
   closed(document: CompactedDocument): void {
     this.sweep(document.docId);
     if (this.#failedCosts.get(document.docId) !== undefined) return;
@@ -109,12 +111,12 @@ export class Compactor {
       this.#enqueue(document.docId, 'fold');
   }
 
-  /** Deletes what is no longer needed, if there is any. */
+  /** Schedules the deletion of a document's leftovers, if it has any. */
   sweep(docId: string): void {
     if (this.#deps.leftovers.has(docId) && !this.#queue.has(docId)) this.#enqueue(docId, 'sweep');
   }
 
-  /** A document has been deleted: what is left of it goes. */
+  /** Call when a document has been deleted: schedules the deletion of its records. */
   deleted(docId: string): void {
     this.#failedCosts.delete(docId);
     this.sweep(docId);
@@ -139,7 +141,7 @@ export class Compactor {
 
   async #run(): Promise<void> {
     this.#running = true;
-    // A map that grows while it is read gives the new ones too.
+    // Iterating over a map that grows also visits the new entries.
     for (const [docId, task] of this.#queue) {
       const keys = new DocumentKeys(docId);
       this.#queue.delete(docId);
@@ -147,7 +149,7 @@ export class Compactor {
       if (task === 'fold') await this.#fold(keys);
       this.#folding = null;
       if (this.#deps.leftovers.has(docId)) await this.#guard(() => this.#deps.leftovers.sweep(keys));
-      // What was appended meanwhile may be worth folding already, and nothing more may follow.
+      // The entries appended meanwhile may be worth folding already, and no further entry may come to trigger it.
       const document = this.#deps.openDocument(docId);
       if (document !== null) this.grown(document);
     }
@@ -155,7 +157,7 @@ export class Compactor {
     this.#end();
   }
 
-  /** Resolves when nothing is being folded or waits for it, or after `stop`. */
+  /** Resolves when no document is being folded or waits to be folded, or after `stop`. */
   settled(): Promise<void> {
     return this.#running && !this.#stopped ? new Promise((resolve) => this.#waiters.push(resolve)) : Promise.resolve();
   }
@@ -164,7 +166,7 @@ export class Compactor {
     for (const resolve of this.#waiters.splice(0)) resolve();
   }
 
-  /** What cannot be cleaned up only takes space. */
+  /** Reports an error instead of throwing it: records that cannot be deleted only take up space. */
   async #guard(cleanUp: () => Promise<void>): Promise<void> {
     if (this.#stopped) return;
     try {
@@ -184,13 +186,13 @@ export class Compactor {
       const meta = base.meta;
       tailBytes = base.tailBytes;
       if (meta === null || base.tail.length === 0) return;
-      // It may have been folded since it was asked for.
+      // The document may have been folded since the task was queued.
       cost = this.#costOf({ tailBytes, tailEntries: base.tail.length });
       if (cost < this.#limitBytes(docId, base.head) * closedShare) return;
       const keepDeleted = this.#policy.keepsDeleted?.(docId) === true;
       const snapshot = await this.#readSnapshot(keys, base);
       const output = await this.#deps.compact({ snapshot, entries: base.tail, keepDeleted });
-      // An unfinished snapshot of an earlier run may lie where the new one goes.
+      // An unfinished snapshot of an earlier run may occupy the keys of the new one.
       if (this.#deps.leftovers.has(docId)) await this.#deps.leftovers.sweep(keys);
       if (this.#stopped) return;
       const head = headOf(base, output);
@@ -236,7 +238,10 @@ export class Compactor {
     }
   }
 
-  /** Makes the new snapshot valid in one batch. False if the document has become another one meanwhile. */
+  /**
+   * Makes the new snapshot valid in one batch. Resolves with false if the document has changed generation or snapshot
+   * meanwhile.
+   */
   #replace(
     keys: DocumentKeys,
     head: Head,
@@ -270,15 +275,15 @@ export class Compactor {
   }
 }
 
-/** What is set aside, as entries. */
+/** The updates to set aside, as entries. */
 function asideOf(tail: readonly Entry[], setAside: readonly number[], waiting: Uint8Array | null): readonly Entry[] {
   const aside = tail.filter(({ seq }) => setAside.includes(seq));
   if (waiting === null) return aside;
-  // Under the number of the last entry that is folded in, since one of those brought what it had waited for.
+  // The set-aside update gets the number of the last folded entry, because one of the folded entries completed it.
   const folded = tail.findLast(({ seq }) => !setAside.includes(seq));
-  // Its author is not known.
+  // The author of the update is unknown.
   if (folded !== undefined) return [...aside, { ...folded, userId: '', update: waiting }];
-  // All entries are set aside, and each number is taken: it is kept together with the last of them.
+  // All entries are set aside and every number is taken, so the update is merged into the last of them.
   const last = aside.at(-1)!;
   return [...aside.slice(0, -1), { ...last, update: mergeInLevels([last.update, waiting]) }];
 }

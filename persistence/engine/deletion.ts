@@ -7,7 +7,7 @@ import type { Leftovers } from './leftovers.ts';
 import type { RecordStore } from './record-store.ts';
 import { sealTombstone, type Tombstone, unsealTombstone } from './records.ts';
 
-/** Client ids that a tombstone keeps: as many as one generation can have (`MAX_DOCUMENT_CLIENTS`), 200 KB. */
+/** Client ids that a tombstone keeps: twice as many as a document can have (`MAX_DOCUMENT_CLIENTS`), 200 KB. */
 const maxDeletedClients = 40_000;
 
 export interface DeletionDeps {
@@ -17,14 +17,15 @@ export interface DeletionDeps {
   readonly garbage: Garbage;
 }
 
-/** What the tombstone says. */
+/** The content of the tombstone that the caller decides. */
 export type Epitaph = Pick<Tombstone, 'deletedMs' | 'passing'> & { readonly clients: Iterable<number> };
 
 /**
- * Puts a tombstone in the place of a document, in one batch: all of it is there before, none afterwards. The rest is left
- * to `Leftovers`. Within the document's mutex, and while it is not open. Resolves with false if there was nothing,
- * rejects with CorruptDocumentError if the last tombstone cannot be read, or if the document may have lost records in a
- * damaged table: which numbers its entries had is unknown then.
+ * Replaces a document with a tombstone in one batch: after a crash either all of the document is there or none.
+ * `Leftovers` deletes the other records. Must run inside the document's mutex and while the document is not open.
+ * Resolves with false if there was nothing to delete. Rejects with CorruptDocumentError if the last tombstone cannot be
+ * read, or if the document may have lost records in a damaged table, because the sequence numbers of its entries are
+ * then unknown.
  */
 export async function deleteDocument(keys: DocumentKeys, epitaph: Epitaph, deps: DeletionDeps): Promise<boolean> {
   const { store, commit, leftovers, garbage } = deps;
@@ -52,7 +53,10 @@ export async function deleteDocument(keys: DocumentKeys, epitaph: Epitaph, deps:
   return true;
 }
 
-/** By what lies there, not by what its head says: a document that cannot be read can be deleted too. */
+/**
+ * Measures the stored records and does not rely on the head, so that a document that cannot be read can still be
+ * deleted.
+ */
 async function measure(keys: DocumentKeys, store: RecordStore, buriedSeq: number) {
   let lastSeq = buriedSeq;
   let bytes = 0;
@@ -68,7 +72,7 @@ async function measure(keys: DocumentKeys, store: RecordStore, buriedSeq: number
   return { lastSeq, bytes, isThere: lastSeq > buriedSeq };
 }
 
-/** An empty snapshot has no pieces to tell its number. */
+/** The sequence number in the head: an empty snapshot has no pieces to take it from. */
 async function headSeq(keys: DocumentKeys, store: RecordStore): Promise<number> {
   try {
     return baseSeqOf(await readHead(store, keys));

@@ -1,4 +1,4 @@
-/** Reads what is stored of one document, and does not believe it: a wrong checksum or a hole rejects with CorruptDocumentError. */
+/** Reads and verifies the records of one document. A wrong checksum or a gap rejects with CorruptDocumentError. */
 import { CorruptDocumentError, DamagedStoreError } from '../errors.ts';
 import type { DocumentKeys } from './keys.ts';
 import type { RecordStore } from './record-store.ts';
@@ -17,32 +17,32 @@ import {
 import type { Entry } from '../update-log.ts';
 
 export interface StoredHead {
-  /** Null for a document that was never written. */
+  /** Null if the document was never written. */
   readonly meta: Meta | null;
   /** Null before the first compaction. */
   readonly head: Head | null;
-  /** Null if it was never deleted. */
+  /** Null if the document was never deleted. */
   readonly tombstone: Tombstone | null;
 }
 
 export interface StoredRecords extends StoredHead {
   /** The entries after the snapshot, in order. */
   readonly tail: readonly Entry[];
-  /** Bytes of the tail's updates. */
+  /** Total bytes of the updates in the tail. */
   readonly tailBytes: number;
 }
 
-/** Where the tail begins: the sequence number of the snapshot or, without one, of the last entry that was deleted. */
+/** The sequence number before the tail: that of the snapshot or, without one, of the last deleted entry. */
 export function baseSeqOf({ head, tombstone }: Pick<StoredHead, 'head' | 'tombstone'>): number {
   return head === null ? (tombstone?.lastSeq ?? 0) : head.snapshot.seq;
 }
 
-/** The generation that the document has, or will have when it is written to. */
+/** The document's generation; for one that does not exist, the generation it gets with its first entry. */
 export function generationOf(tombstone: Tombstone | null): number {
   return (tombstone?.generation ?? 0) + 1;
 }
 
-/** The sequence number of a snapshot, 0 without one. */
+/** The sequence number of a snapshot; 0 without one. */
 export function seqOf(head: Head | null): number {
   return head === null ? 0 : head.snapshot.seq;
 }
@@ -85,13 +85,13 @@ async function readTail(
 ): Promise<Pick<StoredRecords, 'tail' | 'tailBytes'>> {
   const tail: Entry[] = [];
   let tailBytes = 0;
-  // From the end: a damaged key ends a scan early, as if there were nothing behind it. Where the tail begins is known, and
-  // so it shows that entries are missing there; where it ends is not.
+  // Read from the end: a damaged key ends a scan early, as if nothing followed it. The start of the tail is known, so
+  // entries missing there are noticed. Its end is not known.
   let seq: number | null = null;
   for await (const values of store.scanValuesBackwards(keys.entries(baseSeq + 1))) {
     for (const value of values) {
       seq = seq === null ? entrySeqOf(value) : seq - 1;
-      // Values alone cost half as much: the checksum covers the key that this one must have.
+      // Reading values without keys costs half as much. The checksum covers the key that this value must have.
       const entry = readEntry(keys, seq, value);
       tail.push(entry);
       tailBytes += entry.update.length;
@@ -104,7 +104,7 @@ async function readTail(
   return { tail: tail.toReversed(), tailBytes };
 }
 
-/** The bytes of one part of a snapshot, put together from its pieces. */
+/** The bytes of one part of a snapshot, assembled from its pieces. */
 export async function readPart(store: RecordStore, keys: DocumentKeys, head: Head, part: number): Promise<Uint8Array> {
   const { parts, seq } = head.snapshot;
   const bytes = parts[part]?.bytes;
@@ -127,12 +127,12 @@ export async function readPart(store: RecordStore, keys: DocumentKeys, head: Hea
   });
 }
 
-/** How many pieces a part or a snapshot takes. An empty part takes none. */
+/** The number of pieces in a part of this size. An empty part has none. */
 export function pieceCount(bytes: number, pieceBytes: number): number {
   return Math.ceil(bytes / pieceBytes);
 }
 
-/** How many pieces a snapshot takes. */
+/** The number of pieces in a whole snapshot. */
 export function allPieceCount(head: Head): number {
   let count = 0;
   for (const part of head.snapshot.parts) count += pieceCount(part.bytes, head.pieceBytes);
@@ -146,7 +146,7 @@ function readEntry(keys: DocumentKeys, seq: number, value: Uint8Array): Entry {
   });
 }
 
-/** Turns records that the store cannot read into CorruptDocumentError. */
+/** Turns a DamagedStoreError of `read` into a CorruptDocumentError. */
 export async function readOf<T>(docId: string, what: string, read: () => Promise<T>): Promise<T> {
   try {
     return await read();
@@ -156,7 +156,7 @@ export async function readOf<T>(docId: string, what: string, read: () => Promise
   }
 }
 
-/** Turns a record that cannot be trusted into CorruptDocumentError. */
+/** Turns a BadRecordError of `read` into a CorruptDocumentError. */
 export function guard<T>(docId: string, what: string, read: () => T): T {
   try {
     return read();

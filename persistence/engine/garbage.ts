@@ -11,48 +11,52 @@ export interface GarbageDeps {
 }
 
 /**
- * From here on a document's tables are rewritten while it is edited: some 20,000 keystrokes. Rewriting costs about as much
- * again as was thrown away, in LevelDB's own thread; LevelDB's log file holds as much anyway.
+ * From this many bytes on, the tables of a document are rewritten while it is being edited: some 20,000 keystrokes.
+ * Rewriting takes about as much work as writing the garbage did, in LevelDB's own thread. LevelDB's log file takes up as
+ * much space anyway.
  */
 const openBytes = 4 * 1024 * 1024;
-/** The same for one that nobody has open: LevelDB may not come across it again for a long time. */
+/** The limit for a document that is not open: LevelDB may not touch its tables again for a long time. */
 const closedBytes = 512 * 1024;
-/** The same for one that was deleted: what people want gone should not stay. */
+/** The limit for a deleted document: deleted content should not stay on the disk. */
 const deletedBytes = 256 * 1024;
-/** The same when the log is closed; below, it costs more than it gives back. */
+/** The limit when the log is closed. Below it, rewriting costs more than it gives back. */
 const lastBytes = 64 * 1024;
-/** Beside its value: the key, LevelDB's own bytes. */
+/** Bytes of a record in addition to its value: the key and LevelDB's overhead. */
 const recordBytes = 48;
 
 /**
- * Records that were deleted or replaced take space until LevelDB rewrites the tables in which they lie, and it does so only
- * when enough has been written over them. Counts them, and has those tables rewritten where it is worth it.
+ * Counts the space of deleted and replaced records, and has LevelDB rewrite their tables where that is worthwhile.
+ * LevelDB by itself does so only when enough has been written over them.
  */
 export class Garbage {
   readonly #deps: GarbageDeps;
-  /** By document, since its tables were last rewritten. */
+  /** Obsolete bytes by document, since its tables were last rewritten. */
   readonly #bytes = new BoundedMap<string, number>(1000);
 
   constructor(deps: GarbageDeps) {
     this.#deps = deps;
   }
 
-  /** So many records, whose values have these bytes in all, are obsolete. */
+  /** Counts `records` obsolete records whose values have `bytes` bytes together. */
   add(docId: string, records: number, bytes: number): void {
     this.#bytes.set(docId, (this.#bytes.get(docId) ?? 0) + records * recordBytes + bytes);
   }
 
-  /** A deletion has made these bytes obsolete. */
+  /** Counts the obsolete bytes of a deleted document. */
   addDeleted(docId: string, bytes: number): void {
     this.add(docId, 0, bytes < deletedBytes ? bytes : openBytes);
   }
 
-  /** Gives the space of a document back if it is worth it. Edits are committed meanwhile. */
+  /** Gives the space of a document back if that is worthwhile. Commits continue meanwhile. */
   async reclaim({ docId }: DocumentKeys, isOpen: boolean): Promise<void> {
     if ((this.#bytes.get(docId) ?? 0) >= (isOpen ? openBytes : closedBytes)) await this.#reclaim(docId);
   }
 
-  /** Gives back what is worth it before the log is closed, the most first; begins with no further document after `budgetMs`. */
+  /**
+   * Before the log is closed, gives space back where that is worthwhile, the most first. Starts no document after
+   * `budgetMs`.
+   */
   async reclaimLast(budgetMs: number): Promise<void> {
     const endMs = this.#deps.clock.monotonicMs() + budgetMs;
     const documents = [...this.#bytes.entries()].filter(([, bytes]) => bytes >= lastBytes);
@@ -67,9 +71,9 @@ export class Garbage {
     this.#bytes.delete(docId);
     const ranges = rangesOf(new DocumentKeys(docId));
     const [entries] = ranges;
-    // What is in memory only becomes a table, and goes as it is, dead records included, to where nothing lies over it.
+    // A memtable is only written out as a table, obsolete records included, to a level where nothing overlaps it.
     await store.reclaim(entries);
-    // LevelDB rewrites what something newer lies over: the deletion of keys that no record has, around all of them.
+    // LevelDB rewrites tables that newer records overlap. So delete two keys around each range that no record has.
     await commit.write(
       (batch) => {
         for (const { gte, lt } of ranges) {
@@ -83,7 +87,7 @@ export class Garbage {
   }
 }
 
-/** Where a document's garbage lies; the bounds themselves are the keys of no record. */
+/** The key ranges of a document's obsolete records. Their bounds are keys that no record has. */
 function rangesOf(keys: DocumentKeys): readonly [KeyRange, KeyRange, KeyRange] {
   return [keys.entries(0), keys.pieces(), keys.heads()];
 }

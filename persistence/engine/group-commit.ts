@@ -4,13 +4,13 @@ import type { CommitPacing } from './pacing.ts';
 import type { RecordBatch, RecordStore } from './record-store.ts';
 import type { Entry } from '../update-log.ts';
 
-/** A document whose entries are committed. */
+/** A document whose entries are committed. GroupCommit alone writes `waiting` and `inFlight`. */
 export interface CommitTarget {
-  /** Its entries that wait for a batch, in order: filled and taken by the commit alone. */
+  /** Entries that wait for a batch, in order. */
   waiting: Entry[];
-  /** Its entries in the batch that is in flight: filled and taken by the commit alone. */
+  /** Entries in the batch that is in flight; null if there are none. */
   inFlight: Entry[] | null;
-  /** Puts the entry into the batch, and before its first entry whatever must be there with it. */
+  /** Puts the entry into the batch. Before the first entry it also puts the records that must be written with it. */
   write(entry: Entry, batch: RecordBatch): void;
   committed(entries: Entry[]): void;
 }
@@ -20,7 +20,7 @@ export interface GroupCommitDeps {
   readonly clock: Clock;
   readonly pacing: CommitPacing;
   readonly observer: LogObserver;
-  /** Called once, when a batch was not written. Everything that waited is lost by then. */
+  /** Called once, when a batch failed to be written. All waiting entries are lost by then. */
   readonly failed: (error: Error) => void;
 }
 
@@ -32,21 +32,23 @@ interface WriteJob {
 }
 
 /**
- * Where a batch of entries ends, so that a backlog does not block the event loop: 4,096 take some 10 ms to put, and 4 MB took
- * 30 where fresh memory is slow, for LevelDB copies all of it each time its batch grows. One entry may be larger by itself.
+ * Limits of a batch, so that a backlog does not block the event loop. 4,096 entries take some 10 ms to put. 4 MB took
+ * 30 ms where fresh memory is slow, because LevelDB copies the whole batch each time it grows. A single entry may be
+ * larger.
  */
 const maxBatchEntries = 4096;
 const maxBatchBytes = 1024 * 1024;
 
 /**
- * One batch in flight at a time; what arrives meanwhile forms the next. The entries of a document become durable in the
- * order in which they were appended. If more waits than one batch takes, documents share it: each puts in as much as its
- * part of the batch allows, so a small edit goes with the next batch however much waits in others. Other writes (pieces of snapshots, deletions) take turns with them, each in a batch of its own.
+ * Writes one batch at a time; entries that arrive meanwhile form the next one. The entries of a document become durable
+ * in the order in which they were appended. If more entries wait than fit into one batch, each document gets a share of
+ * it, so a small edit goes into the next batch however long the backlog of other documents is. Other writes (pieces of
+ * snapshots, deletions) alternate with entries, each in a batch of its own.
  */
 export class GroupCommit {
   readonly #deps: GroupCommitDeps;
   readonly #sync: boolean;
-  /** The documents of which entries wait; a document that got less of the last batch than others comes earlier. */
+  /** Documents with waiting entries. A document that got a smaller share of the last batch comes first. */
   #targets: CommitTarget[] = [];
   #waitingEntries = 0;
   #waitingBytes = 0;
@@ -54,7 +56,7 @@ export class GroupCommit {
   #state: 'idle' | 'scheduled' | 'writing' = 'idle';
   #dead: Error | null = null;
   #drained: (() => void)[] = [];
-  /** The batch in flight: either entries of these targets, or one job. */
+  /** The targets whose entries are in the batch in flight. Empty if the batch holds a job. */
   #batchTargets: CommitTarget[] = [];
   #batchJob: WriteJob | null = null;
   #batchEntries = 0;
@@ -67,7 +69,7 @@ export class GroupCommit {
     this.#deps = deps;
   }
 
-  /** Only for as long as the commit is alive: a target that was told of its death appends no more. */
+  /** Must not be called after `kill`: a target that was told of the failure appends no more. */
   append(entry: Entry, target: CommitTarget): void {
     if (target.waiting.push(entry) === 1) this.#targets.push(target);
     this.#waitingEntries += 1;
@@ -77,8 +79,9 @@ export class GroupCommit {
   }
 
   /**
-   * Writes a batch of its own between two batches of entries; `fill` is called when it starts. Resolves when it is
-   * applied (with `sync`, the default, on disk), rejects if this or an earlier batch was not written.
+   * Writes a batch of its own between two batches of entries; `fill` is called when it starts. Resolves when the batch
+   * is applied (with `sync`, the default, when it is on disk). Rejects if this or an earlier batch failed to be
+   * written.
    */
   write(fill: (batch: RecordBatch) => void, options: { readonly sync: boolean } = { sync: true }): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -91,13 +94,16 @@ export class GroupCommit {
     });
   }
 
-  /** Resolves when nothing waits and nothing is in flight, be it written or lost. */
+  /** Resolves when nothing waits and nothing is in flight, whether it was written or lost. */
   drain(): Promise<void> {
     if (this.#state === 'idle') return Promise.resolve();
     return new Promise((resolve) => this.#drained.push(resolve));
   }
 
-  /** Nothing more is written. What waits is dropped; a batch in flight may still land, but nobody is told. */
+  /**
+   * Stops all writing. Waiting entries are dropped. A batch in flight may still be written, but its targets are not
+   * told.
+   */
   kill(error: Error): void {
     if (this.#dead !== null) return;
     this.#dead = error;
@@ -121,7 +127,7 @@ export class GroupCommit {
     this.#state = 'writing';
     try {
       const batch = this.#deps.store.batch();
-      // A job goes first if the last batch held entries: neither kind waits for more than one batch of the other.
+      // A job goes first if the last batch held entries, so neither kind waits for more than one batch of the other.
       const jobsTurn = this.#waitingEntries === 0 || this.#batchEntries > 0;
       this.#batchJob = (jobsTurn && this.#jobs.shift()) || null;
       this.#batchEntries = 0;
@@ -144,7 +150,8 @@ export class GroupCommit {
     }
     const partEntries = Math.max(1, Math.floor(maxBatchEntries / targets.length));
     const partBytes = Math.floor(maxBatchBytes / targets.length);
-    // The first may put in an entry of any size, each of them its part, and the rest goes to those that come first.
+    // The first document may put in an entry of any size. Then each document gets its share, and the first ones get the
+    // rest.
     if (fitting(targets[0]!, 1, partBytes) === 0) this.#take(targets[0]!, 1, batch);
     for (const target of targets) this.#take(target, fitting(target, partEntries, partBytes), batch);
     for (const target of targets) {
@@ -155,7 +162,7 @@ export class GroupCommit {
     this.#targets = [...skipped, ...left.filter((target) => target.inFlight !== null)];
   }
 
-  /** Puts the first entries of a document that wait into the batch, within the bound of entries. */
+  /** Puts the first waiting entries of a document into the batch, up to the limit of entries. */
   #take(target: CommitTarget, wanted: number, batch: RecordBatch): void {
     const count = Math.min(wanted, maxBatchEntries - this.#batchEntries);
     if (count === 0) return;
@@ -186,7 +193,7 @@ export class GroupCommit {
     const bytes = this.#batchBytes;
     this.#batchJob = null;
     this.#batchTargets = [];
-    // Before anybody is told: the disk works while they do.
+    // Start the next batch before telling the targets, so that the disk works meanwhile.
     if (this.#waitingEntries > 0 || this.#jobs.length > 0) this.#schedule();
     else this.#state = 'idle';
     job?.resolve();
@@ -216,7 +223,7 @@ export class GroupCommit {
   }
 }
 
-/** How many of the entries that wait have no more than these bytes together. */
+/** How many of the first waiting entries fit into these limits. */
 function fitting({ waiting }: CommitTarget, maxEntries: number, maxBytes: number): number {
   let bytes = 0;
   let count = 0;

@@ -1,10 +1,11 @@
 /**
- * The keys of the database: kind (1 byte), length of the document id (2 bytes), document id (UTF-8), and where the kind
- * has them, a sequence number (6 bytes) and a piece number (4 bytes). Numbers are big-endian, so keys sort as they count.
+ * The keys of the database: kind (1 byte), length of the document id (2 bytes), document id (UTF-8). Some kinds append
+ * a sequence number (6 bytes), and pieces also a piece number (4 bytes). Numbers are big-endian, so keys sort
+ * numerically.
  */
 import type { KeyRange } from './record-store.ts';
 
-/** Letters, so that a dump can be read. */
+/** Letters, so that a dump is readable. */
 const kinds = {
   format: 'F',
   probe: 'W',
@@ -13,13 +14,13 @@ const kinds = {
   piece: 'P',
   entry: 'E',
   setAside: 'A',
-  /** A mark: something of this document may have to be deleted. */
+  /** A mark: some records of this document may have to be deleted. */
   leftovers: 'L',
-  /** What is left of a document that was deleted, so that its old copies do not come back. */
+  /** The tombstone of a deleted document, which keeps old copies from bringing it back. */
   tombstone: 'D',
-  /** A mark: the document lives only while it is open. */
+  /** A mark: the document exists only while it is open. */
   transient: 'T',
-  /** Reserved for what compaction folds away. */
+  /** Reserved for entries that compaction folds. */
   history: 'H',
 } as const;
 
@@ -28,25 +29,25 @@ type Kind = keyof typeof kinds;
 const idStart = 3;
 const seqBytes = 6;
 const pieceBytes = 4;
-/** No sequence number reaches it. */
+/** An upper bound that no sequence number reaches. */
 const seqEnd = 2 ** 48 - 1;
 
-/** Says which program wrote the database, and in which format. */
+/** The record that names the program that wrote the database, and the format version. */
 export const formatKey = bare('format');
-/** Written to see whether writing works. */
+/** Written to test whether the database can be written to. */
 export const probeKey = bare('probe');
-/** The marks of all documents. */
+/** The marks of all documents with leftovers. */
 export const allLeftovers = all('leftovers');
 export const allTransient = all('transient');
 export const allMetas = all('meta');
 export const allHeads = all('head');
 export const allEntries = all('entry');
 
-/** The keys of one document. Built when they are asked for: most documents that are open are idle. */
+/** The keys of one document. They are built on demand because most open documents are idle. */
 export class DocumentKeys {
   readonly docId: string;
   readonly #idBytes: number;
-  /** Written over by every `entryScratch`, so that an edit costs no key. */
+  /** Overwritten by every `entryScratch`, so that an edit allocates no key. */
   #entry: Buffer | null = null;
 
   /** Throws RangeError for an id that is empty, longer than 65,535 bytes or not well-formed. */
@@ -56,7 +57,7 @@ export class DocumentKeys {
     if (this.#idBytes === 0 || this.#idBytes > 0xffff) {
       throw new RangeError(`A document id has 1 to 65535 bytes, this one has ${this.#idBytes}`);
     }
-    // Lone surrogates all become U+FFFD: two documents would share their keys.
+    // Lone surrogates all become U+FFFD, so two documents would share their keys.
     if (!docId.isWellFormed()) throw new RangeError('A document id must be well-formed Unicode');
   }
 
@@ -84,7 +85,7 @@ export class DocumentKeys {
     return this.#numbered('entry', seq);
   }
 
-  /** Valid until the next call. */
+  /** The key of an entry, in a shared buffer. Valid until the next call. */
   entryScratch(seq: number): Buffer {
     const key = (this.#entry ??= this.#key('entry', seqBytes));
     key.writeUIntBE(seq, key.length - seqBytes, seqBytes);
@@ -102,12 +103,12 @@ export class DocumentKeys {
     return key;
   }
 
-  /** Entries from `first` on, up to but without `end`. */
+  /** Entries from `first` (inclusive) to `end` (exclusive). */
   entries(first: number, end: number = seqEnd): KeyRange {
     return { gte: this.entry(first), lt: this.entry(end) };
   }
 
-  /** Entries that were set aside, before `end`. */
+  /** Entries that were set aside, up to `end` (exclusive). */
   setAsides(end: number): KeyRange {
     return { gte: this.setAside(0), lt: this.setAside(end) };
   }
@@ -117,7 +118,7 @@ export class DocumentKeys {
     return { gte: this.piece(0, 0), lt: this.piece(seqEnd, 0) };
   }
 
-  /** The head alone, between two keys that no record has: one too short for its document id, and one too long. */
+  /** The head alone. The bounds are keys that no record has: one too short for its document id, and one too long. */
   heads(): KeyRange {
     return { gte: this.head.subarray(0, -1), lt: Buffer.concat([this.head, Buffer.alloc(1)]) };
   }
@@ -137,12 +138,12 @@ export class DocumentKeys {
   }
 }
 
-/** The number at the end of an entry's key. */
+/** The sequence number at the end of an entry's key. */
 export function entrySeqIn(key: Uint8Array): number {
   return asBuffer(key).readUIntBE(key.length - seqBytes, seqBytes);
 }
 
-/** The numbers at the end of a piece's key. */
+/** The sequence and piece numbers at the end of a piece's key. */
 export function pieceOf(key: Uint8Array): { readonly seq: number; readonly piece: number } {
   const buffer = asBuffer(key);
   return {
@@ -156,12 +157,12 @@ export function docIdOf(key: Uint8Array): string {
   return asBuffer(key).toString('utf8', idStart);
 }
 
-/** Whether this is a key that ends with its document id. One in a damaged table may be anything. */
+/** Whether the key ends with a complete document id. In a damaged table a key may hold any bytes. */
 export function isWholeKey(key: Uint8Array): boolean {
   return key.length > idStart && asBuffer(key).readUInt16BE(1) === key.length - idStart;
 }
 
-/** The document id of an entry's key; null if it is no such key. */
+/** The document id in an entry's key; null if it is not such a key. */
 export function docIdOfEntry(key: Uint8Array): string | null {
   const id = key.subarray(0, -seqBytes);
   return isWholeKey(id) ? docIdOf(id) : null;
@@ -173,7 +174,7 @@ export function hasManyVersions(key: Uint8Array): boolean {
   return key[0] !== entry && key[0] !== piece && key[0] !== setAside;
 }
 
-/** The document id in a key of any kind; null if the key does not have a whole one. */
+/** The document id in a key of any kind; null if the key holds no complete id. */
 export function docIdIn(key: Uint8Array): string | null {
   if (key.length <= idStart) return null;
   const end = idStart + asBuffer(key).readUInt16BE(1);

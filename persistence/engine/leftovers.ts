@@ -13,18 +13,18 @@ export interface LeftoversDeps {
   readonly garbage: Garbage;
   readonly pins: Pins;
   readonly mutex: KeyedMutex;
-  /** Also while it is being opened. */
+  /** True also while the document is being opened. */
   readonly isOpen: (docId: string) => boolean;
 }
 
-/** Some 2 ms to put. */
+/** Takes some 2 ms to put. */
 const maxDeletionsPerBatch = 1000;
 
 /**
- * Records that no valid snapshot refers to: folded entries, pieces of snapshots that were replaced or never finished, all
- * that was deleted.
- * A document that may have some carries a mark on disk from before they come into being until they are gone, so a
- * crash leaves nothing behind that is not found again at the next start.
+ * Records that no valid snapshot refers to: folded entries, pieces of replaced or unfinished snapshots, and all records
+ * of a deleted document.
+ * A document that may have leftovers carries a mark on disk. The mark is written before the first leftover and removed
+ * after the last, so the next start finds every leftover of a crash.
  */
 export class Leftovers {
   readonly #deps: LeftoversDeps;
@@ -34,7 +34,7 @@ export class Leftovers {
     this.#deps = deps;
   }
 
-  /** Reads the marks that an earlier run has left, and returns their documents. */
+  /** Reads the marks of an earlier run and returns their documents. */
   async load(): Promise<readonly string[]> {
     for await (const keys of this.#deps.store.scanKeys(allLeftovers)) {
       for (const key of keys) this.#marked.add(docIdOf(key));
@@ -46,15 +46,15 @@ export class Leftovers {
     return this.#marked.has(docId);
   }
 
-  /** Goes into the batch of the first record that may become a leftover. */
+  /** Marks a document. Call it in the batch that writes the first record that may become a leftover. */
   mark(keys: DocumentKeys, batch: RecordBatch): void {
     this.#marked.add(keys.docId);
     batch.put(keys.leftovers, seal(keys.leftovers, new Uint8Array(0)));
   }
 
   /**
-   * Deletes what the document's head does not refer to and nobody has pinned; the mark goes when nothing is left.
-   * Must not run while a snapshot of the document is being written.
+   * Deletes the records that the document's head does not refer to and that are not pinned. Removes the mark when no
+   * leftovers remain. Must not run while a snapshot of the document is being written.
    */
   async sweep(keys: DocumentKeys): Promise<void> {
     const { store, garbage, pins, isOpen } = this.#deps;
@@ -76,8 +76,9 @@ export class Leftovers {
   }
 
   /**
-   * On disk last: a mark that goes before its records would hide them for ever. A tombstone that nobody needs goes along,
-   * but not from under somebody who has read it. Resolves with false if more was deleted meanwhile, or somebody reads.
+   * Removes the mark last: without the mark, remaining records would never be found again. An unneeded tombstone goes
+   * in the same batch, but not while an open document relies on it. Resolves with false if more was deleted meanwhile,
+   * or if the unneeded tombstone must stay because the document is open.
    */
   #unmark(keys: DocumentKeys, swept: Tombstone | null): Promise<boolean> {
     const { store, commit, mutex, isOpen } = this.#deps;
@@ -98,7 +99,7 @@ export class Leftovers {
     for await (const keys of this.#deps.store.scanKeys(range)) {
       const doomed = keys.filter(obsolete);
       for (let from = 0; from < doomed.length; from += maxDeletionsPerBatch) {
-        // Without sync: a deletion that a crash takes back is found by the mark.
+        // Without sync: if a crash undoes a deletion, the mark makes the next start repeat it.
         await this.#deps.commit.write(
           (batch) => {
             for (const key of doomed.slice(from, from + maxDeletionsPerBatch)) batch.del(key);

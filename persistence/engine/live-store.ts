@@ -18,7 +18,7 @@ import { EntrySealer } from './records.ts';
 import type { LogFollower, OpenOptions } from '../update-log.ts';
 
 export interface LiveStoreOptions {
-  /** `fsync`: an entry is durable when it is on disk. `write`: when the kernel has it, which a power cut can undo. */
+  /** `fsync`: an entry is durable when it is on disk. `write`: when the kernel has it; a power cut can lose it. */
   readonly commit: 'fsync' | 'write';
   readonly compaction: CompactionPolicy;
 }
@@ -28,19 +28,19 @@ export interface LiveStoreDeps {
   readonly clock: Clock;
   readonly pacing: CommitPacing;
   readonly observer: LogObserver;
-  /** Why nothing may be appended at the moment, or null. */
+  /** Returns why appending is refused at the moment, or null. */
   readonly refusal: () => LogError | null;
-  /** Called once, after a batch was not written and everything here has died of it. */
+  /** Called once, after a batch failed to be written and everything in this store is dead. */
   readonly failed: (error: Error) => void;
 }
 
 /**
- * How long closing may take to give space back, beside the document that is under way then: some 50 ms for 1 MB. What is
- * left takes space, and nothing else.
+ * How long `close` may spend on giving space back, plus the time for the document it has started: some 50 ms per MB.
+ * The rest only takes up space.
  */
 const reclaimBudgetMs = 500;
 
-/** One opening of the store, and everything that dies with it when a write fails: documents, commits, compaction, pins. */
+/** One opening of the store, with everything that dies when a write fails: documents, commits, compaction and pins. */
 export class LiveStore {
   readonly #store: RecordStore;
   readonly #deps: LiveStoreDeps;
@@ -51,11 +51,11 @@ export class LiveStore {
   readonly #mutex = new KeyedMutex();
   readonly #documentDeps: OpenDocumentDeps;
   readonly #deletionDeps: DeletionDeps;
-  /** Null while it is being read. */
+  /** Null while the document is being read or deleted. */
   readonly #documents = new Map<string, OpenDocument | null>();
-  /** Resolves when every transient document that is to go has gone. */
+  /** Resolves when all scheduled erasures of transient documents have ended. */
   #erased: Promise<unknown> = Promise.resolve();
-  /** Why nothing works any more. */
+  /** Why the store is dead; null while it works. */
   #end: LogError | null = null;
 
   constructor(store: RecordStore, options: LiveStoreOptions, deps: LiveStoreDeps) {
@@ -107,10 +107,10 @@ export class LiveStore {
 
   async open(docId: string, follower: LogFollower, { transient }: OpenOptions): Promise<OpenDocument> {
     const keys = new DocumentKeys(docId);
-    if (this.#documents.has(docId)) throw new Error('This document is open already, or not quite closed');
+    if (this.#documents.has(docId)) throw new Error('This document is open already, or still closing');
     this.#documents.set(docId, null);
     try {
-      // Within the mutex until it is registered: a snapshot that is replaced later is told to the document.
+      // The document is registered inside the mutex, so that it hears of every snapshot that is replaced later.
       return await this.#mutex.run(docId, async () => {
         const records = await readRecords(this.#store, keys);
         if (this.#end !== null) throw this.#end;
@@ -120,14 +120,14 @@ export class LiveStore {
       });
     } catch (error) {
       if (this.#documents.get(docId) === null) this.#documents.delete(docId);
-      // The database was closed under the read.
+      // The read failed because the database was closed during it.
       throw this.#end ?? error;
     }
   }
 
   async delete(docId: string, clients: Iterable<number>): Promise<boolean> {
     const keys = new DocumentKeys(docId);
-    if (this.#documents.has(docId)) throw new Error('This document is open, or not quite closed');
+    if (this.#documents.has(docId)) throw new Error('This document is open, or still closing');
     this.#documents.set(docId, null);
     try {
       const epitaph = { deletedMs: this.#deps.clock.wallMs(), passing: false, clients };
@@ -140,14 +140,14 @@ export class LiveStore {
     }
   }
 
-  /** Transient documents that were open when the last log ended. */
+  /** Erases transient documents that were open when the last log ended. */
   async #eraseForgotten(): Promise<void> {
     for await (const keys of this.#store.scanKeys(allTransient)) {
       for (const key of keys) await this.#erase(new DocumentKeys(docIdOf(key)));
     }
   }
 
-  /** A transient document is closed, and goes; unless it has been opened again. */
+  /** Erases a closed transient document, unless it has been opened again. */
   async #erase(keys: DocumentKeys): Promise<void> {
     const { docId } = keys;
     const epitaph = { deletedMs: this.#deps.clock.wallMs(), passing: true, clients: [] };
@@ -157,7 +157,7 @@ export class LiveStore {
     this.#compactor.deleted(docId);
   }
 
-  /** What cannot be erased is erased at the next start. */
+  /** Erases in the background. A document that cannot be erased now is erased at the next start. */
   #eraseLater(erase: () => Promise<void>): void {
     const erased = erase().catch((error: unknown) => {
       if (this.#end === null) this.#deps.observer.failed?.({ during: 'clean-up', error });
@@ -165,13 +165,15 @@ export class LiveStore {
     this.#erased = Promise.all([this.#erased, erased]);
   }
 
-  /** Resolves when nothing is being folded or waits for it. */
+  /** Resolves when no document is being folded or waits to be folded. */
   async settled(): Promise<void> {
     await this.#erased;
     await this.#compactor.settled();
   }
 
-  /** Commits what waits, drops compaction, gives space back, closes the store. Every handle is dead afterwards. */
+  /**
+   * Commits waiting entries, drops compaction, gives space back and closes the store. All handles are dead afterwards.
+   */
   async close(): Promise<void> {
     this.#compactor.stop();
     await this.#commit.drain();
@@ -190,13 +192,13 @@ export class LiveStore {
     }
   }
 
-  /** Closes what is left after a failure. */
+  /** Closes the store after a failure. */
   async abandon(): Promise<void> {
     await this.#store.close();
   }
 
   #fail(cause: Error): void {
-    const message = 'A write has failed. The database is being opened again; open the document again then';
+    const message = 'A write has failed. The database is being reopened; open the document again afterwards';
     const error = new LogError('LOG_REOPENING', message, { cause });
     this.#compactor.stop();
     this.#die(error);

@@ -1,23 +1,29 @@
-/** What the log tells whoever logs and counts. Every callback is optional, is called after the fact, and must not throw. */
+/**
+ * Receives the events of the log, for logging and metrics. Every callback is optional, runs after the event and must
+ * not throw.
+ */
 export interface LogObserver {
-  /** One group commit. */
+  /** A group commit is durable. */
   committed?(commit: CommitReport): void;
   /** A snapshot has replaced a tail. */
   compacted?(compaction: CompactionReport): void;
-  /** The document keeps its old snapshot and its tail. It is tried again when the tail has doubled. */
+  /**
+   * A compaction has failed. The document keeps its snapshot and tail, and the next attempt comes when the tail has
+   * doubled.
+   */
   compactionFailed?(failure: { readonly docId: string; readonly tailBytes: number; readonly error: unknown }): void;
-  /** These tables were not checked at an opening, because there are more than are checked at once. */
+  /** These tables were not checked when the database was opened, because they exceed the limit for one check. */
   leftUnchecked?(unchecked: { readonly tables: number; readonly bytes: number }): void;
-  /** Something went wrong that nobody else is told of. */
+  /** An error has occurred that is reported nowhere else. */
   failed?(failure: FailureReport): void;
 }
 
 export interface CommitReport {
   readonly entries: number;
   readonly documents: number;
-  /** Bytes of the updates. */
+  /** Total bytes of the updates. */
   readonly bytes: number;
-  /** From handing the batch to the database until it was durable. */
+  /** From passing the batch to the database until it was durable. */
   readonly durationMs: number;
 }
 
@@ -27,23 +33,26 @@ export interface CompactionReport {
   readonly entries: number;
   readonly tailBytes: number;
   readonly snapshotBytes: number;
-  /** Entries that could not be folded in, by sequence number: kept, but no longer part of the document. */
+  /** Sequence numbers of entries that could not be folded in. They are kept, but are no longer part of the document. */
   readonly setAside: readonly number[];
-  /** Whether something that waited in the last snapshot was set aside as well, because it poisons the document now that it fits. */
+  /**
+   * Whether a pending update of the last snapshot was also set aside, because it poisons the document now that it can
+   * integrate.
+   */
   readonly waitingSetAside: boolean;
-  /** From reading until the new snapshot was valid. */
+  /** From the first read until the new snapshot was valid. */
   readonly durationMs: number;
 }
 
 export interface FailureReport {
   /**
-   * - `write`: a batch was not written; the log reopens
-   * - `reopen`: the database could not be opened again, or not be written to; it is tried again
+   * - `write`: a batch failed to be written; the log reopens
+   * - `reopen`: the database could not be reopened or written to; the log retries
    * - `free-space`: the free space of the disk could not be read
-   * - `follower`: a follower or a listener has thrown
-   * - `recovery`: a database was opened although a table is damaged, or was at an earlier opening: documents are refused;
-   *   or although its write-ahead log is, because the operator accepts it: edits are lost
-   * - `clean-up`: obsolete records could not be deleted, or their space not be given back; they only take space
+   * - `follower`: a follower or a listener threw an error
+   * - `recovery`: the database was opened although a table is damaged, or was at an earlier opening, and documents are
+   *   refused; or although its write-ahead log is damaged, because the operator accepts this, and edits are lost
+   * - `clean-up`: obsolete records could not be deleted or their space not be given back; they only take up space
    */
   readonly during: 'write' | 'reopen' | 'recovery' | 'free-space' | 'follower' | 'clean-up';
   readonly error: unknown;

@@ -15,18 +15,18 @@ export interface OpenDocumentDeps {
   readonly clock: Clock;
   readonly sealer: EntrySealer;
   readonly observer: LogObserver;
-  /** Why nothing may be appended at the moment, or null. */
+  /** Returns why appending is refused at the moment, or null. */
   readonly refusal: () => LogError | null;
-  /** Its tail has grown. */
+  /** Called when the tail of a document has grown. */
   readonly grown: (document: OpenDocument) => void;
-  /** Nothing of it is in flight any more. */
+  /** Called when a closed document has nothing in flight any more. */
   readonly closed: (document: OpenDocument) => void;
 }
 
-/** Shared: hardly any document was ever deleted. */
+/** Shared by all documents that were never deleted, which is nearly all of them. */
 const nobody: ReadonlySet<number> = new Set();
 
-/** One open document: numbers its entries, hands them to the commit, tells its follower. */
+/** One open document: numbers its entries, passes them to the group commit and tells its follower. */
 export class OpenDocument implements DocumentLog, CommitTarget {
   readonly keys: DocumentKeys;
   waiting: Entry[] = [];
@@ -38,7 +38,7 @@ export class OpenDocument implements DocumentLog, CommitTarget {
   readonly #transient: boolean;
   #lastSeq: number;
   #durableSeq: number;
-  /** The entry before the tail. */
+  /** Sequence number of the entry before the tail. */
   #baseSeq: number;
   #tailBytes: number;
   #head: Head | null;
@@ -48,7 +48,7 @@ export class OpenDocument implements DocumentLog, CommitTarget {
   #closePromise: Promise<void> | null = null;
   #resolveClose: (() => void) | null = null;
 
-  /** One that is `transient` is marked as such when it is first written to. */
+  /** A `transient` document is marked as such when it is first written to. */
   constructor(
     keys: DocumentKeys,
     records: StoredRecords,
@@ -82,7 +82,7 @@ export class OpenDocument implements DocumentLog, CommitTarget {
   }
 
   get stored(): StoredDocument {
-    if (this.#stored === null) throw new Error('What was stored has been let go');
+    if (this.#stored === null) throw new Error('The stored document was dropped by forgetStored');
     return this.#stored;
   }
 
@@ -105,7 +105,7 @@ export class OpenDocument implements DocumentLog, CommitTarget {
     return this.#head;
   }
 
-  /** Must be erased when it is closed. */
+  /** Whether the document must be erased when it is closed. */
   get isPassing(): boolean {
     return this.#transient && this.#hasMeta;
   }
@@ -134,7 +134,7 @@ export class OpenDocument implements DocumentLog, CommitTarget {
     else this.#settle();
   }
 
-  /** A new snapshot is valid; `foldedBytes` of the tail are in it. */
+  /** A new snapshot is valid. It contains `foldedBytes` of the tail. */
   compacted(head: Head, foldedBytes: number, setAside: readonly number[]): void {
     this.#head = head;
     this.#baseSeq = head.snapshot.seq;
@@ -156,14 +156,14 @@ export class OpenDocument implements DocumentLog, CommitTarget {
     return this.#closePromise;
   }
 
-  /** The log is closed; everything was durable by then. */
+  /** The log is closed. All entries are durable by now. */
   end(error: LogError): void {
     if (this.#state === 'ended') return;
     this.#failure = error;
     this.#end();
   }
 
-  /** The store is gone. What was not durable may be lost. */
+  /** The store has failed. Entries that were not durable may be lost. */
   fail(error: LogError): void {
     if (this.#state === 'ended') return;
     this.end(error);
@@ -176,7 +176,7 @@ export class OpenDocument implements DocumentLog, CommitTarget {
     return this.#deps.refusal();
   }
 
-  /** In the batch of the first entry: a document has both or neither. */
+  /** Puts the meta record into the batch of the first entry, so that a document has both or neither. */
   #writeMeta(entry: Entry, batch: RecordBatch): void {
     const { timeMs } = entry;
     const meta = {
@@ -198,12 +198,12 @@ export class OpenDocument implements DocumentLog, CommitTarget {
 
   #end(): void {
     this.#state = 'ended';
-    // The owner forgets it before anybody hears of the end: whoever does may open it again.
+    // The owner removes the document before `close` resolves, because its caller may open it again at once.
     this.#deps.closed(this);
     this.#resolveClose?.();
   }
 
-  /** A follower that throws must hurt neither the log nor other followers. */
+  /** Catches errors, because a follower that throws must not affect the log or other followers. */
   #tell(call: () => void): void {
     try {
       call();

@@ -1,27 +1,27 @@
 import { performance } from 'node:perf_hooks';
 
 /**
- * Decides when the next batch starts. Called when something waits and no batch is in flight; must call `start` once,
- * now or later. What arrives until then goes into the same batch. `arrived`: how many entries have come since the process
- * began, those that wait included.
+ * Decides when the next batch starts. Called when entries wait and no batch is in flight. Must call `start` once, now
+ * or later; entries that arrive until then go into the same batch. `arrived` is the number of entries since the process
+ * started, including those that wait.
  */
 export type CommitPacing = (start: () => void, arrived: number) => void;
 
-/** At the end of this turn of the event loop: everything that the sockets had ready shares the batch. */
+/** Starts at the end of this turn of the event loop, so all messages that the sockets had ready share the batch. */
 export const atOnce: CommitPacing = (start) => {
   setImmediate(start);
 };
 
-/** How often it is looked how much arrives: long enough for the threshold to be 25 entries. */
+/** How often the rate is measured: long enough for the threshold to be 25 entries. */
 const windowMs = 50;
-/** Nobody sees it, and at 1,000 commits a second it halves their number. */
+/** Too short for users to notice. At 1,000 commits per second it halves their number. */
 const gatherMs = 2;
-/** From here on a batch that waits finds one more entry at least; below, waiting would cost latency and save nothing. */
+/** At this rate a delayed batch gets at least one more entry. Below it, a delay would cost latency and save nothing. */
 const busyRatePerMs = 1 / gatherMs;
 
 /**
- * At once while little arrives; from 500 entries a second on a batch gathers for 2 ms. A commit and what follows it (one message to
- * each reader) costs the same for one edit as for ten: so under load edits cost less.
+ * Starts at once at low rates. From 500 entries per second on, delays each batch by 2 ms. A commit and the message to
+ * each reader that follows it cost the same for one edit as for ten, so the delay makes edits cheaper under load.
  */
 export function adaptivePacing(now: () => number = () => performance.now()): CommitPacing {
   let windowStartMs = -Infinity;

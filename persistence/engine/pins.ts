@@ -5,15 +5,18 @@ import type { RecordStore } from './record-store.ts';
 import type { Head } from './records.ts';
 import type { PinnedSnapshot } from '../update-log.ts';
 
-/** Which snapshots are being read, and must therefore stay. They outlive the document's handle, not the store. */
+/**
+ * Counts the readers of each snapshot, so that its pieces are kept. A pin outlives the document's handle, but not the
+ * store.
+ */
 export class Pins {
   readonly #store: RecordStore;
   readonly #released: (docId: string) => void;
-  /** Document id, sequence number of the snapshot, how often it is pinned. */
+  /** Number of pins by document id and sequence number of the snapshot. */
   readonly #counts = new Map<string, Map<number, number>>();
   #dead: LogError | null = null;
 
-  /** `released` is called when the last pin of a snapshot goes. */
+  /** `released` is called when the last pin of a snapshot is released. */
   constructor(store: RecordStore, released: (docId: string) => void) {
     this.#store = store;
     this.#released = released;
@@ -32,7 +35,7 @@ export class Pins {
         try {
           return await readPart(this.#store, keys, head, part);
         } catch (error) {
-          // The database was closed under the read.
+          // The read failed because the database was closed during it.
           throw this.#dead ?? error;
         }
       },
@@ -48,7 +51,7 @@ export class Pins {
     return this.#counts.get(docId)?.has(seq) ?? false;
   }
 
-  /** The store is gone: reads reject with this from now on. */
+  /** The store has failed: all reads reject with this error from now on. */
   kill(error: LogError): void {
     this.#dead = error;
   }

@@ -9,15 +9,15 @@ import type { DocumentLog, LogFollower, LogState, OpenOptions, UpdateLog } from 
 export type RecordLogOptions = LiveStoreOptions;
 
 export interface RecordLogDeps extends Omit<LiveStoreDeps, 'refusal' | 'failed'> {
-  /** Opens the store again after a failed write; the old one is closed by then. */
+  /** Opens the store again after a failed write. The old store is closed by then. */
   readonly reopen: (cause: unknown) => Promise<RecordStore>;
 }
 
-/** Between attempts to open the store again: long enough not to spin, short enough for a client that waits. */
+/** Delay between attempts to reopen the store: long enough not to spin, short enough for a client that waits. */
 const firstRetryMs = 100;
 const lastRetryMs = 5000;
 
-/** An UpdateLog on any store of records. Owns the store: closes it, and replaces it after a failed write. */
+/** An UpdateLog on any RecordStore. Owns the store: closes it, and replaces it after a failed write. */
 export class RecordLog implements UpdateLog {
   readonly #options: RecordLogOptions;
   readonly #deps: RecordLogDeps;
@@ -71,7 +71,7 @@ export class RecordLog implements UpdateLog {
     return this.#closing;
   }
 
-  /** Appending is refused while the disk is low. */
+  /** Refuses appending while the disk is low. */
   protected setDiskLow(low: boolean): void {
     this.#diskLow = low;
     this.#updateState();
@@ -79,7 +79,7 @@ export class RecordLog implements UpdateLog {
 
   async #close(): Promise<void> {
     this.#endRetry?.();
-    // A write that fails while the last entries are committed leaves nothing to be opened again.
+    // If a write fails while the last entries are committed, the store is not reopened.
     await this.#reopening;
     await this.#live.close();
   }
@@ -96,7 +96,7 @@ export class RecordLog implements UpdateLog {
     if (this.#state === 'open') return null;
     if (this.#state === 'reopening') return reopening();
     if (this.#state === 'closed') return closed();
-    return new LogError('LOG_READ_ONLY', 'The disk is nearly full. Free some space; writing then goes on by itself');
+    return new LogError('LOG_READ_ONLY', 'The disk is nearly full. Free some space; writing then resumes by itself');
   }
 
   #failed(error: Error): void {
@@ -126,7 +126,9 @@ export class RecordLog implements UpdateLog {
     this.#updateState();
   }
 
-  /** A store that has been written to: one that can only be opened would fail everybody once more. */
+  /**
+   * Opens the store and writes to it once. A store that can be opened but not written to would fail all clients again.
+   */
   async #openProbed(cause: unknown): Promise<RecordStore> {
     const store = await this.#deps.reopen(cause);
     try {
@@ -175,5 +177,5 @@ function closed(): LogError {
 }
 
 function reopening(): LogError {
-  return new LogError('LOG_REOPENING', 'A write has failed. The database is being opened again; try again in a moment');
+  return new LogError('LOG_REOPENING', 'A write has failed. The database is being reopened; try again in a moment');
 }

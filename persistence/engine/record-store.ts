@@ -1,37 +1,39 @@
-/** What the log needs of a database: sorted byte keys, atomic batches, scans. Knows no documents. */
+/**
+ * The database interface that the log needs: sorted byte keys, atomic batches, scans. It knows nothing of documents.
+ */
 
-/** From `gte` up to but without `lt`, in the order of the bytes. */
+/** The keys from `gte` (inclusive) to `lt` (exclusive), in byte order. */
 export interface KeyRange {
   readonly gte: Uint8Array;
   readonly lt: Uint8Array;
 }
 
-/** Changes that are applied together or not at all. */
+/** Changes that are applied atomically. */
 export interface RecordBatch {
-  /** Copies both before it returns: the caller may write into them again. */
+  /** Copies both before it returns, so the caller may reuse the arrays. */
   put(key: Uint8Array, value: Uint8Array): void;
   del(key: Uint8Array): void;
   /**
-   * Resolves when the changes are applied and visible to reads; with `sync` when they are on disk. After a rejection
-   * they may or may not be there, and nothing that is written afterwards can be relied on: open the store anew.
+   * Resolves when the changes are applied and visible to reads; with `sync`, when they are on disk. After a rejection
+   * the changes may or may not be stored and later writes cannot be relied on: the store must be reopened.
    */
   write(options: { readonly sync: boolean }): Promise<void>;
 }
 
 /**
- * The bytes that reads return belong to the caller. Reads and scans reject with DamagedStoreError if the store finds that
- * it cannot trust what lies there, and with LogError LOG_UNREADABLE if the disk returns an error.
+ * A store of records. The caller owns the bytes that reads return. Reads and scans reject with DamagedStoreError if the
+ * store finds that its data is damaged, and with LogError LOG_UNREADABLE if the disk returns an error.
  */
 export interface RecordStore {
   batch(): RecordBatch;
-  /** The values in the order of the keys; undefined where there is none. */
+  /** Values in the order of `keys`; undefined for a key that does not exist. */
   getMany(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]>;
-  /** Values from the last key to the first, in chunks that are small enough to be handled in one turn of the event loop. */
+  /** Values from the last key to the first, in chunks small enough to be handled in one turn of the event loop. */
   scanValuesBackwards(range: KeyRange): AsyncIterable<readonly Uint8Array[]>;
-  /** Keys in order, in such chunks. */
+  /** Keys in order, in chunks of the same kind. */
   scanKeys(range: KeyRange): AsyncIterable<readonly Uint8Array[]>;
-  /** Gives the space of deleted records in the range back to the disk. May take seconds; nothing waits meanwhile. */
+  /** Returns the space of deleted records in the range to the disk. May take seconds, but blocks no other operation. */
   reclaim(range: KeyRange): Promise<void>;
-  /** Ends scans; resolves when nothing is in flight any more. Twice is fine. */
+  /** Ends scans. Resolves when nothing is in flight any more. Can be called more than once. */
   close(): Promise<void>;
 }

@@ -1,4 +1,6 @@
-/** The values of the database. Each begins with a CRC-32 over its key and the rest of the value (4 bytes, big-endian). */
+/**
+ * The values in the database. Each begins with a CRC-32 (4 bytes, big-endian) over its key and the rest of the value.
+ */
 import { decodeAny, encodeAny } from 'lib0/buffer';
 import { createDecoder, hasContent, readVarUint } from 'lib0/decoding';
 import { createEncoder, toUint8Array, writeVarUint } from 'lib0/encoding';
@@ -6,39 +8,41 @@ import { crc32 } from 'node:zlib';
 import { asBuffer } from './keys.ts';
 import type { Entry, Snapshot } from '../update-log.ts';
 
-/** A record is not what was written. The reader knows which document it belongs to. */
+/** A record does not hold the bytes that were written. The reader knows which document it belongs to. */
 export class BadRecordError extends Error {
   override readonly name = 'BadRecordError';
 }
 
-/** What is known of a document without reading it. Written with its first entry and at each compaction. */
+/** A summary of a document. Written with its first entry and at each compaction. */
 export interface Meta {
   readonly generation: number;
   readonly createdMs: number;
-  /** Time of the last entry that is folded in; of the first entry before any compaction. */
+  /** Time of the last folded entry; of the first entry before any compaction. */
   readonly changedMs: number;
-  /** Sequence number of the snapshot, 0 without one: a head that is missing is noticed. */
+  /** Sequence number of the snapshot, 0 without one. Reveals a missing head. */
   readonly snapshotSeq: number;
   readonly snapshotBytes: number;
 }
 
-/** The record that makes a snapshot valid: written after its pieces. */
+/** The record that makes a snapshot valid. Written after its pieces. */
 export interface Head {
   readonly snapshot: Snapshot;
-  /** Every part is cut into pieces of this size, the last one of a part may be shorter. */
+  /** Size of the pieces that each part is cut into. The last piece of a part may be shorter. */
   readonly pieceBytes: number;
 }
 
-/** What stays of a document's deleted generations. Written when it is deleted. */
+/** The record that remains of a document's deleted generations. Written when the document is deleted. */
 export interface Tombstone {
-  /** The last one that was deleted; the next has a number more. */
+  /** The last deleted generation. The next one has this number plus 1. */
   readonly generation: number;
   readonly deletedMs: number;
-  /** Sequence numbers go on after this one: what is still to be cleaned up is never mistaken for something new. */
+  /**
+   * Sequence numbers continue after this one, so that records still to be cleaned up are never mistaken for new ones.
+   */
   readonly lastSeq: number;
-  /** Client ids, the last generation's first. */
+  /** Client ids; those of the last generation come first. */
   readonly clients: readonly number[];
-  /** To be removed itself, as soon as everything else of the document is. */
+  /** Whether the tombstone itself is removed as soon as all other records of the document are gone. */
   readonly passing: boolean;
 }
 
@@ -49,12 +53,12 @@ export interface Format {
 
 const crcBytes = 4;
 const entryHeaderBytes = crcBytes + 6 + 6 + 2;
-/** Larger than nearly every edit; a larger one gets a buffer of its own. */
+/** Larger than nearly every edit. A larger entry gets a buffer of its own. */
 const scratchBytes = 64 * 1024;
-/** So that the length fits its two bytes, whatever the characters. */
+/** Chosen so that the byte length fits into two bytes for any characters. */
 export const maxUserIdLength = 16_384;
 
-/** A value with its checksum. */
+/** Returns a value: checksum and payload. */
 export function seal(key: Uint8Array, payload: Uint8Array): Buffer {
   const value = Buffer.allocUnsafe(crcBytes + payload.length);
   value.set(payload, crcBytes);
@@ -62,7 +66,7 @@ export function seal(key: Uint8Array, payload: Uint8Array): Buffer {
   return value;
 }
 
-/** The payload of a value, a view of it. Throws BadRecordError if the checksum is wrong. */
+/** Returns the payload of a value, as a view of it. Throws BadRecordError if the checksum is wrong. */
 export function unseal(key: Uint8Array, value: Uint8Array): Uint8Array {
   if (value.length < crcBytes) throw new BadRecordError('it is cut off');
   const payload = new Uint8Array(value.buffer, value.byteOffset + crcBytes, value.length - crcBytes);
@@ -70,7 +74,7 @@ export function unseal(key: Uint8Array, value: Uint8Array): Uint8Array {
   return payload;
 }
 
-/** Whether key and value are what was written. */
+/** Whether the checksum of the value matches key and payload. */
 export function isSealed(key: Uint8Array, value: Uint8Array): boolean {
   if (value.length < crcBytes) return false;
   return asBuffer(value).readUInt32BE(0) === crc32(value.subarray(crcBytes), crc32(key));
@@ -114,11 +118,11 @@ export function unsealFormat(key: Uint8Array, value: Uint8Array): Format {
   return decodeAny(unseal(key, value)) as Format;
 }
 
-/** Writes entries into one buffer again and again: a batch copies what it is given. */
+/** Writes entries into one buffer that is reused, because a batch copies its input. */
 export class EntrySealer {
   readonly #scratch = Buffer.allocUnsafe(scratchBytes);
 
-  /** Checksum, sequence number, time, length of the user id, user id, update. Valid until the next call. */
+  /** Layout: checksum, sequence number, time, length of the user id, user id, update. Valid until the next call. */
   seal(key: Uint8Array, entry: Entry): Uint8Array {
     const { userId, update } = entry;
     const mostBytes = entryHeaderBytes + userId.length * 3 + update.length;
@@ -134,12 +138,12 @@ export class EntrySealer {
   }
 }
 
-/** The sequence number that an entry's value says it has; of a value that is cut off, NaN. */
+/** The sequence number stored in an entry's value; NaN if the value is truncated. */
 export function entrySeqOf(value: Uint8Array): number {
   return value.length < entryHeaderBytes ? Number.NaN : asBuffer(value).readUIntBE(4, 6);
 }
 
-/** Throws BadRecordError. The update is a view of the value. */
+/** Throws BadRecordError if the entry is damaged. The update is a view of the value. */
 export function unsealEntry(key: Uint8Array, value: Uint8Array): Entry {
   const buffer = asBuffer(value);
   if (buffer.length < entryHeaderBytes) throw new BadRecordError('it is cut off');

@@ -7,21 +7,21 @@ import { allEntries, allHeads, allMetas, docIdOf, docIdOfEntry, DocumentKeys, is
 import type { KeyRange, RecordStore } from './record-store.ts';
 
 export interface Verification {
-  /** Documents that there are. */
+  /** Number of documents in the database. */
   readonly documents: number;
   readonly verified: number;
   readonly damaged: readonly CorruptDocumentError[];
-  /** Why part of the list of documents cannot be read; null if all of it can. */
+  /** Why part of the list of documents cannot be read; null if all of it can be read. */
   readonly unlisted: DamagedStoreError | null;
 }
 
-/** More are counted, but not named. */
+/** At most this many damaged documents are reported. */
 const maxDamaged = 1_000;
 
 /**
- * Reads documents as opening and joining them would, in random order until `mayGoOn` returns false: every checksum, every
- * sequence number, and every stored update as the scan reads it. Damage to one document does not keep others from being
- * verified. Rejects with LogError LOG_UNREADABLE.
+ * Reads documents as opening and joining them would, in random order until `mayGoOn` returns false. Checks every
+ * checksum and every sequence number, and scans every stored update. Continues after damage to a document. Rejects with
+ * LogError LOG_UNREADABLE.
  */
 export async function verifyDocuments(store: RecordStore, mayGoOn: () => boolean): Promise<Verification> {
   const { docIds, unlisted } = await listDocuments(store);
@@ -37,7 +37,7 @@ export async function verifyDocuments(store: RecordStore, mayGoOn: () => boolean
   return { documents: docIds.length, verified, damaged, unlisted };
 }
 
-/** By their meta records; if some of these cannot be read, also by their other records. */
+/** Lists documents by their meta records; if some of these cannot be read, also by their other records. */
 async function listDocuments(store: RecordStore) {
   const docIds = new Set<string>();
   const add = (keys: readonly Uint8Array[]): void => {
@@ -90,12 +90,12 @@ async function verify(keys: DocumentKeys, store: RecordStore): Promise<CorruptDo
   }
 }
 
-/** Reads a stored update as loading the document does. It was checked before it was stored, so limits for new input do not apply. */
+/** Scans a stored update as loading the document does. The limits for new input do not apply to stored updates. */
 function scan(docId: string, what: string, update: Uint8Array): void {
   guard(docId, what, () => scanUpdate(update, noScanLimits));
 }
 
-/** Turns bytes that are no update into CorruptDocumentError. */
+/** Turns a MalformedUpdateError into CorruptDocumentError. */
 function guard(docId: string, what: string, read: () => unknown): void {
   try {
     read();
@@ -105,7 +105,7 @@ function guard(docId: string, what: string, read: () => unknown): void {
   }
 }
 
-/** So that a large database that is looked at for a few seconds each day is seen whole in time. */
+/** Shuffles, so that short daily checks of a large database cover all of it in time. */
 function shuffle(items: string[]): void {
   for (let last = items.length - 1; last > 0; last -= 1) {
     const other = Math.floor(Math.random() * (last + 1));
