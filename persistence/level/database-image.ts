@@ -1,6 +1,6 @@
 /**
- * An image of a database: its files as they are at one moment, in another folder, for looking at them. LevelDB changes
- * whatever it opens, so only an image can be opened without changing the database. A server may run, or start, meanwhile.
+ * An image of a database: a copy of its files at one moment, in another folder, for inspection. LevelDB changes every
+ * database it opens, so the original can only be inspected through an image. A server may run or start meanwhile.
  */
 import { statSync } from 'node:fs';
 import { mkdir, readdir, symlink, writeFile, type FileHandle } from 'node:fs/promises';
@@ -11,15 +11,15 @@ import { openRegularFile, readIfThere, readRegularFile } from './regular-file.ts
 import { type FileList, readFileList, tableNames } from './recovery/recovery-check.ts';
 
 export interface ImageOptions {
-  /** How many tables may be held open. Others are linked by their names, which a server may delete. */
+  /** How many tables may be held open. Other tables are linked by name, and a server may delete these. */
   readonly maxHeldTables: number;
 }
 
-/** How often the image is begun again because a server has changed the list of files meanwhile. */
+/** How often the image is restarted because a server has changed the list of files meanwhile. */
 const maxAttempts = 10;
-/** LevelDB opens these through the descriptors that this process holds, also when the file has been deleted. */
+/** LevelDB opens tables through the descriptors that this process holds, even after the file has been deleted. */
 const descriptors = '/proc/self/fd';
-/** More than LevelDB can need until its first compaction has failed. */
+/** More than LevelDB can use before its first compaction has failed. */
 const blockedTables = 16;
 
 export class DatabaseImage {
@@ -27,12 +27,12 @@ export class DatabaseImage {
   readonly #held: readonly FileHandle[];
 
   /**
-   * Takes an image of the database in `source` into `folder`, which is empty. Small files are copied; tables, which never
-   * change, are only linked, also from another file system. Nothing in `source` is written, locked or linked to.
+   * Takes an image of the database in `source` into the empty folder `folder`. Small files are copied. Tables, which
+   * never change, are only linked, even across file systems. In `source` nothing is written, locked or hard-linked.
    *
-   * A missing table is left out, and a list of files that is damaged is copied as it is: opening the image says so.
-   * Rejects with ImagePlaceError if `folder` cannot be written to, with DatabaseChangingError if a server changes the list
-   * of files each time, and with errors of the file system for `source`.
+   * A missing table is left out and a damaged list of files is copied as it is; opening the image reports both. Rejects
+   * with ImagePlaceError if `folder` cannot be written to, with DatabaseChangingError if a server changes the list of
+   * files during every attempt, and with errors of the file system for `source`.
    */
   static async take(source: string, folder: string, { maxHeldTables }: ImageOptions): Promise<DatabaseImage> {
     for (let attempt = 1; ; attempt += 1) {
@@ -59,26 +59,27 @@ export class DatabaseImage {
   }
 
   /**
-   * Keeps LevelDB from rewriting tables, which it begins when it opens or reads them: that could copy the whole database.
-   * To be called when the image is open. LevelDB cannot create the table of a number that a folder has, and gives up.
+   * Keeps LevelDB from rewriting tables, which could copy the whole database. It starts to do so when it opens or reads
+   * them. Call it once the image is open. LevelDB cannot create a table under the name of an existing folder, and stops
+   * trying.
    */
   async preventCompaction(): Promise<void> {
     const numbers = (await readdir(this.folder)).map((file) => Number.parseInt(file.replace('MANIFEST-', ''), 10));
     const last = Math.max(0, ...numbers.filter((number) => !Number.isNaN(number)));
     for (let number = last + 1; number <= last + blockedTables; number += 1) {
       const made = mkdir(join(this.folder, tableNames(number)[0]));
-      // LevelDB was faster; its next table is blocked.
+      // LevelDB has created this table already. The following ones are blocked.
       await made.catch(() => undefined);
     }
   }
 
-  /** Closes the tables. The files of the image stay until their folder is removed. */
+  /** Closes the tables. The files of the image remain until the caller removes their folder. */
   async close(): Promise<void> {
     await Promise.all(this.#held.map((file) => file.close()));
   }
 }
 
-/** A server has changed the list of files while the image was taken. */
+/** A server changed the list of files while the image was being taken. */
 export class DatabaseChangingError extends Error {
   override readonly name = 'DatabaseChangingError';
 
@@ -87,7 +88,7 @@ export class DatabaseChangingError extends Error {
   }
 }
 
-/** The image cannot be written. An error of a write does not name the file. */
+/** The image cannot be written. The error of a write does not name the file. */
 export class ImagePlaceError extends Error {
   override readonly name = 'ImagePlaceError';
 
@@ -107,7 +108,7 @@ async function isUnchanged(source: string, before: FileList): Promise<boolean> {
   return Buffer.compare(now.manifestBytes ?? Buffer.of(), before.manifestBytes ?? Buffer.of()) === 0;
 }
 
-/** Where the link of each table leads to, by its name. */
+/** Opens the tables and returns the link target of each by its name. */
 async function linkTables(
   source: string,
   { tables }: FileList,
@@ -134,13 +135,13 @@ async function linkTables(
   return links;
 }
 
-/** In the order of their numbers: a log is complete when the next one exists. */
+/** Copies the logs in the order of their numbers: a log is complete when the next one exists. */
 async function copyLogs(source: string, { logs, firstLog }: FileList): Promise<ReadonlyMap<string, Uint8Array>> {
   const copies = new Map<string, Uint8Array>();
   for (const [number, name] of [...logs].sort(([a], [b]) => a - b)) {
     if (number >= firstLog) copies.set(name, await readRegularFile(join(source, name)));
   }
-  // Without it, records that are known to be lost would look as if they had never been there.
+  // Without this file, records that are known to be lost would look as if they had never existed.
   const lost = await readIfThere(join(source, lostRangesFile));
   if (lost !== null) copies.set(lostRangesFile, lost);
   return copies;

@@ -13,12 +13,12 @@ import { BadRecordError, type Format, isSealed, sealFormat, unsealFormat } from 
 import { checkRecovery, type FileDamage } from './recovery/recovery-check.ts';
 import { type FaultFacts, StorageFault } from './storage-faults.ts';
 
-/** Grows when an older version could no longer read, or would spoil, what a newer one writes. */
+/** Raised when an older version could not read, or would damage, the data that a newer version writes. */
 const formatVersion = 1;
 const program = 'quire';
 /**
- * Lies in the folder from before the database is created until its format record is on disk. A first start that was
- * killed in between is recognized by it, and can be repeated: nothing was stored yet.
+ * A file that is in the folder from before the database is created until its format record is on disk. It identifies a
+ * first start that was killed in between. Such a start can be repeated because nothing was stored yet.
  */
 const creatingMark = 'CREATING';
 
@@ -27,12 +27,11 @@ export interface OpenDatabaseOptions extends TableOptions {
 }
 
 /**
- * Opens the database in a folder. With `mayCreate` it is created if the folder is missing or empty, and only then:
- * LevelDB takes a folder whose CURRENT file is missing for a new one and deletes everything in it.
+ * Opens the database in a folder. With `mayCreate`, creates it if the folder is missing or empty, and only then:
+ * LevelDB takes a folder without a CURRENT file for a new database and deletes everything in it.
  *
- * A database that LevelDB could only open by dropping records that were complete is refused, and nothing in the folder
- * changes. The end of a log that a crash has torn is no reason. LevelDB never reads a block of a table that is known to be
- * damaged.
+ * Refuses a database that LevelDB could only open by dropping complete records; the folder is then left unchanged. A
+ * log with an end torn by a crash is accepted. LevelDB never reads a table block that is known to be damaged.
  *
  * Rejects with LogError LOG_LOCKED, LOG_TOO_NEW, LOG_NOT_WRITABLE, LOG_NOT_OURS, LOG_DAMAGED or LOG_UNREADABLE.
  */
@@ -42,17 +41,17 @@ export async function openDatabase(folder: string, options: OpenDatabaseOptions)
   const creating = options.mayCreate && !exists && files.every((file) => isDebris(file, files));
   if (!exists && !creating) throw notOurs(folder, files);
   if (creating) await guard(folder, () => writeMark(folder));
-  // With the mark of a first start nothing is stored yet that could be lost.
+  // With the mark of a first start, nothing has been stored that could be lost.
   const isNew = creating || files.includes(creatingMark);
   if (!isNew) await guard(folder, () => refuseDamage(folder, folder, options));
   const lost = await guard(folder, () => (isNew ? LostRanges.load(folder) : prepareTables(folder, options)));
   return openLevel({ files: folder, named: folder, creating, isNew, lost });
 }
 
-/** Whether a folder holds a database, by the names of the files in it. */
+/** The kind of content in a folder, judged by its file names. */
 export type FolderContent = 'nothing' | 'unfinished' | 'database';
 
-/** Looks at the names of the files in a folder. Throws StorageFault if there is something else than a database. */
+/** Judges a folder by its file names. Throws StorageFault if it holds anything other than a database. */
 export function contentOf(folder: string, files: readonly string[]): FolderContent {
   if (files.includes('CURRENT')) return files.includes(creatingMark) ? 'unfinished' : 'database';
   if (!files.every((file) => isDebris(file, files))) throw notOurs(folder, files);
@@ -60,7 +59,7 @@ export function contentOf(folder: string, files: readonly string[]): FolderConte
 }
 
 /**
- * Opens an image of a database (`DatabaseImage`), which is spoiled by that. Errors name the folder of the database.
+ * Opens an image of a database (`DatabaseImage`). Opening changes the image. Errors name the folder of the database.
  * Rejects with LogError as `openDatabase` does.
  */
 export async function openImage(image: string, folder: string, options: TableOptions): Promise<LevelStore> {
@@ -78,7 +77,7 @@ export async function openImage(image: string, folder: string, options: TableOpt
   return openLevel({ files: image, named: folder, creating: false, isNew: false, lost });
 }
 
-/** The same error about the folder of the database instead of its image. */
+/** The same error with the folder of the database in place of its image. */
 function renamed(error: LogError, image: string, folder: string): LogError {
   if (!(error instanceof StorageFault)) {
     return new LogError(error.code, error.message.replaceAll(image, folder), { cause: error.cause });
@@ -93,9 +92,9 @@ function renamed(error: LogError, image: string, folder: string): LogError {
 }
 
 interface Opening {
-  /** The folder of the files. */
+  /** The folder that holds the files. */
   readonly files: string;
-  /** The folder that errors are to name. */
+  /** The folder that errors name. */
   readonly named: string;
   readonly creating: boolean;
   readonly isNew: boolean;
@@ -125,18 +124,18 @@ async function filesIn(folder: string, create: boolean): Promise<readonly string
 }
 
 async function makeFolder(folder: string): Promise<void> {
-  // Nobody else on this machine needs to read what people write.
+  // Other users of this machine have no need to read the documents.
   const mode = 0o700;
   try {
     await mkdir(folder, { recursive: true, mode });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    // Node says so of a read-only file system, if it is asked for parents too; without, it names the cause.
+    // With `recursive`, Node reports a read-only file system as ENOENT; without it, Node names the cause.
     await mkdir(folder, { mode });
   }
 }
 
-/** Whether a first start that was killed may have left this file behind. */
+/** Whether the file may be left over from a first start that was killed. */
 function isDebris(file: string, files: readonly string[]): boolean {
   return files.includes(creatingMark) && !file.endsWith('.ldb') && !file.endsWith('.sst');
 }
@@ -155,7 +154,7 @@ async function refuseDamage(
   acceptDamage(new LogError('LOG_DAMAGED', text));
 }
 
-/** Copies what LevelDB recovers from, and deletes afterwards, into a folder beside the database. */
+/** Copies the files that LevelDB recovers from, and later deletes, into a folder beside the database. */
 async function keepCopy(folder: string): Promise<string> {
   const copy = `${folder}-damaged-${new Date().toISOString().replaceAll(':', '-')}`;
   await mkdir(copy, { mode: 0o700 });
@@ -169,7 +168,9 @@ async function keepCopy(folder: string): Promise<string> {
   return copy;
 }
 
-/** With `isLost` the operator has accepted that the format record was in a damaged part of a table: it is written again. */
+/**
+ * With `isLost` the operator has accepted that the format record was in a damaged part of a table. It is written again.
+ */
 async function checkFormat(
   folder: string,
   database: LevelDatabase,
@@ -205,7 +206,7 @@ function readFormat(folder: string, value: Uint8Array): Format {
 }
 
 async function writeMark(folder: string): Promise<void> {
-  // A link that another user has put there is not followed.
+  // Do not follow a link that another user has put there.
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW;
   const mark = await open(join(folder, creatingMark), flags, 0o600);
   try {
@@ -216,13 +217,16 @@ async function writeMark(folder: string): Promise<void> {
   await syncPath(folder);
 }
 
-/** On disk before anything is stored: a mark that comes back later would say that there is nothing to lose. */
+/**
+ * Removes the mark durably before anything is stored: a mark that a crash brings back would say that there is nothing
+ * to lose.
+ */
 async function removeMark(folder: string): Promise<void> {
   await rm(join(folder, creatingMark), { force: true });
   await syncPath(folder);
 }
 
-/** Turns what the file system says into the cause, in words for the operator. */
+/** Turns errors of the file system into faults that name the cause for the operator. */
 async function guard<T>(folder: string, action: () => Promise<T>): Promise<T> {
   try {
     return await action();

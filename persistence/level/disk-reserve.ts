@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../clock.ts';
 
 export interface DiskReserveOptions {
-  /** Free space below which the disk is low, in bytes; 0 never. */
+  /** Free space in bytes below which the disk counts as low; 0 disables the check. */
   readonly reserveBytes: number;
   readonly checkIntervalMs: number;
 }
@@ -11,14 +11,16 @@ export interface DiskReserveDeps {
   /** Free space for this process, in bytes. */
   readonly freeBytes: () => Promise<number>;
   readonly changed: (low: boolean) => void;
-  /** The free space could not be read; what was known holds. */
+  /** Called when the free space cannot be read. The last known state remains. */
   readonly failed: (error: unknown) => void;
 }
 
-/** So much more than the reserve must be free before the disk is no longer low: at the limit it would flap. */
+/**
+ * Free space must exceed the reserve by this factor before the disk is no longer low, so that the state does not flap.
+ */
 const recoveryFactor = 1.25;
 
-/** Watches the free space of a disk. LevelDB cannot even be opened on a full one, so a reserve is kept. */
+/** Watches the free space of a disk. A reserve is kept because LevelDB cannot even be opened on a full disk. */
 export class DiskReserve {
   readonly #options: DiskReserveOptions;
   readonly #deps: DiskReserveDeps;
@@ -31,7 +33,7 @@ export class DiskReserve {
     this.#deps = deps;
   }
 
-  /** Resolves after the first look; then looks again at every interval. */
+  /** Resolves after the first check. Checks again at every interval. */
   async start(): Promise<void> {
     if (this.#options.reserveBytes === 0) return;
     await this.#look();

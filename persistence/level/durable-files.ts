@@ -2,7 +2,7 @@
 import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Syncs a file; or a folder: that its files are in it. */
+/** Syncs a file, or the directory entries of a folder. */
 export async function syncPath(path: string): Promise<void> {
   const handle = await open(path, 'r');
   try {
@@ -12,10 +12,10 @@ export async function syncPath(path: string): Promise<void> {
   }
 }
 
-/** Writes a file of a folder, or replaces it: after a crash it is the old one or the new one. */
+/** Writes or replaces a file in a folder atomically: after a crash it is the old file or the new one. */
 export async function replaceFile(folder: string, name: string, contents: Uint8Array): Promise<void> {
   const path = join(folder, `${name}.new`);
-  // Left behind by a process that was killed.
+  // A process that was killed may have left this file behind.
   await rm(path, { force: true });
   const file = await open(path, 'wx', 0o600);
   try {

@@ -5,7 +5,7 @@ import { dirname, isAbsolute, resolve } from 'node:path';
 import { LogError } from '../errors.ts';
 import { StorageFault, type StorageFaultName } from './storage-faults.ts';
 
-/** How the C library words errors: glibc, musl and macOS. LevelDB passes on nothing else. */
+/** Error texts of the C libraries (glibc, musl, macOS). LevelDB passes on only the text. */
 const errnoByWords: Readonly<Record<string, string>> = {
   'Permission denied': 'EACCES',
   'Operation not permitted': 'EPERM',
@@ -31,24 +31,24 @@ const errnoByWords: Readonly<Record<string, string>> = {
   'Filename too long': 'ENAMETOOLONG',
 };
 
-/** How a system says that another process has the lock; with anything else it says that it cannot lock. */
+/** Texts that mean that another process holds the lock. Any other text means that the file system cannot lock. */
 const heldByAnother = ['Resource temporarily unavailable', 'Permission denied', 'already held by process'];
 
-/** The file system's own words: which error, for which path. */
+/** An error reported by the file system. */
 export interface FileError {
-  /** Such as ENOSPC; null if it is none of the known ones. */
+  /** The error code, such as ENOSPC; null if the text is unknown. */
   readonly errno: string | null;
   readonly path: string | null;
   readonly reason: string;
-  /** LevelDB met it when it took the lock. */
+  /** Whether the error occurred when LevelDB took the lock. */
   readonly isLock: boolean;
-  /** LevelDB found that its files do not fit together. */
+  /** Whether LevelDB found that its files are inconsistent. */
   readonly isDamage: boolean;
 }
 
-/** Reads an error of Node or LevelDB. */
+/** Parses an error of Node or LevelDB. */
 export function readFileError(cause: unknown): FileError {
-  // `level` wraps the reason when opening fails.
+  // `level` wraps the cause when opening fails.
   const reason = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
   const { code, message, path } = reason as NodeJS.ErrnoException;
   if (code === undefined || !code.startsWith('LEVEL_')) {
@@ -77,8 +77,8 @@ const byErrno: Readonly<Record<string, StorageFaultName>> = {
 };
 
 /**
- * What an error means for a folder. An error whose cause is already known stays as it is. Errors of an image of the folder
- * are about the files in the folder.
+ * The fault that an error means for a folder. An error whose cause is already known is returned unchanged. In errors of
+ * an image, paths of the image are replaced with those of the folder.
  */
 export async function faultOf(folder: string, cause: unknown, image = folder): Promise<LogError> {
   if (cause instanceof LogError) return cause;
@@ -99,7 +99,7 @@ function isHeld(reason: string): boolean {
   return heldByAnother.some((words) => reason.endsWith(words)) || reason.includes('LockFile');
 }
 
-/** Whether files can be created. File systems that make inodes as they need them say 0 of 0. */
+/** Whether files can be created. File systems that allocate inodes on demand report 0 of 0. */
 async function hasInodes(path: string): Promise<boolean> {
   const { files, ffree } = await statfs(await nearestFolder(path));
   return files === 0 || ffree > 0;
@@ -115,14 +115,17 @@ async function nearestFolder(path: string): Promise<string> {
   }
 }
 
-/** Why a path leads nowhere: the first part of it that is missing, a broken link, or a file. Systems say less. */
+/**
+ * Finds why a path cannot be reached: its first missing part, a broken link, or a file. The system's error does not say
+ * this.
+ */
 async function unreachable(folder: string, path: string, reason: string, cause: unknown): Promise<StorageFault> {
   for (const part of prefixes(path)) {
     const link = await lstat(part).catch(() => null);
     if (link === null) return new StorageFault('missing', { path }, { cause });
     const found = await stat(part).catch(() => null);
     if (found === null) return new StorageFault('link-loop', { path: part }, { cause });
-    // The link leads somewhere, and the server refuses to follow it.
+    // The link has a target, and the server refuses to follow it.
     if (link.isSymbolicLink() && found.isFile() && part === path) {
       return new StorageFault('not-a-file', { path, kind: 'a symbolic link' }, { cause });
     }
@@ -131,7 +134,7 @@ async function unreachable(folder: string, path: string, reason: string, cause: 
   return new StorageFault('unusable', { folder, reason }, { cause });
 }
 
-/** `/`, `/var`, `/var/lib` of `/var/lib`. */
+/** The path and its parents: `/`, `/var`, `/var/lib` for `/var/lib`. */
 function prefixes(path: string): string[] {
   const parts: string[] = [];
   for (let part = resolve(path); ; part = dirname(part)) {
@@ -140,7 +143,7 @@ function prefixes(path: string): string[] {
   }
 }
 
-/** Why a path may not be used: which part of it forbids what, and what opens it to this user. */
+/** Finds which part of a path forbids which action, and how to allow it to this user. */
 export async function denied(path: string, errno = 'EACCES', cause?: unknown): Promise<StorageFault> {
   const { subject, action } = await forbidden(resolve(path));
   const found = await stat(subject).catch(() => null);
@@ -162,7 +165,7 @@ async function forbidden(path: string): Promise<{ subject: string; action: strin
   return { subject: path, action: found.isDirectory() ? 'create files in' : 'write to' };
 }
 
-/** Whether permissions let this user do this (R_OK, W_OK, X_OK) with a path. */
+/** Whether this user has the permission (R_OK, W_OK, X_OK) for a path. */
 export function mayAccess(path: string, mode: number): Promise<boolean> {
   return access(path, mode).then(
     () => true,

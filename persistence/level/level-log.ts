@@ -10,24 +10,25 @@ import type { RecordStore } from '../engine/record-store.ts';
 import type { TablesCheck } from './recovery/table-check.ts';
 
 export interface LevelLogOptions extends RecordLogOptions {
-  /** The folder of the database alone. Created if it is missing. */
+  /** The folder, which holds only the database. Created if it is missing. */
   readonly folder: string;
-  /** Free disk space below which the log is read-only, in bytes; 0 for none. */
+  /** Free disk space in bytes below which the log is read-only; 0 for no reserve. */
   readonly diskReserveBytes: number;
   /**
-   * Opens a database whose write-ahead log is damaged, or one of whose tables cannot be used as a whole, and keeps a copy
-   * of the damaged files; otherwise it is refused. Not when reopening.
+   * Opens a database whose write-ahead log is damaged or that has a table that is unusable as a whole, and keeps a copy
+   * of the damaged files. Without this option such a database is refused. Does not apply when the log reopens after a
+   * failed write.
    */
   readonly acceptDamagedLog?: boolean;
-  /** How many bytes of tables are checked before LevelDB opens them; all if the operator accepts damage. */
+  /** Bytes of tables that are checked before LevelDB opens them. If the operator accepts damage, all are checked. */
   readonly maxCheckBytes?: number;
 }
 
 export interface LevelLogDeps
   extends Pick<RecordLogDeps, 'compact'>, Partial<Omit<RecordLogDeps, 'compact' | 'reopen'>> {
-  /** Free space on the disk of the folder, in bytes. By default as the file system says. */
+  /** Free space on the disk of the folder, in bytes. By default read from the file system. */
   readonly freeBytes?: () => Promise<number>;
-  /** Around every store that is opened, the first and those after a failure: the seam for tests. */
+  /** Wraps every store that is opened, the first one and those after a failure. A seam for tests. */
   readonly wrapStore?: (store: RecordStore) => RecordStore;
 }
 
@@ -38,8 +39,8 @@ export class LevelLog extends RecordLog {
   readonly #reserve: DiskReserve;
 
   /**
-   * Opens the database, creates it on a verified first start. Rejects with LogError LOG_LOCKED, LOG_TOO_NEW,
-   * LOG_NOT_WRITABLE, LOG_NOT_OURS, LOG_DAMAGED or LOG_UNREADABLE; their messages say what to do.
+   * Opens the database, or creates it on a verified first start. Rejects with LogError LOG_LOCKED, LOG_TOO_NEW,
+   * LOG_NOT_WRITABLE, LOG_NOT_OURS, LOG_DAMAGED or LOG_UNREADABLE; the messages say what to do.
    */
   static async open(options: LevelLogOptions, deps: LevelLogDeps): Promise<LevelLog> {
     const tableOptions = tableOptionsOf(options, deps.observer ?? {});
@@ -59,7 +60,7 @@ export class LevelLog extends RecordLog {
     const wrap = deps.wrapStore ?? ((store: RecordStore) => store);
     const clock: Clock = deps.clock ?? systemClock;
     const observer: LogObserver = deps.observer ?? {};
-    // LevelDB itself has met a damaged block, perhaps in a table that was not checked: from then on all are.
+    // LevelDB itself found a damaged block, perhaps in an unchecked table. All tables are checked from then on.
     let metDamage = false;
     super(wrap(first), options, {
       compact: deps.compact,

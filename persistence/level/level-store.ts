@@ -5,12 +5,12 @@ import type { KeyRange, RecordBatch, RecordStore } from '../engine/record-store.
 
 export type LevelDatabase = Level<Uint8Array, Uint8Array>;
 
-/** What `level` has beyond its types, on Node. */
+/** Methods that `level` has on Node but does not declare in its types. */
 interface Compactable {
   compactRange(start: Uint8Array, end: Uint8Array): Promise<void>;
 }
 
-/** One chunk takes some 2 ms to handle. */
+/** Handling one chunk takes some 2 ms. */
 const chunkRecords = 500;
 const scanOptions = { fillCache: false, highWaterMarkBytes: 256 * 1024 };
 
@@ -21,20 +21,20 @@ interface Chunks<T> {
 }
 
 /**
- * Records in LevelDB. What was in a damaged part of a table is unknown: an older value, a deleted record or nothing may be
- * found there instead. So nothing that is read in a lost range is given out.
+ * Records in LevelDB. The content of a damaged part of a table is unknown: LevelDB may return an older value, a deleted
+ * record or nothing in its place. So nothing that is read in a lost range is returned.
  */
 export class LevelStore implements RecordStore {
   readonly #database: LevelDatabase;
   readonly #lost: LostRanges;
 
-  /** The database is open, and is closed with the store. */
+  /** The database must be open. The store closes it. */
   constructor(database: LevelDatabase, lost: LostRanges = new LostRanges([])) {
     this.#database = database;
     this.#lost = lost;
   }
 
-  /** A chained batch: 30 % faster than an array of operations, and it copies what it is given at once. */
+  /** A chained batch: 30 % faster than an array of operations, and it copies its input at once. */
   batch(): RecordBatch {
     return this.#database.batch();
   }
@@ -50,7 +50,7 @@ export class LevelStore implements RecordStore {
     return chunksOf(entries, ([, value]) => value, this.#lost.within(range));
   }
 
-  /** The keys outside lost ranges first, so that much of a list can be read; then it rejects. */
+  /** Yields the keys outside lost ranges first, so that most of a list can be read, and then rejects. */
   async *scanKeys(range: KeyRange): AsyncIterable<readonly Uint8Array[]> {
     const lost = this.#lost.within(range);
     for await (const keys of chunksOf(this.#database.keys({ ...range, ...scanOptions }), (key) => key)) {
@@ -91,7 +91,7 @@ async function* chunksOf<T>(
   }
 }
 
-/** Turns what LevelDB says of a failed read into an error of this program. */
+/** Turns LevelDB's errors for a failed read into errors of this program. */
 async function reading<T>(read: () => Promise<T>): Promise<T> {
   try {
     return await read();

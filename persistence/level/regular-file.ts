@@ -2,7 +2,9 @@ import { constants, type Stats } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { StorageFault } from './storage-faults.ts';
 
-/** Opens a regular file for reading. Rejects with StorageFault for anything else: reading a pipe or a device may never end. */
+/**
+ * Opens a regular file for reading. Rejects with StorageFault for other kinds: reading a pipe or device may never end.
+ */
 export async function openRegularFile(path: string): Promise<FileHandle> {
   // Without O_NONBLOCK, opening a pipe waits for its writer.
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -22,7 +24,7 @@ export async function readRegularFile(path: string): Promise<Uint8Array> {
   }
 }
 
-/** The content of a regular file; null if there is no such file. Rejects as `openRegularFile` does. */
+/** The content of a regular file; null if the file does not exist. Rejects as `openRegularFile` does. */
 export async function readIfThere(path: string): Promise<Uint8Array | null> {
   try {
     return await readRegularFile(path);
@@ -32,7 +34,7 @@ export async function readIfThere(path: string): Promise<Uint8Array | null> {
   }
 }
 
-/** What something is that is not a regular file. */
+/** The kind of a path that is not a regular file. */
 export function kindOf(stat: Stats): string {
   if (stat.isDirectory()) return 'a folder';
   if (stat.isFIFO()) return 'a named pipe';

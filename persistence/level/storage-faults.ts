@@ -1,14 +1,14 @@
 /**
- * Everything that can keep a database from being opened, in words for the operator: the cause, and the way out. The
- * start of the server and `quire doctor` both take their words from here.
+ * Every fault that keeps a database from being opened, with the cause and the remedy for the operator. The server at
+ * startup and `quire doctor` both take their messages from here.
  */
 import { LogError, type LogErrorCode } from '../errors.ts';
 
 interface FaultText {
   readonly code: LogErrorCode;
-  /** The cause. Words in braces are facts of the case. */
+  /** The cause. Words in braces are replaced with the facts of the case. */
   readonly sentence: string;
-  /** What to do about it. */
+  /** The remedy. */
   readonly advice: string;
 }
 
@@ -146,13 +146,13 @@ export type StorageFaultName = keyof typeof storageFaults;
 
 export type FaultFacts = Readonly<Record<string, string | number>>;
 
-/** A database cannot be opened, and the cause is known. The message is the sentence and the advice. */
+/** The database cannot be opened, and the cause is known. The message consists of the sentence and the advice. */
 export class StorageFault extends LogError {
   readonly fault: StorageFaultName;
   readonly facts: FaultFacts;
-  /** What is wrong. */
+  /** The cause. */
   readonly sentence: string;
-  /** What to do about it. */
+  /** The remedy. */
   readonly advice: string;
 
   constructor(fault: StorageFaultName, facts: FaultFacts, options?: ErrorOptions) {

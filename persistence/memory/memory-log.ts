@@ -7,11 +7,14 @@ import type { RecordStore } from '../engine/record-store.ts';
 export type MemoryLogOptions = Pick<RecordLogOptions, 'compaction'>;
 
 export interface MemoryLogDeps extends Pick<RecordLogDeps, 'compact'>, Partial<Omit<RecordLogDeps, 'compact'>> {
-  /** Kept by the caller: a second log on it finds what the first one has stored. For tests, which may also wrap it. */
+  /**
+   * The store, kept by the caller: a second log on it finds the records of the first one. For tests, which may also
+   * wrap it.
+   */
   readonly store?: RecordStore;
 }
 
-/** A log that forgets everything when the process ends; in all else it behaves as LevelLog does. */
+/** A log that loses everything when the process ends. Otherwise it behaves like LevelLog. */
 export class MemoryLog extends RecordLog {
   constructor(options: MemoryLogOptions, deps: MemoryLogDeps) {
     const store = deps.store ?? new MemoryStore();

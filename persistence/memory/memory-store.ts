@@ -1,15 +1,15 @@
 import type { KeyRange, RecordBatch, RecordStore } from '../engine/record-store.ts';
 
 interface Change {
-  /** The key, one character a byte: sorts as the bytes do. */
+  /** The key with one character per byte, which sorts like the bytes. */
   readonly key: string;
-  /** Null deletes. */
+  /** Null deletes the key. */
   readonly value: Uint8Array | null;
 }
 
 const chunkRecords = 1000;
 
-/** Records in memory. Writes take a turn of the event loop, like those that wait for a disk. */
+/** Records in memory. A write completes in a later turn of the event loop, like a write to a disk. */
 export class MemoryStore implements RecordStore {
   readonly #values = new Map<string, Uint8Array>();
   /** All keys, sorted. */
@@ -72,7 +72,7 @@ export class MemoryStore implements RecordStore {
     this.#values.set(key, value);
   }
 
-  /** Where the key is or would be. */
+  /** The index at which the key is or would be inserted. */
   #position(key: string): number {
     let low = 0;
     let high = this.#keys.length;
