@@ -150,7 +150,7 @@ async function refuseDamage(
   const fault = damagedFile(named, damage);
   if (fault.fault !== 'damaged-log' || acceptDamage === undefined) throw fault;
   const copy = await keepCopy(files);
-  const text = `${fault.sentence.replace(' Nothing was changed.', '')} It was opened as asked; what LevelDB recovered from is kept in ${copy}.`;
+  const text = `${fault.sentence.replace(' Nothing was changed.', '')} It was opened because damage is accepted; the files that LevelDB recovered from are kept in ${copy}.`;
   acceptDamage(new LogError('LOG_DAMAGED', text));
 }
 
@@ -196,11 +196,7 @@ function readFormat(folder: string, value: Uint8Array): Format {
     if (format.program === program) return format;
   } catch (cause) {
     if (!(cause instanceof BadRecordError)) throw cause;
-    throw new StorageFault(
-      'damaged',
-      { folder, reason: 'the record of its format is not as it was written' },
-      { cause },
-    );
+    throw new StorageFault('damaged', { folder, reason: 'its format record is corrupt' }, { cause });
   }
   throw new StorageFault('not-ours', { folder });
 }

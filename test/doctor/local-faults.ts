@@ -188,7 +188,7 @@ export const localFaults: readonly LocalFault[] = [
     name: 'a damaged record of the format',
     expected: damaged,
     advice: backup,
-    sentence: /record of its format/,
+    sentence: /format record is corrupt/,
     plant: ({ documents }) => inDatabase(documents, (database) => database.put(formatKey, Buffer.from('damaged'))),
   },
   // CURRENT and the MANIFEST.
@@ -244,7 +244,7 @@ export const localFaults: readonly LocalFault[] = [
     name: 'a flipped bit in the MANIFEST',
     expected: damaged,
     advice: backup,
-    sentence: /MANIFEST-\d+ is damaged: a record is not what was written/,
+    sentence: /MANIFEST-\d+ is damaged: a record is corrupt/,
     plant: ({ file }) => flip(file(manifest), 0.5),
   },
   // The log.

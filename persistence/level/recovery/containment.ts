@@ -1,8 +1,9 @@
 /**
- * Makes damage to tables harmless before LevelDB opens them. LevelDB would abort on some damaged blocks, and its compaction,
- * with all writes, would fail on others. So a damaged block gets the right checksum: as it is, if its entries are in order
- * and each record tells by its own checksum whether it was written so, or else without records. The keys of the records
- * that are lost are remembered first (`LostRanges`), and no document that may have had one of them is served.
+ * Makes damaged tables harmless before LevelDB opens them. LevelDB would abort on some damaged blocks. On others its
+ * compaction would fail, and with it all writes. So each damaged block gets a correct checksum. If its entries are in
+ * order and each record's own checksum tells whether it is intact, the block keeps its contents; otherwise it is
+ * emptied. The keys of the lost records are stored first (`LostRanges`), and no document that may have had one of them
+ * is served.
  */
 import { constants, copyFile, open, readdir, rename, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -16,41 +17,41 @@ import { checkTables, type TableDamage, type TablesCheck } from './table-check.t
 import { encodeChecksum, encodeEmptyBlock, encodeFooter, footerBytes } from './table-file.ts';
 
 /**
- * Bytes of tables that are checked at an opening: some 1.2 s of CPU time. A restart is not to take much longer than the
- * disk takes to deliver so much (2 s at 500 MB/s).
+ * Bytes of tables that are checked when the database is opened: some 1.2 s of CPU time. A restart should not take much
+ * longer than the disk takes to read this much (2 s at 500 MB/s).
  */
 export const tableCheckBytes = 1024 ** 3;
 
 export interface TableOptions {
   /**
-   * Opens a database although LevelDB will drop part of a damaged log, or although a table cannot be used as a whole; a copy
-   * of the damaged files is kept first. All tables are checked. Called with the damage and the place of the copy. Without
-   * it such a database is refused.
+   * Accepts the loss of part of a damaged log, which LevelDB will drop, or of a table that is unusable as a whole. A copy
+   * of the damaged files is kept first. All tables are checked. Called with the damage and the location of the copy.
+   * Without this callback such a database is refused.
    */
   readonly acceptDamage?: (loss: LogError) => void;
   /**
-   * Opens a database with a damaged block in a table: a copy of the table is kept, the block is emptied, and documents
-   * that may have had records in it are refused. Called with the damage, and at each later opening. Without it such a
-   * database is refused, and nothing is changed.
+   * Accepts a damaged block in a table. A copy of the table is kept, the block is emptied, and documents that may have
+   * had records in it are refused. Called with the damage, and again at each later opening. Without this callback such
+   * a database is refused, and nothing is changed.
    */
   readonly containDamage?: (loss: LogError) => void;
-  /** No further table is checked beyond so many bytes: `tableCheckBytes` by default. */
+  /** No further table is checked beyond this many bytes. `tableCheckBytes` by default. */
   readonly maxCheckBytes?: number;
-  /** Whether a damaged table is copied before it is changed. Default: true. False for an image of a database. */
+  /** Whether a damaged table is copied before it is changed. Default true; false for an image of a database. */
   readonly keepCopies?: boolean;
-  /** Called if tables were not checked because of that bound. */
+  /** Called if tables were not checked because of `maxCheckBytes`. */
   readonly leftUnchecked?: (unchecked: TablesCheck['unchecked']) => void;
 }
 
-/** More damaged blocks are counted, but not reported one by one. */
+/** Further damaged blocks are counted but not reported one by one. */
 const maxReports = 20;
-/** The smallest block that LevelDB reads as one without records: the number of its restart points. */
+/** The smallest block that LevelDB reads as one without records. It holds only the number of its restart points. */
 const emptyBlockBytes = 4;
 
 /**
- * Checks the tables of a database that is not open, and makes their damage harmless as far as the options allow. Returns
- * the keys that are lost. Rejects with LogError LOG_DAMAGED or LOG_UNREADABLE, as the file system does, and as LevelDB does
- * if another process has the database open.
+ * Checks the tables of a database that is not open, and makes damage harmless as far as the options allow. Returns the
+ * ranges of lost keys. Rejects with LogError LOG_DAMAGED or LOG_UNREADABLE, with errors of the file system, and with
+ * LevelDB's error if another process has the database open.
  */
 export async function prepareTables(folder: string, options: TableOptions): Promise<LostRanges> {
   const { acceptDamage, maxCheckBytes = tableCheckBytes } = options;
@@ -61,7 +62,8 @@ export async function prepareTables(folder: string, options: TableOptions): Prom
   if (lost.all.length > 0) options.containDamage?.(lostBefore(folder, lost));
   if (damage.length === 0) return lost;
   return holdingLock(folder, async () => {
-    // Another process may have removed tables during the check. There is none now, so what is found again is damage.
+    // Another process may have removed tables during the check. The lock now excludes that, so damage that is found
+    // again is real.
     const files = new Set(damage.map(({ file }) => file));
     const again = await checkTables(folder, { maxBytes: Infinity, files });
     return again.damage.length === 0 ? lost : contain(folder, again.damage, lost, options);
@@ -88,7 +90,7 @@ async function contain(
   return together;
 }
 
-/** Whether documents can be served without the operator's consent: not if it is unknown which program has written them. */
+/** Whether documents can be served without the operator's consent. They cannot if the format record may be lost. */
 function isContainable({ part, lost }: TableDamage): boolean {
   if (part === 'table') return false;
   return new LostRanges(lost).at(formatKey) === null;
@@ -100,7 +102,7 @@ function byFile(damage: readonly TableDamage[]): ReadonlyMap<string, readonly Ta
   return files;
 }
 
-/** Copies a table under a name that LevelDB leaves alone. Returns the name; null if there is no file. */
+/** Copies a table to a name that LevelDB ignores. Returns the name; null if the file does not exist. */
 async function keepCopy(folder: string, file: string): Promise<string | null> {
   const files = await readdir(folder);
   if (!files.includes(file)) return null;
@@ -111,10 +113,10 @@ async function keepCopy(folder: string, file: string): Promise<string | null> {
   return name;
 }
 
-/** Puts a table with only sound blocks in the place of a damaged one, at once and durably. */
+/** Replaces a damaged table atomically and durably with one that has only intact blocks. */
 async function replaceTable(folder: string, file: string, damage: readonly TableDamage[]): Promise<void> {
   const next = join(folder, `${file}.new`);
-  // Left behind by a start that was killed.
+  // A start that was killed may have left this file behind.
   await rm(next, { force: true });
   const whole = damage.find(({ part }) => part === 'table');
   if (whole === undefined) await copyFile(join(folder, file), next, constants.COPYFILE_EXCL);
@@ -130,7 +132,7 @@ async function replaceTable(folder: string, file: string, damage: readonly Table
   await syncPath(folder);
 }
 
-/** Gives a block the checksum of its contents: as it is, or without records. */
+/** Gives a block the checksum of its contents, and empties it first if it cannot stay. */
 async function replaceBlock(file: FileHandle, { block, canStay }: TableDamage): Promise<void> {
   if (!canStay) return writeAt(file, block.offset, encodeEmptyBlock(block.size));
   const contents = Buffer.alloc(block.size + 1);
@@ -138,7 +140,7 @@ async function replaceBlock(file: FileHandle, { block, canStay }: TableDamage): 
   await writeAt(file, block.offset + contents.length, encodeChecksum(contents));
 }
 
-/** A table without records, of the size that the MANIFEST names. */
+/** A table without records, of the size that the MANIFEST gives. */
 async function writeEmptyTable(file: FileHandle, size: number): Promise<void> {
   const block = encodeEmptyBlock(emptyBlockBytes);
   const start = size - footerBytes - 2 * block.length;
@@ -178,7 +180,7 @@ function lostBefore(folder: string, { all }: LostRanges): LogError {
   const text = `Records were lost at an earlier start (${first!.file} at byte ${first!.offset}${more}).`;
   return new LogError(
     'LOG_DAMAGED',
-    `${text} Documents that may have had some are refused, until ${folder} is restored from a backup.`,
+    `${text} Documents that may have lost records are refused until ${folder} is restored from a backup.`,
   );
 }
 

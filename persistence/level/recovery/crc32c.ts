@@ -1,10 +1,12 @@
-/** CRC-32C (Castagnoli), the checksum of LevelDB's files. `node:zlib` has CRC-32 only. */
+/** CRC-32C (Castagnoli), the checksum of LevelDB's files. `node:zlib` has only CRC-32. */
 
 const polynomial = 0x82f63b78;
-/** Tables for eight bytes a step, one after the other: 1.0 GB/s, with a single table 0.35 GB/s. */
+/** Eight consecutive tables that process eight bytes per step: 1.0 GB/s, against 0.35 GB/s with a single table. */
 const tables = makeTables();
 
-/** The checksum of `bytes[start, end)` as LevelDB stores it: rotated and offset, because it may be part of a payload. */
+/**
+ * The checksum of `bytes[start, end)` as LevelDB stores it: rotated and offset, because it may be part of a payload.
+ */
 export function maskedCrc32c(bytes: Uint8Array, start: number, end: number): number {
   return masked(crc32c(bytes, start, end));
 }
@@ -14,7 +16,9 @@ export function masked(crc: number): number {
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
 }
 
-/** The checksum of `bytes[start, end)`, or of everything before it (whose checksum is `before`) and `bytes[start, end)`. */
+/**
+ * The checksum of `bytes[start, end)`, or of earlier bytes with the checksum `before` followed by `bytes[start, end)`.
+ */
 export function crc32c(bytes: Uint8Array, start: number, end: number, before = 0): number {
   let crc = ~before;
   let at = start;

@@ -1,7 +1,7 @@
 /**
- * The keys of records that were lost in damaged tables. They are kept in the folder of the database, in a file that LevelDB
- * does not know and leaves alone: a line with the CRC-32 of the rest, and the ranges in JSON. The file is on disk before
- * LevelDB opens such a table.
+ * The keys of records that were lost in damaged tables. They are stored in the database's folder, in a file that
+ * LevelDB ignores: a line with the CRC-32 of the rest, then the ranges in JSON. The file is on disk before LevelDB
+ * opens such a table.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,14 +12,14 @@ import { replaceFile } from '../durable-files.ts';
 import { asBuffer, docIdIn } from '../../engine/keys.ts';
 import type { KeyRange } from '../../engine/record-store.ts';
 
-/** Records with keys in this range may have been in a part of a table that is damaged. */
+/** Records with keys in this range may have been in a damaged part of a table. */
 export interface LostRange extends KeyRange {
-  /** The table, and where the part begins in it. */
+  /** The table, and the byte offset of the damaged part in it. */
   readonly file: string;
   readonly offset: number;
 }
 
-/** As it stands in the file; the keys in hexadecimal. */
+/** A range as stored in the file. The keys are hexadecimal. */
 interface PlainRange {
   readonly file: string;
   readonly offset: number;
@@ -28,7 +28,7 @@ interface PlainRange {
 }
 
 export const lostRangesFile = 'DAMAGED';
-/** Longer names of documents are cut in messages. */
+/** Longer document names are truncated in messages. */
 const maxNameLength = 100;
 
 /** The lost ranges of one database. */
@@ -39,7 +39,7 @@ export class LostRanges {
     this.all = all;
   }
 
-  /** Reads the ranges of a database; none if nothing was ever lost. Rejects with LogError LOG_DAMAGED. */
+  /** Reads the ranges of a database; there are none if nothing was ever lost. Rejects with LogError LOG_DAMAGED. */
   static async load(folder: string): Promise<LostRanges> {
     const path = join(folder, lostRangesFile);
     try {
@@ -47,14 +47,14 @@ export class LostRanges {
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return new LostRanges([]);
       if (!(cause instanceof SyntaxError)) throw cause;
-      const text = `${path} is damaged. It says which documents have lost records, and without it they would be served.`;
+      const text = `${path} is damaged. It lists documents that have lost records; without it they would be served.`;
       throw new LogError('LOG_DAMAGED', `${text} Nothing was changed. Restore a backup.`, { cause });
     }
   }
 
-  /** With these ranges too, on disk. */
+  /** Returns the ranges with `ranges` added, once they are on disk. */
   async add(folder: string, ranges: readonly LostRange[]): Promise<LostRanges> {
-    // Those of an attempt that was killed are there already.
+    // An attempt that was killed may have stored some of them already.
     const isNew = (range: LostRange): boolean =>
       !this.all.some((known) => isDeepStrictEqual(toPlain(known), toPlain(range)));
     const together = new LostRanges([...this.all, ...ranges.filter(isNew)]);
@@ -62,24 +62,24 @@ export class LostRanges {
     return together;
   }
 
-  /** A lost range in which a record of this range may have been. */
+  /** A lost range that may have contained a record of this range; null if there is none. */
   within({ gte, lt }: KeyRange): LostRange | null {
     const touches = (lost: LostRange): boolean => isBefore(lost.gte, lt) && isBefore(gte, lost.lt);
     return this.all.length === 0 ? null : (this.all.find(touches) ?? null);
   }
 
-  /** A lost range in which this record may have been. */
+  /** A lost range that may have contained this record; null if there is none. */
   at(key: Uint8Array): LostRange | null {
     return this.all.length === 0 ? null : this.within({ gte: key, lt: keyAfter(key) });
   }
 }
 
-/** The smallest key that is greater. */
+/** The smallest key that is greater than `key`. */
 export function keyAfter(key: Uint8Array): Uint8Array {
   return Buffer.concat([key, Buffer.alloc(1)]);
 }
 
-/** The documents whose records may be in a range, as far as its ends tell, for messages. */
+/** Describes the documents whose records may be in a range, as far as its bounds tell, for messages. */
 export function describeDocuments({ gte, lt }: KeyRange): string {
   const [first, last] = [gte, lt].map((key) => docIdIn(key));
   const isOne = gte[0] === lt[0] && first !== null && first === last;
@@ -110,7 +110,7 @@ function encode(ranges: readonly LostRange[]): Buffer {
   return Buffer.from(`${checksumOf(text)}\n${text}`);
 }
 
-/** Throws SyntaxError if this is not what was written. */
+/** Throws SyntaxError if the contents are damaged. */
 function decode(contents: string): readonly LostRange[] {
   const end = contents.indexOf('\n');
   const text = contents.slice(end + 1);

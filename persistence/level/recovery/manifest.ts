@@ -1,25 +1,25 @@
-/** What LevelDB's MANIFEST says: a record file of edits to the set of files that are the database. */
+/** Reads LevelDB's MANIFEST: a record file of edits to the set of files that make up the database. */
 import { createDecoder, hasContent, readVarUint, readVarUint8Array, type Decoder } from 'lib0/decoding';
 import { userKeyOf } from './table-block.ts';
 
 /** A table (`.ldb` file) of the database. */
 export interface TableEntry {
   readonly number: number;
-  /** LevelDB reads so many bytes of the file, and nothing behind them. */
+  /** LevelDB reads this many bytes of the file and ignores the rest. */
   readonly size: number;
-  /** Its first key and its last key, as the database was given them. */
+  /** The first and the last key in the table, without LevelDB's suffix. */
   readonly smallest: Uint8Array;
   readonly largest: Uint8Array;
 }
 
 /** Reads the edits of a MANIFEST in order. */
 export class ManifestReader {
-  /** Log files with a smaller number are obsolete. 0 in a database that was never opened after it was created. */
+  /** Log files with a smaller number are obsolete. 0 in a database that has not been opened since it was created. */
   logNumber = 0;
-  /** By number. */
+  /** Tables by number. */
   readonly tables = new Map<number, TableEntry>();
 
-  /** Applies one edit. Throws if the bytes are none. */
+  /** Applies one edit. Throws if the bytes are not an edit. */
   apply(edit: Uint8Array): void {
     const decoder = createDecoder(edit);
     while (hasContent(decoder)) this.#applyField(decoder, readVarUint(decoder));
@@ -35,7 +35,7 @@ export class ManifestReader {
         return;
       case 3: // The next file number.
       case 4: // The last sequence number.
-      case 9: // The number of a log before, obsolete since 2011.
+      case 9: // The number of the previous log, obsolete since 2011.
         readVarUint(decoder);
         return;
       case 5: // Where the next compaction of a level begins.

@@ -1,65 +1,67 @@
 /**
- * The record format of LevelDB's `.log` and MANIFEST files. A file is a series of blocks of 32 KB; a block holds
- * fragments, each with a header of 7 bytes (masked CRC-32C of type and payload, length, type); a record is one full
+ * The record format of LevelDB's `.log` and MANIFEST files. A file is a series of blocks of 32 KB. A block holds
+ * fragments, each with a header of 7 bytes (masked CRC-32C of type and payload, length, type). A record is one full
  * fragment, or a first, any number of middle, and a last one.
  *
- * LevelDB recovers such a file without complaint whatever it finds: it drops a bad fragment with the rest of its block,
- * and everything from a fragment that claims to reach beyond the end of the file. This reader tells a torn tail, which
- * every crash may leave, from damage to records that were complete.
+ * LevelDB recovers such a file without reporting damage: it drops a bad fragment with the rest of its block, and
+ * everything from a fragment whose length reaches beyond the end of the file. This reader distinguishes a torn tail,
+ * which every crash may leave, from damage to complete records.
  */
 import { maskedCrc32c } from './crc32c.ts';
 
 const blockBytes = 32 * 1024;
 const headerBytes = 7;
-/** The smallest unit that a power cut leaves written or unwritten. */
+/** The smallest unit that a power cut leaves either written or unwritten. */
 const sectorBytes = 512;
-/** Fewer zeros at the end of a file may be the end of a record: many Yjs updates end with one. */
+/** Fewer zeros at the end of a file may belong to a record: many Yjs updates end with a zero. */
 const minZeroTail = 8;
 
-/** So much of a record is enough to judge it by its beginning. */
+/** This many bytes of a record are enough to judge whether it is plausible. */
 const recordHeaderBytes = 12;
 
-/** Types of fragments; 3 is one in the middle of a record. */
+/** Fragment types; 3 is a fragment in the middle of a record. */
 const full = 1;
 const first = 2;
 const last = 4;
 
 export interface Damage {
-  /** Where in the file the first bad fragment begins, in bytes. */
+  /** Byte offset of the first bad fragment in the file. */
   readonly offset: number;
   readonly reason: string;
-  /** Complete records after it. */
+  /** Number of complete records after the damage. */
   readonly laterRecords: number;
 }
 
 export interface RecordCheck {
-  /** Called with each complete record before the damage. Returns why the record cannot follow the one before; else null. */
+  /**
+   * Called with each complete record before the damage. Returns why the record cannot follow the previous one, or null.
+   */
   record(payload: Uint8Array): string | null;
   /**
-   * Whether these bytes may be a record that comes after those seen, or its beginning (12 bytes or more). Asked about what
-   * lies behind a bad fragment.
+   * Whether these bytes may be a later record than those seen, or the start of one (12 bytes or more). Called for bytes
+   * after a bad fragment.
    */
   isPlausible(payload: Uint8Array): boolean;
-  /** Called after each 4 MB, so that the caller can give way to others. */
+  /** Called after every 4 MB, so that the caller can yield to other work. */
   pause(): Promise<void>;
 }
 
 export interface CheckedFile {
   readonly damage: Damage | null;
-  /** The last record is incomplete, or zeros follow it. Normal after a crash. */
+  /** The last record is incomplete or followed by zeros, which is normal after a crash. */
   readonly isTorn: boolean;
 }
 
 interface Fragment {
   readonly type: number;
-  /** Offsets of its payload. */
+  /** Byte offsets of its payload: [start, end). */
   readonly start: number;
   readonly end: number;
 }
 
 const pauseBytes = 4 * 1024 * 1024;
 
-/** Reads a file from its first to its last record: 64 MB in 60 ms, in 170 ms if its records have 100 bytes. */
+/** Reads a file from its first to its last record. 64 MB take 60 ms, or 170 ms with records of 100 bytes. */
 export async function checkRecordFile(bytes: Uint8Array, check: RecordCheck): Promise<CheckedFile> {
   const fragments: Fragment[] = [];
   let at = 0;
@@ -71,7 +73,7 @@ export async function checkRecordFile(bytes: Uint8Array, check: RecordCheck): Pr
       pauseAt = at + pauseBytes;
     }
     const blockEnd = blockEndOf(bytes, at);
-    // Too short for a header: filled up with zeros, or the header that a crash has cut.
+    // Too short for a header: the block is padded with zeros, or a crash has cut off the header.
     if (blockEnd - at < headerBytes) {
       at = blockEnd;
       continue;
@@ -94,7 +96,7 @@ function blockEndOf(bytes: Uint8Array, at: number): number {
   return Math.min(bytes.length, at - (at % blockBytes) + blockBytes);
 }
 
-/** The fragment that begins here, if it is whole. */
+/** The fragment at this offset; null if it is not intact. */
 function fragmentAt(bytes: Uint8Array, at: number, blockEnd: number): Fragment | null {
   const type = bytes[at + 6]!;
   const start = at + headerBytes;
@@ -113,7 +115,7 @@ function lengthAt(bytes: Uint8Array, at: number): number {
 
 function orderFault(type: number, isInside: boolean): string | null {
   const begins = type === full || type === first;
-  if (begins && isInside) return 'the record before has no end';
+  if (begins && isInside) return 'the previous record has no end';
   return begins || isInside ? null : 'a record has no beginning';
 }
 
@@ -123,22 +125,22 @@ function join(bytes: Uint8Array, fragments: readonly Fragment[]): Uint8Array {
   return Buffer.concat(fragments.map(({ start, end }) => bytes.subarray(start, end)));
 }
 
-/** The fragment at this offset is not whole: the tail that a crash has torn, or damage. */
+/** Decides whether the bad fragment at this offset is the tail torn by a crash, or damage. */
 function judge(bytes: Uint8Array, at: number, check: RecordCheck): CheckedFile {
   const torn: CheckedFile = { damage: null, isTorn: true };
   const contentEnd = endOfContent(bytes);
   if (contentEnd <= at) return torn;
   const laterRecords = countFrom(bytes, at + 1, check);
-  const found = damaged(at, 'a record is not what was written', laterRecords);
+  const found = damaged(at, 'a record is corrupt', laterRecords);
   if (laterRecords > 0) return found;
-  // Where something was not written before a power cut there are zeros.
+  // A power cut leaves zeros in place of unwritten data.
   const end = at + headerBytes + lengthAt(bytes, at);
   const hasZeroTail = contentEnd < end && bytes.length - contentEnd >= minZeroTail;
   if (hasZeroTail || hasUnwrittenSector(bytes, at)) return torn;
   return isCut(bytes, at, check) ? torn : found;
 }
 
-/** Whether this is the beginning of a fragment that was to be longer than the file now is. */
+/** Whether a fragment starts here that extends beyond the end of the file. */
 function isCut(bytes: Uint8Array, at: number, check: RecordCheck): boolean {
   const type = bytes[at + 6]!;
   const start = at + headerBytes;
@@ -150,7 +152,7 @@ function isCut(bytes: Uint8Array, at: number, check: RecordCheck): boolean {
   if (!ends && end !== blockEnd) return false;
   const known = bytes.subarray(start);
   if (begins && known.length >= recordHeaderBytes && !check.isPlausible(known)) return false;
-  // The checksum does not cover the length: a record that fits up to the end of the file has a wrong length.
+  // The checksum does not cover the length. If the checksum holds up to the end of the file, the length is wrong.
   return maskedCrc32c(bytes, at + 6, bytes.length) !== crcAt(bytes, at);
 }
 
@@ -173,7 +175,9 @@ function damaged(offset: number, reason: string, laterRecords: number): CheckedF
   return { damage: { offset, reason, laterRecords }, isTorn: false };
 }
 
-/** Counts the complete records from here on, behind a bad fragment: in the rest of its block, where LevelDB does not look, and in later blocks. */
+/**
+ * Counts the complete records after a bad fragment, in later blocks and in the rest of its block, which LevelDB skips.
+ */
 function countFrom(bytes: Uint8Array, from: number, check: RecordCheck): number {
   let count = 0;
   let inside: Fragment[] = [];
@@ -196,7 +200,10 @@ function countFrom(bytes: Uint8Array, from: number, check: RecordCheck): number 
   return count;
 }
 
-/** The next record of this block, whose beginning may be at any byte because a length may be wrong; else the next block. */
+/**
+ * The next record in this block, or else the next block. The record may start at any byte because a length may be
+ * wrong.
+ */
 function nextStart(bytes: Uint8Array, from: number, check: RecordCheck): number {
   const blockEnd = blockEndOf(bytes, from);
   for (let at = from; at + headerBytes <= blockEnd; at += 1) {

@@ -1,7 +1,7 @@
 /**
- * What LevelDB would lose without an error when it opens a database: records of its write-ahead logs (`.log`) behind a
- * damaged one, a missing log, the end of a damaged MANIFEST. `classic-level` does not offer LevelDB's `paranoid_checks`,
- * which finds part of this. To be asked before every opening, because opening deletes the logs.
+ * Finds the losses that LevelDB would not report when it opens a database: records of its write-ahead logs (`.log`)
+ * after a damaged one, a missing log, the end of a damaged MANIFEST. `classic-level` does not offer LevelDB's
+ * `paranoid_checks`, which finds some of these. Must run before every opening, because opening deletes the logs.
  */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -17,17 +17,17 @@ export interface FileDamage extends Damage {
 
 export interface RecoveryCheck {
   readonly damage: FileDamage | null;
-  /** A log ends in what a crash has left of its last record. Normal: that record was never acknowledged. */
+  /** A log ends in an incomplete record, which is normal after a crash. That record was never acknowledged. */
   readonly isTorn: boolean;
 }
 
 /**
- * Reads what LevelDB reads to recover: CURRENT, the MANIFEST, and the logs that are not obsolete, some 4 MB. Changes
- * nothing. Rejects with what reading a file rejects with.
+ * Reads the files that LevelDB recovers from: CURRENT, the MANIFEST, and the logs that are not obsolete, some 4 MB.
+ * Changes nothing. Rejects with the errors of reading a file.
  */
 export async function checkRecovery(folder: string): Promise<RecoveryCheck> {
   const check = await lookOnce(folder);
-  // Another process may have replaced files between two reads: only damage that is still there counts.
+  // Another process may have replaced files between two reads. Only damage that is still there counts.
   return check.damage === null ? check : lookOnce(folder);
 }
 
@@ -37,25 +37,25 @@ async function lookOnce(folder: string): Promise<RecoveryCheck> {
   return checkLogs(folder, list.logs, list.firstLog);
 }
 
-/** The files that make up a database, by CURRENT and the MANIFEST. */
+/** The files that make up a database according to CURRENT and the MANIFEST. */
 export interface FileList {
-  /** If either cannot be trusted; the list is then incomplete. */
+  /** Damage to CURRENT or the MANIFEST; the list is then incomplete. Null if both are intact. */
   readonly damage: FileDamage | null;
   /** The content of CURRENT. */
   readonly current: string;
   /** The name of the MANIFEST file; empty if CURRENT does not name one. */
   readonly manifest: string;
-  /** Null if there is no such file. */
+  /** Null if the file does not exist. */
   readonly manifestBytes: Uint8Array | null;
-  /** All `.log` files, by number. */
+  /** All `.log` files by number. */
   readonly logs: ReadonlyMap<number, string>;
   /** Logs with a smaller number are obsolete. */
   readonly firstLog: number;
-  /** By number. */
+  /** Tables by number. */
   readonly tables: ReadonlyMap<number, TableEntry>;
 }
 
-/** Reads which files make up the database. Changes nothing. Rejects with what reading a file rejects with. */
+/** Reads which files make up the database. Changes nothing. Rejects with the errors of reading a file. */
 export async function readFileList(folder: string): Promise<FileList> {
   const current = Buffer.from(await readRegularFile(join(folder, 'CURRENT'))).toString('latin1');
   const [, manifest = ''] = /^(MANIFEST-\d+)\n$/.exec(current) ?? [];
@@ -67,7 +67,7 @@ export async function readFileList(folder: string): Promise<FileList> {
     current,
     manifest,
     manifestBytes,
-    // After the MANIFEST: the log that it names was there before it.
+    // Read after the MANIFEST, because the log it names existed before it.
     logs: logsOf(await readdir(folder)),
     firstLog: reader.logNumber,
     tables: reader.tables,
@@ -86,7 +86,7 @@ async function checkManifest(
   return damage === null ? null : { file, ...damage };
 }
 
-/** LevelDB reads tables under either name; the second is that of versions before 2013. */
+/** LevelDB reads tables under either name; the second was used before 2013. */
 export function tableNames(number: number): readonly [string, string] {
   const name = String(number).padStart(6, '0');
   return [`${name}.ldb`, `${name}.sst`];
@@ -123,7 +123,7 @@ function logsOf(files: readonly string[]): ReadonlyMap<number, string> {
   return logs;
 }
 
-/** Damage to a file as a whole. */
+/** Reports damage to a file as a whole. */
 function wholeFile(file: string, reason: string): FileDamage {
   return { file, offset: 0, reason, laterRecords: 0 };
 }
@@ -143,12 +143,18 @@ function manifestCheck(reader: ManifestReader): RecordCheck {
   };
 }
 
-/** The header of a batch: the sequence number of its first change (8 bytes) and the number of changes (4), little-endian. */
+/**
+ * The header of a batch, little-endian: the sequence number of its first change (8 bytes) and the number of changes
+ * (4).
+ */
 const batchHeaderBytes = 12;
 
-/** LevelDB numbers changes without gaps, from one log to the next: a gap means that a batch is missing. */
+/**
+ * Checks the sequence of batches. LevelDB numbers changes without gaps across logs, so a gap means that a batch is
+ * missing.
+ */
 class LogCheck implements RecordCheck {
-  /** How many changes may be missing before a batch that is found behind damage, at most. */
+  /** The maximum number of changes that may be missing before a batch found after damage. */
   maxGap = 0;
   #next: number | null = null;
 

@@ -1,6 +1,6 @@
-/** The raw Snappy format, in which LevelDB stores blocks that it makes smaller by at least an eighth. */
+/** The raw Snappy format. LevelDB stores a block in it if that saves at least an eighth. */
 
-/** Copies of earlier output, by the two lowest bits of a tag; 0 is a literal. */
+/** Types of copies from earlier output, given by the two lowest bits of a tag. 0 is a literal. */
 const shortCopy = 1;
 const mediumCopy = 2;
 
@@ -43,14 +43,16 @@ export function uncompress(bytes: Uint8Array): Uint8Array {
   return output;
 }
 
-/** The length of the output, before the first tag. Bounded by what so much input can be uncompressed to. */
+/**
+ * Reads the length of the output, which precedes the first tag. It is limited to what this much input can expand to.
+ */
 function readLength(next: () => number, inputBytes: number): number {
   let length = 0;
   for (let shift = 0; shift < 35; shift += 7) {
     const byte = next();
     length += (byte & 127) * 2 ** shift;
     if (byte < 128) {
-      // A copy of 64 bytes takes 3 bytes.
+      // The densest encoding is a copy of 64 bytes in 3 bytes.
       if (length > inputBytes * 22) throw new RangeError('the length is too large');
       return length;
     }

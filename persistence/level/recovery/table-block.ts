@@ -1,7 +1,7 @@
 /**
- * The contents of a block of one of LevelDB's tables: entries in the order of their keys, the offset of each 16th entry
- * (a restart point, 4 bytes), and the number of restart points (4 bytes). A key is stored as the number of bytes that it
- * shares with the one before it, and the rest. LevelDB appends a sequence number and a type to each key (8 bytes).
+ * The contents of a block in a table of LevelDB: entries in key order, the offset of each 16th entry (a restart point,
+ * 4 bytes), and the number of restart points (4 bytes). A key is stored as the number of bytes that it shares with the
+ * previous key, and the remaining bytes. LevelDB appends a sequence number and a type to each key (8 bytes).
  */
 import { createDecoder, hasContent, readUint8Array, readVarUint } from 'lib0/decoding';
 import { asBuffer, hasManyVersions } from '../../engine/keys.ts';
@@ -21,24 +21,24 @@ export interface BlockEntry {
   readonly value: Uint8Array;
 }
 
-/** What is known of the keys of a block without reading it. */
+/** Bounds for the keys of a block that are known without reading it. */
 export interface BlockBounds {
-  /** The keys of the block are greater than this one; null in the first block of a table. With the suffix. */
+  /** The keys of the block are greater than this one, with the suffix; null in the first block of a table. */
   readonly after: Uint8Array | null;
-  /** They are at most this one. With the suffix. */
+  /** The keys of the block are at most this one, with the suffix. */
   readonly upTo: Uint8Array;
   /** The first and the last key of the table, without the suffix. */
   readonly smallest: Uint8Array;
   readonly largest: Uint8Array;
 }
 
-/** The key that the database was given, of a key in LevelDB's files. Throws RangeError if it is none. */
+/** Removes the suffix from a key in LevelDB's files. Throws RangeError if the key is too short to have one. */
 export function userKeyOf(key: Uint8Array): Uint8Array {
   if (key.length < suffixBytes) throw new RangeError('a key is too short');
   return key.subarray(0, -suffixBytes);
 }
 
-/** The entries of a block of records or of an index. Throws if LevelDB cannot have written it. */
+/** The entries of a block of records or of an index. Throws if LevelDB cannot have written the block. */
 export function readEntries(contents: Uint8Array, interval: number | null): readonly BlockEntry[] {
   const buffer = asBuffer(contents);
   const restarts = buffer.readUInt32LE(buffer.length - numberBytes);
@@ -68,8 +68,9 @@ export function readEntries(contents: Uint8Array, interval: number | null): read
 }
 
 /**
- * Where the records lie that are not what was written, in a block whose checksum is wrong. Null if this cannot be told, or
- * if LevelDB could not read the block: it aborts if keys are too short or out of order. Otherwise it may read it as it is.
+ * The key ranges of the damaged records in a block with a wrong checksum. Null if they cannot be determined, or if
+ * LevelDB could not read the block: it aborts on keys that are too short or out of order. If not null, LevelDB may read
+ * the block unchanged.
  */
 export function findBadRecords(contents: Uint8Array, bounds: BlockBounds): readonly KeyRange[] | null {
   let entries: readonly BlockEntry[];
@@ -88,13 +89,14 @@ export function findBadRecords(contents: Uint8Array, bounds: BlockBounds): reado
       isBad = true;
       continue;
     }
-    // A record that is overwritten may stand here in two versions: the bad one may be the newer one of this key.
+    // A record that was overwritten may occur in two versions here, and the damaged one may be the newer version of
+    // this key.
     if (isBad) ranges.push({ gte: from, lt: hasManyVersions(key) ? keyAfter(key) : key });
     isBad = false;
     from = keyAfter(key);
   }
   if (isBad) ranges.push({ gte: from, lt: keyAfter(lastKey(bounds)) });
-  // Something is damaged that no record's checksum covers: a deletion, or a sequence number of LevelDB.
+  // The damage is in a part without a record checksum: a deletion, or a sequence number of LevelDB.
   return ranges.length === 0 ? null : ranges;
 }
 
@@ -123,7 +125,7 @@ function isInOrder(entries: readonly BlockEntry[], { after, upTo, smallest, larg
   return entries.every(({ key }, i) => i === 0 || compareKeys(entries[i - 1]!.key, key) < 0);
 }
 
-/** The order of LevelDB: by key, the newest version of a key first. */
+/** LevelDB's order: by key, and the newest version of a key first. */
 function compareKeys(a: Uint8Array, b: Uint8Array): number {
   const order = Buffer.compare(userKeyOf(a), userKeyOf(b));
   if (order !== 0) return order;

@@ -1,4 +1,4 @@
-/** Finds damage in the tables of a database before LevelDB reads them, because LevelDB may abort the process at it. */
+/** Finds damage in the tables of a database before LevelDB reads them, because LevelDB may abort the process on it. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LogError } from '../../errors.ts';
@@ -9,7 +9,7 @@ import { readFileList, tableNames } from './recovery-check.ts';
 import { StorageFault } from '../storage-faults.ts';
 import { type BadBlock, checkTable, wholeTable } from './table-file.ts';
 
-/** A part of a table that is not what was written. */
+/** A damaged part of a table. */
 export interface TableDamage extends BadBlock {
   readonly file: string;
   readonly tableSize: number;
@@ -18,24 +18,24 @@ export interface TableDamage extends BadBlock {
 
 export interface TablesCheck {
   readonly damage: readonly TableDamage[];
-  /** Tables that were left out because of the bound, and their bytes. */
+  /** Tables that were skipped because of `maxBytes`, and their size. */
   readonly unchecked: { readonly tables: number; readonly bytes: number };
 }
 
 export interface CheckTablesOptions {
   /**
-   * Tables are checked up to so many bytes, and no further one beyond: half of it the newest tables, which a power cut is
-   * most likely to have damaged, then any others, so that a large database is checked in the course of some starts.
+   * No further table is checked beyond this many bytes. Half of them go to the newest tables, which a power cut is most
+   * likely to have damaged, and the rest to random others, so that several starts together check a large database.
    */
   readonly maxBytes: number;
-  /** Only these tables; without it, any. */
+  /** Restricts the check to these tables. By default all are checked. */
   readonly files?: ReadonlySet<string>;
 }
 
 /**
- * Checks the tables that the MANIFEST names. Changes nothing. Another process that has the database open may remove tables
- * meanwhile, which then seem to be missing. Rejects with StorageFault if a table cannot be read, and with LogError
- * LOG_DAMAGED if the MANIFEST is damaged.
+ * Checks the tables that the MANIFEST names. Changes nothing. If another process has the database open, it may remove
+ * tables meanwhile, which are then reported as missing. Rejects with StorageFault if a table cannot be read, and with
+ * LogError LOG_DAMAGED if the MANIFEST is damaged.
  */
 export async function checkTables(folder: string, { maxBytes, files }: CheckTablesOptions): Promise<TablesCheck> {
   const present = await readdir(folder);
@@ -63,7 +63,7 @@ export async function checkTables(folder: string, { maxBytes, files }: CheckTabl
   return { damage, unchecked };
 }
 
-/** The newest tables until they have so many bytes, then the others in random order. */
+/** The newest tables up to this many bytes, then the others in random order. */
 function inOrder(tables: readonly TableEntry[], newestBytes: number): readonly TableEntry[] {
   const sorted = tables.toSorted((a, b) => b.number - a.number);
   let bytes = 0;
@@ -74,7 +74,7 @@ function inOrder(tables: readonly TableEntry[], newestBytes: number): readonly T
   return [...sorted.slice(0, end), ...others.toSorted((a, b) => a.place - b.place).map(({ table }) => table)];
 }
 
-/** Tables were called .sst in the past, and LevelDB still opens them. */
+/** The file of a table. LevelDB still opens tables under the former name `.sst`. */
 function fileOf({ number }: TableEntry, files: readonly string[]): string {
   const [name, oldName] = tableNames(number);
   return !files.includes(name) && files.includes(oldName) ? oldName : name;
@@ -89,7 +89,10 @@ async function check(path: string, table: TableEntry): Promise<readonly BadBlock
   }
 }
 
-/** LevelDB maps tables into memory, where a read error ends the process: so the database is not opened. */
+/**
+ * The error for a table that cannot be read. LevelDB maps tables into memory, where a read error kills the process, so
+ * the database is not opened.
+ */
 async function unreadable(path: string, cause: unknown): Promise<LogError> {
   const fault = await faultOf(path, cause);
   if (fault instanceof StorageFault && fault.fault !== 'unusable') return fault;

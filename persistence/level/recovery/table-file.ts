@@ -1,10 +1,11 @@
 /**
- * The format of LevelDB's tables (`.ldb`). A file holds data blocks, a filter block, a metaindex block that names the
- * filter, an index block that names the data blocks, and a footer of 48 bytes that names index and metaindex. Each block
- * is followed by its compression (1 byte) and by the masked CRC-32C of both (4 bytes).
+ * The format of LevelDB's tables (`.ldb`). A file holds data blocks, a filter block, a metaindex block that points to
+ * the filter, an index block that points to the data blocks, and a footer of 48 bytes that points to index and
+ * metaindex. Each block is followed by its compression type (1 byte) and the masked CRC-32C of both (4 bytes).
  *
- * LevelDB reads blocks without comparing the checksum (`classic-level` does not offer `verify_checksums`). A changed byte
- * may then hide records, or make LevelDB abort the process on an assertion. This reader compares them all.
+ * LevelDB reads blocks without verifying the checksum (`classic-level` does not offer `verify_checksums`). A changed
+ * byte may then hide records, or fail an assertion in LevelDB, which aborts the process. This reader verifies all
+ * checksums.
  */
 import { createDecoder, readVarUint, type Decoder } from 'lib0/decoding';
 import type { FileHandle } from 'node:fs/promises';
@@ -17,7 +18,7 @@ import type { KeyRange } from '../../engine/record-store.ts';
 import { uncompress } from './snappy.ts';
 import { allKeys, findBadRecords, readEntries, userKeyOf } from './table-block.ts';
 
-/** Where a block lies; the size is without its trailer. */
+/** The position of a block. The size excludes its trailer. */
 export interface Block {
   readonly offset: number;
   readonly size: number;
@@ -26,25 +27,25 @@ export interface Block {
 export interface BadBlock {
   /**
    * - `data`: the block holds records
-   * - `filter`: a filter says which keys need not be looked for; nothing is lost without it
+   * - `filter`: the block belongs to the filter, which excludes keys from a lookup; nothing is lost without it
    * - `table`: nothing in the file can be found
    */
   readonly part: 'data' | 'filter' | 'table';
-  /** Where the bad bytes begin. */
+  /** Byte offset at which the damage begins. */
   readonly offset: number;
   readonly reason: string;
-  /** The keys of records that are lost. */
+  /** Key ranges of the lost records. */
   readonly lost: readonly KeyRange[];
   /**
-   * The block that LevelDB must not read as it is. `canStay`: it may, because all entries are in order; the records that
-   * are not what was written are in `lost`.
+   * The block that LevelDB must not read unchanged. With `canStay` LevelDB may read its contents, because all entries
+   * are in order; the damaged records are in `lost`.
    */
   readonly block: Block;
   readonly canStay: boolean;
 }
 
 interface IndexEntry {
-  /** The keys of the block are at most this one. With LevelDB's suffix. */
+  /** The highest key that the block may hold, with LevelDB's suffix. */
   readonly upTo: Uint8Array;
   readonly block: Block;
 }
@@ -55,10 +56,10 @@ const magicBytes = 8;
 const magic = Uint8Array.of(0x57, 0xfb, 0x80, 0x8b, 0x24, 0x75, 0x47, 0xdb);
 const uncompressed = 0;
 const snappy = 1;
-/** Bytes of a file in memory, besides its index: a checksum over so many takes 1 ms. */
+/** Bytes of a file held in memory, in addition to its index. A checksum over this many takes 1 ms. */
 const windowBytes = 1024 * 1024;
 
-/** Two varints of up to 10 bytes each for index and metaindex, padded; then the magic number. */
+/** Index and metaindex as two varints of up to 10 bytes each, padded, and then the magic number. */
 export function encodeFooter(metaindex: Block, index: Block): Buffer {
   const footer = Buffer.alloc(footerBytes);
   let at = 0;
@@ -70,13 +71,16 @@ export function encodeFooter(metaindex: Block, index: Block): Buffer {
   return footer;
 }
 
-/** A block without records, with its trailer. LevelDB takes zeros for one: it ends with the number of its restart points. */
+/**
+ * A block without records, with its trailer. Zeros are one to LevelDB, because a block ends with its number of restart
+ * points.
+ */
 export function encodeEmptyBlock(size: number): Buffer {
   const block = Buffer.alloc(size + 1);
   return Buffer.concat([block, encodeChecksum(block)]);
 }
 
-/** The checksum of a block and its compression. */
+/** The checksum of a block and its compression type. */
 export function encodeChecksum(block: Uint8Array): Buffer {
   const checksum = Buffer.alloc(trailerBytes - 1);
   checksum.writeUInt32LE(maskedCrc32c(block, 0, block.length));
@@ -84,8 +88,8 @@ export function encodeChecksum(block: Uint8Array): Buffer {
 }
 
 /**
- * Reads each block of a table and returns those that are not what was written, in no order. Rejects with what opening or
- * reading the file rejects with.
+ * Reads every block of a table and returns the damaged ones, in no order. Rejects with the errors of opening or reading
+ * the file.
  */
 export async function checkTable(path: string, table: TableEntry): Promise<readonly BadBlock[]> {
   const file = await openRegularFile(path);
@@ -98,13 +102,13 @@ export async function checkTable(path: string, table: TableEntry): Promise<reado
   }
 }
 
-/** The table cannot be used at all. */
+/** Reports the whole table as unusable. */
 export function wholeTable({ size, smallest, largest }: TableEntry, offset: number, reason: string): BadBlock {
   const lost = [{ gte: smallest, lt: keyAfter(largest) }];
   return { part: 'table', offset, reason, lost, block: { offset: 0, size }, canStay: false };
 }
 
-/** The part of a file that is in memory. */
+/** A window of a file in memory. */
 class Window {
   readonly #file: FileHandle;
   #buffer = Buffer.alloc(0);
@@ -114,7 +118,7 @@ class Window {
     this.#file = file;
   }
 
-  /** Bytes of the file, valid until the next call. Rejects if the file ends before. */
+  /** Bytes of the file, valid until the next call. Rejects if the file ends earlier. */
   async read(offset: number, length: number): Promise<Buffer> {
     if (offset < this.#start || offset + length > this.#start + this.#buffer.length) await this.#fill(offset, length);
     return this.#buffer.subarray(offset - this.#start, offset - this.#start + length);
@@ -177,7 +181,7 @@ class TableReader {
     return { part: 'data', offset: block.offset, reason, lost, block, canStay: found !== null };
   }
 
-  /** LevelDB takes a metaindex without entries for a table without a filter. */
+  /** Checks the filter. LevelDB takes a metaindex without entries for a table without a filter. */
   async #checkFilter(metaindex: Block): Promise<BadBlock[]> {
     const bad = (offset: number, reason: string): BadBlock[] => [
       { part: 'filter', offset, reason, lost: [], block: metaindex, canStay: false },
@@ -194,12 +198,12 @@ class TableReader {
     return [];
   }
 
-  /** What a block says; null if it is not what was written. */
+  /** The contents of a block; null if it is damaged. */
   async #contentsOf(block: Block): Promise<Uint8Array | null> {
     return this.#fits(block) && (await this.#isSound(block)) ? this.#read(block) : null;
   }
 
-  /** The contents of a block, sound or not; null if they cannot be uncompressed. */
+  /** The contents of a block, intact or not; null if they cannot be uncompressed. */
   async #read(block: Block): Promise<Uint8Array | null> {
     const bytes = await this.#window.read(block.offset, block.size + 1);
     const stored = Uint8Array.from(bytes.subarray(0, block.size));
@@ -228,7 +232,7 @@ class TableReader {
   }
 }
 
-/** Metaindex and index, or null if these bytes are no footer. */
+/** The blocks of metaindex and index; null if the bytes are not a footer. */
 function readFooter(footer: Uint8Array): readonly [Block, Block] | null {
   if (!asBuffer(footer.subarray(-magicBytes)).equals(magic)) return null;
   const decoder = createDecoder(footer.subarray(0, -magicBytes));
@@ -248,7 +252,7 @@ function readMetaindex(contents: Uint8Array): readonly Block[] | null {
   return readOrNull(() => readEntries(contents, null).map(({ value }) => readBlock(createDecoder(value))));
 }
 
-/** Null for bytes that LevelDB does not write, although their checksum is right. */
+/** Null for bytes that LevelDB does not write, even if their checksum is correct. */
 function readOrNull<T>(read: () => T): T | null {
   try {
     return read();

@@ -276,7 +276,7 @@ suite('A database whose files are damaged', () => {
       failures.map(({ during }) => during),
       ['recovery'],
     );
-    const [, copy] = /is kept in (.*)\.$/.exec((failures[0]!.error as Error).message) ?? [];
+    const [, copy] = /are kept in (.*)\.$/.exec((failures[0]!.error as Error).message) ?? [];
     assert.ok(copy !== undefined && copy.startsWith(`${folder}-damaged-`));
     assert.deepEqual(readFileSync(join(copy, logIn(copy))), bytes);
   });
