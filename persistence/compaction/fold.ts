@@ -9,22 +9,24 @@ import { foldWithoutPoison, type Suspect } from './poison.ts';
 import { foldVerified, type VerifiedFold } from './verification.ts';
 
 /**
- * So many pieces of what waits in a snapshot are tried by themselves; if there are more, all of it is one. Every trial folds all of
- * them: with 64 it takes 1.4 s to find the guilty one, with 5,000 it took 33 s, and honest people's that wait are few.
+ * How many pieces of the snapshot's pending update are tried one by one. With more pieces, the whole update is one
+ * suspect. Every trial folds all pieces: with 64 it takes 1.4 s to find the one that poisons the document, with 5,000
+ * it took 33 s. Documents of honest clients have few pending pieces.
  */
 const maxPieces = 64;
 
 /**
- * Folds entries into a snapshot and proves the result (see `foldVerified`). Entries that poison the document are set
- * aside, and so is what waits in the snapshot, client by client unless many wait, if it does now. Takes as long as it takes, and a stack that grows with the depth of nested types: to be run in a `YjsWorker`.
- * Throws CompactionError, COMPACTION_SNAPSHOT_BAD or COMPACTION_UNVERIFIED.
+ * Folds entries into a snapshot and proves the result (see `foldVerified`). Sets aside entries that poison the
+ * document, and pending structs of the snapshot that do so now: client by client, or all together if there are many
+ * clients. Has no time limit and needs a stack that grows with the depth of nested types, so it must run in a
+ * `YjsWorker`. Throws CompactionError COMPACTION_SNAPSHOT_BAD or COMPACTION_UNVERIFIED.
  */
 export function fold(input: CompactionInput): CompactionOutput {
   try {
     const updates = input.entries.map((entry) => entry.update);
     return outputOf(foldVerified(input.snapshot, updates, input.keepDeleted === true), [], []);
   } catch {
-    // What it was does not matter here: it comes back below, with the entry that causes it or without any.
+    // The error does not matter here: the next fold meets it again, alone or together with the entry that causes it.
     return foldAroundPoison(input);
   }
 }
@@ -48,7 +50,7 @@ function foldAroundPoison(input: CompactionInput): CompactionOutput {
     const seqs = poison.flatMap(({ seq }) => seq ?? []);
     return outputOf(folded, seqs, waited);
   } catch (cause) {
-    throw new CompactionError('COMPACTION_UNVERIFIED', 'No way to fold the entries into the snapshot', { cause });
+    throw new CompactionError('COMPACTION_UNVERIFIED', 'The entries cannot be folded into the snapshot', { cause });
   }
 }
 
@@ -62,7 +64,7 @@ function foldSnapshot(snapshot: readonly Uint8Array[], keepDeleted: boolean): Ve
   try {
     return foldVerified(snapshot, [], keepDeleted);
   } catch (cause) {
-    throw new CompactionError('COMPACTION_SNAPSHOT_BAD', 'The last snapshot does not fold', { cause });
+    throw new CompactionError('COMPACTION_SNAPSHOT_BAD', 'The last snapshot cannot be folded', { cause });
   }
 }
 
@@ -87,7 +89,7 @@ function waits({ pendingFacts }: VerifiedFold, { update }: Suspect): boolean {
   return overlap(pendingFacts.intervals, facts.intervals) || overlap(pendingFacts.deletes, facts.deletes);
 }
 
-/** Whether anything of these flat triples client, start, end is in the others. */
+/** Whether two lists of flat triples (client, start, end) have any clock in common. */
 function overlap(some: Numbers, others: Numbers): boolean {
   const left = RangeSet.from(others).missing(some);
   return !RangeSet.from(left).equals(RangeSet.from(some));

@@ -3,28 +3,28 @@ import { mergeInLevels, trimDeletes } from '../update/merge.ts';
 import { noScanLimits, scanUpdate } from '../update/scan.ts';
 import { decodeStateVector } from '../update/state-vector.ts';
 
-/** What a Y.Doc makes of some updates. */
+/** The result of applying some updates to a Y.Doc. */
 export interface Integrated {
-  /** All that integrates, as one update that a Y.Doc has written. */
+  /** Everything that integrates, as one update written by a Y.Doc. */
   readonly state: Uint8Array;
-  /** All structs and deletions that wait for something missing, as one update; null if nothing waits. */
+  /** Structs and deletions that wait for missing structs, as one update; null if nothing waits. */
   readonly pending: Uint8Array | null;
 }
 
 /**
- * With one transaction for 1,000 updates folding a keystroke costs 2.5 us, with one for each 6 us (measured). Beyond a
- * few thousand, cleaning up grows faster than the number of updates.
+ * Folding a keystroke costs 2.5 us with one transaction for 1,000 updates and 6 us with one for each (measured). Above
+ * a few thousand, the cleanup of a transaction grows faster than the number of its updates.
  */
 const updatesPerTransaction = 1000;
 
 /**
- * Applies `base` (few updates, large ones) and then `tail` (many, small ones) to an empty document, with garbage
- * collection unless the content of what was deleted is kept.
+ * Applies `base` (few large updates) and then `tail` (many small ones) to an empty document. Collects garbage unless
+ * `keepDeleted` is set.
  */
 export function integrate(base: readonly Uint8Array[], tail: readonly Uint8Array[], keepDeleted: boolean): Integrated {
   const doc = new Y.Doc({ gc: !keepDeleted });
   const waiting: Uint8Array[] = [];
-  // Parts of a snapshot only fit together: applied one by one they would wait, and Yjs is slow at that.
+  // Parts of a snapshot only integrate together. Applied one by one they would wait, which is slow in Yjs.
   if (base.length > 0) waiting.push(...apply(doc, [Y.mergeUpdates([...base])]));
   for (let i = 0; i < tail.length; i += updatesPerTransaction) {
     waiting.push(...apply(doc, tail.slice(i, i + updatesPerTransaction)));
@@ -34,9 +34,9 @@ export function integrate(base: readonly Uint8Array[], tail: readonly Uint8Array
 }
 
 /**
- * Applies updates in one transaction and returns those of which something waits. What waits does not stay in the document:
- * Yjs would merge all of it anew with every update (2,000 that wait: over 10 s), and loses some of it where structs wait
- * for each other.
+ * Applies updates in one transaction and returns those with structs or deletions that wait. These are removed from the
+ * document: Yjs would merge all of them again with every update (over 10 s for 2,000 waiting updates), and loses some
+ * if structs wait for each other.
  */
 function apply(doc: Y.Doc, updates: readonly Uint8Array[]): Uint8Array[] {
   const waiting: Uint8Array[] = [];
@@ -48,23 +48,23 @@ function apply(doc: Y.Doc, updates: readonly Uint8Array[]): Uint8Array[] {
       doc.store.pendingDs = null;
       waiting.push(update);
     }
-    // After a transaction from elsewhere Yjs deletes formatting marks that look superfluous just then: which ones depends on
-    // how edits were batched, and a later edit may show that one was not. Editors decide that, and send it as an edit; what
-    // folding deletes nobody is told of before they join again.
+    // After a remote transaction Yjs deletes formatting marks that look superfluous at that moment. Which ones depends
+    // on how edits were batched, and a later edit may show that a mark was needed. Editors make these deletions
+    // themselves and send them as edits. Clients would hear of a deletion made by folding only when they join again.
     transaction.local = true;
   });
   return waiting;
 }
 
-/** Applies again what waited, now that everything is there, and returns what waits still. */
+/** Applies waiting updates again when all updates have been applied. Returns the part that still waits. */
 function retry(doc: Y.Doc, waiting: readonly Uint8Array[]): Uint8Array | null {
-  // Structs that are known by now must go: they would hold up those behind them for what they miss.
+  // Remove known structs first. They would hold up later structs by waiting for their own missing dependencies.
   const left = Y.diffUpdate(mergeInLevels(waiting), Y.encodeStateVector(doc));
   apply(doc, [left]);
   return beyond(left, Y.encodeStateVector(doc));
 }
 
-/** What of an update lies beyond a state vector, deletions as well; null if nothing does. */
+/** The part of an update beyond a state vector, including deletions; null if there is none. */
 function beyond(update: Uint8Array, stateVector: Uint8Array): Uint8Array | null {
   const rest = Y.diffUpdate(update, stateVector);
   const facts = scanUpdate(rest, noScanLimits);

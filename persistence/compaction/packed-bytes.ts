@@ -1,12 +1,12 @@
-/** Many byte arrays as one, so that a thousand keystrokes cross to a thread as one transfer and not as a thousand. */
+/** Many byte arrays in one, so that a thousand keystrokes need one transfer to the thread instead of a thousand. */
 export interface PackedBytes {
-  /** The arrays one after the other. Its buffer is its own: it may be transferred. */
+  /** The concatenated arrays, in a buffer of their own that may be transferred. */
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** The length of each, in bytes. */
+  /** The length of each array in bytes. */
   readonly lengths: Uint32Array<ArrayBuffer>;
 }
 
-/** Copies: what was passed in stays whole, even if it was a slice of a pooled buffer that others use as well. */
+/** Copies the arrays, so that their buffers, which may be pooled, are not transferred. */
 export function packBytes(arrays: readonly Uint8Array[]): PackedBytes {
   const lengths = Uint32Array.from(arrays, (array) => array.length);
   const bytes = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0));

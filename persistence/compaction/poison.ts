@@ -1,33 +1,34 @@
-/** Something that may poison a document. */
+/** An update that may poison a document. */
 export interface Suspect {
-  /** Null for what already waits in the snapshot: it has no sequence number of its own. */
+  /** Null for a pending update of the snapshot, which has no sequence number of its own. */
   readonly seq: number | null;
   readonly update: Uint8Array;
 }
 
 export interface Antidote<Folded> {
   readonly folded: Folded;
-  /** Without these the rest folds, in the order in which they were found. */
+  /** The suspects left out of the fold, in the order in which they were found. */
   readonly poison: readonly Suspect[];
 }
 
 export interface PoisonTrial<Folded> {
-  /** Throws if these, on top of a snapshot that is known to fold, do not fold. */
+  /** Folds suspects on top of a snapshot that is known to fold. Throws if they do not fold. */
   fold(suspects: readonly Suspect[]): Folded;
-  /** Whether anything of this suspect waits, instead of being integrated, in such a result. */
+  /** Whether any part of this suspect waits in `folded` instead of being integrated. */
   waits(folded: Folded, suspect: Suspect): boolean;
 }
 
-/** Beyond this many it is not a few bad updates any more, and somebody should look. */
+/** More bad updates than this point to another problem, which needs an operator. */
 const maxPoison = 64;
 
-/** Two, so that two updates that wait for each other's clients end in the order in which they came. */
+/** Two, so that two updates that wait for each other's clients end in the order in which they arrived. */
 const maxReorders = 2;
 
 /**
- * Finds the suspects that poison the document and folds the rest: log2(n) trials for each. Blames the one that makes the
- * shortest failing prefix fail. Whoever waits comes after what it waits for: poison that arrived early and takes effect
- * only with an honest edit must not get that edit blamed. Throws the last trial's error after `maxPoison`.
+ * Finds the suspects that poison the document and folds the rest, with log2(n) trials for each. Blames the suspect that
+ * makes the shortest failing prefix fail. A suspect that waits is moved behind those it waits for: poison that arrived
+ * early and takes effect only with an honest edit must not put the blame on that edit. Throws the error of the last
+ * trial after `maxPoison`.
  */
 export function foldWithoutPoison<Folded>(suspects: readonly Suspect[], trial: PoisonTrial<Folded>): Antidote<Folded> {
   const poison: Suspect[] = [];
@@ -44,7 +45,7 @@ export function foldWithoutPoison<Folded>(suspects: readonly Suspect[], trial: P
   }
 }
 
-/** `suspects` fail together. */
+/** Finds one suspect to blame. `suspects` must fail together. */
 function blame<Folded>(
   suspects: readonly Suspect[],
   trial: PoisonTrial<Folded>,
@@ -63,7 +64,7 @@ function blame<Folded>(
   }
 }
 
-/** Index of the suspect that makes the shortest failing prefix fail, if all of them together do. */
+/** Index of the suspect that makes the shortest failing prefix fail. All suspects together must fail. */
 function firstFailing<Folded>(order: readonly Suspect[], trial: PoisonTrial<Folded>): number {
   let folds = 0;
   let fails = order.length;
@@ -73,7 +74,7 @@ function firstFailing<Folded>(order: readonly Suspect[], trial: PoisonTrial<Fold
       trial.fold(order.slice(0, middle));
       folds = middle;
     } catch {
-      // Whatever it throws, this prefix does not fold: that is what was asked.
+      // Any error means that this prefix does not fold.
       fails = middle;
     }
   }

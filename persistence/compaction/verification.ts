@@ -5,15 +5,15 @@ import { encodeStateVector } from '../update/state-vector.ts';
 import type { CompactionOutput } from './compaction.ts';
 import { integrate, type Integrated } from './integration.ts';
 
-/** A snapshot up to this size is one part: clients get it as one message. */
+/** A snapshot up to this size is one part, which clients get as one message. */
 export const maxSinglePartBytes = 8 * 1024 * 1024;
 
-/** Above that it is cut into parts of about this size. */
+/** A larger snapshot is cut into parts of about this size. */
 export const partBytes = 4 * 1024 * 1024;
 
 /**
- * How often a result may come back changed before it is given up. Every document that editors make comes back unchanged
- * the first time.
+ * How many rounds may give a different result before folding fails. Every document made by editors gives the same
+ * result in the first round.
  */
 const maxRounds = 8;
 
@@ -22,9 +22,10 @@ export type VerifiedFold = Omit<CompactionOutput, 'setAside' | 'waitingSetAside'
 };
 
 /**
- * Folds, and proves that nothing is lost: the parts, loaded again, give the bytes that were cut into them; parts and
- * pending bring exactly the clocks that the inputs bring, and at least their deletions (garbage collection deletes what
- * was written into something deleted). Throws whatever a poisonous update makes Yjs throw, or Error saying what is wrong.
+ * Folds, and proves that nothing is lost. Loading the parts again must give the bytes that were cut into them. Parts
+ * and pending must bring exactly the clocks of the inputs, and at least their deletions; garbage collection also
+ * deletes content that was written into deleted types. Throws the error that a poisonous update causes in Yjs, or Error
+ * with the difference.
  */
 export function foldVerified(
   base: readonly Uint8Array[],
@@ -53,7 +54,7 @@ export function foldVerified(
     }
     folded = again;
   }
-  throw new Error(`Loads differently every time, ${maxRounds} times in a row`);
+  throw new Error(`The document loads differently in each of ${maxRounds} rounds`);
 }
 
 function partsOf(state: Integrated['state'], facts: ScannedFacts): CompactionOutput['parts'] {
@@ -81,7 +82,7 @@ function stateVectorOf(facts: ScannedFacts): Uint8Array {
   const vector = new Map<number, number>();
   for (let i = 0; i < facts.intervals.length; i += 3) {
     const [client, start, end] = facts.intervals.slice(i, i + 3) as [number, number, number];
-    if (start !== 0 || vector.has(client)) throw new Error('What integrates is not contiguous from clock 0');
+    if (start !== 0 || vector.has(client)) throw new Error('The integrated structs are not contiguous from clock 0');
     vector.set(client, end);
   }
   return encodeStateVector(vector);

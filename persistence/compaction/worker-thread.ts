@@ -1,4 +1,4 @@
-/** The other end of `YjsWorker`: runs in a thread of its own, one job after the other. Knows Yjs, and no storage. */
+/** The thread side of `YjsWorker`: runs one job after the other. It knows Yjs but not storage. */
 import { parentPort } from 'node:worker_threads';
 import { mergeInLevels } from '../update/merge.ts';
 import { diffStructs } from '../update/parts.ts';
@@ -11,7 +11,7 @@ import { failureOf, type YjsJob, type YjsReply } from './yjs-job.ts';
 
 interface Done {
   readonly result: unknown;
-  /** What the result holds, each with a buffer of its own: handed over without a copy. */
+  /** The arrays in the result, each with a buffer of its own, so that they are transferred and not copied. */
   readonly arrays: readonly (Uint8Array | Float64Array)[];
 }
 
@@ -61,7 +61,9 @@ function compact(updates: readonly Uint8Array[], { seqs, keepDeleted }: YjsJob):
   return { result, arrays };
 }
 
-/** Copying a million numbers to another thread would take it as long as scanning them takes this one. */
+/**
+ * Returns the numbers in typed arrays: copying a million numbers to another thread would take it as long as the scan.
+ */
 function scan(update: Uint8Array, limits: ScanLimits): Done {
   const scanned = scanUpdate(update, limits);
   const intervals = Float64Array.from(scanned.intervals);
@@ -76,13 +78,13 @@ function ofBytes(array: Uint8Array): Done {
   return { result, arrays: [result] };
 }
 
-/** A transferred buffer takes everything that lies in it along, so a slice is copied first. */
+/** Copies a slice, because a transfer would take the whole buffer along. */
 function ownBuffer(array: Uint8Array): Uint8Array {
   return array.byteLength === array.buffer.byteLength ? array : array.slice();
 }
 
 function argument(updates: readonly Uint8Array[], index: number): Uint8Array {
   const update = updates[index];
-  if (!update) throw new RangeError(`Job without its argument ${index}`);
+  if (!update) throw new RangeError(`The job lacks its argument ${index}`);
   return update;
 }

@@ -1,4 +1,4 @@
-/** What crosses between `YjsWorker` and its thread. */
+/** The messages between `YjsWorker` and its thread. */
 import {
   CompactionError,
   MalformedUpdateError,
@@ -11,13 +11,13 @@ import type { PackedBytes } from './packed-bytes.ts';
 
 export interface YjsJob {
   readonly name: 'compact' | 'scan' | 'diff' | 'merge';
-  /** For `compact` the snapshot first, then the entries; for `diff` the update and the state vector. */
+  /** `compact`: the snapshot, then the entries. `diff`: the update and the state vector. */
   readonly updates: PackedBytes;
-  /** For `compact` the sequence numbers of the entries, else empty. */
+  /** `compact`: the sequence numbers of the entries. Otherwise empty. */
   readonly seqs: readonly number[];
-  /** For `scan`, else null. */
+  /** `scan`: the limits. Otherwise null. */
   readonly limits: ScanLimits | null;
-  /** For `compact`: as in `CompactionInput`. */
+  /** `compact`: as in `CompactionInput`. */
   readonly keepDeleted: boolean;
 }
 
@@ -25,7 +25,7 @@ export interface YjsJob {
 export type YjsReply =
   { readonly ok: true; readonly result: unknown } | { readonly ok: false; readonly failure: JobFailure };
 
-/** An error that keeps its class and code on the way between threads: a structured clone would lose both. */
+/** An error in a form that keeps its class and code between threads. A structured clone would lose both. */
 export type JobFailure =
   | {
       readonly kind: 'compaction';
@@ -49,7 +49,7 @@ export function errorOf(failure: JobFailure): Error {
   const { cause } = failure;
   return failure.kind === 'compaction'
     ? new CompactionError(failure.code, failure.message, { cause })
-    : new WorkerJobError('WORKER_JOB_THREW', 'A job in a worker thread threw', { cause });
+    : new WorkerJobError('WORKER_JOB_THREW', 'A job in a worker thread threw an error', { cause });
 }
 
 function describe(error: unknown): string {

@@ -7,16 +7,19 @@ import { packBytes } from './packed-bytes.ts';
 import { errorOf, type YjsJob, type YjsReply } from './yjs-job.ts';
 
 export interface YjsWorkerLimits {
-  /** How long the thread stays warm without work, in milliseconds. Starting one costs 0.1 s of CPU. */
+  /** How long the idle thread is kept, in milliseconds. Starting one costs 0.1 s of CPU time. */
   readonly idleTimeoutMs: number;
   /**
-   * How long one job may take from the moment it is given to the thread, in milliseconds. A compaction of more than 8 MB
-   * may take longer in proportion: it folds all of it some 15 times to find one entry that poisons the document.
+   * Time limit of a job in milliseconds, from when it is passed to the thread. The limit of a compaction grows in
+   * proportion above 8 MB, because it folds everything some 15 times to find one entry that poisons the document.
    */
   readonly jobTimeoutMs: number;
-  /** Deleting nested types recurses: 64 MB is enough for 100,000 levels. Costs memory only where it is used. */
+  /**
+   * Stack of the thread. Deleting nested types recurses: 64 MB is enough for 100,000 levels. Unused stack costs no
+   * memory.
+   */
   readonly stackSizeMb: number;
-  /** Beyond this heap the thread is ended, with its job and not with the process. */
+  /** Heap limit. Above it the thread ends with its job, and the process continues. */
   readonly maxOldGenerationSizeMb: number;
 }
 
@@ -41,7 +44,7 @@ export const systemYjsWorkerDeps: YjsWorkerDeps = Object.freeze({
     }),
 });
 
-/** A compaction of so much may take as long as any job. */
+/** A compaction up to this size has the same time limit as any other job. */
 const usualBytes = 8 * 1024 * 1024;
 
 interface QueuedJob {
@@ -55,14 +58,15 @@ interface QueuedJob {
 }
 
 /**
- * One thread for work on updates that would block the event loop. Jobs run one at a time, in the order of the calls; whoever
- * must not wait behind a compaction uses an instance of its own. The thread starts with the first job and ends when idle;
- * it never keeps the process alive.
+ * One thread for work on updates that would block the event loop. Jobs run one at a time, in the order of the calls.
+ * Work that must not wait behind a compaction needs an instance of its own. The thread starts with the first job, ends
+ * when idle, and never keeps the process alive.
  *
- * Inputs stay the caller's, and must not change until the promise settles: they are copied when their turn comes (fifty joins
- * of one large document would otherwise queue fifty copies). Besides what each job says, every one rejects with
- * WorkerJobError (`compact`: with CompactionError COMPACTION_WORKER_LOST and that as cause) if the job takes too long, if its
- * thread dies, or if this is closed. That ends the one job; the next has a fresh thread.
+ * Inputs belong to the caller and must not change until the promise settles. They are copied only when the job starts,
+ * because fifty joins of one large document would otherwise queue fifty copies. In addition to its own errors, every
+ * job rejects with WorkerJobError if it takes too long, if its thread dies, or if the worker is closed (`compact`
+ * rejects with CompactionError COMPACTION_WORKER_LOST and that error as cause). Only this job fails: the next one gets
+ * a new thread.
  */
 export class YjsWorker {
   readonly #limits: YjsWorkerLimits;
@@ -70,7 +74,7 @@ export class YjsWorker {
   readonly #queue: QueuedJob[] = [];
   #running: QueuedJob | null = null;
   #thread: Worker | null = null;
-  /** The deadline of the running job, or the end of being idle. */
+  /** The time limit of the running job, or the idle timeout. */
   #timer: Timer | null = null;
   #closing: Promise<void> | null = null;
 
@@ -79,7 +83,7 @@ export class YjsWorker {
     this.#deps = deps;
   }
 
-  /** Folds. See `Compact`. */
+  /** Folds in the thread. See `Compact`. */
   readonly compact: Compact = async ({ snapshot, entries, keepDeleted = false }) => {
     const updates = [...snapshot, ...entries.map((entry) => entry.update)];
     const seqs = entries.map((entry) => entry.seq);
@@ -91,22 +95,25 @@ export class YjsWorker {
     }
   };
 
-  /** Does the work of `scanUpdate`. Rejects with MalformedUpdateError. */
+  /** Runs `scanUpdate` in the thread. Rejects with MalformedUpdateError. */
   scan(update: Uint8Array, limits: ScanLimits): Promise<UpdateFacts> {
     return this.#run('scan', [update], { limits }) as Promise<UpdateFacts>;
   }
 
-  /** The structs of an update that somebody with this state vector lacks, without its delete set. */
+  /** The structs of an update that a client with this state vector lacks, without the delete set. */
   diff(update: Uint8Array, stateVector: Uint8Array): Promise<Uint8Array> {
     return this.#run('diff', [update, stateVector]) as Promise<Uint8Array>;
   }
 
-  /** One update that says what all of them say. */
+  /** Merges updates into one that brings the same structs and deletions. */
   merge(updates: readonly Uint8Array[]): Promise<Uint8Array> {
     return this.#run('merge', updates) as Promise<Uint8Array>;
   }
 
-  /** Rejects what runs and what is queued, with WORKER_CLOSED. Resolves when the thread has ended. Twice is fine. */
+  /**
+   * Rejects the running and all queued jobs with WORKER_CLOSED. Resolves when the thread has ended. Can be called more
+   * than once.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -152,7 +159,8 @@ export class YjsWorker {
       const job: YjsJob = { name, updates: packBytes(next.updates), seqs, limits, keepDeleted };
       this.#thread.postMessage(job, [job.updates.bytes.buffer, job.updates.lengths.buffer]);
     } catch (cause) {
-      // No memory for the copy, say. This may be called by a timer or by the thread, where nothing could catch it.
+      // For example, there is no memory for the copy. The caller may be a timer or the thread, where nothing would
+      // catch it.
       const error = new WorkerJobError('WORKER_DIED', 'The job could not be given to the worker thread', { cause });
       queueMicrotask(() => {
         if (this.#running === next) this.#lose(error);
@@ -168,7 +176,7 @@ export class YjsWorker {
 
   #start(): Worker {
     const thread = this.#deps.startThread(this.#limits);
-    // A thread that has been given up may still have something to say.
+    // A thread that was dropped may still send events.
     const ifCurrent = (react: () => void) => {
       if (thread === this.#thread) react();
     };
@@ -187,10 +195,10 @@ export class YjsWorker {
   }
 
   #died(options: ErrorOptions): void {
-    this.#lose(new WorkerJobError('WORKER_DIED', 'The worker thread has ended by itself', options));
+    this.#lose(new WorkerJobError('WORKER_DIED', 'The worker thread ended unexpectedly', options));
   }
 
-  /** Gives up the thread and the job that runs in it. */
+  /** Drops the thread together with the job that runs in it. */
   #lose(error: WorkerJobError): void {
     const job = this.#running;
     this.#dropThread();
@@ -201,7 +209,7 @@ export class YjsWorker {
   #dropThread(): void {
     const thread = this.#thread;
     this.#thread = null;
-    // Nobody waits for it: whatever it was doing, its result is not wanted any more.
+    // Nothing waits for the end of the thread, because its result is not needed any more.
     void thread?.terminate();
   }
 }
