@@ -2,7 +2,10 @@ import { createEncoder, toUint8Array, writeUint8Array, writeVarUint } from 'lib0
 import { encodeDeleteRanges, readDeleteRanges } from './delete-set.ts';
 import { noScanLimits, StructReader } from './struct-reader.ts';
 
-/** For a scanned update: one update for the structs of each client, and one for the deletions of what each client has written. */
+/**
+ * Splits a scanned update into one update per client for its structs, and one per client for the deletions in its
+ * content.
+ */
 export function splitByClient(update: Uint8Array): Uint8Array[] {
   const reader = new StructReader(update, noScanLimits);
   const pieces: Uint8Array[] = [];

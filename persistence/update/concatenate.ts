@@ -7,16 +7,16 @@ import { noScanLimits, StructReader, structKind } from './struct-reader.ts';
 interface Chain {
   readonly client: number;
   readonly clock: number;
-  /** Where the next piece must begin. */
+  /** The clock at which the next piece must begin. */
   end: number;
   structCount: number;
   readonly pieces: Uint8Array[];
 }
 
 /**
- * Merges scanned updates that follow each other, as the entries of a log nearly always do: the structs of a client begin in
- * each where they ended in the one before. Linear, and copies bytes: a tenth of the work of `Y.mergeUpdates`. Null if they
- * do not follow each other; then structs have to be sorted, cut or skipped.
+ * Merges scanned updates if the structs of each client begin where they ended in the update before. This is true of
+ * nearly all entries of a log. Linear, and copies bytes: a tenth of the work of `Y.mergeUpdates`. Returns null if the
+ * updates do not follow each other; structs must then be sorted, cut or skipped.
  */
 export function concatenateUpdates(updates: readonly Uint8Array[]): Uint8Array | null {
   const chains = new Map<number, Chain>();
@@ -28,7 +28,7 @@ export function concatenateUpdates(updates: readonly Uint8Array[]): Uint8Array |
   }
   const encoder = createEncoder();
   writeVarUint(encoder, chains.size);
-  // The highest client first, as Yjs writes it.
+  // The highest client first, as Yjs does.
   for (const { client, clock, structCount, pieces } of [...chains.values()].sort((a, b) => b.client - a.client)) {
     writeVarUint(encoder, structCount);
     writeVarUint(encoder, client);
@@ -39,7 +39,7 @@ export function concatenateUpdates(updates: readonly Uint8Array[]): Uint8Array |
   return toUint8Array(encoder);
 }
 
-/** Reads the structs of the reader's client. False if they do not follow what is there of it. */
+/** Appends the structs of the reader's client. False if they do not follow the structs in its chain. */
 function append(chains: Map<number, Chain>, reader: StructReader): boolean {
   const { client, structsLeft, pos: start } = reader;
   let chain = chains.get(client);

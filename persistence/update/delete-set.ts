@@ -2,16 +2,16 @@ import { maxVarUintBytes, varUintBytes, writeVarUint } from './var-uint.ts';
 import { maxClock, type Reader } from './reader.ts';
 import type { ScanLimits } from './struct-reader.ts';
 
-/** As many numbers fill an array of doubles faster than one that grows. */
+/** From this many numbers on, filling an array of doubles is faster than growing an array. */
 const minTypedNumbers = 3_000;
 
-/** Numbers in a row, in whatever array they come. */
+/** A list of numbers in either kind of array. */
 export type Numbers = readonly number[] | Float64Array;
 
 /**
- * Reads the delete set that ends an update, format V1. Returns flat triples client, start, end (exclusive), neighbours
- * joined. The ranges of a client must ascend and may not overlap or be empty, and no client may come twice: Yjs writes them
- * so, and a Yjs that must keep them for later mixes them up or throws if they are not.
+ * Reads the delete set at the end of an update (format V1). Returns flat triples (client, start, end exclusive) with
+ * adjacent ranges joined. The ranges of a client must ascend and must not overlap or be empty, and no client may occur
+ * twice. Yjs writes delete sets this way; if one is different and must be kept as pending, Yjs mixes it up or throws.
  */
 export function readDeleteRanges(reader: Reader, limits: ScanLimits): Numbers {
   // Most updates delete nothing.
@@ -36,9 +36,9 @@ export function readDeleteRanges(reader: Reader, limits: ScanLimits): Numbers {
 /** The ranges of one client in a delete set. */
 export interface DeleteSection {
   readonly client: number;
-  /** Pairs start, end (exclusive), ascending, never touching. */
+  /** Pairs (start, end exclusive), ascending and never adjacent. */
   readonly pairs: Uint32Array;
-  /** Numbers in use; two a range. */
+  /** Numbers in use; two per range. */
   readonly used: number;
 }
 
@@ -47,7 +47,7 @@ export function* readDeleteSections(reader: Reader, limits: ScanLimits): Generat
   const clientCount = reader.readCount(2);
   if (clientCount > limits.maxClients) reader.fail('too-many-clients');
   let previous = Infinity;
-  /** Descending, as clients are written, none can repeat and no set is needed. */
+  /** While clients descend, as Yjs writes them, none can repeat and no set is needed. */
   let isDescending = true;
   const clients: number[] = [];
   let seen: Set<number> | undefined;
@@ -91,7 +91,9 @@ function readPairs(reader: Reader, count: number, into: Uint32Array): number {
   return used;
 }
 
-/** Writes flat triples client, start, end as `encodeDeleteSections` does. Those of a client stand together and ascend. */
+/**
+ * Encodes flat triples (client, start, end) like `encodeDeleteSections`. Those of a client must be adjacent and ascend.
+ */
 export function encodeDeleteRanges(flat: Numbers): Uint8Array {
   const sections: DeleteSection[] = [];
   for (let from = 0, to = 0; from < flat.length; from = to) {
@@ -107,7 +109,7 @@ export function encodeDeleteRanges(flat: Numbers): Uint8Array {
   return encodeDeleteSections(sections);
 }
 
-/** Writes a delete set of format V1, the highest client first, as Yjs does. Each client comes at most once. */
+/** Encodes a delete set of format V1, the highest client first, as Yjs does. Each client may occur only once. */
 export function encodeDeleteSections(sections: readonly DeleteSection[]): Uint8Array {
   const sorted = isDescending(sections) ? sections : sections.toSorted((a, b) => b.client - a.client);
   const bytes = new Uint8Array(sorted.reduce((sum, section) => sum + sectionBytes(section), maxVarUintBytes));
@@ -124,7 +126,7 @@ export function encodeDeleteSections(sections: readonly DeleteSection[]): Uint8A
   return bytes.length - at < at / 8 ? bytes.subarray(0, at) : bytes.slice(0, at);
 }
 
-/** As many bytes as the section takes at most: a clock takes no more than the last one. */
+/** The maximum size of an encoded section: no clock takes more bytes than the last one. */
 function sectionBytes({ pairs, used }: DeleteSection): number {
   return 2 * maxVarUintBytes + used * varUintBytes(pairs[used - 1] as number);
 }

@@ -1,36 +1,42 @@
-/** Where a client's structs are held up, and by what. The chain is a client's structs in order. */
+/** The structs of one client in order, with the position at which they are held up. */
 interface Chain {
-  /** Its links in `Dependencies`, ascending by clock: indices [next, end). Those before `next` are satisfied. */
+  /**
+   * The links of the client in `Dependencies`, ascending by clock: indices [next, end). Links before `next` are
+   * satisfied.
+   */
   next: number;
   readonly end: number;
 }
 
 export interface Resolution {
-  /** What the update builds on without bringing it: flat pairs client, clock, for each client the highest clock. */
+  /**
+   * Structs that the update builds on but does not contain: flat pairs (client, clock), with the highest clock per
+   * client.
+   */
   readonly missing: number[];
   /** Whether structs of the update wait for each other. */
   readonly circular: boolean;
 }
 
 /**
- * What the structs of one update build on in other clients. Since a struct also builds on everything before it in its own
- * client, only those links count that reach further into another client than the ones before.
+ * Collects the structs of other clients that the structs of one update build on. A struct also builds on everything
+ * before it in its own client, so only links that reach further into another client than earlier links count.
  */
 export class Dependencies {
-  /** Flat quadruples: client, clock, and the client and clock that it builds on. In the order of the update. */
+  /** Flat quadruples in the order of the update: client, clock, and the client and clock that the struct builds on. */
   readonly #links: number[] = [];
-  /** How far the current client reaches into each other client; made when it reaches into a second one. */
+  /** How far the current client reaches into each other client. Created when it reaches into a second one. */
   #reach: Map<number, number> | undefined;
   #lastClient = -1;
   #lastClock = -1;
 
-  /** From here on, links of the next client follow. */
+  /** The following links belong to the next client. */
   nextClient(): void {
     this.#reach = undefined;
     this.#lastClient = -1;
   }
 
-  /** The struct at `client`, `clock` builds on another client's struct. */
+  /** Adds a link: the struct at `client`, `clock` builds on another client's struct. */
   add(client: number, clock: number, onClient: number, onClock: number): void {
     if (onClient === this.#lastClient) {
       if (onClock <= this.#lastClock) return;
@@ -48,7 +54,7 @@ export class Dependencies {
     this.#links.push(client, clock, onClient, onClock);
   }
 
-  /** `intervals` are those of the update. */
+  /** Determines missing structs and circles. `intervals` are those of the update. */
   resolve(intervals: readonly number[]): Resolution {
     const links = this.#links;
     const missing = new Map<number, number>();
@@ -67,15 +73,15 @@ export class Dependencies {
       chains.set(client, { next: first, end: i });
     }
     const circular = inside.size > 0 && this.#hasCircle(chains);
-    // What is in the update, but cannot integrate, is as good as missing.
+    // A struct that is in the update but cannot integrate counts as missing.
     if (circular) for (const [client, clock] of inside) missing.set(client, Math.max(missing.get(client) ?? 0, clock));
     return { missing: [...missing].flat(), circular };
   }
 
   /**
-   * Goes along the chains as Yjs does when it integrates: where a link holds a chain up, the other chain goes first, just
-   * as far as is wanted. If that one is held up already, at or before the struct that is wanted, they wait for each other.
-   * Each step is over one link or takes one more chain onto the stack, so the time is linear.
+   * Follows the chains as Yjs does when it integrates. If a link holds a chain up, the other chain advances first, only
+   * as far as needed. If that chain is itself held up at or before the needed struct, the two wait for each other. Each
+   * step passes one link or pushes one chain onto the stack, so the time is linear.
    */
   #hasCircle(chains: ReadonlyMap<number, Chain>): boolean {
     const stack: Chain[] = [];
@@ -104,7 +110,10 @@ export class Dependencies {
     return false;
   }
 
-  /** The chain that must go on before this one can pass its next link. A chain goes freely up to its own next link. */
+  /**
+   * The chain that must advance before this one can pass its next link; null if there is none. Up to its own next link
+   * a chain advances freely.
+   */
   #blocker(chain: Chain, chains: ReadonlyMap<number, Chain>): Chain | null {
     const links = this.#links;
     const other = chains.get(links[chain.next + 2] as number);
@@ -113,7 +122,7 @@ export class Dependencies {
   }
 }
 
-/** Where each client's triples stand in the intervals of an update. */
+/** Where each client's triples are in the intervals of an update. */
 function clientSpans(intervals: readonly number[]): Map<number, [start: number, end: number]> {
   const spans = new Map<number, [number, number]>();
   for (let i = 0; i < intervals.length; i += 3) {

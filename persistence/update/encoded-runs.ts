@@ -3,8 +3,8 @@ import type { Run } from './runs.ts';
 import { structKind } from './struct-reader.ts';
 
 /**
- * Updates that together bring what these runs bring; those of each client ascend in where they begin and in where they end.
- * Two at most, since runs may overlap: merging thousands would take too long.
+ * Encodes runs as updates that together bring the same structs. The runs of each client must ascend by both start and
+ * end. Returns two updates at most: runs may overlap, and merging thousands of updates would take too long.
  */
 export function encodeRuns(runs: readonly Run[]): Uint8Array[] {
   const byClient = new Map<number, Run[]>();
@@ -14,7 +14,7 @@ export function encodeRuns(runs: readonly Run[]): Uint8Array[] {
     else others.push(run);
   }
   const layers: [Run[][], Run[][]] = [[], []];
-  // The highest client first, as Yjs writes it.
+  // The highest client first, as Yjs does.
   for (const ofClient of [...byClient.values()].sort((a, b) => b[0]!.client - a[0]!.client)) {
     for (const [layer, section] of apart(cover(ofClient)).entries())
       if (section.length > 0) layers[layer]!.push(section);
@@ -22,7 +22,7 @@ export function encodeRuns(runs: readonly Run[]): Uint8Array[] {
   return layers.filter((sections) => sections.length > 0).map(encodeSections);
 }
 
-/** Leaves out what others bring too. Of three runs in a row the first and the last do not touch then. */
+/** Leaves out runs that other runs cover. Of three consecutive runs, the first and the last then do not touch. */
 function cover(runs: readonly Run[]): Run[] {
   let end = 0;
   return runs.filter((run, i) => {
@@ -33,14 +33,14 @@ function cover(runs: readonly Run[]): Run[] {
   });
 }
 
-/** Those that do not overlap, and the others. */
+/** Splits runs into two lists without overlaps inside each. */
 function apart(runs: readonly Run[]): [Run[], Run[]] {
   const [first, second]: [Run[], Run[]] = [[], []];
   for (const run of runs) (run.clock >= (first.at(-1)?.end ?? 0) ? first : second).push(run);
   return [first, second];
 }
 
-/** An update of runs that do not overlap, a section for each client. */
+/** An update of runs that do not overlap, with one section per client. */
 function encodeSections(sections: readonly Run[][]): Uint8Array {
   const encoder = createEncoder();
   writeVarUint(encoder, sections.length);

@@ -4,22 +4,23 @@ import { encodeSections, pushInterval, sectionAt, type Section } from './section
 import { noScanLimits, StructReader, structKind } from './struct-reader.ts';
 import { encodeStateVector, type StateVector } from './state-vector.ts';
 
-/** A piece of a cut update: itself a valid update. */
+/** A piece of a cut update, which is itself a valid update. */
 export interface UpdatePart {
   readonly data: Uint8Array;
   /** Length of `data`. */
   readonly bytes: number;
-  /** The clocks it brings: flat triples client, start, end (exclusive). */
+  /** The clocks that the part brings, as flat triples: client, start, end (exclusive). */
   readonly intervals: readonly number[];
 }
 
 const noDeletes = Uint8Array.of(0);
 
 /**
- * Cuts a document's whole state between structs, into parts of about `partBytes` and a last one. Given to a Y.Doc in this
- * order, nothing of it integrates before the last part: that holds each client's first struct, without which nothing of
- * that client is taken, and the delete set. So nobody ever sees, and corrects, half a document. A struct is never cut: one
- * that is larger than `partBytes` makes a larger part. At most `partBytes`: one part, the update itself.
+ * Cuts the whole state of a document between structs, into parts of about `partBytes` and a last part. In a Y.Doc that
+ * receives them in this order, nothing integrates before the last part. It holds the delete set and each client's first
+ * struct, without which no other struct of that client integrates. So no user sees and corrects half a document. A
+ * struct is never cut: one larger than `partBytes` makes a larger part. An update of at most `partBytes` is returned as
+ * one part.
  */
 export function cutIntoParts(update: Uint8Array, partBytes: number): UpdatePart[] {
   if (update.length <= partBytes) return [toPart(update, intervalsOf(update))];
@@ -40,7 +41,8 @@ export function cutIntoParts(update: Uint8Array, partBytes: number): UpdatePart[
     let first: Section | undefined;
     let section: Section | undefined;
     while (reader.nextStruct()) {
-      // A Skip says where the structs behind it stand. In front of all there is nothing to say: a section has a clock.
+      // A Skip gives the position of the structs after it. At the start of a section it is not needed: a section has a
+      // clock.
       const isSkip = reader.kind === structKind.skip;
       if (first === undefined) {
         if (isSkip) continue;
@@ -63,8 +65,8 @@ export function cutIntoParts(update: Uint8Array, partBytes: number): UpdatePart[
 }
 
 /**
- * The structs of a scanned update that somebody with this state vector lacks: what `Y.diffUpdate` gives, which decodes every
- * struct, known ones too, but without the delete set. That is sent once for many such updates.
+ * The structs of a scanned update that a client with this state vector lacks. Like `Y.diffUpdate`, which decodes even
+ * known structs, but without the delete set, because one delete set is sent for many such updates.
  */
 export function diffStructs(update: Uint8Array, stateVector: StateVector): Uint8Array {
   const { selected, cuts } = selectStructs(update, stateVector);
@@ -72,12 +74,12 @@ export function diffStructs(update: Uint8Array, stateVector: StateVector): Uint8
 }
 
 /**
- * Cuts the first struct of some clients at a clock inside it. Only these structs go through `Y.diffUpdate`, which makes an
- * object of every struct: the others are copied as bytes.
+ * Cuts the first struct of some clients at a clock inside it. Only these structs go through `Y.diffUpdate`, which makes
+ * an object of every struct. The other structs are copied as bytes.
  */
 function cutFirst(update: Uint8Array, cuts: StateVector): Uint8Array {
   const firsts: Section[] = [];
-  /** Where the structs of each client end. */
+  /** Byte offset at which each client's structs end. */
   const ends: number[] = [];
   const reader = new StructReader(update, noScanLimits);
   while (reader.nextClient()) {
@@ -106,8 +108,9 @@ function cutFirst(update: Uint8Array, cuts: StateVector): Uint8Array {
 }
 
 /**
- * Leaves out the structs that lie wholly below the state vector, and the delete set, by copying bytes. A struct that
- * reaches over the vector stays whole: `cuts` says for which clients `Y.diffUpdate` has to cut one, and where.
+ * Leaves out the delete set and all structs wholly below the state vector, by copying bytes. A struct that extends
+ * beyond the vector stays whole; `cuts` gives the clients for which `Y.diffUpdate` must cut a struct, and the clock of
+ * the cut.
  */
 export function selectStructs(
   update: Uint8Array,

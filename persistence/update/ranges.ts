@@ -2,20 +2,20 @@ import { type DeleteSection, encodeDeleteSections, type Numbers, readDeleteSecti
 import { Reader } from './reader.ts';
 import { noScanLimits } from './struct-reader.ts';
 
-/** The ranges of one client: pairs start, end, ascending, never touching. */
+/** The ranges of one client as pairs (start, end), ascending and never adjacent. */
 interface Ranges {
   data: Uint32Array;
-  /** Numbers in use; two a range. */
+  /** Numbers in use; two per range. */
   used: number;
 }
 
-/** So many ranges are put among others one by one; more are merged in one pass, which takes an array of their own. */
+/** Up to this many ranges are inserted one by one. More are merged in one pass, which allocates an array. */
 const fewRanges = 4;
 
-/** Steps that a cursor takes before it searches. */
+/** Steps that a cursor takes before it uses binary search. */
 const cursorSteps = 8;
 
-/** Ranges of one client that ascend: they begin at [from, from + stride, ...], each followed by its end, before `to`. */
+/** Ascending ranges of one client, each a start and an end. They begin at [from, from + stride, ...], before `to`. */
 interface RangeList {
   readonly numbers: Numbers | Uint32Array;
   readonly from: number;
@@ -23,21 +23,27 @@ interface RangeList {
   readonly stride: number;
 }
 
-/** Per client a set of clocks, as half-open ranges [start, end). Eight bytes a range; clocks up to 2^32 - 1. */
+/**
+ * A set of clocks per client, stored as half-open ranges [start, end). Takes eight bytes per range; clocks go up to
+ * 2^32 - 1.
+ */
 export class RangeSet {
   #clients: Map<number, Ranges> | undefined;
   #rangeCount = 0;
-  /** The delete set as it was last encoded: every client that comes back gets it. */
+  /** The last encoded delete set, cached because every client that reconnects gets it. */
   #encoded: Uint8Array | undefined;
 
-  /** From flat triples client, start, end. */
+  /** From flat triples: client, start, end. */
   static from(flat: Numbers): RangeSet {
     const set = new RangeSet();
     set.addAll(flat);
     return set;
   }
 
-  /** From a delete set of format V1. @throws MalformedUpdateError */
+  /**
+   * From a delete set of format V1.
+   * @throws MalformedUpdateError
+   */
   static decodeDeleteSet(bytes: Uint8Array): RangeSet {
     const reader = new Reader(bytes);
     const set = new RangeSet();
@@ -61,7 +67,7 @@ export class RangeSet {
     return this.#rangeCount;
   }
 
-  /** Returns whether any of it is new. */
+  /** Adds a range. Returns whether any of it is new. */
   add(client: number, start: number, end: number): boolean {
     if (start >= end) return false;
     this.#clients ??= new Map();
@@ -80,8 +86,8 @@ export class RangeSet {
   }
 
   /**
-   * Adds flat triples client, start, end. Returns whether any of it is new. Takes one pass over the triples, and over what is
-   * known between the first and the last of a client, if those of a client stand together and ascend.
+   * Adds flat triples (client, start, end). Returns whether any of it is new. Takes one pass over the triples, and over
+   * the known ranges between a client's first and last triple, if the triples of a client are adjacent and ascend.
    */
   addAll(flat: Numbers): boolean {
     let anyNew = false;
@@ -99,7 +105,7 @@ export class RangeSet {
     return anyNew;
   }
 
-  /** Adds everything that another set holds. */
+  /** Adds all ranges of another set. */
   addSet(other: RangeSet): void {
     for (const [client, { data, used }] of other.#clients ?? []) {
       this.#addMany(client, { numbers: data, from: 0, to: used, stride: 2 });
@@ -117,12 +123,12 @@ export class RangeSet {
     return true;
   }
 
-  /** Whether all of it is in the set; of nothing, always. */
+  /** Whether the whole range is in the set. True for an empty range. */
   contains(client: number, start: number, end: number): boolean {
     return new RangeCursor(this.#clients).contains(client, start, end);
   }
 
-  /** For asking about many ranges. Not to be used after the set has changed. */
+  /** A cursor for queries about many ranges. Invalid after the set has changed. */
   cursor(): RangeCursor {
     return new RangeCursor(this.#clients);
   }
@@ -141,7 +147,10 @@ export class RangeSet {
     return this.covers(other) && other.covers(this);
   }
 
-  /** The part of flat triples client, start, end that is not in this set, again as flat triples; the same array if that is all of it. */
+  /**
+   * The part of flat triples (client, start, end) that is not in this set, as flat triples. Returns the same array if
+   * nothing is in the set.
+   */
   missing(flat: Numbers): Numbers {
     if (this.#hasNoneOf(flat)) return flat;
     const result: number[] = [];
@@ -172,7 +181,7 @@ export class RangeSet {
     return ranges === undefined ? 0 : (ranges.data[ranges.used - 1] as number);
   }
 
-  /** How many ranges of the client end beyond this clock. */
+  /** How many ranges of the client end after this clock. */
   rangesBeyond(client: number, clock: number): number {
     const ranges = this.#clients?.get(client);
     return ranges === undefined ? 0 : (ranges.used - firstEndingAfter(ranges, clock)) / 2;
@@ -184,7 +193,7 @@ export class RangeSet {
     this.#clients?.delete(client);
   }
 
-  /** All ranges as flat triples client, start, end; those of a client stand together, ascending. */
+  /** All ranges as flat triples (client, start, end). Those of a client are adjacent and ascend. */
   toFlat(): number[] {
     const flat: number[] = [];
     for (const [client, { data, used }] of this.#clients ?? []) {
@@ -205,8 +214,8 @@ export class RangeSet {
   }
 
   /**
-   * As a delete set of format V1, the highest client first, as Yjs writes it. Not to be changed: it is the same array until
-   * the set changes.
+   * Encodes a delete set of format V1, the highest client first, as Yjs does. Must not be modified: the same array is
+   * returned until the set changes.
    */
   encodeDeleteSet(): Uint8Array {
     if (this.#encoded === undefined) {
@@ -218,12 +227,12 @@ export class RangeSet {
   }
 }
 
-/** Asks a set about ranges. Those of a client that stand together and ascend are answered in one pass over what is known. */
+/** Answers queries about a set. Adjacent, ascending queries for one client take one pass over its ranges. */
 export class RangeCursor {
   readonly #clients: ReadonlyMap<number, Ranges> | undefined;
   #client = -1;
   #ranges: Ranges | undefined;
-  /** No range before this offset ends after the clock that was asked about last. */
+  /** No range before this offset ends after the last clock that was queried. */
   #at = 0;
   #clock = 0;
 
@@ -231,7 +240,7 @@ export class RangeCursor {
     this.#clients = clients;
   }
 
-  /** As `RangeSet.contains`. */
+  /** See `RangeSet.contains`. */
   contains(client: number, start: number, end: number): boolean {
     if (start >= end) return true;
     const ranges = this.#seek(client, start);
@@ -245,7 +254,7 @@ export class RangeCursor {
     return ranges !== undefined && this.#at < ranges.used && (ranges.data[this.#at] as number) < end;
   }
 
-  /** Pushes what of [start, end) is not in the set as flat triples client, start, end. */
+  /** Pushes the part of [start, end) that is not in the set, as flat triples (client, start, end). */
   pushMissing(client: number, start: number, end: number, into: number[]): void {
     const ranges = this.#seek(client, start);
     let from = start;
@@ -261,7 +270,7 @@ export class RangeCursor {
     if (from < end) into.push(client, from, end);
   }
 
-  /** Goes to the first range of the client that ends after `clock`. */
+  /** Moves to the first range of the client that ends after `clock`. */
   #seek(client: number, clock: number): Ranges | undefined {
     if (client !== this.#client) {
       this.#client = client;
@@ -276,7 +285,7 @@ export class RangeCursor {
   }
 }
 
-/** Where the triples of the client end that begin at `from`. */
+/** The end of the triples of one client that begin at `from`. */
 function groupEnd(flat: Numbers, from: number): number {
   const client = flat[from];
   let to = from + 3;
@@ -292,7 +301,7 @@ function ascends(flat: Numbers, from: number, to: number): boolean {
   return true;
 }
 
-/** Offset of the first range whose end lies beyond `clock`, from `from` on; `used` if there is none. */
+/** Offset of the first range at or after `from` that ends after `clock`; `used` if there is none. */
 function firstEndingAfter({ data, used }: Ranges, clock: number, from = 0): number {
   let low = from >>> 1;
   let high = used >>> 1;
@@ -304,7 +313,7 @@ function firstEndingAfter({ data, used }: Ranges, clock: number, from = 0): numb
   return low * 2;
 }
 
-/** The same for an offset that is probably near. */
+/** Like `firstEndingAfter`, for an offset that is probably near. */
 function nextEndingAfter(ranges: Ranges, clock: number, from: number): number {
   const { data, used } = ranges;
   let at = from;
@@ -318,7 +327,7 @@ function nextEndingAfter(ranges: Ranges, clock: number, from: number): number {
 function extend(ranges: Ranges, start: number, end: number): boolean {
   const { data, used } = ranges;
   const lastEnd = data[used - 1] as number;
-  // The common case: next to the last range, or behind it.
+  // The common case: adjacent to the last range or after it.
   if (start === lastEnd) {
     data[used - 1] = end;
     return true;
@@ -330,7 +339,7 @@ function extend(ranges: Ranges, start: number, end: number): boolean {
   return insert(ranges, start, end);
 }
 
-/** Puts a range among others, joined with all that it overlaps or touches. Returns whether any of it is new. */
+/** Inserts a range and joins it with all ranges that it overlaps or touches. Returns whether any of it is new. */
 function insert(ranges: Ranges, start: number, end: number): boolean {
   const { data, used } = ranges;
   const from = firstTouching(ranges, start);
@@ -347,7 +356,7 @@ function insert(ranges: Ranges, start: number, end: number): boolean {
   return true;
 }
 
-/** Offset of the first range that ends at `clock` or after it. */
+/** Offset of the first range that ends at or after `clock`. */
 function firstTouching(ranges: Ranges, clock: number): number {
   return clock === 0 ? 0 : firstEndingAfter(ranges, clock - 1);
 }
@@ -358,20 +367,20 @@ function firstStartingAfter(ranges: Ranges, clock: number): number {
   return at < ranges.used && (ranges.data[at] as number) <= clock ? at + 2 : at;
 }
 
-/** Replaces the numbers [from, to) by one range. */
+/** Replaces the numbers [from, to) with one range. */
 function splice(ranges: Ranges, from: number, to: number, start: number, end: number): void {
   makeRoom(ranges, from, to, 2);
   ranges.data[from] = start;
   ranges.data[from + 1] = end;
 }
 
-/** Puts `count` numbers that are still to be written in the place of the numbers [from, to). */
+/** Replaces the numbers [from, to) with `count` numbers that the caller writes afterwards. */
 function makeRoom(ranges: Ranges, from: number, to: number, count: number): void {
   const { data, used } = ranges;
   const nextUsed = used - (to - from) + count;
   let target = data;
   if (nextUsed > data.length) {
-    // Grows by half: a client's first ranges stay small, and 10,000 of them are not copied 10,000 times.
+    // Grows by half. A client's first ranges stay small, and 10,000 ranges are not copied 10,000 times.
     target = new Uint32Array(Math.max(8, nextUsed + (used >>> 2) * 2));
     target.set(data.subarray(0, from));
   }
@@ -383,7 +392,7 @@ function makeRoom(ranges: Ranges, from: number, to: number, count: number): void
 /** Adds a list of ranges in one pass. Returns whether any of it is new. */
 function merge(ranges: Ranges, { numbers, from, to, stride }: RangeList): boolean {
   const { data } = ranges;
-  // What lies wholly before the first range of the list, or behind the last one, stays as it is.
+  // Ranges wholly before the first range of the list or after its last one stay unchanged.
   const first = firstTouching(ranges, numbers[from] as number);
   const last = firstStartingAfter(ranges, numbers[to - stride + 1] as number);
   const merged = new Uint32Array(((to - from) / stride) * 2 + last - first);

@@ -1,15 +1,15 @@
 import { MalformedUpdateError, type MalformedUpdateCode } from '../errors.ts';
 import { measureText } from './text.ts';
 
-/** Clocks and lengths end up in 32-bit arrays, and so does their sum. */
+/** The maximum of clocks, lengths and their sums, because they are stored in 32-bit arrays. */
 export const maxClock = 2 ** 32 - 1;
 
-/** Fatal, and keeps a byte order mark: the decoder that Yjs reads strings with. */
+/** Fatal, and keeps a byte order mark, like the decoder with which Yjs reads strings. */
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
- * A cursor over the bytes of an update. Reads the encodings of lib0, but never past the end and never a number that
- * Yjs could not hold; throws MalformedUpdateError instead. Nothing is allocated per read.
+ * A cursor over the bytes of an update. Reads lib0's encodings, but throws MalformedUpdateError instead of reading past
+ * the end or returning a number that Yjs cannot hold. Reads allocate nothing.
  */
 export class Reader {
   readonly bytes: Uint8Array;
@@ -22,7 +22,7 @@ export class Reader {
     this.end = bytes.length;
   }
 
-  /** Ends reading: throws, at the current offset. */
+  /** Throws MalformedUpdateError with the current offset. */
   fail(code: MalformedUpdateCode): never {
     throw new MalformedUpdateError(code, this.pos);
   }
@@ -32,7 +32,7 @@ export class Reader {
     return this.bytes[this.pos++] as number;
   }
 
-  /** Up to 2^53 - 1. */
+  /** Reads a number up to 2^53 - 1. */
   readVarUint(): number {
     const { bytes, end } = this;
     let pos = this.pos;
@@ -57,21 +57,24 @@ export class Reader {
     return this.fail('number-too-large');
   }
 
-  /** A clock or a length: a varUint up to `maxClock`. */
+  /** Reads a clock or a length: a varUint up to `maxClock`. */
   readClock(): number {
     const value = this.readVarUint();
     if (value > maxClock) this.fail('number-too-large');
     return value;
   }
 
-  /** A number of things that take at least `minBytes` each; more than there can be is refused before anybody allocates. */
+  /**
+   * Reads the number of following things of at least `minBytes` each. Rejects an impossible number before memory is
+   * allocated.
+   */
   readCount(minBytes: number): number {
     const count = this.readVarUint();
     if (count * minBytes > this.end - this.pos) this.fail('truncated');
     return count;
   }
 
-  /** A signed number; the first byte carries sign and six bits. Its value is never needed. */
+  /** Skips a signed number. The first byte holds the sign and six bits. The value is never needed. */
   skipVarInt(): void {
     const first = this.readByte();
     if (first < 0x80) return;
@@ -92,12 +95,12 @@ export class Reader {
     this.pos += byteCount;
   }
 
-  /** A varUint length and as many bytes. */
+  /** Skips a varUint length and that many bytes. */
   skipBuffer(): void {
     this.skip(this.readVarUint());
   }
 
-  /** A length-prefixed text. Returns its length in UTF-16 code units, which is what Yjs counts clocks by. */
+  /** Skips a length-prefixed text. Returns its length in UTF-16 code units, by which Yjs counts clocks. */
   skipText(): number {
     const byteCount = this.readVarUint();
     if (byteCount > this.end - this.pos) this.fail('truncated');
@@ -107,7 +110,7 @@ export class Reader {
     return units;
   }
 
-  /** A length-prefixed text, as a string. */
+  /** Reads a length-prefixed text. */
   readText(): string {
     const byteCount = this.readVarUint();
     const start = this.pos;

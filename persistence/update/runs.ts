@@ -1,20 +1,21 @@
 import { noClient, noScanLimits, StructReader, structKind } from './struct-reader.ts';
 
-/** Neighbouring structs of one client that integrate together. */
+/** Adjacent structs of one client that integrate together. */
 export interface Run {
   readonly client: number;
   readonly clock: number;
-  /** Exclusive. */
+  /** The clock after the last struct (exclusive). */
   end: number;
   structCount: number;
   /**
-   * The structs as they stand in the update, each byte a character: a copy, so that the update itself can go. An array
-   * would take 200 bytes more.
+   * A copy of the structs from the update, one character per byte, so that the update can be freed. An array would take
+   * 200 bytes more.
    */
   data: string;
   /**
-   * Flat pairs client, clock: the structs of other clients without which the first of the run cannot integrate; the
-   * others need no more. That a run builds on everything before it in its own client goes without saying.
+   * Flat pairs (client, clock): the structs of other clients that the first struct of the run needs to integrate. The
+   * other structs need nothing further. A run also depends on everything before it in its own client, which is not
+   * listed.
    */
   readonly dependencies: readonly number[];
 }
@@ -22,13 +23,13 @@ export interface Run {
 const noDependencies: readonly number[] = Object.freeze([]);
 
 /**
- * The runs of a scanned update with gaps, in the order of the update, and what each of them waits for. A second, slower
+ * The runs of a scanned update with gaps, in the order of the update, with their dependencies. This is a second, slower
  * pass. Skips end a run and are left out.
  */
 export function scanRuns(update: Uint8Array): Run[] {
   const reader = new StructReader(update, noScanLimits);
   const runs: Run[] = [];
-  /** Where each run begins in the update, and where it ends. */
+  /** Byte offsets in the update: start and end of each run. */
   const offsets: number[] = [];
   while (reader.nextClient()) {
     let run: Run | undefined;
@@ -60,7 +61,7 @@ export function scanRuns(update: Uint8Array): Run[] {
   return runs;
 }
 
-/** What the current item needs of other clients beyond `reach`. */
+/** The structs of other clients that the current item needs beyond `reach`; undefined if there are none. */
 function dependencies(reader: StructReader, reach: ReadonlyMap<number, number> | undefined): number[] | undefined {
   let needed: number[] | undefined;
   const { client: own, originClient, rightClient, parentClient } = reader;

@@ -5,38 +5,41 @@ import { defaultScanLimits, noClient, StructReader, structKind, type ScanLimits 
 
 export { defaultScanLimits, noScanLimits, type ScanLimits } from './struct-reader.ts';
 
-/** What an update says about itself. Clock ranges are half open, [start, end). */
+/** The content of an update in numbers. Clock ranges are half open: [start, end). */
 export interface UpdateFacts {
   /**
-   * The clocks that it brings: flat triples client, start, end. Clients descend, the ranges of a client ascend and do
-   * not touch. A Skip brings nothing.
+   * The clocks that the update brings, as flat triples (client, start, end). Clients descend; the ranges of a client
+   * ascend and are not adjacent. A Skip brings nothing.
    */
   readonly intervals: Numbers;
-  /** What it deletes: flat triples client, start, end. The ranges of a client stand together, ascend and do not touch. */
+  /**
+   * The deletions, as flat triples (client, start, end). The ranges of a client are together, ascend and are not
+   * adjacent.
+   */
   readonly deletes: Numbers;
   /**
-   * What it builds on without bringing it: flat pairs client, clock, a client at most once. One clock is enough, for
-   * nobody has it without all before it; and what an interval implies, for it builds on everything before its start, need
-   * not be named. What waits for something in the update itself that waits for it is named, too.
+   * Structs that the update builds on but does not contain, as flat pairs (client, clock), each client at most once.
+   * One clock is enough because a document that has it also has all earlier ones. An interval builds on everything
+   * before its start, which is not listed. Structs of the update that wait for each other are listed too.
    */
   readonly dependencies: Numbers;
-  /** Where the delete set begins, in bytes. Everything before it is structs. */
+  /** Byte offset of the delete set. All bytes before it are structs. */
   readonly deleteSetOffset: number;
   readonly structCount: number;
 }
 
-/** Facts as `scanUpdate` makes them. From another thread they come in arrays that are handed over without a copy. */
+/** Facts as `scanUpdate` creates them. Facts from another thread use arrays that are transferred and not copied. */
 export interface ScannedFacts extends UpdateFacts {
   readonly intervals: readonly number[];
   readonly dependencies: readonly number[];
 }
 
 /**
- * Reads an update of format V1 once and checks it, so that Yjs can be trusted with it: applying, merging and diffing what
- * passes neither throws nor hangs, with two exceptions that depend on the document and are left to compaction: structs that
- * contradict others of the same id, and types that nest deeper and deeper over many updates.
+ * Reads an update of format V1 once and checks it, so that it is safe to pass to Yjs: applying, merging and diffing an
+ * accepted update neither throws nor hangs. There are two exceptions, which depend on the document and are left to
+ * compaction: structs that contradict others with the same id, and types that nest deeper and deeper over many updates.
  *
- * Also refused: structs of one update that wait for each other, which would stay pending for ever.
+ * Also rejects structs of one update that wait for each other, because they would be pending for ever.
  *
  * @throws MalformedUpdateError
  */
@@ -73,7 +76,8 @@ export function scanUpdate(update: Uint8Array, limits: ScanLimits = defaultScanL
   if (reader.pos < reader.end) reader.fail('trailing-bytes');
   const { missing, circular } = dependencies.resolve(intervals);
   if (circular && !limits.allowCircles) reader.fail('bad-origin');
-  // Each level takes a struct that names its parent: fewer of these than levels allowed cannot be too deep.
+  // Each level needs a struct that names its parent. With fewer such structs than allowed levels, the depth is within
+  // limits.
   if (nestedCount > limits.maxTypeDepth) checkTypeDepth(update, reader.structCount, limits);
   return { intervals, deletes, dependencies: missing, deleteSetOffset, structCount: reader.structCount };
 }

@@ -1,7 +1,7 @@
 import { createEncoder, toUint8Array, writeUint8Array, writeVarUint } from 'lib0/encoding';
 import { structKind, type StructReader } from './struct-reader.ts';
 
-/** Neighbouring structs of one client, as they lie in an update. */
+/** Adjacent structs of one client, as stored in an update. */
 export interface Section {
   readonly client: number;
   readonly clock: number;
@@ -11,12 +11,12 @@ export interface Section {
   end: number;
 }
 
-/** Begins a section with the struct that was read last. */
+/** Starts a section with the last struct that was read. */
 export function sectionAt(reader: StructReader): Section {
   return { client: reader.client, clock: reader.clock, structCount: 1, start: reader.start, end: reader.pos };
 }
 
-/** Makes an update of sections, by copying bytes. Each client at most once, clients descending. */
+/** Builds an update of sections by copying bytes. Each client may occur only once, and clients must descend. */
 export function encodeSections(update: Uint8Array, sections: readonly Section[], deleteSet: Uint8Array): Uint8Array {
   const encoder = createEncoder();
   writeVarUint(encoder, sections.length);
@@ -30,7 +30,7 @@ export function encodeSections(update: Uint8Array, sections: readonly Section[],
   return toUint8Array(encoder);
 }
 
-/** Adds the clocks of the struct that was read last to flat triples client, start, end; none if it is a Skip. */
+/** Adds the clocks of the last struct that was read to flat triples (client, start, end). A Skip adds nothing. */
 export function pushInterval(intervals: number[], { kind, client, clock, length }: StructReader): void {
   if (kind === structKind.skip) return;
   if (intervals.at(-3) === client && intervals.at(-1) === clock) intervals[intervals.length - 1] = clock + length;

@@ -1,10 +1,13 @@
 import { Reader } from './reader.ts';
 import { maxVarUintBytes, writeVarUint } from './var-uint.ts';
 
-/** Per client how many clocks are there, contiguous from 0. */
+/** The number of known clocks per client, contiguous from 0. */
 export type StateVector = ReadonlyMap<number, number>;
 
-/** Reads a state vector in the encoding of Yjs. What comes from a client needs a limit. @throws MalformedUpdateError */
+/**
+ * Reads a state vector in the encoding of Yjs. Input from a client needs `maxClients`.
+ * @throws MalformedUpdateError
+ */
 export function decodeStateVector(bytes: Uint8Array, maxClients = Infinity): Map<number, number> {
   const reader = new Reader(bytes);
   const count = reader.readCount(2);
@@ -19,9 +22,13 @@ export function decodeStateVector(bytes: Uint8Array, maxClients = Infinity): Map
   return vector;
 }
 
-/** Writes a state vector as Yjs does: the highest client first, so that equal ones are equal bytes. Zeros are left out. */
+/**
+ * Encodes a state vector like Yjs, but with the highest client first, so that equal vectors give equal bytes. Leaves
+ * out zeros.
+ */
 export function encodeStateVector(vector: StateVector): Uint8Array {
-  // Of 40,000 clients: numbers are sorted ten times as fast as entries, and an encoder that grows takes longer than the rest.
+  // For 40,000 clients: numbers are sorted ten times as fast as entries, and a growing encoder takes longer than all
+  // the rest.
   const clients = Float64Array.from(vector.keys()).sort();
   const bytes = new Uint8Array(maxVarUintBytes * (2 * clients.length + 1));
   let count = 0;
@@ -35,7 +42,7 @@ export function encodeStateVector(vector: StateVector): Uint8Array {
   return bytes.slice(0, end);
 }
 
-/** Whether `vector` knows everything that `other` knows. */
+/** Whether `vector` contains everything in `other`. */
 export function covers(vector: StateVector, other: StateVector): boolean {
   for (const [client, clock] of other) if (clock > (vector.get(client) ?? 0)) return false;
   return true;

@@ -1,24 +1,26 @@
 import { maxClock, Reader } from './reader.ts';
 import { skipAny, skipDocOptions, skipJson } from './value.ts';
 
-/** What an update may hold at most. Each bound is there because Yjs has none. */
+/** Limits for the content of an update. Yjs has no such limits. */
 export interface ScanLimits {
-  /** Client ids with structs, and client ids with deletions. 100,000 of them cost a Y.Doc 54 MB and half a second. */
+  /** Clients with structs, and clients with deletions. 100,000 of them cost a Y.Doc 54 MB and half a second. */
   readonly maxClients: number;
   /** A struct becomes an object of some 150 bytes in a Y.Doc. */
   readonly maxStructs: number;
-  /** Beyond it, judging and keeping the deletions of one update takes longer than a turn of the event loop may. */
+  /**
+   * With more ranges, checking and storing the deletions of one update takes longer than a turn of the event loop may.
+   */
   readonly maxDeletedRanges: number;
-  /** How deep a JSON value may nest. Yjs reads and writes values by recursion; its stack ends near 8,000. */
+  /** Nesting depth of a JSON value. Yjs reads and writes values by recursion; its stack ends near 8,000. */
   readonly maxValueDepth: number;
   /**
-   * How deep shared types may nest inside one update. Over many updates they nest as deep as people write them, and what was
-   * written that way must be taken as one update, too: so the bound is what a worker thread can delete when it folds.
+   * Nesting depth of shared types inside one update. Over many updates they can nest to any depth, and such content must
+   * also be accepted as one update. So the limit is the depth that a worker thread can delete when it folds.
    */
   readonly maxTypeDepth: number;
   /**
-   * Whether structs may wait for each other. Nobody writes such an update, and it would be pending for ever; but two
-   * forged ones can come to it together, and then what is stored of a document holds it.
+   * Whether structs may wait for each other. No client writes such an update, and it would be pending for ever. But two
+   * forged updates together can form such a circle, and the stored state of a document then contains it.
    */
   readonly allowCircles: boolean;
 }
@@ -32,7 +34,9 @@ export const defaultScanLimits: ScanLimits = Object.freeze({
   allowCircles: false,
 });
 
-/** For what was scanned before it was stored: a document may grow beyond what one update may bring. */
+/**
+ * For updates that were scanned before they were stored, because a document may grow beyond the limits for one update.
+ */
 export const noScanLimits: ScanLimits = Object.freeze({
   maxClients: Infinity,
   maxStructs: Infinity,
@@ -42,20 +46,20 @@ export const noScanLimits: ScanLimits = Object.freeze({
   allowCircles: true,
 });
 
-/** The kinds of struct that are no items; every other number up to 9 says what an item contains. */
+/** The kinds of struct that are not items. All other numbers up to 9 give the content of an item. */
 export const structKind = { gc: 0, skip: 10 } as const;
 
-/** Bits of a struct's first byte, beside its kind. */
+/** Flags in a struct's first byte, in addition to its kind. */
 const hasOrigin = 0x80;
 const hasRightOrigin = 0x40;
 const hasParentSub = 0x20;
 
-/** In place of a client id: there is none. */
+/** Stands for an absent client id. */
 export const noClient = -1;
 
 /**
- * Reads the structs of an update (format V1) one by one, as Yjs 13.6 does, into its own fields, and checks everything
- * that a single struct can have wrong:
+ * Reads the structs of an update (format V1) one by one into its own fields, as Yjs 13.6 does. Checks everything that
+ * can be wrong with a single struct:
  *
  *     const reader = new StructReader(update);
  *     while (reader.nextClient()) while (reader.nextStruct()) use(reader.client, reader.clock, reader.length);
@@ -63,38 +67,38 @@ export const noClient = -1;
  */
 export class StructReader extends Reader {
   readonly limits: ScanLimits;
-  /** Of the current struct. Its clocks are [clock, clock + length). */
+  /** The current struct, whose clocks are [clock, clock + length). */
   client = noClient;
   clock = 0;
   length = 0;
   kind = 0;
-  /** Byte offset at which the struct begins; it ends at `pos`. */
+  /** Byte offset at which the struct begins. It ends at `pos`. */
   start = 0;
-  /** The ids that an item builds on; noClient where it has none. */
+  /** The ids that an item builds on. noClient if it has none. */
   originClient = noClient;
   originClock = 0;
   rightClient = noClient;
   rightClock = 0;
   parentClient = noClient;
   parentClock = 0;
-  /** Structs of the current client that have not been read. */
+  /** Structs of the current client that are still to be read. */
   structsLeft = 0;
   readonly clientCount: number;
   structCount = 0;
   #clientsLeft: number;
-  /** Where the current client's structs have come to. */
+  /** The clock after the current client's last struct. */
   #next = 0;
 
   constructor(update: Uint8Array, limits: ScanLimits = defaultScanLimits) {
     super(update);
     this.limits = limits;
-    // A client takes five bytes: a count, an id, a clock and a struct of two.
+    // A client takes at least five bytes: a count, an id, a clock and a struct of two bytes.
     this.clientCount = this.readCount(5);
     if (this.clientCount > limits.maxClients) this.fail('too-many-clients');
     this.#clientsLeft = this.clientCount;
   }
 
-  /** Goes to the next client. False after the last. */
+  /** Moves to the next client. False after the last one. */
   nextClient(): boolean {
     if (this.#clientsLeft === 0) return false;
     const previous = this.#clientsLeft === this.clientCount ? Infinity : this.client;
@@ -106,13 +110,14 @@ export class StructReader extends Reader {
     if (this.structCount > this.limits.maxStructs) this.fail('too-many-structs');
     this.client = this.readVarUint();
     if (this.client === previous) this.fail('repeated-client');
-    // Every Yjs writes the highest client id first, and mergeUpdates relies on it: from anything else it loses structs.
+    // All Yjs versions write the highest client id first. mergeUpdates relies on this order and loses structs without
+    // it.
     if (this.client > previous) this.fail('unsorted');
     this.#next = this.readClock();
     return true;
   }
 
-  /** Reads the next struct of the current client. False after the last. */
+  /** Reads the next struct of the current client. False after the last one. */
   nextStruct(): boolean {
     if (this.structsLeft === 0) return false;
     this.structsLeft--;
@@ -122,7 +127,7 @@ export class StructReader extends Reader {
     const info = this.readByte();
     this.kind = info & 0x1f;
     if (this.kind === structKind.gc || this.kind === structKind.skip) {
-      // Yjs's two readers disagree about such a struct with any other bit set.
+      // Yjs's two readers disagree about such a struct if any other bit is set.
       if (info !== this.kind) this.fail('bad-struct');
       this.length = this.readClock();
     } else {
@@ -144,7 +149,7 @@ export class StructReader extends Reader {
       this.rightClient = this.readVarUint();
       this.rightClock = this.#readLinkClock(this.rightClient);
     }
-    // With a neighbour, the parent is copied from it.
+    // An item with a neighbour copies the parent from it.
     if ((info & (hasOrigin | hasRightOrigin)) !== 0) return;
     const parentIsRoot = this.readVarUint();
     if (parentIsRoot === 1) this.skipText();
@@ -155,7 +160,10 @@ export class StructReader extends Reader {
     if ((info & hasParentSub) !== 0) this.skipText();
   }
 
-  /** Nothing builds on itself or on what comes after it. Yjs does not look, and throws half-way through applying. */
+  /**
+   * Rejects a struct that builds on itself or on a later one. Yjs does not check this and throws while it applies the
+   * update.
+   */
   #readLinkClock(client: number): number {
     const clock = this.readClock();
     if (client === this.client && clock >= this.clock) this.fail('bad-origin');
@@ -206,7 +214,7 @@ export class StructReader extends Reader {
 
   #readType(): void {
     const type = this.readVarUint();
-    // Array 0, Map 1, Text 2, XmlElement 3, XmlFragment 4, XmlHook 5, XmlText 6. Two of them have a name.
+    // Array 0, Map 1, Text 2, XmlElement 3, XmlFragment 4, XmlHook 5, XmlText 6. XmlElement and XmlHook have a name.
     if (type > 6) this.fail('bad-struct');
     if (type === 3 || type === 5) this.skipText();
   }

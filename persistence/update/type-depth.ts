@@ -1,14 +1,14 @@
 import { noClient, StructReader, structKind, type ScanLimits } from './struct-reader.ts';
 
-/** A struct whose depth is not known yet. */
+/** The depth of a struct that is not computed yet. */
 const unknown = -1;
 
 /**
- * Refuses an update in which shared types nest deeper than `limits.maxTypeDepth`. A second pass with a table of all
- * structs, so only for updates in which that is possible at all. They must not hold circles.
+ * Rejects an update in which shared types nest deeper than `limits.maxTypeDepth`. This is a second pass with a table of
+ * all structs, so it is used only for updates in which such depth is possible. The update must not contain circles.
  *
- * An item lies as deep as its neighbour, or one deeper than the parent that it names. What is not in the update counts as
- * lying at the top.
+ * An item has the depth of its neighbour, or one level more than the parent it names. A struct outside the update
+ * counts as being at the top.
  *
  * @throws MalformedUpdateError 'type-too-deep'
  */
@@ -33,14 +33,14 @@ export function checkTypeDepth(update: Uint8Array, structCount: number, limits: 
   }
 }
 
-/** Per struct, in the order of the update: its clock, the id that its depth follows from, and how much deeper it lies. */
+/** Per struct, in the order of the update: its clock, the id that determines its depth, and how much deeper it is. */
 interface LinkTable {
   readonly clocks: Uint32Array;
-  /** noClient: from nothing in the update. */
+  /** noClient if no struct of the update determines the depth. */
   readonly linkClients: Float64Array;
   readonly linkClocks: Uint32Array;
   readonly steps: Uint8Array;
-  /** Per client, where its structs stand: [start, end). */
+  /** Per client, the indices of its structs: [start, end). */
   readonly spans: Map<number, readonly [start: number, end: number]>;
 }
 
@@ -77,7 +77,7 @@ function readLinks(update: Uint8Array, structCount: number, limits: ScanLimits):
   return table;
 }
 
-/** The struct that holds what the struct at `index` is linked to, or -1. */
+/** Index of the struct that contains the id linked by the struct at `index`, or -1. */
 function find(table: LinkTable, index: number): number {
   const client = table.linkClients[index] as number;
   if (client === noClient) return -1;

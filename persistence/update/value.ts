@@ -16,7 +16,9 @@ const tag = {
   undefined: 127,
 } as const;
 
-/** Reads over one value in lib0's `any` encoding, nested at most `maxDepth` deep: Yjs reads it by recursion. */
+/**
+ * Skips one value in lib0's `any` encoding. Nesting is limited to `maxDepth`, because Yjs reads the value by recursion.
+ */
 export function skipAny(reader: Reader, maxDepth: number): void {
   switch (reader.readByte()) {
     case tag.undefined:
@@ -55,8 +57,8 @@ export function skipAny(reader: Reader, maxDepth: number): void {
 }
 
 /**
- * Reads over the options of a subdocument. Yjs spreads them over the constructor's own, so that they could replace the
- * guid that was read before, or put a value where a function is called.
+ * Skips the options of a subdocument. Yjs spreads them over the constructor's own options, so they could replace the
+ * guid that was read before, or put a value in place of a function that is called.
  */
 export function skipDocOptions(reader: Reader, maxDepth: number): void {
   if (reader.readByte() !== tag.object) reader.fail('bad-struct');
@@ -67,7 +69,10 @@ export function skipDocOptions(reader: Reader, maxDepth: number): void {
   }
 }
 
-/** Reads over a text that must be JSON. `orUndefined`: the bare word `undefined` is allowed as well, as Yjs writes it in lists. */
+/**
+ * Skips a text that must be JSON. With `orUndefined` the bare word `undefined` is also allowed, which Yjs writes in
+ * lists.
+ */
 export function skipJson(reader: Reader, maxDepth: number, orUndefined: boolean): void {
   const start = reader.pos;
   const text = reader.readText();
@@ -84,7 +89,10 @@ export function skipJson(reader: Reader, maxDepth: number, orUndefined: boolean)
   }
 }
 
-/** How deep brackets nest outside of strings. Looked at first, so that parsing never builds what is refused anyway. */
+/**
+ * The nesting depth of brackets outside strings. Checked before parsing, so that a value that is too deep is never
+ * built.
+ */
 function jsonDepth(text: string): number {
   let depth = 0;
   let deepest = 0;
