@@ -35,7 +35,7 @@ export const storageFaults = {
     sentence: 'The file system of {folder} is mounted read-only.',
     advice:
       'Mount it for writing (Docker: without :ro; systemd: ReadWritePaths). The kernel also makes a file system read-only ' +
-      'after an error of the disk: see dmesg.',
+      'after a disk error: see dmesg.',
   },
   'no-space': {
     code: 'LOG_NOT_WRITABLE',
@@ -46,7 +46,7 @@ export const storageFaults = {
     code: 'LOG_NOT_WRITABLE',
     sentence: 'The file system of {folder} has no free inodes: no file can be created, although the disk is not full.',
     advice:
-      'Delete small files that nothing needs (df -i shows how many there are), or make a file system with more inodes.',
+      'Delete small files that are not needed (df -i counts the inodes), or create a file system with more inodes.',
   },
   quota: {
     code: 'LOG_NOT_WRITABLE',
@@ -61,7 +61,7 @@ export const storageFaults = {
   'not-a-file': {
     code: 'LOG_NOT_WRITABLE',
     sentence: '{path} is {kind}, and a regular file is expected.',
-    advice: 'Quire has not made it. Move it away, and restore the file from a backup if it is part of the database.',
+    advice: 'Quire did not create it. Move it away, and restore the file from a backup if it is part of the database.',
   },
   'link-loop': {
     code: 'LOG_NOT_WRITABLE',
@@ -95,8 +95,8 @@ export const storageFaults = {
   },
   'not-ours': {
     code: 'LOG_NOT_OURS',
-    sentence: 'The folder {folder} holds files, but no database of Quire.',
-    advice: 'Nothing is created over them: choose an empty folder, or the right one (--data).',
+    sentence: 'The folder {folder} holds files, but not a Quire database.',
+    advice: 'Quire does not overwrite them: choose an empty folder, or the right one (--data).',
   },
   'no-current': {
     code: 'LOG_NOT_OURS',
@@ -106,14 +106,14 @@ export const storageFaults = {
   'too-new': {
     code: 'LOG_TOO_NEW',
     sentence:
-      'The database in {folder} has format {format}, this version of Quire knows formats up to {known}: a newer version has written it.',
+      'The database in {folder} has format {format}, but this version of Quire knows formats up to {known}. A newer version wrote it.',
     advice: 'Start that newer version, or restore a backup from before the upgrade.',
   },
   'damaged-log': {
     code: 'LOG_DAMAGED',
     sentence: '{path} is damaged{where}: {reason}. {risk} if LevelDB opens it. Nothing was changed.',
     advice:
-      'Restore a backup. To start with what is left, set --accept-damaged-log: a copy of the log is kept beside the database.',
+      'Restore a backup. To start with the remaining edits, set --accept-damaged-log: a copy of the log is kept beside the database.',
   },
   'damaged-list': {
     code: 'LOG_DAMAGED',
@@ -125,7 +125,7 @@ export const storageFaults = {
     code: 'LOG_DAMAGED',
     sentence: '{path} is damaged{where}: {reason}. {loss}{others} Nothing was changed.',
     advice:
-      'Restore a backup, and check the disk. To start without what cannot be read, set --accept-damaged-log: a copy of the ' +
+      'Restore a backup, and check the disk. To start without the unreadable records, set --accept-damaged-log: a copy of the ' +
       'table is kept beside it.',
   },
   'damaged-block': {
