@@ -4,7 +4,7 @@ import { tempFolder } from '../../support/temp-folder.ts';
 import { killAgainAndAgain } from './crash.ts';
 
 suite('A log whose process is killed 200 times', () => {
-  test('has everything that was acknowledged (I1, I3)', async (t) => {
+  test('keeps every acknowledged entry (I1, I3)', async (t) => {
     await killAgainAndAgain(tempFolder(t), 'fsync', 200, randomOf(t));
   });
 });

@@ -5,7 +5,7 @@ import { killAgainAndAgain } from './crash.ts';
 
 suite('A log whose process is killed', () => {
   for (const commit of ['fsync', 'write'] as const) {
-    test(`has everything that was acknowledged, with commit ${commit} (I1, I3)`, async (t) => {
+    test(`keeps every acknowledged entry, with commit ${commit} (I1, I3)`, async (t) => {
       await killAgainAndAgain(tempFolder(t), commit, 4, randomOf(t));
     });
   }

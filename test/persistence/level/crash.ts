@@ -10,7 +10,9 @@ import { RecordingFollower } from '../../support/recording-follower.ts';
 
 const childPath = join(import.meta.dirname, '../../support/log-child.js');
 
-/** Lets a process append (see log-child.ts), kills it at random moments, and looks for what it had acknowledged. */
+/**
+ * Lets a process append (see log-child.ts), kills it at random moments, and looks for the entries that it acknowledged.
+ */
 export async function killAgainAndAgain(
   folder: string,
   commit: 'fsync' | 'write',
@@ -57,7 +59,7 @@ async function acknowledgedUntilKilled(folder: string, commit: string, count: nu
   const exited = once(child, 'exit');
   const acknowledged: number[] = [];
   let killed = false;
-  // What lies in the pipe when it dies was acknowledged, too.
+  // Entries still in the pipe when the process dies were also acknowledged.
   for await (const line of createInterface({ input: child.stdout })) {
     if (line === 'open') continue;
     assert.match(line, /^\d+$/);

@@ -71,7 +71,7 @@ function bytesIn(folder: string): number {
     .reduce((sum, found) => (found.isFile() ? sum + found.size : sum), 0);
 }
 
-test('an image shows what was saved before, while the server writes and rewrites its tables', async (t) => {
+test('an image shows everything saved before it was taken, while the server writes and rewrites its tables', async (t) => {
   const random = randomOf(t).fraction;
   const folder = tempFolder(t);
   const log = await openLog(folder);
@@ -89,12 +89,12 @@ test('an image shows what was saved before, while the server writes and rewrites
     const documents = await verified(image, folder);
     assert.ok(documents >= before, `${documents} of ${before} documents`);
   };
-  // Together more than LevelDB keeps in its log.
+  // Together these are more than LevelDB keeps in its log.
   for (let round = 0; round < 4; round += 1) await Promise.all([writeSome(round), look(round)]);
   await log.close();
 });
 
-test('a server can start while an image is looked at, and what it deletes stays in the image', async (t) => {
+test('a server can start while an image is being inspected, and files that it deletes remain in the image', async (t) => {
   const random = randomOf(t).fraction;
   const folder = tempFolder(t);
   for (let i = 0; i < 3; i += 1) {
@@ -118,7 +118,7 @@ test('a server can start while an image is looked at, and what it deletes stays 
   await server.close();
 });
 
-test('tables are not copied into an image, also if LevelDB wants to rewrite them', async (t) => {
+test('tables are not copied into an image, even if LevelDB wants to rewrite them', async (t) => {
   const random = randomOf(t).fraction;
   const folder = tempFolder(t);
   for (let i = 0; i < 3; i += 1) {
@@ -138,7 +138,7 @@ test('tables are not copied into an image, also if LevelDB wants to rewrite them
   await image.close();
 });
 
-test('without a descriptor left for a table, an image links to the table by its name', async (t) => {
+test('if no descriptor is left for a table, an image links to the table by name', async (t) => {
   const random = randomOf(t).fraction;
   const folder = tempFolder(t);
   for (let i = 0; i < 3; i += 1) {

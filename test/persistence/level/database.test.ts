@@ -15,7 +15,7 @@ import { tempFolder } from '../../support/temp-folder.ts';
 const create = { mayCreate: true };
 
 suite('openDatabase', () => {
-  test('creates a database in a missing or empty folder, for its owner alone, and opens it again', async (t) => {
+  test('creates a database in a missing or empty folder, accessible only to its owner, and opens it again', async (t) => {
     const folder = join(tempFolder(t), 'some', 'where');
     await (await openDatabase(folder, create)).close();
     assert.equal((await stat(folder)).mode & 0o777, 0o700);
@@ -27,7 +27,7 @@ suite('openDatabase', () => {
     await (await openDatabase(tempFolder(t), create)).close();
   });
 
-  test('refuses a database that another process has open, and does it no harm', async (t) => {
+  test('refuses a database that another process has open, and does not harm it', async (t) => {
     const folder = tempFolder(t);
     const child = spawn(process.execPath, [join(import.meta.dirname, '../../support/log-child.js'), folder, 'fsync'], {
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -48,7 +48,7 @@ suite('openDatabase', () => {
     await rejects(openDatabase(folder, create), 'LOG_TOO_NEW', /format 2.* up to 1.* newer version/);
   });
 
-  test('refuses files that are not a database, and leaves them alone', async (t) => {
+  test('refuses a folder with other files, and leaves them unchanged', async (t) => {
     const folder = tempFolder(t);
     await writeFile(join(folder, 'holiday.jpg'), 'precious');
     await rejects(openDatabase(folder, create), 'LOG_NOT_OURS', /choose an empty folder/);
@@ -63,9 +63,9 @@ suite('openDatabase', () => {
     await rejects(openDatabase(folder, create), 'LOG_NOT_OURS');
   });
 
-  test('never creates over a database that has lost its CURRENT file, not even with the mark of a first start (I1)', async (t) => {
+  test('never creates a database over one that has lost its CURRENT file, even with the mark of a first start (I1)', async (t) => {
     const folder = await created(tempFolder(t));
-    // So that there is a table.
+    // Makes LevelDB write a table.
     await inDatabase(folder, (database) => database.put(Buffer.from('key'), Buffer.from('value')));
     await inDatabase(folder, () => Promise.resolve());
     await rm(join(folder, 'CURRENT'));
@@ -76,7 +76,7 @@ suite('openDatabase', () => {
     assert.deepEqual(await readdir(folder), ['CREATING', ...before].sort());
   });
 
-  test('repeats a first start that was killed, wherever that was', async (t) => {
+  test('repeats a first start that was killed at any point', async (t) => {
     const early = tempFolder(t);
     await writeFile(join(early, 'CREATING'), '');
     await writeFile(join(early, 'MANIFEST-000001'), 'half');
@@ -90,14 +90,14 @@ suite('openDatabase', () => {
     assert.equal((await readdir(late)).includes('CREATING'), false);
   });
 
-  test('never creates when it opens again after a failure: the disk may just be gone', async (t) => {
+  test('never creates a database when it reopens after a failure, because the disk may be unmounted', async (t) => {
     const folder = tempFolder(t);
     await rejects(openDatabase(folder, { mayCreate: false }), 'LOG_NOT_OURS');
     await rejects(openDatabase(join(folder, 'missing'), { mayCreate: false }), 'LOG_NOT_WRITABLE');
     assert.deepEqual(await readdir(folder), []);
   });
 
-  test('does not write through a link that another user has put in the place of its mark', async (t) => {
+  test('does not write through a link that another user has put in place of its mark', async (t) => {
     const precious = join(tempFolder(t), 'precious');
     await writeFile(precious, 'precious');
     const folder = tempFolder(t);
@@ -106,7 +106,7 @@ suite('openDatabase', () => {
     assert.equal(await readFile(precious, 'utf8'), 'precious');
   });
 
-  test('says so when the folder cannot be used', async (t) => {
+  test('reports a folder that cannot be used', async (t) => {
     const folder = tempFolder(t);
     await writeFile(join(folder, 'file'), '');
     await rejects(
@@ -117,7 +117,7 @@ suite('openDatabase', () => {
     await rejects(openDatabase(join(folder, 'file'), create), 'LOG_NOT_WRITABLE', /\/file is not a directory/);
   });
 
-  test('tells a lock that another process holds from a file system without locks, and errors of the disk apart', async (t) => {
+  test('distinguishes a lock of another process, a file system without locks, and disk errors', async (t) => {
     const folder = tempFolder(t);
     const cases: readonly [string, string, RegExp][] = [
       ['LEVEL_LOCKED', 'lock {}/LOCK: Resource temporarily unavailable', /Another process uses the database.*Stop it/],
@@ -145,7 +145,7 @@ suite('openDatabase', () => {
     }
   });
 
-  test('says so when the database is damaged as a whole', async (t) => {
+  test('reports a database that is damaged as a whole', async (t) => {
     const folder = await created(tempFolder(t));
     await writeFile(join(folder, 'CURRENT'), 'nonsense');
     await rejects(openDatabase(folder, create), 'LOG_DAMAGED', /Restore a backup/);
@@ -155,7 +155,7 @@ suite('openDatabase', () => {
     await rejects(openDatabase(flipped, create), 'LOG_DAMAGED');
   });
 
-  test('a database that was refused can be opened when the reason is gone', async (t) => {
+  test('opens a database that was refused once the cause is gone', async (t) => {
     const folder = await created(tempFolder(t));
     const first = await openDatabase(folder, create);
     await rejects(openDatabase(folder, create), 'LOG_LOCKED');
@@ -163,7 +163,7 @@ suite('openDatabase', () => {
     await (await openDatabase(folder, create)).close();
   });
 
-  test('a folder in the way is no database', async (t) => {
+  test('refuses a folder that contains only another folder', async (t) => {
     const folder = tempFolder(t);
     await mkdir(join(folder, 'lost+found'));
     await rejects(openDatabase(folder, create), 'LOG_NOT_OURS');

@@ -9,7 +9,7 @@ import { RecordingFollower } from '../../support/recording-follower.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
 suite('DiskReserve', () => {
-  test('below the reserve the log is read-only: appending is refused, reading works, and it comes back by itself', async (t) => {
+  test('below the reserve the log is read-only: it refuses to append, can be read, and recovers by itself', async (t) => {
     const clock = new ManualClock();
     const fake = new FakeCompact();
     let freeBytes = 1000;
@@ -25,7 +25,7 @@ suite('DiskReserve', () => {
     t.after(() => log.close());
     const states: LogState[] = [];
     log.onState((state) => states.push(state));
-    /** Resolves after the log has looked at the disk. */
+    /** Resolves after the log has checked the disk. */
     const look = async (free: number): Promise<void> => {
       freeBytes = free;
       clock.advance(1000);
@@ -40,13 +40,13 @@ suite('DiskReserve', () => {
     await look(999);
     assert.equal(log.state, 'read-only');
     assert.throws(() => document.append(new Uint8Array(9), 'me'), { code: 'LOG_READ_ONLY' });
-    // What was accepted before is stored all the same; a compaction is not begun.
+    // Entries accepted before are still stored. No compaction starts.
     await follower.durable(2);
     assert.equal(fake.inputs.length, 0);
     const other = await log.open('b', new RecordingFollower());
     assert.throws(() => other.append(new Uint8Array(9), 'me'), { code: 'LOG_READ_ONLY' });
 
-    // A little above the reserve it would flap.
+    // Just above the reserve the log stays read-only, so that the state does not flap.
     await look(1249);
     assert.equal(log.state, 'read-only');
     await look(1250);
@@ -56,7 +56,7 @@ suite('DiskReserve', () => {
     assert.deepEqual(states, ['read-only', 'open']);
   });
 
-  test('a disk that is low at the start is noticed before anything is appended', async (t) => {
+  test('a disk that is low at the start is detected before anything is appended', async (t) => {
     const log = await LevelLog.open(
       {
         folder: tempFolder(t),
@@ -70,7 +70,7 @@ suite('DiskReserve', () => {
     assert.equal(log.state, 'read-only');
   });
 
-  test('free space that cannot be read is reported and changes nothing (I8)', async (t) => {
+  test('a failure to read the free space is reported and changes nothing (I8)', async (t) => {
     const clock = new ManualClock();
     const failures: FailureReport[] = [];
     const log = await LevelLog.open(

@@ -13,8 +13,8 @@ import { RecordingFollower } from '../../support/recording-follower.ts';
 const MB = 1024 * 1024;
 const fillerBytes = 8 * MB;
 
-suite('A log on a disk that is really full', () => {
-  test('has everything that was acknowledged, and goes on when space is freed, without a restart (I1)', async (t) => {
+suite('A log on a full disk', () => {
+  test('keeps every acknowledged entry, and resumes without a restart when space is freed (I1)', async (t) => {
     const disk = await smallDisk(t, 20 * MB);
     if (disk === null) return;
     const filler = join(disk, 'filler');
@@ -28,7 +28,7 @@ suite('A log on a disk that is really full', () => {
       followers.push(follower);
       documents.push(await log.open(docId, follower));
     }
-    // More than there is room for, in commits of a few entries. Random bytes, because LevelDB compresses.
+    // More than fits, in commits of a few entries. The bytes are random because LevelDB compresses.
     for (let i = 1; followers[0]?.failures.length === 0; i += 1) {
       for (const document of documents) document.append(randomBytes(20_000), 'me');
       await Promise.race([followers[1]?.durable(i), followers[1]?.dead()]);
@@ -54,7 +54,7 @@ suite('A log on a disk that is really full', () => {
     }
   });
 
-  test('with a reserve it becomes read-only before anything fails, and comes back', async (t) => {
+  test('with a reserve, becomes read-only before any write fails, and recovers', async (t) => {
     const disk = await smallDisk(t, 32 * MB);
     if (disk === null) return;
     const filler = join(disk, 'filler');
@@ -78,12 +78,12 @@ suite('A log on a disk that is really full', () => {
   });
 });
 
-/** A file system of its own in memory; null, and the test skipped, where mounting is not allowed. */
+/** A separate file system in memory. Returns null and skips the test where mounting is not allowed. */
 async function smallDisk(t: TestContext, bytes: number): Promise<string | null> {
   const folder = await mkdtemp(join(tmpdir(), 'quire-disk-'));
   const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', folder]);
   t.after(async () => {
-    // Lazily: a test that failed may still have files open there.
+    // Unmounted lazily, because a failed test may still have files open there.
     if (mounted.status === 0) spawnSync('umount', ['-l', folder]);
     await rmdir(folder);
   });

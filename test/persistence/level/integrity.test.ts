@@ -11,7 +11,7 @@ import { tempFolder } from '../../support/temp-folder.ts';
 
 const keys = new DocumentKeys('victim');
 
-/** The records of the document that the tests damage: a snapshot of two parts up to 2, entries 3 to 5. */
+/** The records of the document that the tests damage: a snapshot of two parts up to entry 2, and entries 3 to 5. */
 const records = {
   meta: keys.meta,
   head: keys.head,
@@ -21,11 +21,11 @@ const records = {
 
 suite('A document on disk', () => {
   for (const [name, key] of Object.entries(records)) {
-    test(`is not served when a bit of its ${name} has flipped, wherever that is; others are`, async (t) => {
+    test(`is not served when any bit of its ${name} has flipped; others are`, async (t) => {
       const folder = await stored(t);
       const original = await inDatabase(folder, (database) => database.get(key));
       assert.ok(original);
-      // Every byte, one bit of each.
+      // One bit of each byte.
       for (let byte = 0; byte < original.length; byte += 1) {
         const flipped = Uint8Array.from(original);
         flipped[byte] = (original[byte] as number) ^ (1 << (byte % 8));
@@ -38,7 +38,7 @@ suite('A document on disk', () => {
       await served(folder);
     });
 
-    test(`is not served when its ${name} is missing, or cut off, or lies elsewhere`, async (t) => {
+    test(`is not served when its ${name} is missing, truncated or under another key`, async (t) => {
       const folder = await stored(t);
       const original = await inDatabase(folder, (database) => database.get(key));
       assert.ok(original);
@@ -57,7 +57,7 @@ suite('A document on disk', () => {
     });
   }
 
-  test('opens when a piece of its snapshot is damaged, but that part cannot be read, nor compacted away', async (t) => {
+  test('opens when a piece of its snapshot is damaged, but that part cannot be read or compacted away', async (t) => {
     const folder = await stored(t);
     const key = keys.piece(2, 1);
     const original = await inDatabase(folder, (database) => database.get(key));
@@ -87,7 +87,7 @@ suite('A document on disk', () => {
     }
   });
 
-  test('is not served empty when its snapshot was everything, and the head is missing', async (t) => {
+  test('is not served as empty when it had only a snapshot and the head is missing', async (t) => {
     const folder = tempFolder(t);
     for (const docId of ['victim', 'other']) await append(folder, docId, 2, 10);
     await append(folder, 'other', 1, Number.MAX_SAFE_INTEGER);
@@ -95,7 +95,7 @@ suite('A document on disk', () => {
     await refused(folder);
   });
 
-  test('is not served as it was when its head is an older one', async (t) => {
+  test('is not served in an old state when its head is replaced with an older one', async (t) => {
     const folder = tempFolder(t);
     for (const docId of ['victim', 'other']) await append(folder, docId, 2, 10);
     const older = await inDatabase(folder, (database) => database.get(keys.head));
@@ -105,7 +105,7 @@ suite('A document on disk', () => {
     await refused(folder);
   });
 
-  test('is not served empty when all that is left is its meta record', async (t) => {
+  test('is not served as empty when only its meta record is left', async (t) => {
     const folder = tempFolder(t);
     await append(folder, 'victim', 1, Number.MAX_SAFE_INTEGER);
     await append(folder, 'other', 1, Number.MAX_SAFE_INTEGER);
@@ -113,7 +113,7 @@ suite('A document on disk', () => {
     await refused(folder);
   });
 
-  test('is not served empty when its first batch is lost, the meta record and the first entry', async (t) => {
+  test('is not served as empty when its first batch, with the meta record and the first entry, is lost', async (t) => {
     const folder = tempFolder(t);
     await append(folder, 'victim', 3, Number.MAX_SAFE_INTEGER);
     await append(folder, 'other', 1, Number.MAX_SAFE_INTEGER);

@@ -9,7 +9,7 @@ import { ManualClock } from '../../support/manual-clock.ts';
 import { RecordingFollower } from '../../support/recording-follower.ts';
 
 suite('A log after a failed write', () => {
-  test('tries to reopen with growing delays, and is open only after a write of its own has succeeded', async (t) => {
+  test('tries to reopen with growing delays, and is open only after a test write has succeeded', async (t) => {
     const { log, faults, clock, failures } = setUp(t);
     const { document, follower } = await open(log);
     faults.fail(new Error('no space'));
@@ -32,7 +32,7 @@ suite('A log after a failed write', () => {
     );
   });
 
-  test('drops everything that waited, and never acknowledges it later (I2)', async (t) => {
+  test('drops all waiting entries, and never acknowledges them later (I2)', async (t) => {
     const { log, faults, clock } = setUp(t);
     const { document, follower } = await open(log);
     faults.hold();
@@ -55,7 +55,7 @@ suite('A log after a failed write', () => {
     assert.equal(follower.failures.length, 1);
   });
 
-  test('drops a compaction, and pins of before cannot be read any more', async (t) => {
+  test('drops a compaction, and earlier pins can no longer be read', async (t) => {
     const { log, faults, clock, fake } = setUp(t);
     const { document, follower } = await open(log);
     document.append(new Uint8Array(10).fill(1), 'me');
@@ -83,12 +83,12 @@ suite('A log after a failed write', () => {
     assert.equal(follower.compactions.length, 1);
   });
 
-  test('a document that was being opened is not', async (t) => {
+  test('does not open a document whose opening was in progress', async (t) => {
     const { log, faults } = setUp(t);
     const { document, follower } = await open(log);
     faults.fail(new Error('no space'));
     document.append(new Uint8Array(1), 'me');
-    // Reading takes a few turns more than the batch that fails.
+    // Reading takes a few more turns than the batch that fails.
     faults.hold();
     await faults.started(1);
     const opening = log.open('b', new RecordingFollower());
@@ -96,7 +96,7 @@ suite('A log after a failed write', () => {
     await Promise.all([follower.dead(), assert.rejects(opening, { code: 'LOG_REOPENING' })]);
   });
 
-  test('a write that fails while the log is closed ends it all the same', async (t) => {
+  test('closes even if a write fails meanwhile', async (t) => {
     const { log, faults } = setUp(t);
     const { document, follower } = await open(log);
     document.append(new Uint8Array(1), 'me');

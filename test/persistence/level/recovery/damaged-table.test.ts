@@ -22,11 +22,11 @@ const docIds = ['a', 'victim', 'z'];
 const flips = 48;
 const victimEntries = 150;
 
-suite('A table of LevelDB that is damaged', () => {
-  test(`keeps one document from being served, with 4503, and no other: ${flips} flipped bits (I6, I8)`, async (t) => {
+suite('A damaged table of LevelDB', () => {
+  test(`prevents one document from being served, with 4503, and no other: ${flips} flipped bits (I6, I8)`, async (t) => {
     const { folder, table } = await databaseWithTable(t);
     const original = readFileSync(join(folder, table));
-    // Only in the blocks of the victim's entries: those before and behind belong to the others.
+    // Only in blocks with the victim's entries. The blocks before and after them belong to the other documents.
     const start = original.length * 0.3;
     let unreadable = 0;
     let harmless = 0;
@@ -42,7 +42,7 @@ suite('A table of LevelDB that is damaged', () => {
         return found;
       });
       const error = errors[1];
-      // In the checksum of a block, which LevelDB does not look at.
+      // The bit is in the checksum of a block, which LevelDB does not verify.
       if (!(error instanceof Error)) {
         assert.equal((error as DocumentLog).stored.tail.length, victimEntries);
         harmless += 1;
@@ -62,7 +62,7 @@ suite('A table of LevelDB that is damaged', () => {
     assert.ok(harmless < 5, `${harmless} harmless flips`);
   });
 
-  test('keeps a document that cannot be read from being deleted by half', async (t) => {
+  test('does not let an unreadable document be deleted in part', async (t) => {
     const { folder, table } = await databaseWithTable(t);
     const path = join(folder, table);
     const bytes = readFileSync(path);
@@ -78,7 +78,7 @@ suite('LevelStore', () => {
   const { meta } = new DocumentKeys('a');
   const range = { gte: meta, lt: Buffer.from('Z') };
 
-  test('says of every read whether the table is damaged or the disk has failed', async () => {
+  test('reports for every read whether the table is damaged or the disk has failed', async () => {
     const cases = [
       ['LEVEL_CORRUPTION', DamagedStoreError],
       ['LEVEL_IO_ERROR', LogError],
@@ -102,7 +102,7 @@ suite('LevelStore', () => {
   });
 });
 
-/** A database of which every read fails. */
+/** A database in which every read fails. */
 function failing(code: string): LevelDatabase {
   const fail = (): Promise<never> => Promise.reject(Object.assign(new Error('as LevelDB says it'), { code }));
   const iterator = (): unknown => ({ nextv: fail, close: () => Promise.resolve() });
@@ -121,7 +121,7 @@ async function open<T>(folder: string, use: (log: LevelLog) => Promise<T>): Prom
   }
 }
 
-/** Three documents in one table, of which the victim takes most. Its bytes are the same in every run. */
+/** Three documents in one table, most of which belongs to the victim. Its bytes are the same in every run. */
 async function databaseWithTable(t: TestContext): Promise<{ folder: string; table: string }> {
   const folder = tempFolder(t);
   await open(folder, async (log) => {

@@ -6,12 +6,12 @@ import { copyOf, makeDatabase, openInChild, tablesIn } from '../../../support/st
 import { randomOf } from '../../../support/random.ts';
 import { tempFolder } from '../../../support/temp-folder.ts';
 
-/** Databases that one process opens. */
+/** The number of databases that one process opens. */
 const batchSize = 20;
 
 /**
- * Flips single bits of tables at random and opens each such database in a process of its own: every document must be as it
- * was stored or be refused, or the database is refused. LevelDB may not end the process.
+ * Flips single bits of tables at random and opens each such database in a separate process. Every document must be
+ * unchanged or refused, or the whole database is refused. LevelDB must not end the process.
  */
 export async function flipAndOpen(t: TestContext, { flips }: { readonly flips: number }): Promise<void> {
   const random = randomOf(t);

@@ -24,14 +24,14 @@ import { TextWriter } from '../../../support/text-writer.ts';
 const never = { minTailBytes: Number.MAX_SAFE_INTEGER, tailToSnapshotRatio: 1, entryCostBytes: 0 };
 const blockBytes = 32 * 1024;
 
-/** A fragment in a log, as LevelDB has written it. */
+/** A fragment in a log written by LevelDB. */
 interface Fragment {
   readonly at: number;
   readonly type: number;
   readonly end: number;
 }
 
-/** What LevelDB writes for small batches, one of 100 KB, and small ones again. */
+/** The log of small batches, a batch of 100 KB, and small batches again. */
 let log: Buffer;
 let fragments: readonly Fragment[];
 
@@ -71,7 +71,7 @@ function sequenceOf(batch: Uint8Array): number {
   return Number(Buffer.from(batch).readBigUInt64LE(0));
 }
 
-/** Counts batches by their sequence numbers, as the check of a database does. */
+/** Orders batches by their sequence numbers, as the check of a database does. */
 function lenient(): RecordCheck {
   let next = 0;
   return {
@@ -133,7 +133,7 @@ suite('The check of a record file', () => {
     }
   }
 
-  test('finds a record of zeros before others, but takes zeros at the end for space that was never written', async () => {
+  test('finds a record of zeros before others, but takes zeros at the end for unwritten space', async () => {
     for (const fragment of fragments) {
       const bytes = Buffer.from(log).fill(0, fragment.at, fragment.end);
       const { damage, isTorn } = await check(bytes);
@@ -155,8 +155,8 @@ suite('The check of a record file', () => {
     }
   });
 
-  test('takes a log that ends anywhere for one that a crash has cut, also with unwritten space behind it', async () => {
-    // In two small records, and around the beginnings of the fragments of large ones.
+  test('accepts a log cut off at any point as torn by a crash, even with unwritten space after it', async () => {
+    // In two small records, and around the start of each fragment of the large records.
     const blocks = fragments.filter(({ type }) => type !== 1).map(({ at }) => at);
     const cuts = [...range(fragments[1]!.at, fragments[3]!.at), ...blocks.flatMap((at) => range(at - 9, at + 30))];
     for (const cut of cuts) {
@@ -169,7 +169,7 @@ suite('The check of a record file', () => {
     }
   });
 
-  test('takes sectors of the last record that were never written for a power cut', async () => {
+  test('accepts unwritten sectors in the last record as the result of a power cut', async () => {
     const last = fragments.at(-1)!;
     for (let sector = Math.ceil(last.at / 512) * 512; sector + 512 <= last.end; sector += 512) {
       const { damage, isTorn } = await check(Buffer.from(log).fill(0, sector, sector + 512));
@@ -186,8 +186,8 @@ function range(from: number, to: number): number[] {
   return Array.from({ length: to - from }, (_, i) => from + i);
 }
 
-suite('A database whose files are damaged', () => {
-  test('is refused for a flipped bit anywhere in its log, and nothing changes; sound it opens (I1, I8)', async (t) => {
+suite('A database with damaged files', () => {
+  test('is refused for a flipped bit anywhere in its log and stays unchanged; undamaged it opens (I1, I8)', async (t) => {
     const { folder } = await twelveDocuments(t);
     const path = join(folder, logIn(folder));
     const original = readFileSync(path);
@@ -203,7 +203,7 @@ suite('A database whose files are damaged', () => {
     await (await openDatabase(folder, { mayCreate: true })).close();
   });
 
-  test('opens whatever a crash has cut off the end of its log, or left unwritten there (I1)', async (t) => {
+  test('opens when a crash has cut off the end of its log at any point, or left it unwritten (I1)', async (t) => {
     const { folder, docIds } = await twelveDocuments(t);
     const path = join(folder, logIn(folder));
     const original = readFileSync(path);
@@ -220,14 +220,14 @@ suite('A database whose files are damaged', () => {
     }
   });
 
-  test('is refused when a log is missing, and when one ends before the next begins', async (t) => {
+  test('is refused when a log is missing, or ends before the next one begins', async (t) => {
     const { folder } = await twelveDocuments(t);
     const file = logIn(folder);
     const original = readFileSync(join(folder, file));
     rmSync(join(folder, file));
     await assert.rejects(openDatabase(folder, { mayCreate: true }), damagedLog);
 
-    // As after a crash while LevelDB writes a table from the older log.
+    // The state after a crash while LevelDB writes a table from the older log.
     const cuts = fragmentsOf(original);
     const half = cuts[Math.floor(cuts.length / 2)]!.at;
     const next = `${String(Number.parseInt(file, 10) + 20).padStart(6, '0')}.log`;
@@ -259,7 +259,7 @@ suite('A database whose files are damaged', () => {
     await (await openDatabase(folder, { mayCreate: true })).close();
   });
 
-  test('opens when the operator accepts the loss, says so, and keeps what it was', async (t) => {
+  test('opens when the operator accepts the loss, reports it, and keeps a copy of the damaged files', async (t) => {
     const { folder, docIds } = await twelveDocuments(t);
     const path = join(folder, logIn(folder));
     const bytes = readFileSync(path);
@@ -281,7 +281,7 @@ suite('A database whose files are damaged', () => {
     assert.deepEqual(readFileSync(join(copy, logIn(copy))), bytes);
   });
 
-  test('is refused when it is opened again after a failed write, also if the operator accepted the first loss', async (t) => {
+  test('is refused when it reopens after a failed write, even if the operator accepted the first loss', async (t) => {
     const { folder, docIds } = await twelveDocuments(t);
     const faults = new FaultStore();
     const clock = new ManualClock();
@@ -333,12 +333,12 @@ function damagedLog(error: unknown): boolean {
   return true;
 }
 
-/** All files, by name. */
+/** The content of all files by name. */
 function contentOf(folder: string): ReadonlyMap<string, string> {
   return new Map(readdirSync(folder).map((file) => [file, readFileSync(join(folder, file), 'latin1')]));
 }
 
-/** The rest of a log from a record on, as a log of its own: within its first block records lie where they lie. */
+/** The rest of a log from a record on, as a separate log. Records in its first block keep their offsets. */
 function shifted(bytes: Buffer, from: number): Buffer {
   assert.ok(bytes.length < blockBytes);
   return bytes.subarray(from);

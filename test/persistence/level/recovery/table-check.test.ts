@@ -34,7 +34,7 @@ const documents = Object.keys(storedDocuments);
 const never = { minTailBytes: Number.MAX_SAFE_INTEGER, tailToSnapshotRatio: 1, entryCostBytes: 0 };
 
 let original: string;
-/** The newer table, which holds entries of all documents, and its parts. */
+/** The newer table, which holds entries of all documents, and the offsets of its parts. */
 let table: string;
 let parts: TableParts;
 
@@ -60,7 +60,7 @@ function flip(at: number): (path: string) => void {
   };
 }
 
-/** In a block that holds entries of one document only. */
+/** An offset in a block with entries of only one document. */
 function inVictim(): number {
   return parts.filter >>> 1;
 }
@@ -69,7 +69,7 @@ async function damageIn(folder: string): Promise<readonly TableDamage[]> {
   return (await checkTables(folder, { maxBytes: Infinity })).damage;
 }
 
-/** All files, by name. */
+/** The content of all files by name. */
 function contentOf(folder: string): ReadonlyMap<string, string> {
   const files = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isFile());
   return new Map(files.map(({ name }) => [name, readFileSync(join(folder, name), 'latin1')]));
@@ -104,7 +104,7 @@ async function openLog(folder: string, options: { readonly maxCheckBytes?: numbe
 
 type Damaged = readonly [part: TableDamage['part'], offset: number];
 
-/** Damage, and what the check says of it: the part, and where it begins. */
+/** Kinds of damage, with the part and the offset that the check reports. */
 const regions: Readonly<Record<string, readonly [(path: string) => void, () => Damaged | null]>> = {
   'the first record': [(path) => flip(4)(path), () => ['data', 0]],
   'the compression of a block': [(path) => flip(parts.firstBlockEnd)(path), () => ['data', 0]],
@@ -116,11 +116,11 @@ const regions: Readonly<Record<string, readonly [(path: string) => void, () => D
   'the index': [(path) => flip(parts.index + 9)(path), () => ['table', parts.index]],
   'the checksum of the index': [(path) => flip(parts.footer - 1)(path), () => ['table', parts.index]],
   'the magic number of the footer': [(path) => flip(parts.footer + 47)(path), () => ['table', parts.footer]],
-  'the padding of the footer, which means nothing': [(path) => flip(parts.footer + 30)(path), () => null],
+  'the padding of the footer, which has no meaning': [(path) => flip(parts.footer + 30)(path), () => null],
   'a file that is cut short': [(path) => truncateSync(path, 5_000), () => ['table', 5_000]],
   'an empty file': [(path) => truncateSync(path, 0), () => ['table', 0]],
   'a missing file': [(path) => rmSync(path), () => ['table', 0]],
-  'bytes behind the table, which LevelDB never reads': [
+  'bytes after the table, which LevelDB never reads': [
     (path) => writeFileSync(path, 'more', { flag: 'a' }),
     () => null,
   ],
@@ -142,7 +142,7 @@ suite('The check of tables', () => {
     const random = randomOf(t);
     const folder = copyOf(original, join(tempFolder(t), 'documents'));
     const path = join(folder, table);
-    // Behind them, the padding of the footer.
+    // The bytes after these are the padding of the footer.
     const places = [...Array.from({ length: 150 }, () => random.below(parts.footer)), parts.footer, parts.footer + 2];
     for (const at of places) {
       const bytes = Buffer.from(parts.bytes);
@@ -152,14 +152,14 @@ suite('The check of tables', () => {
     }
   });
 
-  test('leaves older tables out beyond the bound, and says how many', async () => {
+  test('skips older tables beyond the limit, and reports how many', async () => {
     const [older, newer] = tablesIn(original).map((file) => readFileSync(join(original, file)).length);
     const check = await checkTables(original, { maxBytes: newer! });
     assert.deepEqual(check.unchecked, { tables: 1, bytes: older });
     assert.deepEqual((await checkTables(original, { maxBytes: Infinity })).unchecked, { tables: 0, bytes: 0 });
   });
 
-  test('does not take a table that cannot be opened for a damaged one', async (t) => {
+  test('does not report a table that cannot be opened as damaged', async (t) => {
     const folder = damaged(t, (path) => {
       rmSync(path);
       symlinkSync(path, path);
@@ -173,15 +173,15 @@ suite('The check of tables', () => {
 });
 
 suite('A database with a damaged table', () => {
-  test('serves or refuses each document whatever bit is flipped, also after LevelDB has rewritten it (I1, I6, I8)', async (t) => {
+  test('serves or refuses each document for any flipped bit, even after LevelDB has rewritten the table (I1, I6, I8)', async (t) => {
     await flipAndOpen(t, { flips: 12 });
   });
 
-  test('does not end the process at a key that is too short for LevelDB (I6)', async (t) => {
+  test('does not end the process on a key that is too short for LevelDB (I6)', async (t) => {
     const folder = damaged(t, (path) => {
       const bytes = readFileSync(path);
       const size = parts.firstBlockEnd;
-      // One entry, whose key has 3 bytes, and one restart point; not compressed.
+      // One entry with a key of 3 bytes, and one restart point; not compressed.
       const valueBytes = size - 15;
       const header = [0, 3, (valueBytes & 127) + 128, valueBytes >>> 7];
       bytes.fill(0, 0, size + 1);
@@ -195,7 +195,7 @@ suite('A database with a damaged table', () => {
     assert.deepEqual(opened!.afterwards, opened!.documents);
   });
 
-  test('keeps a copy of the table, serves the other documents, and says so at each start (I6, I8)', async (t) => {
+  test('keeps a copy of the table, serves the other documents, and reports this at each start (I6, I8)', async (t) => {
     const folder = damaged(t, flip(inVictim()));
     const before = readFileSync(join(folder, table));
     const reports: string[] = [];
@@ -236,7 +236,7 @@ suite('A database with a damaged table', () => {
     assert.match(reports[0]!, /filter is wrong\. Nothing is lost/);
   });
 
-  test('is refused if a table cannot be used at all, until the operator accepts the loss (I8)', async (t) => {
+  test('is refused if a table is unusable as a whole, until the operator accepts the loss (I8)', async (t) => {
     const damages = [(path: string) => rmSync(path), flip(parts.index + 9), flip(parts.footer + 47)];
     const folders = damages.map((damage) => damaged(t, damage));
     for (const folder of folders) {
@@ -250,13 +250,13 @@ suite('A database with a damaged table', () => {
     for (const [i, { refused, reports, documents: contents }] of accepted.entries()) {
       assert.equal(refused, null);
       assert.match(reports[0]!, /Documents that may have records there are refused/);
-      // The table may hold entries of each.
+      // The table may hold entries of each document.
       for (const content of Object.values(contents)) assert.equal(content, 'damaged');
       assert.deepEqual([later[i]!.refused, later[i]!.documents], [null, contents]);
     }
   });
 
-  test('is refused if it is opened only to look at it, and not changed', async (t) => {
+  test('is refused and left unchanged if it is opened only for inspection', async (t) => {
     const folder = damaged(t, flip(inVictim()));
     const before = contentOf(folder);
     await assert.rejects(openDatabase(folder, { mayCreate: false }), (error) => {
@@ -270,7 +270,7 @@ suite('A database with a damaged table', () => {
     assert.deepEqual(contentOf(folder), before);
   });
 
-  test('lists the documents that can be read, and names the others', async (t) => {
+  test('lists the readable documents, and names the others', async (t) => {
     const folder = damaged(t, flip(inVictim()));
     const store = await openDatabase(folder, { mayCreate: false, containDamage: () => {} });
     const found = await verifyDocuments(store, () => true);
@@ -279,7 +279,7 @@ suite('A database with a damaged table', () => {
     assert.match(found.damaged[0]!.message, new RegExp(`${table} was damaged at byte \\d+`));
   });
 
-  test('is refused if the list of what is lost is damaged', async (t) => {
+  test('is refused if the list of lost ranges is damaged', async (t) => {
     const folder = damaged(t, flip(inVictim()));
     await (await openDatabase(folder, { mayCreate: false, containDamage: () => {} })).close();
     const path = join(folder, 'DAMAGED');
@@ -292,8 +292,8 @@ suite('A database with a damaged table', () => {
     }
   });
 
-  test('is contained when LevelDB meets the damage in a table that was not checked, and writing works again (I8)', async (t) => {
-    // Not compressed any more, so that LevelDB itself refuses to read it.
+  test('is contained when LevelDB finds the damage in an unchecked table, and writing works again (I8)', async (t) => {
+    // The block is no longer compressed data, so LevelDB itself refuses to read it.
     const folder = damaged(t, (path) => {
       const bytes = readFileSync(path);
       bytes[parts.firstBlockEnd] = 7;
@@ -334,7 +334,7 @@ suite('A database with a damaged table', () => {
     await log.close();
   });
 
-  test('is left alone while another process uses it', async (t) => {
+  test('is left unchanged while another process uses it', async (t) => {
     const folder = damaged(t, flip(inVictim()));
     const before = contentOf(folder);
     const child = fork(join(import.meta.dirname, '../../../support/lock-child.js'), [folder]);
@@ -354,7 +354,7 @@ function text(...bytes: number[]): string {
 
 test('Snappy: literals and copies of each kind, and nothing out of range', () => {
   assert.equal(text(3, 0x08, 97, 98, 99), 'abc');
-  // Four or more bytes from up to 2,047 back; they may overlap what they make.
+  // Copies of four or more bytes from up to 2,047 bytes back. They may overlap their own output.
   assert.equal(text(9, 0x00, 97, 0x11, 1), 'a'.repeat(9));
   assert.equal(text(6, 0x08, 97, 98, 99, 0x0a, 3, 0), 'abcabc');
   assert.equal(text(6, 0x08, 97, 98, 99, 0x0b, 3, 0, 0, 0), 'abcabc');
