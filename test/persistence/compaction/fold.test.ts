@@ -47,14 +47,14 @@ function madeBy(doc: Y.Doc, edit: () => void): Uint8Array {
   return update;
 }
 
-/** Three edits of which each builds on the one before. */
+/** Three edits, each of which builds on the previous one. */
 function threeWords(client: number): [Uint8Array, Uint8Array, Uint8Array] {
   const writer = new TextWriter(client);
   return [writer.type('One'), writer.type(' two'), writer.type(' three')];
 }
 
 describe('A folded document', () => {
-  test('is what a Y.Doc makes of real edits, folded whenever they outgrow the snapshot (I4)', () => {
+  test('equals a Y.Doc with the same real edits, folded each time the tail outgrows the snapshot (I4)', () => {
     const trace = loadAutomergePaper();
     const updates = linearUpdates({ ...trace, txns: trace.txns.slice(0, repetitions(40_000, Infinity)) }, 77);
     const output = foldInBatches(updates, (last) => Math.max(4_000, Math.ceil((last?.parts[0]?.bytes ?? 0) / 15)));
@@ -65,7 +65,7 @@ describe('A folded document', () => {
     assert.ok(written <= 1.05 * byYjs, `${written} bytes, Yjs itself writes ${byYjs}`);
   });
 
-  test('is what a Y.Doc makes of two people who write at the same time (I4)', (t) => {
+  test('equals a Y.Doc with the edits of two people who write at the same time (I4)', (t) => {
     const random = randomOf(t);
     const trace = loadFriendsForever();
     const output = foldInBatches(concurrentUpdates(trace), () => 1 + random.below(900));
@@ -73,7 +73,7 @@ describe('A folded document', () => {
     assert.equal(output.pending, null);
   });
 
-  test('is what a Y.Doc makes of random edits of every kind, in whatever batches it is folded (I4)', (t) => {
+  test('equals a Y.Doc with random edits of every kind, folded in batches of any size (I4)', (t) => {
     const random = randomOf(t);
     for (let round = 0; round < repetitions(5, 20); round++) {
       const editors = new RandomEditors(random);
@@ -84,7 +84,7 @@ describe('A folded document', () => {
     }
   });
 
-  test('says of itself what its bytes say', (t) => {
+  test('describes its bytes correctly', (t) => {
     const editors = new RandomEditors(randomOf(t));
     editors.edit(300);
     const { parts, deleteSet, stateVector } = foldOnce(editors.updates);
@@ -120,19 +120,23 @@ describe('A folded document', () => {
   });
 });
 
-describe('What waits for a missing edit', () => {
-  test('is carried through compactions, and integrates when the edit comes', () => {
+describe('An edit that waits for a missing edit', () => {
+  test('is carried through compactions, and integrates when the missing edit arrives', () => {
     const [one, two, three] = threeWords(7);
     let output = foldOnce([one, three]);
     for (let i = 0; i < 3; i++) output = foldOnce([new TextWriter(100 + i).type('Other')], snapshotOf(output));
-    assert.deepEqual(Y.decodeStateVector(output.stateVector).get(7), 3, 'the state vector does not name what waits');
+    assert.deepEqual(
+      Y.decodeStateVector(output.stateVector).get(7),
+      3,
+      'the state vector does not cover pending structs',
+    );
     assert.deepEqual(scanUpdate(output.pending as Uint8Array).intervals, [7, 7, 13]);
     output = foldOnce([two], snapshotOf(output));
     assert.equal(output.pending, null);
     assert.match(passiveDoc(snapshotOf(output)).getText('text').toJSON(), /One two three/);
   });
 
-  test('can be a deletion, of structs that are missing and of structs that wait', () => {
+  test('can be a deletion, of missing structs and of structs that wait', () => {
     const [one, two, three] = threeWords(7);
     const erased = new TextWriter(7).erase(1, 10);
     let output = foldOnce([one, three, erased]);
@@ -143,7 +147,7 @@ describe('What waits for a missing edit', () => {
     assert.equal(passiveDoc(snapshotOf(output)).getText('text').toJSON(), 'Oee');
   });
 
-  test('is complete whatever is missing: with it, every random document comes out whole (I4)', (t) => {
+  test('is kept completely for any missing edits: when they arrive, every random document is complete (I4)', (t) => {
     const random = randomOf(t);
     for (let round = 0; round < repetitions(4, 15); round++) {
       const editors = new RandomEditors(random);
@@ -157,16 +161,16 @@ describe('What waits for a missing edit', () => {
     }
   });
 
-  test('is not held up by a forged struct whose place has been taken by the true one', () => {
+  test('is not held up by a forged struct that the true one has replaced', () => {
     const [one, two, three] = threeWords(7);
-    // As if client 7 had written "!" after "One", before a struct of somebody who does not exist.
+    // As if client 7 had written "!" after "One", before a struct of a client that does not exist.
     const forged = Uint8Array.of(1, 1, 7, 3, 0xc4, 7, 2, 99, 0, 1, 33, 0);
     const output = foldOnce([one, forged, three, two]);
     assert.equal(output.pending, null);
     assert.equal(passiveDoc(snapshotOf(output)).getText('text').toJSON(), 'One two three');
   });
 
-  test('costs no more than what does not wait: 2,000 updates of 2 KB', (t) => {
+  test('takes little time in a fold: 2,000 updates of 2 KB', (t) => {
     const first = new TextWriter(1).type('x');
     const base = passiveDoc([first]);
     const waiting = Array.from({ length: 2_000 }, (_, index) => {
@@ -180,7 +184,7 @@ describe('What waits for a missing edit', () => {
       output = foldOnce(waiting);
     }, Infinity);
     t.diagnostic(`${Math.round(tookMs)} ms of CPU`);
-    // Where Yjs alone takes more than ten seconds.
+    // Yjs alone takes more than ten seconds for this.
     assertTook(tookMs, 4_000, 'folding took');
     assert.equal(scanUpdate(output.pending as Uint8Array).structCount, 2_000);
     output = foldOnce([first], snapshotOf(output));
@@ -190,7 +194,7 @@ describe('What waits for a missing edit', () => {
 
 describe('Poison', () => {
   test('is found among 1,000 entries, set aside and reported, and the rest is folded', () => {
-    // Deleting 20,000 nested types takes more stack than this thread has: a document that Yjs really cannot load.
+    // Deleting 20,000 nested types takes more stack than this thread has, so Yjs cannot load the document.
     const { created, deleted } = nestedTypes(5, 20_000);
     const words = Array.from({ length: 998 }, (_, index) => new TextWriter(1_000 + index).type('word '));
     const updates = [created, ...words.slice(0, 700), deleted, ...words.slice(700)];
@@ -200,21 +204,21 @@ describe('Poison', () => {
     assert.deepEqual(foldOnce([], snapshotOf(output)).setAside, []);
   });
 
-  test('that waits for an honest edit does not get that edit set aside', () => {
+  test('that waits for an honest edit does not cause that edit to be set aside', () => {
     const { created, deleted } = nestedTypes(5, 20_000);
     const honest = new TextWriter(9).type('honest');
-    // The deletion of what is not there yet waits, and strikes when it comes.
+    // A deletion of content that is still missing waits, and takes effect when the content arrives.
     const output = foldOnce([deleted, honest, created]);
     assert.deepEqual(output.setAside, [1]);
   });
 
-  test('in what the scan accepts of mutants never makes folding throw: it is folded or set aside (I6)', (t) => {
+  test('in mutants that the scan accepts never makes folding throw: it is folded or set aside (I6)', (t) => {
     const { mutants, setAside } = huntThroughCompaction(randomOf(t), repetitions(40, 200));
     t.diagnostic(`${mutants} accepted mutants, ${setAside} entries set aside`);
     assert.ok(mutants > 200);
   });
 
-  test('that waits in the snapshot is set aside when what it waits for comes, and nothing else that waits there', () => {
+  test('in a pending update is set aside when the missing edit arrives, and the other pending updates are kept', () => {
     const { created, deleted } = nestedTypes(5, 20_000);
     const writer = new TextWriter(9);
     const [first, second] = [writer.type('honest '), writer.type('words')];
@@ -232,7 +236,7 @@ describe('Poison', () => {
     assert.equal(again.waitingSetAside, null);
   });
 
-  test('that waits among thousands in the snapshot is not looked for among them: that would take minutes', (t) => {
+  test('among thousands of pending pieces sets all of them aside, because a search would take minutes', (t) => {
     const { created, deleted } = nestedTypes(5, 20_000);
     const others = Array.from({ length: 2_000 }, (_, index) => {
       const writer = new TextWriter(1_000 + index);
@@ -269,8 +273,8 @@ function failsWith(code: CompactionError['code']): (error: unknown) => boolean {
   return (error) => error instanceof CompactionError && error.code === code;
 }
 
-describe('What was deleted', () => {
-  test('is collected in every fold unless it is kept, and the option changes no byte of other documents', () => {
+describe('Deleted content', () => {
+  test('is collected in every fold unless it is kept, and keeping it changes no byte of other documents', () => {
     const { updates, version } = editedVersion();
     const usual = fold({ snapshot: [], entries: entriesOf(updates) });
     assert.deepEqual(fold({ snapshot: [], entries: entriesOf(updates), keepDeleted: false }), usual);
@@ -280,7 +284,7 @@ describe('What was deleted', () => {
     assert.notEqual(Y.createDocFromSnapshot(doc, version).getText('text').toJSON(), 'a'.repeat(500));
   });
 
-  test('can be restored from a version after several folds if it is kept, also when it is deleted after a fold', () => {
+  test('can be restored from a version after several folds if it is kept, even if it was deleted after a fold', () => {
     const { updates, version } = editedVersion();
     for (const first of updates.keys()) {
       const base = fold({ snapshot: [], entries: entriesOf(updates.slice(0, first)), keepDeleted: true });
@@ -296,7 +300,7 @@ describe('What was deleted', () => {
   });
 });
 
-/** Updates of an editor with `gc: false`, and a version from before most was deleted. */
+/** Updates of an editor with `gc: false`, and a version from before most of its text was deleted. */
 function editedVersion(): { updates: readonly Uint8Array[]; version: Y.Snapshot } {
   const doc = new Y.Doc({ gc: false });
   const updates: Uint8Array[] = [];

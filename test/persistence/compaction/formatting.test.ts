@@ -7,7 +7,9 @@ import { huntFormatting } from '../../support/formatting-hunt.ts';
 import { passiveDoc } from '../../support/passive-doc.ts';
 import { randomOf } from '../../support/random.ts';
 
-/** Somebody with the document open, and what is sent of it: clean-ups, which are nobody's edits, as well. */
+/**
+ * An editor with the document open. Records the updates that it sends, including clean-ups that Yjs makes by itself.
+ */
 class Editor {
   readonly doc = new Y.Doc();
   readonly updates: Uint8Array[] = [];
@@ -20,7 +22,7 @@ class Editor {
     this.receive(received);
   }
 
-  /** Nested, so that a Y.Doc which nobody has asked for its text, as in folding, knows it to be one. */
+  /** Nested, so that a Y.Doc identifies it as text even if getText was never called, as in folding. */
   get text(): Y.XmlText {
     return textOf(this.doc);
   }
@@ -34,7 +36,7 @@ function textOf(doc: Y.Doc): Y.XmlText {
   return doc.getXmlFragment('xml').get(0) as Y.XmlText;
 }
 
-/** Ann and Ben make the same word a link at the same time; then Ben, who has not heard of Ann's link, takes his away. */
+/** Ann and Ben make the same word a link at the same time. Then Ben, who has not received Ann's link, removes his. */
 function twoLinks(): { readonly updates: Uint8Array[]; readonly beforeRemoval: Uint8Array[] } {
   const ann = new Editor(1);
   ann.doc.getXmlFragment('xml').insert(0, [new Y.XmlText('word')]);
@@ -46,7 +48,7 @@ function twoLinks(): { readonly updates: Uint8Array[]; readonly beforeRemoval: U
   return { updates: [...ann.updates, ...ben.updates], beforeRemoval };
 }
 
-/** Twice, for Yjs cleans up only what is in the document before a transaction: the text first, then what was done to it. */
+/** Folds twice, because Yjs cleans up only content from before a transaction: first the text, then its formatting. */
 function foldTwice(updates: readonly Uint8Array[]): CompactionOutput {
   return foldInBatches(updates, (last) => (last === null ? 1 : updates.length));
 }
@@ -59,19 +61,19 @@ const linkedByAnn = [{ insert: 'word', attributes: { link: 'ann' } }];
 const notLinked = [{ insert: 'word' }];
 
 describe('Formatting marks that look superfluous', () => {
-  test('are deleted by Yjs itself, and which ones depends on how it gets the edits: the reason for all of this', () => {
+  test('are deleted by Yjs itself, depending on how it receives the edits, which is why folding must not delete them', () => {
     const { updates } = twoLinks();
     const oneByOne = new Editor(3, ...updates);
     const atOnce = new Editor(4, Y.mergeUpdates(updates));
-    // It took Ann's mark, before Ben took his away, for one that Ben's made superfluous.
+    // This editor deleted Ann's mark before Ben removed his, because Ben's mark made it look superfluous.
     assert.deepEqual(oneByOne.text.toDelta(), notLinked);
     assert.deepEqual(atOnce.text.toDelta(), linkedByAnn);
-    // It says so, as an edit of its own, and then they agree.
+    // It sends the deletion as an edit of its own, and then the editors agree.
     atOnce.receive(oneByOne.updates);
     assert.deepEqual(atOnce.text.toDelta(), notLinked);
   });
 
-  test('are kept by folding, which deletes nothing that no editor has deleted', () => {
+  test('are kept by folding, which deletes only marks that an editor has deleted', () => {
     const { updates, beforeRemoval } = twoLinks();
     assert.deepEqual(foldedDelta(updates), linkedByAnn);
     assert.deepEqual(foldTwice(beforeRemoval).deleteSet, Uint8Array.of(0));
@@ -83,7 +85,7 @@ describe('Formatting marks that look superfluous', () => {
     assert.deepEqual(foldedDelta([...updates, ...follower.updates]), notLinked);
   });
 
-  test('make no difference between what is folded, what editors show and what one who joins sees (I4)', (t) => {
+  test('are the same in the folded document, in the editors and for a user who joins (I4)', (t) => {
     const hunt = huntFormatting(randomOf(t), 60);
     t.diagnostic(JSON.stringify(hunt));
     assert.ok(hunt.cleaned > 5, 'some editors did delete marks by themselves');

@@ -5,7 +5,7 @@ import { randomOf } from '../../support/random.ts';
 
 type Seqs = readonly (number | null)[];
 
-/** A document that fails where `isPoisoned` says so, and what waits in it. Counts its trials. */
+/** A document that fails where `isPoisoned` returns true, with the suspects that wait in it. Counts its trials. */
 class FakeTrial implements PoisonTrial<Seqs> {
   trials = 0;
   readonly #isPoisoned: (seqs: Seqs) => boolean;
@@ -36,7 +36,7 @@ function poisonOf(count: number, trial: FakeTrial): (number | null)[] {
   return foldWithoutPoison(suspects(count), trial).poison.map(({ seq }) => seq);
 }
 
-test('One poisonous update among 1,000 is found in a dozen trials, wherever it is', (t) => {
+test('One poisonous update among 1,000 is found in a dozen trials at any position', (t) => {
   const random = randomOf(t);
   for (const bad of [1, 2, 999, 1_000, 1 + random.below(1_000)]) {
     const trial = new FakeTrial((seqs) => seqs.includes(bad));
@@ -45,7 +45,7 @@ test('One poisonous update among 1,000 is found in a dozen trials, wherever it i
   }
 });
 
-test('Several are found one after the other, and everything else is folded', (t) => {
+test('Several are found one after the other, and all other updates are folded', (t) => {
   const random = randomOf(t);
   const bad = new Set(Array.from({ length: 9 }, () => 1 + random.below(1_000)));
   const trial = new FakeTrial((seqs) => seqs.some((seq) => seq !== null && bad.has(seq)));
@@ -58,14 +58,14 @@ test('Several are found one after the other, and everything else is folded', (t)
   assert.ok(trial.trials <= 9 * 14);
 });
 
-test('More than 64 are too many to be set aside: it fails, and has not tried for ever', () => {
+test('More than 64 are too many to be set aside: folding fails after a bounded number of trials', () => {
   const trial = new FakeTrial((seqs) => seqs.some((seq) => (seq as number) % 10 === 0));
   assert.throws(() => poisonOf(1_000, trial), /Poisoned/);
   assert.ok(trial.trials <= 65 * 14);
 });
 
-test('An update that has waited for another is blamed, not the one that it has waited for', () => {
-  // 20 waits until 700 is there, and then it strikes.
+test('An update that waited for another is blamed, not the update it waited for', () => {
+  // 20 waits until 700 is there, and then poisons the document.
   const trial = new FakeTrial(
     (seqs) => seqs.includes(20) && seqs.includes(700),
     (seqs, seq) => seq === 20 && !seqs.includes(700),
@@ -73,7 +73,7 @@ test('An update that has waited for another is blamed, not the one that it has w
   assert.deepEqual(poisonOf(1_000, trial), [20]);
 });
 
-test('An update that harms what came before is blamed, even if others happen to wait', () => {
+test('An update that harms earlier ones is blamed, even if others happen to wait', () => {
   const trial = new FakeTrial(
     (seqs) => seqs.includes(20) && seqs.includes(700),
     (_, seq) => seq === 5,
@@ -81,7 +81,7 @@ test('An update that harms what came before is blamed, even if others happen to 
   assert.deepEqual(poisonOf(1_000, trial), [700]);
 });
 
-test('Of two that wait for each other the later one is blamed, after a bounded number of trials', () => {
+test('Of two updates that wait for each other the later one is blamed, after a bounded number of trials', () => {
   const trial = new FakeTrial(
     (seqs) => seqs.includes(20) && seqs.includes(700),
     (seqs, seq) => (seq === 20 && !seqs.includes(700)) || (seq === 700 && !seqs.includes(20)),

@@ -24,7 +24,7 @@ import { watchTurns } from '../../support/turn-watch.ts';
 import { withoutDeletes, writtenByYjs } from '../../support/update-bytes.ts';
 import { repetitions } from '../../support/repetitions.ts';
 
-/** A worker whose time the test makes pass, and whose threads it can get at. */
+/** A worker whose clock and threads the test controls. */
 function observedWorker(t: TestContext, limits: Partial<YjsWorkerLimits> = {}) {
   const clock = new ManualClock();
   const threads: Worker[] = [];
@@ -41,7 +41,7 @@ function observedWorker(t: TestContext, limits: Partial<YjsWorkerLimits> = {}) {
   return { worker, clock, threads, limits: all };
 }
 
-/** I6: the longest that the event loop may be kept from turning. */
+/** I6: the longest time that the event loop may be blocked. */
 const maxTurnMs = 50;
 
 const hello = new TextWriter(1).type('Hello');
@@ -56,14 +56,14 @@ function lostAs(code: WorkerJobError['code']): (error: unknown) => boolean {
 }
 
 describe('YjsWorker', () => {
-  // Its threads do not keep a process alive, not even one that waits for them.
+  // Threads do not keep a process alive, even if it waits for them.
   let alive: NodeJS.Timeout;
   before(() => {
     alive = setInterval(() => {}, 60_000);
   });
   after(() => clearInterval(alive));
 
-  test('a job that cannot be given to a thread is rejected by itself; the next ones are done', async (t) => {
+  test('a job that cannot be passed to a thread is rejected alone; the next ones are done', async (t) => {
     let failures = 3;
     const worker = new YjsWorker(defaultYjsWorkerLimits, {
       clock: new ManualClock(),
@@ -104,7 +104,7 @@ describe('YjsWorker', () => {
     assert.deepEqual(contentOf(passiveDoc([merged])), contentOf(doc));
   });
 
-  test('leaves its input whole, even where it lies in a pooled buffer', async (t) => {
+  test('leaves its input intact, even in a pooled buffer', async (t) => {
     const { worker } = observedWorker(t);
     const pooled = Buffer.from(hello);
     assert.notEqual(pooled.buffer.byteLength, pooled.byteLength);
@@ -113,7 +113,7 @@ describe('YjsWorker', () => {
     assert.ok(hello.length > 0, 'not transferred');
   });
 
-  test('keeps class and code of the errors that callers decide by', async (t) => {
+  test('keeps the class and code of errors that callers switch over', async (t) => {
     const { worker } = observedWorker(t);
     await assert.rejects(
       worker.scan(Uint8Array.of(1, 1), defaultScanLimits),
@@ -124,7 +124,7 @@ describe('YjsWorker', () => {
       (error) => error instanceof CompactionError && error.code === 'COMPACTION_SNAPSHOT_BAD',
     );
     await assert.rejects(worker.merge([hello, hello.subarray(0, -1)]), lostAs('WORKER_JOB_THREW'));
-    assert.deepEqual(await worker.merge([hello]), hello, 'the thread goes on');
+    assert.deepEqual(await worker.merge([hello]), hello, 'the thread continues');
   });
 
   test('folds the deletion of types nested 20,000 deep (I6)', async (t) => {
@@ -135,7 +135,7 @@ describe('YjsWorker', () => {
     assert.ok((output.parts[0]?.bytes ?? 0) < 100, 'nothing of them is left');
   });
 
-  test('does one job at a time, in the order of the calls, in one thread', async (t) => {
+  test('runs one job at a time, in the order of the calls, in one thread', async (t) => {
     const { worker, threads } = observedWorker(t);
     const done: number[] = [];
     const words = [1, 2, 3, 4].map((client) => new TextWriter(client).type('word'));
@@ -144,7 +144,7 @@ describe('YjsWorker', () => {
     assert.equal(threads.length, 1);
   });
 
-  test('starts its thread with the first job, and ends it when it has been idle', async (t) => {
+  test('starts its thread with the first job, and ends it after the idle timeout', async (t) => {
     const { worker, clock, threads, limits } = observedWorker(t);
     assert.equal(threads.length, 0);
     await worker.merge([hello]);
@@ -159,7 +159,7 @@ describe('YjsWorker', () => {
     assert.equal(threads.length, 2);
   });
 
-  test('rejects the job whose thread is killed, and that one alone', async (t) => {
+  test('rejects the job whose thread is killed, and no other', async (t) => {
     const { worker, threads } = observedWorker(t);
     await worker.merge([hello]);
     const killed = worker.compact({ snapshot: [], entries: entriesOf(Object.values(nestedTypes(5, 20_000))) });
@@ -177,7 +177,7 @@ describe('YjsWorker', () => {
     assert.equal(threads.length, 2);
   });
 
-  test('rejects the job that takes longer than it may, and ends its thread', async (t) => {
+  test('rejects a job that exceeds its time limit, and ends the thread', async (t) => {
     const { worker, clock, threads, limits } = observedWorker(t);
     await worker.merge([hello]);
     const slow = worker.compact({ snapshot: [], entries: entriesOf(Object.values(nestedTypes(5, 20_000))) });
@@ -189,7 +189,7 @@ describe('YjsWorker', () => {
     assert.deepEqual(await next, hello);
   });
 
-  test('gives the compaction of a large document more time, in proportion, but no other job', async (t) => {
+  test('gives the compaction of a large document proportionally more time, but no other job', async (t) => {
     const { worker, clock, limits } = observedWorker(t);
     const large = new Uint8Array(16 * 1024 * 1024);
     const compaction = worker.compact({ snapshot: [large], entries: [] });
@@ -200,7 +200,7 @@ describe('YjsWorker', () => {
     await merge;
   });
 
-  test('rejects the job that needs more memory than it may, and that one alone (I6, I7)', async (t) => {
+  test('rejects a job that exceeds its memory limit, and no other (I6, I7)', async (t) => {
     const { worker } = observedWorker(t, { maxOldGenerationSizeMb: 24 });
     const words = Array.from({ length: 200 }, (_, client) =>
       new TextWriter(client + 1).typeItems(Array.from({ length: 2_000 }, () => 'ab')),
@@ -211,7 +211,7 @@ describe('YjsWorker', () => {
     assert.deepEqual(await worker.merge([hello]), hello);
   });
 
-  test('closes: what runs and what is queued is rejected, and so is what comes later', async (t) => {
+  test('close rejects the running, queued and later jobs', async (t) => {
     const { worker, threads } = observedWorker(t);
     const running = assert.rejects(worker.merge([hello]), lostAs('WORKER_CLOSED'));
     const queued = assert.rejects(worker.merge([hello]), lostAs('WORKER_CLOSED'));
@@ -221,7 +221,7 @@ describe('YjsWorker', () => {
     assert.equal(threads.length, 1);
   });
 
-  test('folds a large document without blocking the event loop, into parts of which none integrates before the last (I6)', async (t) => {
+  test('folds a large document without blocking the event loop, into parts that integrate only with the last one (I6)', async (t) => {
     const large = largeDocument(repetitions(8, 20));
     const { worker } = observedWorker(t);
     await worker.merge([hello]);
@@ -246,7 +246,7 @@ describe('YjsWorker', () => {
   });
 });
 
-/** A text of many pieces: 200 characters each, written here and there. */
+/** A text of many pieces of 200 characters each, inserted at varying positions. */
 function largeDocument(megabytes: number): Uint8Array {
   const doc = new Y.Doc();
   doc.clientID = 5;
