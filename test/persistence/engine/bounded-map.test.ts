@@ -3,7 +3,7 @@ import { suite, test } from 'node:test';
 import { BoundedMap } from '../../../persistence/engine/bounded-map.ts';
 
 suite('BoundedMap', () => {
-  test('forgets what was set longest ago (I7)', () => {
+  test('evicts the entry that was set longest ago (I7)', () => {
     const map = new BoundedMap<string, number>(2);
     map.set('a', 1);
     map.set('b', 2);

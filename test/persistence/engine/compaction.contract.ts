@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { type TestContext, suite, test } from 'node:test';
 import { bytes, contentOf, eager, LogBench, type LogWorld } from './log-bench.ts';
 
-/** What compaction must do in every UpdateLog, whatever it stores in. */
+/** The contract of compaction in every UpdateLog, for any storage. */
 export function compactionContract(name: string, worldOf: (t: TestContext) => LogWorld): void {
   const setUp = (t: TestContext): Promise<LogBench> => LogBench.open(t, worldOf(t), eager);
 
   suite(`compaction in ${name}`, () => {
-    test('a tail that has outgrown the snapshot is folded; opening reads the snapshot and what came after', async (t) => {
+    test('a tail that has outgrown the snapshot is folded; opening reads the snapshot and the entries after it', async (t) => {
       const bench = await setUp(t);
       const { document, follower } = await bench.document('a');
       for (let i = 1; i <= 3; i += 1) document.append(bytes(4, i), 'me');
@@ -27,7 +27,7 @@ export function compactionContract(name: string, worldOf: (t: TestContext) => Lo
       );
     });
 
-    test('a pinned snapshot stays readable after newer ones have replaced it, until released', async (t) => {
+    test('a pinned snapshot stays readable after newer ones have replaced it, until it is released', async (t) => {
       const bench = await setUp(t);
       bench.fake.partBytes = 5;
       const { document, follower } = await bench.document('a');
@@ -47,7 +47,7 @@ export function compactionContract(name: string, worldOf: (t: TestContext) => Lo
       await assert.rejects(async () => document.pin()?.read(99), RangeError);
     });
 
-    test('entries that poison the document are set aside and named; numbering goes on', async (t) => {
+    test('entries that poison the document are set aside and named; sequence numbers continue', async (t) => {
       const bench = await setUp(t);
       const { document, follower } = await bench.document('a');
       document.append(bytes(4, 1), 'me');
@@ -59,7 +59,7 @@ export function compactionContract(name: string, worldOf: (t: TestContext) => Lo
       assert.equal(document.append(bytes(1), 'me').seq, 4);
     });
 
-    test('what waited in a snapshot and poisons the document is set aside as well', async (t) => {
+    test('a pending update of the snapshot that poisons the document is also set aside', async (t) => {
       const bench = await setUp(t);
       bench.fake.waitingSetAside = bytes(3, 7);
       const { document, follower } = await bench.document('a');
@@ -71,7 +71,7 @@ export function compactionContract(name: string, worldOf: (t: TestContext) => Lo
       assert.deepEqual(await contentOf(document.pin()), [...bytes(4, 1), ...bytes(4, 2)]);
     });
 
-    test('a compaction that fails changes nothing, and is tried again when the tail has doubled', async (t) => {
+    test('a failed compaction changes nothing, and is retried when the tail has doubled', async (t) => {
       const bench = await setUp(t);
       bench.fake.failure = new Error('cannot fold');
       const { document, follower } = await bench.document('a');
@@ -89,7 +89,7 @@ export function compactionContract(name: string, worldOf: (t: TestContext) => Lo
       assert.equal((await contentOf(document.pin())).length, 20);
     });
 
-    test('what is appended while a compaction runs stays in the tail', async (t) => {
+    test('entries appended while a compaction runs stay in the tail', async (t) => {
       const bench = await setUp(t);
       bench.fake.hold();
       const { document, follower } = await bench.document('a');
@@ -108,7 +108,7 @@ export function compactionContract(name: string, worldOf: (t: TestContext) => Lo
       assert.deepEqual(await contentOf(again.pin()), [...bytes(10, 1)]);
     });
 
-    test('what is left of a tail after a compaction counts towards the next', async (t) => {
+    test('the tail left after a compaction counts towards the next one', async (t) => {
       const bench = await setUp(t);
       bench.fake.hold();
       const { document, follower } = await bench.document('a');
@@ -122,7 +122,7 @@ export function compactionContract(name: string, worldOf: (t: TestContext) => Lo
       await follower.compactedTo(3);
     });
 
-    test('a document can be closed, opened again and appended to while it is being compacted', async (t) => {
+    test('a document can be closed, reopened and appended to while it is being compacted', async (t) => {
       const bench = await setUp(t);
       bench.fake.hold();
       const first = await bench.document('a');
@@ -138,7 +138,7 @@ export function compactionContract(name: string, worldOf: (t: TestContext) => Lo
       assert.deepEqual(await contentOf(second.document.pin()), [...bytes(10, 1)]);
     });
 
-    test('a document that is closed with a tail worth folding is folded behind its back', async (t) => {
+    test('a document closed with a tail worth folding is folded in the background', async (t) => {
       const bench = await setUp(t);
       const { document } = await bench.document('a');
       for (let i = 1; i <= 4; i += 1) document.append(bytes(2, i), 'me');

@@ -16,7 +16,7 @@ import { Signal } from '../../support/signal.ts';
 const eager = { minTailBytes: 10, tailToSnapshotRatio: 1, entryCostBytes: 0 };
 
 suite('Compactor', () => {
-  test('does not replace a head under a document that is being opened', async (t) => {
+  test('does not replace the head of a document that is being opened', async (t) => {
     const store = new HeldReads();
     const faults = new FaultStore();
     const fake = new FakeCompact();
@@ -33,7 +33,8 @@ suite('Compactor', () => {
     const opening = log.open('a', follower);
     await store.held();
     fake.release();
-    // The entry, the mark, the piece; were the head to follow, it would be there after these turns, and the entry gone.
+    // The entry, the mark and the piece. If the head followed now, it would be written after these turns and the entry
+    // deleted.
     await faults.finished(3);
     for (let i = 0; i < 50; i += 1) await turn();
     store.release();
@@ -43,7 +44,7 @@ suite('Compactor', () => {
     assert.equal((await document.pin()?.read(0))?.length, 10);
   });
 
-  test('keeps what waited in the snapshot also if every entry is set aside with it', async (t) => {
+  test('keeps the pending update set aside from the snapshot even if every entry is also set aside', async (t) => {
     const updates = [1, 2, 3].map((client) => {
       const doc = new Y.Doc();
       doc.clientID = client;
@@ -112,7 +113,7 @@ suite('Compactor', () => {
     );
   });
 
-  test('folds what a document was closed with while it was being folded', async (t) => {
+  test('folds the tail with which a document was closed during its fold', async (t) => {
     const fake = new FakeCompact();
     const reports: CompactionReport[] = [];
     const log = new MemoryLog(
@@ -134,7 +135,7 @@ suite('Compactor', () => {
     );
   });
 
-  test('counts what many small entries cost an opening', async (t) => {
+  test('counts the cost that many small entries add to an opening', async (t) => {
     const fake = new FakeCompact();
     const policy = { minTailBytes: 100, tailToSnapshotRatio: 1, entryCostBytes: 30 };
     const log = new MemoryLog({ compaction: policy }, { compact: fake.compact });
@@ -145,7 +146,7 @@ suite('Compactor', () => {
     assert.equal(fake.inputs[0]?.entries.length, 4);
   });
 
-  test('folds a long tail only when whoever has opened its document has read it', async (t) => {
+  test('folds a long tail only after forgetStored', async (t) => {
     const store = new MemoryStore();
     const never = { minTailBytes: Infinity, tailToSnapshotRatio: 1, entryCostBytes: 0 };
     const before = new MemoryLog({ compaction: never }, { compact: new FakeCompact().compact, store });
@@ -162,7 +163,7 @@ suite('Compactor', () => {
     await fake.called(1);
   });
 
-  test('is settled when all that was worth folding is folded', async (t) => {
+  test('is settled when every tail worth folding has been folded', async (t) => {
     const fake = new FakeCompact();
     const seqs: number[] = [];
     const log = new MemoryLog(
@@ -183,7 +184,7 @@ suite('Compactor', () => {
     await log.settled();
   });
 
-  test('keeps what is set aside: entries under their numbers, what waited under that of the last entry folded in', async (t) => {
+  test('keeps entries set aside under their numbers, and a pending update under that of the last folded entry', async (t) => {
     const store = new MemoryStore();
     const fake = new FakeCompact();
     const reports: CompactionReport[] = [];
@@ -212,7 +213,7 @@ suite('Compactor', () => {
     assert.deepEqual(await kept(2), ['', 7, 7, 7]);
   });
 
-  test('leaves a small tail alone when a document is closed', async (t) => {
+  test('does not fold a small tail when a document is closed', async (t) => {
     const fake = new FakeCompact();
     const log = new MemoryLog({ compaction: eager }, { compact: fake.compact });
     t.after(() => log.close());
@@ -230,7 +231,7 @@ suite('Compactor', () => {
   });
 });
 
-/** A store whose reads of single records come back late. */
+/** A store whose reads of single records can be delayed. */
 class HeldReads extends MemoryStore {
   readonly #changed = new Signal();
   #waiting: (() => void)[] | null = null;
@@ -252,7 +253,7 @@ class HeldReads extends MemoryStore {
 
   override async getMany(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]> {
     const values = await super.getMany(keys);
-    // Only the first: whoever else reads meanwhile is not held up.
+    // Only the first read is held. Other reads continue.
     if (this.#waiting?.length === 0) {
       await new Promise<void>((go) => {
         this.#waiting?.push(go);

@@ -3,12 +3,12 @@ import { type TestContext, suite, test } from 'node:test';
 import { RecordingFollower } from '../../support/recording-follower.ts';
 import { bytes, code, contentOf, eager, everything, LogBench, type LogWorld, never, opened } from './log-bench.ts';
 
-/** What deleting must do in every UpdateLog, whatever it stores in. */
+/** The contract of deletion in every UpdateLog, for any storage. */
 export function deletionContract(name: string, worldOf: (t: TestContext) => LogWorld): void {
   const setUp = (t: TestContext, compaction = never): Promise<LogBench> => LogBench.open(t, worldOf(t), compaction);
 
   suite(`deletion in ${name}`, () => {
-    test('a deleted document is empty and of a new generation, which knows who wrote the old ones', async (t) => {
+    test('a deleted document is empty and has a new generation, which knows the clients that wrote the old ones', async (t) => {
       const bench = await setUp(t);
       await bench.write('a', [bytes(4, 1), bytes(4, 2)]);
       await bench.write('ab', [bytes(4, 3)]);
@@ -24,7 +24,7 @@ export function deletionContract(name: string, worldOf: (t: TestContext) => LogW
       assert.deepEqual(await everything(await bench.document('ab')), [...bytes(4, 3)]);
     });
 
-    test('a document that is created again keeps its generation and what is written to it (I1), and numbers on (I3)', async (t) => {
+    test('a document that is created again keeps its generation and its entries (I1), and continues the numbers (I3)', async (t) => {
       const bench = await setUp(t, eager);
       await bench.write('a', [bytes(4, 1), bytes(4, 2)]);
       await bench.log.delete('a', [7]);
@@ -46,7 +46,7 @@ export function deletionContract(name: string, worldOf: (t: TestContext) => LogW
       assert.equal(third.document.append(bytes(1), 'me').seq, 6);
     });
 
-    test('what was never written cannot be deleted, nor what is deleted already', async (t) => {
+    test('a document that was never written, or is deleted already, cannot be deleted', async (t) => {
       const bench = await setUp(t);
       assert.equal(await bench.log.delete('a', [7]), false);
       assert.equal((await bench.document('a')).document.stored.generation, 1);
@@ -71,7 +71,7 @@ export function deletionContract(name: string, worldOf: (t: TestContext) => LogW
       await bench.document('a');
     });
 
-    test('the result of a compaction that was begun before is thrown away, also when the document is there again', async (t) => {
+    test('the result of a compaction that started before the deletion is dropped, even if the document exists again', async (t) => {
       for (const recreate of [false, true]) {
         const bench = await setUp(t, eager);
         bench.fake.hold();
@@ -86,7 +86,7 @@ export function deletionContract(name: string, worldOf: (t: TestContext) => LogW
       }
     });
 
-    test('a snapshot that somebody reads stays readable until released', async (t) => {
+    test('a pinned snapshot stays readable until it is released', async (t) => {
       const bench = await setUp(t, eager);
       const { document, follower } = await bench.document('a');
       document.append(bytes(12, 1), 'me');
@@ -99,7 +99,7 @@ export function deletionContract(name: string, worldOf: (t: TestContext) => LogW
       pinned?.release();
     });
 
-    test('40,000 client ids are remembered, those of the last generation first (I7)', async (t) => {
+    test('40,000 client ids are kept, those of the last generation first (I7)', async (t) => {
       const bench = await setUp(t);
       for (const first of [0, 100_000]) {
         await bench.write('a', [bytes(1)]);
@@ -113,7 +113,7 @@ export function deletionContract(name: string, worldOf: (t: TestContext) => LogW
       );
     });
 
-    test('a deletion that cannot be written rejects, and the document is still there (I1, I8)', async (t) => {
+    test('a deletion that cannot be written rejects, and the document still exists (I1, I8)', async (t) => {
       const bench = await setUp(t);
       await bench.write('a', [bytes(4, 1)]);
       bench.world.fail(new Error('disk gone'));
@@ -126,14 +126,14 @@ export function deletionContract(name: string, worldOf: (t: TestContext) => LogW
       await assert.rejects(bench.log.delete('a', [7]), code('LOG_CLOSED'));
     });
 
-    test('a transient document is kept while it is open, and nothing reminds of it once it is closed', async (t) => {
+    test('a transient document is kept while it is open, and leaves no trace once it is closed', async (t) => {
       const bench = await setUp(t, eager);
       const follower = new RecordingFollower();
       const document = await bench.log.open('a', follower, { transient: true });
       document.append(bytes(12, 1), 'me');
       await follower.compactedTo(1);
       await document.close();
-      // Whoever comes at once finds it gone as well.
+      // A client that opens it at once also finds it empty.
       const next = (await bench.document('a')).document;
       assert.deepEqual([next.stored.snapshot, next.stored.tail], [null, []]);
       await next.close();
@@ -143,7 +143,7 @@ export function deletionContract(name: string, worldOf: (t: TestContext) => LogW
       assert.equal(later.append(bytes(1), 'me').seq, 1);
     });
 
-    test('a transient document that was open when the log ended is gone when it is opened again', async (t) => {
+    test('a transient document that was open when the log ended is erased when the log is opened again', async (t) => {
       const bench = await setUp(t);
       const follower = new RecordingFollower();
       const document = await bench.log.open('a', follower, { transient: true });

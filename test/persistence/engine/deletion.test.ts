@@ -13,7 +13,7 @@ const never = { minTailBytes: Number.MAX_SAFE_INTEGER, tailToSnapshotRatio: 1, e
 const eager = { minTailBytes: 10, tailToSnapshotRatio: 0.1, entryCostBytes: 0 };
 
 suite('Deletion', () => {
-  test('cut off after any batch it leaves all of the document or none of it, and nothing behind (I1)', async () => {
+  test('cut off after any batch, leaves all of the document or none of it, and no leftovers (I1)', async () => {
     let cutOff = 0;
     for (let batches = 0; batches < 30 && cutOff === batches; batches += 1) {
       const store = await storeWithDocument();
@@ -33,11 +33,11 @@ suite('Deletion', () => {
       if (deleted) assert.equal(await kindsIn(store), 'D');
       await again.close();
     }
-    // The tombstone; entries, what was set aside, pieces; the mark.
+    // The tombstone; entries, set-aside entries, pieces; the mark.
     assert.equal(cutOff, 5);
   });
 
-  test('is on disk when it resolves, whatever `commit` says (I1)', async () => {
+  test('is on disk when it resolves, for any value of `commit` (I1)', async () => {
     const faults = new FaultStore();
     const log = openLog(faults.wrap(await storeWithDocument()));
     await log.delete('a', []);
@@ -45,7 +45,7 @@ suite('Deletion', () => {
     await log.close();
   });
 
-  test('of a transient document leaves nothing at all, after being cut off anywhere', async () => {
+  test('of a transient document leaves no records, even after being cut off at any point', async () => {
     let cutOff = 0;
     for (let batches = 0; batches < 30 && cutOff === batches; batches += 1) {
       const store = await storeWithDocument(true);
@@ -63,7 +63,7 @@ suite('Deletion', () => {
     assert.equal(cutOff, 5);
   });
 
-  test('a document that cannot be read can be deleted, and what comes then is sound', async () => {
+  test('works on a document that cannot be read, and a new document under its name is intact', async () => {
     for (const key of [keys.meta, keys.head, keys.entry(4)]) {
       const store = await storeWithDocument();
       const batch = store.batch();
@@ -80,7 +80,7 @@ suite('Deletion', () => {
     }
   });
 
-  test('a tombstone that cannot be read, or is gone, is noticed: nothing is served, and nothing forgotten (I8)', async () => {
+  test('an unreadable or missing tombstone is detected: nothing is served or forgotten (I8)', async () => {
     for (const change of ['break', 'remove'] as const) {
       const store = await storeWithDocument();
       const log = openLog(store);
@@ -103,7 +103,7 @@ function openLog(store: MemoryStore | ReturnType<FaultStore['wrap']>, compaction
   return new MemoryLog({ compaction }, { compact: new FakeCompact().compact, store });
 }
 
-/** A document with a snapshot of two entries, one of them set aside, and two entries after it. */
+/** A document with a snapshot of two entries, one of which was set aside, and two entries after it. */
 async function storeWithDocument(transient = false): Promise<MemoryStore> {
   const store = new MemoryStore();
   const log = openLog(store, eager);
@@ -120,7 +120,7 @@ async function storeWithDocument(transient = false): Promise<MemoryStore> {
   return store;
 }
 
-/** The kinds of the records of our document, in order. */
+/** The kinds of the document's records, in order. */
 async function kindsIn(store: MemoryStore): Promise<string> {
   const kinds = new Set<string>();
   for await (const found of store.scanKeys({ gte: Buffer.from([0]), lt: Buffer.from([0xff]) })) {

@@ -18,7 +18,7 @@ import { tempFolder } from '../../support/temp-folder.ts';
 const often = { minTailBytes: 64 * 1024, tailToSnapshotRatio: 0.5, entryCostBytes: 100 };
 const eager = { minTailBytes: 10, tailToSnapshotRatio: 0, entryCostBytes: 0 };
 const kilobyte = 1024;
-/** LevelDB's own files: its journal, its manifest. */
+/** LevelDB's own files: its journal and its manifest. */
 const ownBytes = 64 * kilobyte;
 
 suite('Disk space', () => {
@@ -34,13 +34,13 @@ suite('Disk space', () => {
     });
   }
 
-  test('an open log takes little more than the state once a document is closed that was edited much', async (t) => {
+  test('an open log takes little more space than the state after a heavily edited document is closed', async (t) => {
     const { log, folder } = await openLevel(t);
     const document = await type(log, 'paper', 40_000, t);
     await document.close();
     await log.settled();
     const stateBytes = 40_000 * editBytes;
-    // Half a megabyte of garbage is not worth the work.
+    // Half a megabyte of garbage is not worth rewriting.
     const bound = 1.2 * stateBytes + 512 * kilobyte + ownBytes;
     assert.ok(folderBytes(folder) <= bound, `${folderBytes(folder)} for ${stateBytes}`);
     await log.close();
@@ -48,12 +48,12 @@ suite('Disk space', () => {
 });
 
 suite('Garbage', () => {
-  test('is not taken away with every fold of a document that is edited', async (t) => {
+  test('is not reclaimed with every fold of a document that is being edited', async (t) => {
     const store = new WatchedStore();
     const log = openMemory(t, store);
     const follower = new RecordingFollower();
     const document = await log.open('a', follower);
-    // A snapshot of 100 KB to 1 MB is replaced by each: 4 MB are obsolete after the eighth.
+    // Each fold replaces a snapshot of 100 KB to 1 MB: 4 MB are obsolete after the eighth.
     for (let seq = 1; seq <= 10; seq += 1) {
       document.append(new Uint8Array(100 * kilobyte), 'me');
       await follower.compactedTo(seq);
@@ -62,7 +62,7 @@ suite('Garbage', () => {
     assert.deepEqual(store.reclaimed, ['a']);
   });
 
-  test('edits become durable while it is taken away', async (t) => {
+  test('is reclaimed while edits become durable', async (t) => {
     const store = new WatchedStore();
     const log = openMemory(t, store);
     const follower = new RecordingFollower();
@@ -75,7 +75,7 @@ suite('Garbage', () => {
     store.release();
   });
 
-  test('is taken away when the log is closed, the most first, for half a second', async (t) => {
+  test('is reclaimed when the log is closed, the most first, for half a second', async (t) => {
     const clock = new ManualClock();
     const store = new WatchedStore();
     const log = openMemory(t, store, clock);
@@ -99,15 +99,15 @@ suite('Garbage', () => {
   });
 });
 
-/** Random, so that compression does not flatter; 20 bytes, as a keystroke has. */
+/** Random, so that compression does not reduce the size; 20 bytes, like a keystroke. */
 const editBytes = 20;
 
 function edit(random: Random): Uint8Array {
-  // Not 0xff: FakeCompact would set it aside.
+  // Not 0xff, because FakeCompact would set the entry aside.
   return Uint8Array.from({ length: editBytes }, () => random.below(255));
 }
 
-/** Appends edits one by one, 500 under way. */
+/** Appends edits one by one, with up to 500 in flight. */
 async function type(log: UpdateLog, docId: string, edits: number, t: TestContext) {
   const seed = Number(process.env['SEED'] ?? 1);
   t.diagnostic(`SEED=${seed}`);
@@ -142,7 +142,7 @@ function folderBytes(folder: string): number {
   return readdirSync(folder).reduce((sum, file) => sum + statSync(join(folder, file)).size, 0);
 }
 
-/** Remembers whose space was given back. */
+/** Records the documents whose space was reclaimed. */
 class WatchedStore extends MemoryStore {
   readonly reclaimed: string[] = [];
   onReclaim: () => void = () => {};
@@ -152,7 +152,7 @@ class WatchedStore extends MemoryStore {
   #waiting = false;
 
   override async reclaim({ lt }: KeyRange): Promise<void> {
-    // Once a document: the last of its ranges is that of its head.
+    // Recorded once per document: its last range is that of the head.
     if (lt[0] === 'S'.charCodeAt(0)) {
       this.reclaimed.push(Buffer.from(lt).toString('utf8', 3, lt.length - 1));
       this.onReclaim();

@@ -12,7 +12,7 @@ const never = { minTailBytes: Number.MAX_SAFE_INTEGER, tailToSnapshotRatio: 1, e
 const eager = { minTailBytes: 10, tailToSnapshotRatio: 1, entryCostBytes: 0 };
 
 suite('GroupCommit', () => {
-  test('nothing is committed before its batch is written (I1, I2)', async (t) => {
+  test('entries are committed only after their batch is written (I1, I2)', async (t) => {
     const { log, faults } = memoryLog(t);
     const follower = new RecordingFollower();
     const document = await log.open('a', follower);
@@ -24,7 +24,7 @@ suite('GroupCommit', () => {
     await follower.durable(1);
   });
 
-  test('one batch is in flight; what arrives meanwhile is the next, one call for each document (I3)', async (t) => {
+  test('one batch is in flight; entries that arrive meanwhile form the next, with one call per document (I3)', async (t) => {
     const { log, faults } = memoryLog(t);
     const followers = { a: new RecordingFollower(), b: new RecordingFollower() };
     const a = await log.open('a', followers.a);
@@ -47,7 +47,7 @@ suite('GroupCommit', () => {
     assert.equal(followers.b.commits.length, 1);
     assert.deepEqual(
       faults.batches.map(({ puts }) => puts),
-      // Entries, and the meta record of each document with its first.
+      // The entries, and the meta record of each document with its first entry.
       [2, 21],
     );
   });
@@ -72,7 +72,7 @@ suite('GroupCommit', () => {
     assert.equal(faults.mostInFlight, 1);
   });
 
-  test('a small edit goes with the next batch, however much waits in other documents (I6)', async (t) => {
+  test('a small edit goes into the next batch, however long the backlog of other documents is (I6)', async (t) => {
     const { log, faults } = memoryLog(t);
     faults.hold();
     const floods: RecordingFollower[] = [];
@@ -93,7 +93,7 @@ suite('GroupCommit', () => {
     faults.step();
     await faults.started(3);
     assert.deepEqual(follower.seqs, [1]);
-    // All of the floods had their part of the second batch, and none its second.
+    // Each flood got its share of the second batch, and no flood got two.
     assert.deepEqual(
       floods.map(({ seqs }) => seqs.length > 0),
       floods.map(() => true),
@@ -106,7 +106,7 @@ suite('GroupCommit', () => {
     }
   });
 
-  test('an entry that is larger than a batch is not put off by the many small ones of others', async (t) => {
+  test('an entry larger than a batch is not delayed by many small entries of other documents', async (t) => {
     const { log, faults } = memoryLog(t);
     const followers = Array.from({ length: 3 }, () => new RecordingFollower());
     const documents = [];
@@ -116,7 +116,7 @@ suite('GroupCommit', () => {
     await faults.started(1);
     for (let i = 0; i < 20_000; i += 1) for (const at of [1, 2]) documents[at]!.append(new Uint8Array(1), 'me');
     documents[0]!.append(new Uint8Array(5_000_000), 'me');
-    // It is behind both others in the second batch, before them in the third.
+    // It comes after both others in the second batch and before them in the third.
     for (let batch = 2; batch <= 4; batch += 1) {
       faults.step();
       await faults.started(batch);
@@ -127,7 +127,7 @@ suite('GroupCommit', () => {
     await followers[2]!.durable(20_000);
   });
 
-  test('the pieces of a snapshot take turns with entries, one batch at a time', async (t) => {
+  test('pieces of a snapshot alternate with entries, one batch at a time', async (t) => {
     const { log, faults } = memoryLog(t, { compaction: eager });
     const follower = new RecordingFollower();
     const busy = new RecordingFollower();
@@ -147,7 +147,7 @@ suite('GroupCommit', () => {
     await other.close();
   });
 
-  test('the pacing that was brought decides when a batch starts, and is asked once for all that waits', async (t) => {
+  test('the injected pacing decides when a batch starts, and is asked once for all waiting entries', async (t) => {
     let start: (() => void) | null = null;
     let asked = 0;
     const { log } = memoryLog(t, {
@@ -165,7 +165,7 @@ suite('GroupCommit', () => {
     assert.equal(follower.commits.length, 1);
   });
 
-  test('with fsync every batch is synced; with write entries are not, but whatever others refer to is', async (t) => {
+  test('with fsync every batch is synced; with write entries are not, but records that others refer to are', async (t) => {
     for (const commit of ['fsync', 'write'] as const) {
       const faults = new FaultStore();
       const log = await LevelLog.open(

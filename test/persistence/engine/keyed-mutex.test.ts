@@ -4,7 +4,7 @@ import { suite, test } from 'node:test';
 import { KeyedMutex } from '../../../persistence/engine/keyed-mutex.ts';
 
 suite('KeyedMutex', () => {
-  test('runs the tasks of one key one after the other, in order, and those of others beside them', async () => {
+  test('runs the tasks of one key one after the other, in order, and those of other keys concurrently', async () => {
     const mutex = new KeyedMutex();
     const events: string[] = [];
     const gate = new EventEmitter();

@@ -3,7 +3,7 @@ import { suite, test } from 'node:test';
 import { allLeftovers, docIdOf, DocumentKeys, pieceOf } from '../../../persistence/engine/keys.ts';
 
 suite('DocumentKeys', () => {
-  test('sort as their numbers do, within their range and their document', () => {
+  test('sort like their numbers, within their range and their document', () => {
     const keys = new DocumentKeys('b');
     const numbers = [0, 1, 255, 256, 65_536, 2 ** 32, 2 ** 40];
     const entries = numbers.map((seq) => keys.entry(seq));
@@ -28,13 +28,13 @@ suite('DocumentKeys', () => {
     assert.ok(Buffer.compare(key, gte) >= 0 && Buffer.compare(key, lt) < 0);
   });
 
-  test('marks of leftovers are in one range and name their document', () => {
+  test('marks of leftovers are in one range and contain their document id', () => {
     const { leftovers } = new DocumentKeys('Grüße 😀');
     assert.equal(docIdOf(leftovers), 'Grüße 😀');
     assert.ok(Buffer.compare(leftovers, allLeftovers.gte) >= 0 && Buffer.compare(leftovers, allLeftovers.lt) < 0);
   });
 
-  test('the key for edits is the same bytes as a new one', () => {
+  test('the key in the shared buffer has the same bytes as a new one', () => {
     const keys = new DocumentKeys('a');
     for (const seq of [1, 258, 2 ** 40]) assert.deepEqual(keys.entryScratch(seq), keys.entry(seq));
   });

@@ -11,12 +11,12 @@ import { RecordingFollower } from '../../support/recording-follower.ts';
 const keys = new DocumentKeys('a');
 const never = { minTailBytes: Number.MAX_SAFE_INTEGER, tailToSnapshotRatio: 1, entryCostBytes: 0 };
 const eager = { minTailBytes: 10, tailToSnapshotRatio: 0.1, entryCostBytes: 0 };
-/** Three pieces. */
+/** Takes three pieces. */
 const large = 600_000;
 const small = 100_000;
 
 suite('Leftovers', () => {
-  test('a compaction that is cut off after any batch costs nothing and leaves nothing behind (I1)', async () => {
+  test('a compaction cut off after any batch loses nothing and leaves no leftovers (I1)', async () => {
     let cutOff = 0;
     for (let batches = 0; batches < 30 && cutOff === batches; batches += 1) {
       const store = new MemoryStore();
@@ -30,7 +30,7 @@ suite('Leftovers', () => {
       );
       const cut = stateOf(log, 'reopening');
       const follower = new RecordingFollower();
-      // Opening and reading it is enough: its tail has outgrown the snapshot.
+      // Opening and reading the document is enough, because its tail has outgrown the snapshot.
       (await log.open('a', follower)).forgetStored();
       await Promise.race([cut, follower.compactedTo(2).then(() => cleanIn(store, faults))]);
       if (log.state === 'reopening') cutOff += 1;
@@ -70,7 +70,7 @@ suite('Leftovers', () => {
     document.append(new Uint8Array(large), 'me');
     await follower.compactedTo(3);
     assert.equal((await pins[1]?.read(0))?.length, large);
-    // The one between was never pinned.
+    // The snapshot between the two was never pinned.
     await cleanIn(store, faults, [1, 3]);
     await document.close();
     assert.equal((await pins[1]?.read(0))?.length, large);
@@ -79,7 +79,7 @@ suite('Leftovers', () => {
     await log.close();
   });
 
-  test('what was pinned when the process ended is deleted at the next start', async () => {
+  test('a snapshot that was pinned when the process ended is deleted at the next start', async () => {
     const store = new MemoryStore();
     const log = new MemoryLog({ compaction: eager }, { compact: new FakeCompact().compact, store });
     const follower = new RecordingFollower();
@@ -101,7 +101,7 @@ suite('Leftovers', () => {
   });
 });
 
-/** Appends one update, and waits until it is folded if that is what the policy wants. */
+/** Appends one update, and waits for its fold if the policy demands one. */
 async function append(store: MemoryStore, compaction: typeof never, bytes: number): Promise<void> {
   const faults = new FaultStore();
   const log = new MemoryLog({ compaction }, { compact: new FakeCompact().compact, store: faults.wrap(store) });
@@ -122,7 +122,7 @@ function stateOf(log: MemoryLog, wanted: string): Promise<void> {
   });
 }
 
-/** Resolves when no mark is left and the pieces belong to the head alone, or to exactly these snapshots. */
+/** Resolves when no mark is left and all pieces belong to one snapshot, or to exactly these snapshots. */
 async function cleanIn(store: RecordStore, faults: FaultStore, snapshots?: readonly number[]): Promise<void> {
   for (;;) {
     const finished = faults.finishedBatches;

@@ -7,9 +7,9 @@ import type { PinnedSnapshot, UpdateLog } from '../../../persistence/update-log.
 import { FakeCompact } from '../../support/fake-compact.ts';
 import { RecordingFollower } from '../../support/recording-follower.ts';
 
-/** One storage, on which logs can be opened one after the other. */
+/** One storage, on which several logs can be opened in turn. */
 export interface LogWorld {
-  /** Finds what earlier logs of this world have stored. */
+  /** Opens a log, which finds the records of earlier logs on this storage. */
   open(options: { readonly compact: Compact; readonly compaction: CompactionPolicy }): Promise<UpdateLog>;
   /** Makes writing and reopening fail until `heal`. */
   fail(error: Error): void;
@@ -21,7 +21,7 @@ export const never: CompactionPolicy = {
   tailToSnapshotRatio: 1,
   entryCostBytes: 0,
 };
-/** Folds a tail of ten bytes. */
+/** Folds a tail of ten bytes or more. */
 export const eager: CompactionPolicy = { minTailBytes: 10, tailToSnapshotRatio: 1, entryCostBytes: 0 };
 
 export interface Opened {
@@ -62,7 +62,7 @@ export class LogBench {
     await this.#log?.close();
   }
 
-  /** Opens the document, appends, waits until that is durable, closes it. */
+  /** Opens the document, appends an entry, waits until it is durable, and closes the document. */
   async write(docId: string, updates: readonly Uint8Array[]): Promise<void> {
     const { document } = await this.document(docId);
     for (const update of updates) document.append(update, 'me');
@@ -75,7 +75,7 @@ export class LogBench {
   }
 }
 
-/** `length` bytes that say `value`. */
+/** `length` bytes with the value `value`. */
 export function bytes(length: number, value = 0): Uint8Array {
   return new Uint8Array(length).fill(value);
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { adaptivePacing } from '../../../persistence/engine/pacing.ts';
 
-/** What each of the batches waits for, of which one is asked for every 10 ms when `perBatch` more entries have arrived. */
+/** The delay of each batch. A batch is requested every 10 ms, after `perBatch` more entries have arrived. */
 function waits(t: TestContext, perBatch: readonly number[]): readonly ('turn' | number)[] {
   t.mock.timers.enable({ apis: ['setTimeout', 'setImmediate'] });
   let nowMs = 0;
@@ -23,11 +23,11 @@ function waits(t: TestContext, perBatch: readonly number[]): readonly ('turn' | 
 
 const times = <T>(count: number, value: T): T[] => Array.from({ length: count }, () => value);
 
-test('a batch starts at the end of the turn while less than 500 entries a second arrive: waiting would find no more of them', (t) => {
+test('below 500 entries per second a batch starts at the end of the turn, because waiting would add no entries', (t) => {
   assert.deepEqual(waits(t, times(20, 4)), times(20, 'turn'));
 });
 
-test('from 500 entries a second on a batch gathers for 2 ms, and stops doing so within 50 ms when it is quiet again', (t) => {
+test('from 500 entries per second on a batch is delayed by 2 ms, until at most 50 ms after the rate has dropped', (t) => {
   const gathering = waits(t, [...times(10, 6), ...times(10, 1)]);
   assert.deepEqual(gathering.slice(0, 5), times(5, 'turn'));
   assert.deepEqual(gathering.slice(5, 10), times(5, 2));

@@ -15,7 +15,7 @@ import {
 const keys = new DocumentKeys('a');
 
 suite('Records', () => {
-  test('entries come back as they were, however long user and update are', () => {
+  test('entries are read back unchanged, for any length of user id and update', () => {
     const sealer = new EntrySealer();
     const users = ['', 'me', 'Jürgen 😀', '\u4e00'.repeat(maxUserIdLength)];
     for (const userId of users) {
@@ -27,7 +27,7 @@ suite('Records', () => {
     }
   });
 
-  test('a value is bound to its key', () => {
+  test('a value is valid only under its key', () => {
     const value = seal(keys.meta, Uint8Array.of(1, 2, 3));
     assert.deepEqual(unseal(keys.meta, value), Uint8Array.of(1, 2, 3));
     assert.throws(() => unseal(keys.head, value), BadRecordError);
@@ -35,7 +35,7 @@ suite('Records', () => {
     assert.throws(() => unseal(keys.meta, value.subarray(0, 3)), BadRecordError);
   });
 
-  test('a head comes back with numbers above 32 bits, bytes and null', () => {
+  test('a head is read back with numbers above 32 bits, bytes and null', () => {
     const head = {
       pieceBytes: 262_144,
       snapshot: {
