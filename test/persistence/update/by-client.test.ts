@@ -6,7 +6,7 @@ import { scanUpdate } from '../../../persistence/update/scan.ts';
 import { randomOf } from '../../support/random.ts';
 import { RandomEditors } from '../../support/random-edits.ts';
 
-test('the pieces of an update are what each client brings and what of each is deleted; together they are the update', (t) => {
+test('the pieces of an update are the structs and the deletions of each client; merged, they equal the update', (t) => {
   const random = randomOf(t);
   for (let i = 0; i < 50; i++) {
     const editors = new RandomEditors(random);
@@ -23,6 +23,6 @@ test('the pieces of an update are what each client brings and what of each is de
   }
 });
 
-test('an update of nothing has no pieces', () => {
+test('an empty update has no pieces', () => {
   assert.deepEqual(splitByClient(Uint8Array.of(0, 0)), []);
 });

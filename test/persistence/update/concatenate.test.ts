@@ -13,7 +13,7 @@ function textAt(client: number, clock: number, text: string): Uint8Array {
 }
 
 suite('concatenating', () => {
-  test('gives the structs that Yjs gives, and a document that has the same', (t) => {
+  test('gives the same structs as Yjs, and the same document', (t) => {
     const random = randomOf(t);
     const editors = new RandomEditors(random);
     editors.edit(300);
@@ -28,24 +28,24 @@ suite('concatenating', () => {
       from += some.length;
     }
     assert.ok(concatenated > 0);
-    // In the order in which a server could have got them nothing is missing before anything.
+    // In an order in which a server could have received them, no update depends on a later one.
     const doc = passiveDoc([concatenateUpdates(editors.updates) as Uint8Array]);
     assert.deepEqual(Y.encodeStateAsUpdate(doc), Y.encodeStateAsUpdate(passiveDoc(editors.updates)));
   });
 
-  test('keeps the clients in the order that Yjs needs, and begins where the first update begins', () => {
+  test('keeps the order of clients that Yjs needs, and begins where the first update begins', () => {
     const updates = [textAt(1, 5, 'ab'), textAt(9, 0, 'x'), textAt(1, 7, 'c')];
     assert.deepEqual(concatenateUpdates(updates), Y.mergeUpdates(updates));
   });
 
-  test('leaves what overlaps, has gaps or holds a Skip to Yjs', () => {
+  test('leaves updates that overlap, have gaps or hold a Skip to Yjs', () => {
     assert.equal(concatenateUpdates([textAt(1, 0, 'ab'), textAt(1, 1, 'bc')]), null);
     assert.equal(concatenateUpdates([textAt(1, 0, 'ab'), textAt(1, 3, 'd')]), null);
     assert.equal(concatenateUpdates([textAt(1, 2, 'c'), textAt(1, 0, 'ab')]), null);
     assert.equal(concatenateUpdates([Y.mergeUpdates([textAt(1, 0, 'ab'), textAt(1, 3, 'd')])]), null);
   });
 
-  test('of nothing, or of nothing but deletions, is an update too', () => {
+  test('of no updates, or of updates with only deletions, gives an update too', () => {
     assert.deepEqual(concatenateUpdates([]), Uint8Array.of(0, 0));
     const deletions = [updateOf([], [7, 0, 2]), updateOf([], [7, 1, 4])];
     assert.deepEqual(concatenateUpdates(deletions), Y.mergeUpdates(deletions));

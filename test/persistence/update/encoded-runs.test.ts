@@ -8,7 +8,7 @@ import { randomOf } from '../../support/random.ts';
 import { randomUpdates } from '../../support/random-updates.ts';
 import { struct, updateOf } from '../../support/update-bytes.ts';
 
-test('the runs of an update, encoded again, are its structs, byte for byte', (t) => {
+test('the encoded runs of an update are its structs, byte for byte', (t) => {
   for (const update of randomUpdates(randomOf(t), 60)) {
     const runs = scanRuns(update);
     const encoded = encodeRuns(runs);
@@ -17,7 +17,7 @@ test('the runs of an update, encoded again, are its structs, byte for byte', (t)
   }
 });
 
-test('thousands of runs that overlap or leave holes are two updates that bring all of them', (t) => {
+test('thousands of runs that overlap or leave gaps become two updates that bring all of them', (t) => {
   const random = randomOf(t);
   const runs: Run[] = [];
   for (const client of [7, 5]) {
@@ -35,6 +35,6 @@ test('thousands of runs that overlap or leave holes are two updates that bring a
   assert.ok(RangeSet.from(brought).equals(RangeSet.from(expected)));
 });
 
-test('no runs are no update', () => {
+test('no runs give no update', () => {
   assert.deepEqual(encodeRuns([]), []);
 });

@@ -27,13 +27,13 @@ suite('merging', () => {
     }
   });
 
-  test('in whatever order and pieces says what the edits say one after the other (I4)', (t) => {
+  test('in any order and any pieces gives the document of the edits in their order (I4)', (t) => {
     const random = randomOf(t);
     for (let round = 0; round < 20; round++) {
       const { updates } = new RandomEditors(random).edit(100);
       const expected = Y.encodeStateAsUpdate(passiveDoc(updates));
       const pieces: Uint8Array[] = [];
-      // Parts of a shuffled log overlap nothing but have holes: mergeUpdates fills those with Skips.
+      // Parts of a shuffled log do not overlap but leave gaps, which mergeUpdates fills with Skips.
       const left = shuffled(updates, random);
       while (left.length > 0) pieces.push(mergeInLevels(left.splice(0, 1 + random.below(70))));
       const twice = random.pick(pieces);
@@ -57,7 +57,7 @@ suite('merging', () => {
 });
 
 suite('delete sets', () => {
-  test('are trimmed to what is new, while the structs stay', () => {
+  test('are reduced to new deletions, while the structs stay', () => {
     const update = updateOf([{ client: 7, clock: 0, structs: [struct.text('abcdef')] }], [7, 1, 4]);
     const facts = scanUpdate(update);
     const trimmed = trimDeletes(update, facts, [7, 2, 3]);
@@ -66,7 +66,7 @@ suite('delete sets', () => {
     assert.deepEqual(scanUpdate(trimDeletes(update, facts, [])).deletes, []);
   });
 
-  test('are put behind the structs of an update that has none', () => {
+  test('are appended to the structs of an update without deletions', () => {
     const structs = updateOf([{ client: 7, clock: 0, structs: [struct.text('abc')] }]);
     const whole = trimDeletes(structs, scanUpdate(structs), [7, 0, 1, 7, 2, 3]);
     assert.deepEqual(withDeleteSet(structs, whole.subarray(scanUpdate(whole).deleteSetOffset)), whole);

@@ -6,7 +6,7 @@ import { repetitions } from '../../support/repetitions.ts';
 
 const count = repetitions(1_500, 60_000);
 
-test('Yjs can work with every broken update that the scan accepts (I6)', (t) => {
+test('Yjs can apply every broken update that the scan accepts (I6)', (t) => {
   const { accepted, excused } = huntMutants(randomOf(t), count);
   t.diagnostic(`${accepted} accepted, ${excused} excused`);
   assert.ok(accepted > count / 20, 'enough were accepted for the test to mean something');

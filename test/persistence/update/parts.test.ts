@@ -30,7 +30,7 @@ function byClient(flat: readonly number[]): Map<number, number[]> {
 }
 
 suite('cutIntoParts', () => {
-  test('makes valid updates of which nothing integrates before the last, and all of it then', (t) => {
+  test('makes valid updates that integrate only with the last one, and then completely', (t) => {
     const random = randomOf(t);
     for (let i = 0; i < 30; i++) {
       const state = randomState(random);
@@ -51,7 +51,7 @@ suite('cutIntoParts', () => {
     }
   });
 
-  test('keeps to the size it was given, but for single structs that are larger', () => {
+  test('keeps to the given size, except for single structs that are larger', () => {
     const doc = new Y.Doc();
     const array = doc.getArray('array');
     for (let i = 0; i < 300; i++) array.insert(0, ['x'.repeat(i === 150 ? 5000 : 90)]);
@@ -60,7 +60,7 @@ suite('cutIntoParts', () => {
     assert.equal(sizes.filter((size) => size > 2200).length, 1);
   });
 
-  test('leaves an update whole that is not above the size', (t) => {
+  test('does not cut an update within the size', (t) => {
     const state = randomState(randomOf(t));
     const parts = cutIntoParts(state, state.length);
     assert.deepEqual(parts, [{ data: state, bytes: state.length, intervals: scanUpdate(state).intervals }]);
@@ -68,7 +68,7 @@ suite('cutIntoParts', () => {
 });
 
 suite('selectStructs', () => {
-  test('leaves out what a state vector names and all deletions, so that a difference of it is the difference of the whole', (t) => {
+  test('leaves out all deletions and the structs below a state vector, and keeps the difference to that vector', (t) => {
     const random = randomOf(t);
     for (let i = 0; i < 30; i++) {
       const editors = new RandomEditors(random, 3);
@@ -85,7 +85,8 @@ suite('selectStructs', () => {
       assert.deepEqual(scanUpdate(selected).deletes, []);
       assert.ok(selected.length <= update.length);
       const encoded = Y.encodeStateVector(vector);
-      // Once more through Yjs: of an entry of a map that is cut it says that it has a key, where it writes none, only the first time.
+      // Rewritten by Yjs once more: for a cut entry of a map it sets the flag of a key without writing one, but only
+      // the first time.
       const expected = writtenByYjs(withoutDeletes(Y.diffUpdate(update, encoded)));
       assert.deepEqual(writtenByYjs(Y.diffUpdate(selected, encoded)), expected);
       assert.deepEqual(writtenByYjs(diffStructs(update, vector)), expected);
@@ -108,7 +109,7 @@ suite('selectStructs', () => {
     assert.ok(ourMs < yjsMs, `${ourMs.toFixed(1)} ms, ${yjsMs.toFixed(1)} with Yjs`);
   });
 
-  test('leaves out nothing but the deletions for a client that has nothing, and everything for one that has all', (t) => {
+  test('leaves out only the deletions for a client without content, and everything for an up-to-date client', (t) => {
     const state = randomState(randomOf(t));
     assert.deepEqual(selectStructs(state, new Map()).selected, withoutDeletes(state));
     const { intervals } = scanUpdate(state);

@@ -10,7 +10,7 @@ import { assertTook } from '../../support/slowness.ts';
 
 const clockLimit = 60;
 
-/** The same set, one clock at a time. */
+/** A model of the set that stores single clocks. */
 class PlainSet {
   readonly clocks = new Set<string>();
 
@@ -43,14 +43,14 @@ function randomRange(random: Random): [client: number, start: number, end: numbe
   return [1 + random.below(2), start, start + random.below(9)];
 }
 
-/** The triples by client, ascending: a set keeps clients in the order in which they came. */
+/** The triples sorted by client and start, because a set keeps clients in the order in which they were added. */
 function sorted(flat: readonly number[]): number[] {
   return inTriples(flat)
     .sort((a, b) => (a[0] ?? 0) - (b[0] ?? 0) || (a[1] ?? 0) - (b[1] ?? 0))
     .flat();
 }
 
-/** Flat triples of one client that ascend; some touch. */
+/** Flat, ascending triples of one client. Some are adjacent. */
 function ascending(random: Random, client: number, count: number): number[] {
   const flat: number[] = [];
   let clock = random.below(20);
@@ -62,7 +62,7 @@ function ascending(random: Random, client: number, count: number): number[] {
   return flat;
 }
 
-/** 300,000 ranges of a single clock, every fourth. */
+/** 300,000 ranges of a single clock, at every fourth clock. */
 function spread(start: number): Float64Array {
   const flat = new Float64Array(900_000);
   for (let i = 0; i < flat.length; i += 3) flat.set([7, start + (i / 3) * 4, start + (i / 3) * 4 + 1], i);
@@ -106,7 +106,7 @@ suite('RangeSet', () => {
     }
   });
 
-  test('merges lists of ranges as it adds them one by one', (t) => {
+  test('merging lists of ranges equals adding the ranges one by one', (t) => {
     const random = randomOf(t);
     for (let i = 0; i < 300; i++) {
       const [merged, single] = [new RangeSet(), new RangeSet()];
@@ -130,7 +130,7 @@ suite('RangeSet', () => {
     }
   });
 
-  test('I6: 300,000 ranges between 300,000 others take no longer than as many behind them', () => {
+  test('I6: 300,000 ranges between 300,000 others take no longer than after them', () => {
     const [known, between, behind] = [spread(0), spread(2), spread(2_000_000)];
     const tookMs = (added: Float64Array): number => {
       const set = RangeSet.from(known);
@@ -153,7 +153,7 @@ suite('RangeSet', () => {
     );
   });
 
-  test('writes a delete set byte for byte as Yjs does', (t) => {
+  test('encodes a delete set byte for byte like Yjs', (t) => {
     const random = randomOf(t);
     const docs = [1, 5, 300].map((clientID) => Object.assign(new Y.Doc({ gc: false }), { clientID }));
     for (let i = 0; i < 200; i++) {
@@ -178,13 +178,13 @@ suite('RangeSet', () => {
     assert.equal(ranges.endOf(2), 0);
   });
 
-  test('refuses bytes that are no delete set', () => {
+  test('rejects bytes that are not a delete set', () => {
     for (const bytes of [[], [1], [0, 0], [1, 1, 2, 0, 1]]) {
       assert.throws(() => RangeSet.decodeDeleteSet(Uint8Array.from(bytes)), MalformedUpdateError);
     }
   });
 
-  test('takes 10,000 ranges in any order in little time and 8 bytes each (I7)', (t) => {
+  test('takes 10,000 ranges in any order in little time and with 8 bytes each (I7)', (t) => {
     const random = randomOf(t);
     const starts = Array.from({ length: 10_000 }, (_, i) => i * 3);
     for (let i = starts.length - 1; i > 0; i--) {
@@ -199,7 +199,7 @@ suite('RangeSet', () => {
     assertTook(tookMs, 500, 'adding took');
   });
 
-  test('is encoded once, until something new comes', () => {
+  test('caches its encoding until a new range is added', () => {
     const ranges = RangeSet.from([7, 2, 4, 7, 8, 9]);
     const encoded = ranges.encodeDeleteSet();
     ranges.addAll([7, 2, 4, 7, 3, 4]);

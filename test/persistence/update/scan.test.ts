@@ -18,7 +18,7 @@ function refuses(update: Uint8Array, code: MalformedUpdateCode, limits?: ScanLim
   );
 }
 
-/** What a scan should find, worked out from what Yjs decodes. */
+/** The expected facts, computed from the structs that Yjs decodes. */
 function factsByYjs(update: Uint8Array) {
   const { structs, ds } = Y.decodeUpdate(update);
   const intervals: number[] = [];
@@ -48,7 +48,7 @@ function factsByYjs(update: Uint8Array) {
   return { intervals, deletes, missing, structCount: structs.length };
 }
 
-/** Client 2 begins behind client 1's `second` struct, client 1 behind all of client 2. */
+/** Client 2 begins after client 1's `second` struct, client 1 after all of client 2. */
 const circle = (second: number): Uint8Array =>
   updateOf([
     { client: 2, clock: 0, structs: [struct.gc(1), struct.textAfter(1, second, 'a')] },
@@ -74,7 +74,7 @@ const siblings = (count: number): Uint8Array => {
   return updateOf([{ client: 1, clock: 0, structs }]);
 };
 
-// Client 2 nests in client 1 and the other way round.
+// Client 2 nests in client 1 and vice versa.
 const turns = (count: number): Uint8Array =>
   updateOf([
     { client: 2, clock: 0, structs: levels(count / 2, (i) => [struct.arrayIn(1, i)]) },
@@ -82,7 +82,7 @@ const turns = (count: number): Uint8Array =>
   ]);
 
 suite('scanUpdate', () => {
-  test('finds in real updates of every shape what Yjs finds in them', (t) => {
+  test('finds the same facts as Yjs in real updates of every shape', (t) => {
     const random = randomOf(t);
     let skips = 0;
     for (let i = 0; i < documents; i++) {
@@ -99,7 +99,7 @@ suite('scanUpdate', () => {
         }
         for (const client of dependencies.keys()) assert.ok(expected.missing.has(client));
         for (const [client, clock] of expected.missing) {
-          // What lies in a hole of the update itself is implied by the interval behind the hole.
+          // A dependency in a gap of the update itself is implied by the interval after the gap.
           const implied = facts.intervals.some(
             (value, at) => at % 3 === 0 && value === client && (facts.intervals[at + 1] ?? 0) > clock,
           );
@@ -110,7 +110,7 @@ suite('scanUpdate', () => {
     assert.ok(skips > 0, 'updates with holes were among them');
   });
 
-  test('takes every update of eight editors who build on each other in turns', (t) => {
+  test('accepts every update of eight editors who build on each other in turns', (t) => {
     const random = randomOf(t);
     for (let i = 0; i < 6; i++) {
       const editors = new RandomEditors(random, 8);
@@ -137,13 +137,13 @@ suite('scanUpdate', () => {
     assert.deepEqual(scanUpdate(updateOf([{ client: 7, clock: 0, structs }])).intervals, [7, 0, 3, 7, 7, 8]);
   });
 
-  test('names what an update builds on in others, once for each client', () => {
+  test('lists the structs of other clients that an update builds on, once per client', () => {
     const structs = [struct.textAfter(3, 8, 'a'), struct.textAfter(3, 5, 'b'), struct.textAfter(4, 0, 'c')];
     const update = updateOf([{ client: 7, clock: 2, structs }]);
     assert.deepEqual(scanUpdate(update).dependencies, [3, 8, 4, 0]);
   });
 
-  test('takes the empty update', () => {
+  test('accepts the empty update', () => {
     assert.deepEqual(scanUpdate(Uint8Array.of(0, 0)).intervals, []);
   });
 
@@ -242,16 +242,16 @@ suite('scanUpdate', () => {
   ];
   for (const [what, code, update] of refused) test(`refuses ${what} (I6)`, () => refuses(update, code));
 
-  test('reads a list value `undefined`, which is no JSON but what Yjs writes', () => {
+  test('reads a list value `undefined`, which is not JSON but is written by Yjs', () => {
     scanUpdate(updateOf([{ client: 1, clock: 0, structs: [bytesOf(2, 1, 'a', 2, 'undefined', '{"a":[1]}')] }]));
   });
 
-  test('refuses structs of two clients that wait for each other, and takes those that build on each other in turns (I6)', () => {
+  test('refuses structs of two clients that wait for each other, and accepts those that build on each other in turns (I6)', () => {
     scanUpdate(circle(0));
     refuses(circle(1), 'bad-origin');
   });
 
-  test('bounds how many clients and structs an update may have (I7)', () => {
+  test('limits how many clients and structs an update may have (I7)', () => {
     const clients = Array.from({ length: 11 }, (_, i) => ({ client: 50 - i, clock: 0, structs: [struct.gc(1)] }));
     refuses(updateOf(clients), 'too-many-clients', { ...defaultScanLimits, maxClients: 10 });
     refuses(updateOf(clients), 'too-many-structs', { ...defaultScanLimits, maxStructs: 10 });
@@ -260,7 +260,7 @@ suite('scanUpdate', () => {
     refuses(updateOf([], deletes), 'too-many-deletions', { ...defaultScanLimits, maxDeletedRanges: 10 });
   });
 
-  test('bounds how deep values nest (I6)', () => {
+  test('limits how deep values nest (I6)', () => {
     for (const nested of [nestedAny, nestedJson]) {
       const nest = (depth: number): Uint8Array => updateOf([{ client: 1, clock: 0, structs: [nested(depth)] }]);
       scanUpdate(nest(defaultScanLimits.maxValueDepth));
@@ -270,18 +270,18 @@ suite('scanUpdate', () => {
     scanUpdate(updateOf([{ client: 1, clock: 0, structs: [bytesOf(5, 1, 'a', `"${'['.repeat(5000)}\\""`)] }]));
   });
 
-  test('bounds how deep types nest, also when levels hide behind siblings or among clients (I6)', () => {
+  test('limits how deep types nest, even if levels hide behind siblings or across clients (I6)', () => {
     const limits = { ...defaultScanLimits, maxTypeDepth: 500 };
     for (const nest of [chain, siblings, turns]) {
       scanUpdate(nest(500), limits);
       refuses(nest(502), 'type-too-deep', limits);
-      // As deep as over many updates.
+      // As deep as types can nest over many updates.
       scanUpdate(nest(20_000));
       refuses(nest(defaultScanLimits.maxTypeDepth + 2), 'type-too-deep');
     }
   });
 
-  test('takes many types that do not nest', () => {
+  test('accepts many types that do not nest', () => {
     const structs = [struct.array(), ...Array.from({ length: 5000 }, () => struct.arrayIn(1, 0))];
     assert.equal(scanUpdate(updateOf([{ client: 1, clock: 0, structs }])).structCount, 5001);
   });

@@ -6,7 +6,7 @@ import { covers, decodeStateVector, encodeStateVector } from '../../../persisten
 import { bytesOf } from '../../support/update-bytes.ts';
 
 suite('state vectors', () => {
-  test('are written and read as Yjs does it', () => {
+  test('are read and written like Yjs', () => {
     const vector = new Map([
       [7, 1],
       [2 ** 32 - 1, 300],
@@ -17,18 +17,18 @@ suite('state vectors', () => {
     assert.deepEqual(decodeStateVector(Uint8Array.of(0)), new Map());
   });
 
-  test('do not name clients that have nothing', () => {
+  test('do not list clients without clocks', () => {
     assert.deepEqual(encodeStateVector(new Map([[1, 0]])), Uint8Array.of(0));
   });
 
-  test('are refused if cut off, continued, repetitive, or larger than can be (I6)', () => {
+  test('are refused if truncated, too long, repetitive, or larger than possible (I6)', () => {
     const refused = [[], [1, 1], [0, 0], [2, 1, 1, 1, 1], [5, 1, 1]].map((bytes) => Uint8Array.from(bytes));
     for (const bytes of [...refused, bytesOf(1, 1, 2 ** 32), bytesOf(2 ** 40)]) {
       assert.throws(() => decodeStateVector(bytes), MalformedUpdateError);
     }
   });
 
-  test('cover others that know nothing more', () => {
+  test('cover others that contain nothing more', () => {
     const vector = new Map([
       [1, 5],
       [2, 1],

@@ -5,7 +5,7 @@ import { randomOf } from '../../support/random.ts';
 
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** What the decoder says that Yjs uses. */
+/** The result of the decoder that Yjs uses. */
 function lengthByDecoder(bytes: Uint8Array): number {
   try {
     return strict.decode(bytes).length;
@@ -14,9 +14,9 @@ function lengthByDecoder(bytes: Uint8Array): number {
   }
 }
 
-test('texts are measured, and refused, as a fatal TextDecoder does it', (t) => {
+test('texts are measured and refused like a fatal TextDecoder does', (t) => {
   const random = randomOf(t);
-  // Bytes at the borders of what UTF-8 allows.
+  // Bytes at the limits of valid UTF-8.
   const borders = [0, 0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xec, 0xed];
   const bytes = [...borders, 0xee, 0xef, 0xf0, 0xf1, 0xf3, 0xf4, 0xf5, 0xff];
   for (const first of bytes) {
