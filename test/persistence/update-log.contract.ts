@@ -15,7 +15,7 @@ import {
   range,
 } from './engine/log-bench.ts';
 
-/** What every UpdateLog must do, whatever it stores in. */
+/** The contract of every UpdateLog, for any storage. */
 export function updateLogContract(name: string, worldOf: (t: TestContext) => LogWorld): void {
   const setUp = (t: TestContext, compaction = never): Promise<LogBench> => LogBench.open(t, worldOf(t), compaction);
 
@@ -33,7 +33,7 @@ export function updateLogContract(name: string, worldOf: (t: TestContext) => Log
       }
     });
 
-    test('entries are found again in order, with number, time, user and update (I3)', async (t) => {
+    test('reopening finds the entries in order, with number, time, user and update (I3)', async (t) => {
       const bench = await setUp(t);
       const { document, follower } = await bench.document('a');
       const updates = [bytes(1), bytes(0), bytes(100_000, 7), bytes(3)];
@@ -58,7 +58,7 @@ export function updateLogContract(name: string, worldOf: (t: TestContext) => Log
       assert.equal(follower.entries[0], entry);
     });
 
-    test('what is appended while a commit runs follows in the next one, without gaps (I3)', async (t) => {
+    test('entries appended while a commit runs follow in the next one, without gaps (I3)', async (t) => {
       const bench = await setUp(t);
       const a = await bench.document('a');
       const b = await bench.document('b');
@@ -77,7 +77,7 @@ export function updateLogContract(name: string, worldOf: (t: TestContext) => Log
       );
     });
 
-    test('a follower that throws harms neither its own document nor others (I6)', async (t) => {
+    test('a follower that throws affects neither its own document nor others (I6)', async (t) => {
       const bench = await setUp(t);
       const a = await bench.document('a');
       const b = await bench.document('b');
@@ -92,7 +92,7 @@ export function updateLogContract(name: string, worldOf: (t: TestContext) => Log
       await a.follower.durable(3);
     });
 
-    test('a document is open once at a time, and again after it is closed', async (t) => {
+    test('a document can be open only once, and again after it is closed', async (t) => {
       const bench = await setUp(t);
       const opening = bench.log.open('a', new RecordingFollower());
       await assert.rejects(bench.log.open('a', new RecordingFollower()), /open already/);
@@ -106,7 +106,7 @@ export function updateLogContract(name: string, worldOf: (t: TestContext) => Log
       assert.equal(again.stored.tail.length, 1);
     });
 
-    test('closing a document waits for what is in flight; then nothing is called and nothing appended', async (t) => {
+    test('closing a document waits for entries in flight; after that no callback runs and appending throws', async (t) => {
       const bench = await setUp(t);
       const { document, follower } = await bench.document('a');
       for (let i = 0; i < 5; i += 1) document.append(bytes(1), 'me');
@@ -119,7 +119,7 @@ export function updateLogContract(name: string, worldOf: (t: TestContext) => Log
       assert.throws(() => document.append(bytes(1), 'me'), code('LOG_CLOSED'));
     });
 
-    test('closing the log commits what is in flight; calls share one promise, and it ends for good', async (t) => {
+    test('closing the log commits entries in flight; calls share one promise, and the log stays closed', async (t) => {
       const bench = await setUp(t);
       const states: LogState[] = [];
       bench.log.onState((state) => states.push(state));
@@ -137,7 +137,7 @@ export function updateLogContract(name: string, worldOf: (t: TestContext) => Log
       assert.deepEqual(follower.failures, []);
     });
 
-    test('a listener of the state can be taken away, and may throw', async (t) => {
+    test('a listener for the state can be removed, and may throw', async (t) => {
       const bench = await setUp(t);
       const heard: LogState[] = [];
       bench.log.onState(() => {
@@ -150,7 +150,7 @@ export function updateLogContract(name: string, worldOf: (t: TestContext) => Log
       assert.deepEqual(heard, ['closed']);
     });
 
-    test('documents do not see each other, however alike their names are', async (t) => {
+    test('documents with similar names are independent', async (t) => {
       const bench = await setUp(t);
       const names = ['a', 'ab', 'a\u0000', 'a\u0000\u0001', 'ä', 'a\u00e4', '😀', 'x'.repeat(300), '\u0001'];
       for (const [i, docId] of names.entries()) {
@@ -170,7 +170,7 @@ export function updateLogContract(name: string, worldOf: (t: TestContext) => Log
       await assert.rejects(bench.log.open('\ud800', new RecordingFollower()), RangeError);
     });
 
-    test('a failed write fails every document, acknowledges nothing, and the log opens again by itself (I1, I8)', async (t) => {
+    test('a failed write fails every document and acknowledges nothing, and the log reopens by itself (I1, I8)', async (t) => {
       const bench = await setUp(t);
       const states: LogState[] = [];
       bench.log.onState((state) => states.push(state));
@@ -213,7 +213,7 @@ export function updateLogContract(name: string, worldOf: (t: TestContext) => Log
       await bench.reopen();
     });
 
-    test('whatever happens in whatever order, a document is what was acknowledged (I1, I3)', async (t) => {
+    test('after any sequence of operations a document has exactly the acknowledged entries (I1, I3)', async (t) => {
       const random = randomOf(t);
       const bench = await setUp(t, { minTailBytes: 40, tailToSnapshotRatio: 0.5, entryCostBytes: 0 });
       bench.fake.partBytes = 50;
