@@ -24,7 +24,7 @@ export interface OpenDocumentDeps {
 }
 
 /** Shared by all documents that were never deleted, which is nearly all of them. */
-const nobody: ReadonlySet<number> = new Set();
+const noClients: ReadonlySet<number> = new Set();
 
 /** One open document: numbers its entries, passes them to the group commit and tells its follower. */
 export class OpenDocument implements DocumentLog, CommitTarget {
@@ -70,7 +70,7 @@ export class OpenDocument implements DocumentLog, CommitTarget {
     this.#hasMeta = meta !== null;
     this.#stored = {
       generation: this.#generation,
-      deletedClients: tombstone === null ? nobody : new Set(tombstone.clients),
+      deletedClients: tombstone === null ? noClients : new Set(tombstone.clients),
       createdMs: meta?.createdMs ?? deps.clock.wallMs(),
       snapshot: head === null ? null : head.snapshot,
       tail,

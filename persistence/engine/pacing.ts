@@ -15,9 +15,9 @@ export const atOnce: CommitPacing = (start) => {
 /** How often the rate is measured: long enough for the threshold to be 25 entries. */
 const windowMs = 50;
 /** Too short for users to notice. At 1,000 commits per second it halves their number. */
-const gatherMs = 2;
+const batchDelayMs = 2;
 /** At this rate a delayed batch gets at least one more entry. Below it, a delay would cost latency and save nothing. */
-const busyRatePerMs = 1 / gatherMs;
+const busyRatePerMs = 1 / batchDelayMs;
 
 /**
  * Starts at once at low rates. From 500 entries per second on, delays each batch by 2 ms. A commit and the message to
@@ -35,7 +35,7 @@ export function adaptivePacing(now: () => number = () => performance.now()): Com
       windowStartMs = nowMs;
       arrivedBefore = arrived;
     }
-    if (isBusy) setTimeout(start, gatherMs);
+    if (isBusy) setTimeout(start, batchDelayMs);
     else setImmediate(start);
   };
 }

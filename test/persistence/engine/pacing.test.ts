@@ -28,8 +28,8 @@ test('below 500 entries per second a batch starts at the end of the turn, becaus
 });
 
 test('from 500 entries per second on a batch is delayed by 2 ms, until at most 50 ms after the rate has dropped', (t) => {
-  const gathering = waits(t, [...times(10, 6), ...times(10, 1)]);
-  assert.deepEqual(gathering.slice(0, 5), times(5, 'turn'));
-  assert.deepEqual(gathering.slice(5, 10), times(5, 2));
-  assert.deepEqual(gathering.slice(-5), times(5, 'turn'));
+  const delays = waits(t, [...times(10, 6), ...times(10, 1)]);
+  assert.deepEqual(delays.slice(0, 5), times(5, 'turn'));
+  assert.deepEqual(delays.slice(5, 10), times(5, 2));
+  assert.deepEqual(delays.slice(-5), times(5, 'turn'));
 });
