@@ -18,74 +18,74 @@ import { option } from './option.ts';
 import type { Option } from './option.ts';
 import { tlsOptions } from './tls-options.ts';
 
-/** Everything that can be set, with its default: nothing else has defaults, and the help is made from it. */
+/** All options with their defaults. No default stands anywhere else, and the help text is generated from this table. */
 export const options = {
   host: option(
     text,
     '127.0.0.1',
     'address',
-    'Address to listen on. Only this machine unless you say otherwise; 0.0.0.0 for all.',
+    'Address to listen on. The default accepts connections from this machine only; 0.0.0.0 accepts them from all machines.',
   ),
   port: option(
     port,
     '8443',
     'port',
-    'Port for wss and https; 0 takes any free one. Above 1023, so that no privileges are needed.',
+    'Port for wss and https. 0 takes any free port. The default is above 1023, so no privileges are needed.',
   ),
   data: option(
     text,
     './data',
     'folder',
-    'Folder for documents and the development certificate. Made if it is missing.',
+    'Folder for documents and the development certificate. Created if it is missing.',
   ),
   tls: option(
     oneOf('dev', 'off'),
     'dev',
     'dev|off',
-    'dev: a certificate of our own, for this machine. off: plain, for use behind a proxy that ends TLS.',
+    'dev: a development certificate for this machine, signed by its own CA. off: no TLS, for use behind a proxy that ends TLS.',
   ),
   'tls-cert': option(
     list,
     null,
     'file',
-    'Certificate with its chain (PEM), instead of --tls. Read again when it changes. Several, separated by commas: clients get the one for the name they ask for, or else the first.',
+    'Certificate with its chain (PEM), instead of --tls. Reloaded when the file changes. Separate several with commas: a client gets the certificate for the name that it asks for, or else the first.',
   ),
   'tls-key': option(
     list,
     null,
     'file',
-    'Private key of that certificate (PEM); of several, in the order of the certificates.',
+    'Private key of that certificate (PEM). Separate several with commas, in the order of the certificates.',
   ),
   ...tlsOptions,
   'http-port': option(
     portOrOff,
     'off',
     'port|off',
-    'A port without TLS that redirects to the one with TLS, and answers an ACME authority: 80, usually. For certificates from files or by ACME.',
+    'Port without TLS, usually 80, that redirects to the port with TLS and answers ACME challenges. For certificates from files or by ACME.',
   ),
   hsts: option(
     flag,
     'false',
     null,
-    'Tell browsers to use TLS with this host for half a year, whatever they are given to open (Strict-Transport-Security). For certificates from files or by ACME.',
+    'Tell browsers to use only TLS with this host for half a year (Strict-Transport-Security). For certificates from files or by ACME.',
   ),
   'plain-port': option(
     portOrOff,
     '8080',
     'port|off',
-    'A second port without TLS, so that a first try meets no certificate warning. Only in development: with --tls dev on a loopback address.',
+    'Second port without TLS, so that a first try shows no certificate warning. Only for development: with --tls dev on a loopback address.',
   ),
   'trusted-proxies': option(
     addressRanges,
     null,
     'addresses',
-    'Proxies whose X-Forwarded-For is believed: addresses or ranges (10.0.0.0/8) with commas between them. Without it everybody behind a proxy is one address to limits and to the log.',
+    'Proxies whose X-Forwarded-For header is trusted: addresses or ranges (10.0.0.0/8), separated by commas. Without it all clients behind a proxy are one address in limits and in the log.',
   ),
   'metrics-allowed': option(
     addressRanges,
     null,
     'addresses',
-    'Who may read /metrics: addresses or ranges with commas between them. Without it everybody: it names no document and no person.',
+    'Addresses or ranges that may read /metrics, separated by commas. Without it every client may: the metrics name no document and no person.',
   ),
   demo: option(
     oneOf('on', 'off'),
@@ -97,70 +97,70 @@ export const options = {
     oneOf('none'),
     null,
     'none',
-    'none: everybody who reaches the server may read and write every document. Needed to listen on other addresses than loopback if nothing below says who may come in.',
+    'none: every client that reaches the server may read and write every document. Required to listen on other addresses than loopback without any of the authentication options below.',
   ),
   'auth-secret': option(
     list,
     null,
     'secrets',
-    'Secret that tokens (JWT, HS256) are signed with, 32 bytes or more. Several, with commas between them, are all accepted. As a flag it can be seen in the list of processes: better set the variable, or --auth-secret-file.',
+    'Secret that tokens (JWT, HS256) are signed with, at least 32 bytes. Separate several with commas: all are accepted. A flag is visible in the list of processes, so prefer the variable or --auth-secret-file.',
   ),
-  'auth-secret-file': option(text, null, 'file', 'File with such secrets, one a line.'),
+  'auth-secret-file': option(text, null, 'file', 'File with such secrets, one per line.'),
   'auth-public-key': option(
     list,
     null,
     'files',
-    'Public keys or certificates (PEM) of whoever signs the tokens: RSA, EC or Ed25519. Files with commas between them.',
+    'Files with public keys or certificates (PEM) that verify tokens: RSA, EC or Ed25519. Separated by commas.',
   ),
   'auth-jwks-url': option(
     httpUrl,
     null,
     'url',
-    'Where the keys of whoever signs the tokens are published (JWKS). Fetched again every 10 minutes and for unknown keys; kept for a day while the URL is down.',
+    'URL of the keys that verify tokens (JWKS). Fetched again every 10 minutes and for unknown keys. The keys are kept for a day if the URL fails.',
   ),
-  'auth-issuer': option(text, null, 'text', "What 'iss' of a token must be. Without it any issuer is accepted."),
+  'auth-issuer': option(text, null, 'text', "Required 'iss' claim of tokens. Without it any issuer is accepted."),
   'auth-audience': option(
     text,
     null,
     'text',
-    "What 'aud' of a token must be or contain. Without it any audience is accepted.",
+    "Value that the 'aud' claim of tokens must equal or contain. Without it any audience is accepted.",
   ),
   'auth-url': option(
     httpUrl,
     null,
     'url',
-    'Ask this application instead: one POST per join, which answers who it is and what they may do.',
+    'Ask this application instead: one POST per join. The response names the user and what the user may do.',
   ),
   'auth-revocations': option(
     text,
     null,
     'file',
-    'JSON file of tokens and users whose access was taken away, {"tokens": [jti], "users": [id]}. Read again within a second when it changes.',
+    'JSON file of revoked tokens and users, {"tokens": [jti], "users": [id]}. Reloaded within a second when it changes.',
   ),
   'allowed-origins': option(
     origins,
     null,
     'origins',
-    'Pages that may connect: origins with commas between them, or * for all. Without it: pages of the same host, and on a loopback address those of this machine.',
+    'Origins of the pages that may connect, separated by commas, or * for all. Without it pages of the same host may connect, and on a loopback address pages of this machine.',
   ),
   commit: option(
     oneOf('fsync', 'write'),
     'fsync',
     'fsync|write',
-    'What an edit waits for before anybody sees it. fsync survives a power cut; write survives a crash of the program, and is for disks that sync slowly.',
+    'What an edit waits for before other clients receive it. fsync: edits survive a power cut. write: edits survive a crash of the program; for disks that sync slowly.',
   ),
   'keep-deleted': option(
     documentNames,
     null,
     'names',
-    'Documents whose deleted content is kept, so that editors with gc: false can restore versions: names, or prefixes that end in *, with commas between them; * for all. They only grow. Without it what was deleted is collected within minutes.',
+    'Documents whose deleted content is kept, so that editors with gc: false can restore versions. Names, or prefixes that end in *, separated by commas; * for all. These documents only grow. Without it deleted content is collected within minutes.',
   ),
-  ephemeral: option(flag, 'false', null, 'Keep everything in memory and forget it at the end.'),
+  ephemeral: option(flag, 'false', null, 'Keep documents in memory only. They are lost when the server stops.'),
   'accept-damaged-log': option(
     flag,
     'false',
     null,
-    'Start although the write-ahead log or a table of the database is damaged, without the edits that cannot be read. A copy of the damaged files is kept. Remove the option after that start.',
+    'Start with a damaged write-ahead log or a damaged table of the database, without the edits that cannot be read. A copy of the damaged files is kept. Remove the option after that start.',
   ),
   'log-level': option(oneOf(...logLevels), 'info', 'level', `One of ${logLevels.join(', ')}.`),
   'disk-reserve': option(
@@ -173,19 +173,19 @@ export const options = {
     duration,
     '10s',
     'time',
-    'For TLS, then for the header of a request, then until the document is open. Slow mobile networks take 5 s.',
+    'Time for the TLS handshake, then for the header of a request, then until the document is open. Slow mobile networks take 5 s.',
   ),
   'idle-room-timeout': option(
     duration,
     '30s',
     'time',
-    'How long a document stays in memory after the last one left: longer than reloading a page takes.',
+    'Time that a document stays in memory after the last client has left. Longer than a page takes to reload.',
   ),
   'shutdown-timeout': option(
     duration,
     '8s',
     'time',
-    'For everything between SIGTERM and the end. Docker kills after 10 s, Kubernetes after 30 s.',
+    'Time for the whole shutdown after SIGTERM. Docker kills the process after 10 s, Kubernetes after 30 s.',
   ),
   ...limitOptions,
 } as const;
@@ -195,7 +195,7 @@ export const optionNames = Object.keys(options) as readonly OptionName[];
 
 type ValueOf<O> = O extends Option<infer Value, infer Default> ? (Default extends null ? Value | null : Value) : never;
 
-/** The values of all options. */
+/** The parsed values of all options. */
 export type OptionValues = { readonly [Name in OptionName]: ValueOf<(typeof options)[Name]> };
 
 /** The environment variable that sets an option. */

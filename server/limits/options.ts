@@ -11,7 +11,7 @@ interface LimitOption {
   readonly help: string;
 }
 
-/** Each limit that can be set as an option. */
+/** The options of the limits that can be set, with `max-` before the name. */
 export const limitOptions = Object.fromEntries(
   Object.entries(settableLimits).map(([name, { parse, default: defaultText, what, why }]) => [
     `max-${name}`,
@@ -19,7 +19,7 @@ export const limitOptions = Object.fromEntries(
   ]),
 ) as Readonly<Record<LimitOptionName, LimitOption>>;
 
-/** What the limits are set to. */
+/** The values of the limits that can be set. Sizes are in bytes, rates per second. */
 export interface Limits {
   readonly maxConnections: number;
   readonly maxConnectionsPerAddress: number;
@@ -29,14 +29,14 @@ export interface Limits {
   readonly connectRatePerAddress: BucketSize;
   readonly requestRate: BucketSize;
   readonly requestRatePerAddress: BucketSize;
-  /** In milliseconds. */
+  /** In milliseconds of the event loop. */
   readonly refusedWorkPerAddress: BucketSize;
   readonly openRatePerAddress: BucketSize;
   readonly maxMessageBytes: number;
   readonly maxUnreadAnswerBytes: number;
   readonly maxPartialBytes: number;
   readonly messageRate: BucketSize;
-  /** In bytes, as `syncRate`. */
+  /** In bytes, like `syncRate`. */
   readonly receiveRate: BucketSize;
   readonly presenceRate: BucketSize;
   readonly syncRate: BucketSize;
