@@ -4,7 +4,9 @@ import { readFileSync } from 'node:fs';
 import { get } from 'node:https';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
+import * as Y from 'yjs';
 import { closeReason, refusalCodes } from '../../server/errors.ts';
+import { encodeFrame } from '../support/frames.ts';
 import { projectFolder } from '../support/lock-file.ts';
 import { Disposer } from '../support/owner.ts';
 import { Quire } from '../support/quire.ts';
@@ -19,6 +21,12 @@ function codesBelow(heading: string): number[] {
   const section = page.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
   const rows = section.matchAll(/^\| ([\d /]+)\|/gm);
   return Array.from(rows, ([, cell = '']) => cell.split('/').map(Number)).flat();
+}
+
+/** A SyncStep1 whose state vector has this many client ids, each with clock 1. */
+function stateVectorOf(clients: number): Uint8Array {
+  const stateVector = Y.encodeStateVector(new Map(Array.from({ length: clients }, (_, i) => [i + 1, 1])));
+  return clientFrame(fin | opcode.binary, encodeFrame({ type: 'sync-step-1', stateVector }));
 }
 
 function message(...bytes: readonly number[]): Uint8Array {
@@ -57,19 +65,27 @@ suite('the statements of the page on the protocol', () => {
     socket.destroy();
   });
 
-  const malformed: Readonly<Record<string, Uint8Array>> = {
-    'a text frame': clientFrame(fin | opcode.text, Buffer.from('hello')),
-    'an unknown message type': message(9),
-    'a message of type 2': message(2, 0, 0),
-    'bytes after a message': message(3, 0),
-    'an update that is not well-formed': message(0, 2, 1, 9),
-    'a probe of 1,025 bytes': message(102, 0x81, 0x08, ...new Uint8Array(1_025)),
-  };
-  for (const [what, bytes] of Object.entries(malformed)) {
-    test(`${what} closes the connection with 4400 (I6)`, async () => {
+  const malformed: readonly (readonly [string, Uint8Array, string])[] = [
+    ['a text frame', clientFrame(fin | opcode.text, Buffer.from('hello')), 'binary frames only'],
+    ['an unknown message type', message(9), 'unknown message type 9'],
+    ['a message of type 2', message(2, 0, 0), 'unknown message type 2'],
+    ['data after a message', message(3, 0), 'bytes after the message'],
+    ['an update that is not well-formed', message(0, 2, 1, 9), 'malformed update: truncated'],
+    ['a state vector that is not well-formed', message(0, 0, 1, 9), 'malformed update: truncated'],
+    ['a state vector with 40,001 client ids', stateVectorOf(40_001), 'malformed update: too-many-clients'],
+    [
+      'a presence clock above 2^31',
+      message(1, 10, 1, 7, 0x81, 0x80, 0x80, 0x80, 0x08, 2, 0x7b, 0x7d),
+      'a presence clock is too large',
+    ],
+    ['a probe of 1,025 bytes', message(102, 0x81, 0x08, ...new Uint8Array(1_025)), 'a probe is too large'],
+  ];
+  for (const [what, bytes, reason] of malformed) {
+    test(`${what} closes the connection with 4400 and the reason "${reason}" (I6, I8)`, async () => {
       const socket = await WireSocket.open(quire, `malformed/${encodeURIComponent(what)}`);
       socket.send(bytes);
-      assert.equal((await socket.end()).code, 4400);
+      const end = await socket.end();
+      assert.deepEqual({ code: end.code, reason: end.reason }, { code: 4400, reason });
     });
   }
 
