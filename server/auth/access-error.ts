@@ -1,10 +1,13 @@
 import { RefusedError } from '../errors.ts';
 
-/** Somebody may not come in. The client hears the general reason of the code; `why` is for the log, and holds no secret. */
+/**
+ * Access is refused. The client receives only the general reason of the code; `why` goes to the log and holds no
+ * secret.
+ */
 export class AccessError extends RefusedError {
   readonly why: string;
 
-  /** `auth-unavailable`: the application or the keys could not be asked, so the client may come back. */
+  /** `auth-unavailable`: the application or the JWKS URL gave no usable answer, so the client may reconnect. */
   constructor(code: 'unauthorized' | 'forbidden' | 'auth-unavailable', why: string, options?: ErrorOptions) {
     super(code, undefined, options);
     this.why = why;
@@ -12,8 +15,9 @@ export class AccessError extends RefusedError {
 }
 
 /**
- * A token may have been signed with a key that was published after the keys were fetched, and it is too early to fetch
- * them again. The client may come back (4503). Anybody can make such tokens, so they are held back like refused ones.
+ * A token may have been signed with a key that was published after the last fetch of the keys, and it is too early to
+ * fetch them again. The client may reconnect (4503). Anyone can make such tokens, so the answer is delayed like a
+ * refusal.
  */
 export class UnknownKeyError extends AccessError {
   constructor(why: string) {

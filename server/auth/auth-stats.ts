@@ -1,11 +1,11 @@
-/** What authentication counts. Plain numbers; `metrics.ts` reads them when somebody asks. Everything only grows. */
+/** The counters of authentication. `metrics.ts` reads them when metrics are requested. All of them only grow. */
 export class AuthStats {
   granted = 0;
-  /** Attempts that were refused, for whatever reason. */
+  /** Attempts that were refused, for any reason. */
   refused = 0;
-  /** Times at which the application or the keys could not be had. */
+  /** Failed requests to the application or to the JWKS URL. */
   unavailable = 0;
-  /** Live sessions that lost their access. */
+  /** Live sessions whose access was revoked. */
   revoked = 0;
   /** Live sessions whose grant was renewed by the application. */
   renewed = 0;

@@ -1,45 +1,45 @@
 import type { Grant } from '../sync/grant.ts';
 
-/** Who the other end of the connection is, by a certificate of its own. */
+/** The identity that a client certificate states. */
 export interface ClientIdentity {
-  /** Null if the certificate names nobody. */
+  /** Null if the certificate names no user. */
   readonly userId: string | null;
   readonly name: string | null;
-  /** In milliseconds since 1970. */
+  /** When the certificate expires, in milliseconds since 1970. */
   readonly untilMs: number;
-  /** Why it is not to be believed; null if it is. */
+  /** Why the certificate is not trusted; null if it is. */
   readonly problem: string | null;
 }
 
-/** Somebody who wants to join a document, and what they show for it. */
+/** A request to join a document, with the credentials that the client presents. */
 export interface Attempt {
   readonly docId: string;
-  /** Never to be logged. */
+  /** Must never be logged. */
   readonly token: string | null;
-  /** The page that the client runs in; null if it is no browser. */
+  /** The origin of the page that the client runs in; null if the client is not a browser. */
   readonly origin: string | null;
-  /** Where it comes from: the other end of the socket, or what a trusted proxy says. */
+  /** The client's address: the peer of the socket, or the address that a trusted proxy reports. */
   readonly address: string;
-  /** Whether the client has left meanwhile, so that the answer is of no use. Left out, it stays. */
+  /** Whether the client has disconnected, so that the answer is no longer needed. Default: it stays. */
   readonly isGone?: () => boolean;
-  /** Left out, or null, if no certificate was shown. */
+  /** Omitted or null if the client presented no certificate. */
   readonly identity?: ClientIdentity | null;
 }
 
-/** Holds an attempt back. Rejects with RefusedError if the attempt is not to go on. */
+/** Delays an attempt. Rejects with RefusedError if the attempt must not continue. */
 export type BeforeAsking = () => Promise<void>;
 
-/** Decides who somebody is and what they may do. */
+/** Decides which user a client is and what the user may do. */
 export interface Authenticator {
-  /** Rejects with RefusedError. `beforeAsking` is awaited before another server is asked, if one has to be. */
+  /** Rejects with RefusedError. Awaits `beforeAsking` before it asks another server; skips it if no server is asked. */
   authenticate(attempt: Attempt, beforeAsking?: BeforeAsking): Promise<Grant>;
-  /** As `authenticate`, for a client that wants to use the HTTP API on the document. Rejects for all but administrators. */
+  /** Like `authenticate`, for a use of the HTTP API on the document. Rejects unless the user is an administrator. */
   authenticateAdmin(attempt: Attempt, beforeAsking?: BeforeAsking): Promise<Grant>;
   /**
-   * Decides anew, whatever was decided before; null where the answer could not differ. Grants of an authenticator that
-   * has it are renewed before they end.
+   * Decides again, without any cached answer. Null if the answer could not differ. If it is not null, grants are
+   * renewed before they end.
    */
   readonly recheck: ((attempt: Attempt) => Promise<Grant>) | null;
-  /** Attempts that wait until another server can be asked about them. */
+  /** Attempts that wait for a place among the requests to another server. */
   readonly waitingChecks: number;
 }

@@ -14,14 +14,17 @@ import { readAccess, readOptionalText, readSeconds, readText } from './claims.ts
 import { requestJson } from './request-json.ts';
 import type { JsonAnswer } from './request-json.ts';
 
-/** A person who opens a document waits for this. */
+/** The time limit of one request. A user who opens a document waits this long at most. */
 const timeoutMs = 5_000;
 const maxBytes = 16 * 1024;
-/** Requests at once. After a restart of this server all clients come back together. */
+/** Concurrent requests. After a restart of this server all clients reconnect together. */
 const maxRequests = 64;
-/** How long a client waits until it can be asked for. With `timeoutMs` within what a session may take to become live. */
+/**
+ * Longest wait for a request place. Together with `timeoutMs` it stays below the time in which a session must become
+ * live.
+ */
 const maxWaitMs = 3_000;
-/** Answers that are kept, about 500 bytes each; the oldest go first. */
+/** Cached answers, about 500 bytes each. The oldest is evicted first. */
 const maxCached = 10_000;
 /** In seconds this is the year 5138; in milliseconds, a moment in 1973. */
 const maxUntilSeconds = 100_000_000_000;
@@ -29,22 +32,22 @@ const maxUntilSeconds = 100_000_000_000;
 export interface CalloutOptions {
   readonly url: URL;
   readonly stats: AuthStats;
-  /** Measures how long a client waits for its turn and for the answer. Default: the system's timers. */
+  /** Timer for the wait for a place and for the answer. Default: the system's timers. */
   readonly after?: After;
   /** In milliseconds since 1970. */
   now(): number;
 }
 
-/** A request that is under way, or waits for its turn. */
+/** A request that is in flight or waits for a place. */
 interface Asking {
-  /** All that wait for its answer. */
+  /** All attempts that wait for the answer. */
   readonly attempts: Attempt[];
   readonly granted: Promise<Grant>;
 }
 
 /**
- * Asks the application: one POST per join, whose answer holds until the moment that it names. Addresses share the requests
- * that may run at once fairly, so that one of them with many bad tokens does not keep others waiting.
+ * Asks the application with one POST per join. The answer is valid until the time that it states. Client addresses
+ * share the concurrent requests fairly, so that one address with many bad tokens does not keep the others waiting.
  */
 export class CalloutAuthenticator implements Authenticator {
   readonly #options: CalloutOptions;
@@ -79,7 +82,7 @@ export class CalloutAuthenticator implements Authenticator {
     return this.#askOnce(attempt, `join ${addressBlock(attempt.address)}`);
   }
 
-  /** Never from an answer that was kept. */
+  /** Never uses a cached answer. */
   async authenticateAdmin(attempt: Attempt, beforeAsking?: BeforeAsking): Promise<Grant> {
     await beforeAsking?.();
     const answer = await this.#request(attempt, `admin ${addressBlock(attempt.address)}`, { admin: true });
@@ -88,11 +91,11 @@ export class CalloutAuthenticator implements Authenticator {
     return this.#read(answer, attempt.docId);
   }
 
-  /** Live sessions do not wait behind the joins of their address. */
+  /** Renewals have places of their own: a live session does not wait behind the joins from its address. */
   readonly recheck = (attempt: Attempt): Promise<Grant> =>
     this.#askOnce(attempt, `renewal ${addressBlock(attempt.address)}`);
 
-  /** Concurrent calls for the same attempt share one request. Every session has a grant of its own. */
+  /** Concurrent calls for the same attempt share one request. Each caller gets its own copy of the grant. */
   async #askOnce(attempt: Attempt, placeKey: string): Promise<Grant> {
     const key = keyOf(attempt);
     let asking = this.#asking.get(key);
@@ -114,7 +117,7 @@ export class CalloutAuthenticator implements Authenticator {
     return grant;
   }
 
-  /** The body of the answer about a client that is let in. `placeKey` says with whom it shares its places. */
+  /** Resolves with the body of a 200 answer. Requests with the same `placeKey` share their places. */
   async #request(attempt: Attempt, placeKey: string, more: { readonly admin?: true } = {}): Promise<unknown> {
     const { docId, token, origin, address, identity } = attempt;
     const { url, after } = this.#options;
@@ -131,9 +134,9 @@ export class CalloutAuthenticator implements Authenticator {
       if (cause instanceof NoPlaceError) throw this.#noPlace(cause);
       throw this.#unavailable(`no answer: ${(cause as Error).message}`, cause);
     }
-    if (answer.status === 401) throw new AccessError('unauthorized', 'the application says 401');
-    if (answer.status === 403) throw new AccessError('forbidden', 'the application says 403');
-    if (answer.status !== 200) throw this.#unavailable(`the application answers with status ${answer.status}`);
+    if (answer.status === 401) throw new AccessError('unauthorized', 'the application answered 401');
+    if (answer.status === 403) throw new AccessError('forbidden', 'the application answered 403');
+    if (answer.status !== 200) throw this.#unavailable(`the application answered with status ${answer.status}`);
     return answer.body;
   }
 
@@ -141,9 +144,9 @@ export class CalloutAuthenticator implements Authenticator {
     const { userId, name, color, access, until } = (body ?? {}) as Readonly<Record<string, unknown>>;
     try {
       const untilSeconds = readSeconds(until, 'until');
-      if (untilSeconds > maxUntilSeconds) throw this.#unavailable("'until' is in milliseconds; seconds are expected");
+      if (untilSeconds > maxUntilSeconds) throw this.#unavailable("'until' is in milliseconds, but must be in seconds");
       if (untilSeconds * 1_000 <= this.#options.now()) {
-        throw this.#unavailable("the application's 'until' has passed already");
+        throw this.#unavailable("the application's 'until' has already passed");
       }
       return {
         userId: readText(userId, 'userId'),
@@ -186,7 +189,9 @@ export class CalloutAuthenticator implements Authenticator {
   }
 }
 
-/** Everything that the application is told, so that an answer serves only who would get the same. Holds no token. */
+/**
+ * A hash of everything that the application is told. A cached answer serves only identical attempts; no token is kept.
+ */
 function keyOf({ docId, token, origin, address, identity }: Attempt): string {
   return createHash('sha256')
     .update(JSON.stringify([docId, token, origin, address, identity?.userId]))

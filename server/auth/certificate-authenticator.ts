@@ -3,15 +3,15 @@ import { AccessError } from './access-error.ts';
 import type { Attempt, Authenticator, BeforeAsking, ClientIdentity } from './authenticator.ts';
 
 export interface CertificateAuthenticatorOptions {
-  /** Nobody comes in without a certificate. */
+  /** Refuse every client without a certificate. */
   readonly required: boolean;
-  /** Who decides about tokens; null if there are none: then a certificate is good for every document. */
+  /** Checks tokens. Null if tokens are not used; a certificate then allows writing to every document. */
   readonly tokens: Authenticator | null;
   /** In milliseconds since 1970. */
   now(): number;
 }
 
-/** Takes client certificates: beside tokens, which then must be for the same user, or instead of them. */
+/** Accepts client certificates, instead of tokens or together with a token for the same user. */
 export class CertificateAuthenticator implements Authenticator {
   readonly recheck: Authenticator['recheck'];
   readonly #options: CertificateAuthenticatorOptions;
@@ -31,10 +31,11 @@ export class CertificateAuthenticator implements Authenticator {
     return this.#decide(attempt, tokens === null ? null : (inner) => tokens.authenticate(inner, beforeAsking));
   }
 
-  /** By token alone: the HTTP API is asked without certificates. */
+  /** Decides by the token alone, because the HTTP API is used without client certificates. */
   async authenticateAdmin(attempt: Attempt, beforeAsking?: BeforeAsking): Promise<Grant> {
     const { tokens } = this.#options;
-    if (tokens === null) throw new AccessError('forbidden', 'without tokens nobody is an administrator');
+    if (tokens === null)
+      throw new AccessError('forbidden', 'administrators need a token, and tokens are not configured');
     return tokens.authenticateAdmin(attempt, beforeAsking);
   }
 
@@ -58,12 +59,15 @@ export class CertificateAuthenticator implements Authenticator {
   }
 }
 
-/** As long as the ids of tokens. */
+/** The same limit as for user ids in tokens. */
 const maxUserIdLength = 256;
 
 function userOf({ userId, untilMs, problem }: ClientIdentity, nowMs: number): string {
-  if (problem !== null) throw new AccessError('unauthorized', `the client certificate is not good: ${problem}`);
+  if (problem !== null) throw new AccessError('unauthorized', `the client certificate is not trusted: ${problem}`);
   if (untilMs <= nowMs) throw new AccessError('unauthorized', 'the client certificate has expired');
   if (userId !== null && userId !== '' && userId.length <= maxUserIdLength) return userId;
-  throw new AccessError('unauthorized', `the client certificate names nobody in 1 to ${maxUserIdLength} characters`);
+  throw new AccessError(
+    'unauthorized',
+    `the client certificate has no user name of 1 to ${maxUserIdLength} characters`,
+  );
 }

@@ -1,13 +1,13 @@
 import { AccessError } from './access-error.ts';
 
-/** A document, or all whose names begin alike, and what may be done with it. */
+/** Access to one document, or to all documents whose names share a prefix. */
 export interface DocumentClaim {
   /** Exact, or a prefix that ends in `*`. Document names cannot end in `*`, so the two forms are never mixed up. */
   readonly name: string;
   readonly access: 'read' | 'write';
 }
 
-/** What a token says. */
+/** The claims of a token. */
 export interface Claims {
   readonly userId: string;
   readonly name: string | null;
@@ -16,15 +16,15 @@ export interface Claims {
   readonly expiresMs: number;
   readonly tokenId: string | null;
   readonly documents: readonly DocumentClaim[];
-  /** May use the HTTP API. Says nothing about documents. */
+  /** May use the HTTP API. Gives no access to documents. */
   readonly admin: boolean;
 }
 
-/** A user's id and name go into every presence state and, the id, into every entry of the log. */
+/** A user's id and name are part of every presence state, and the id is part of every log entry. */
 const maxTextLength = 256;
-/** As many as fit into a token that fits into a header; each join reads them once. */
+/** About as many as fit into a token that fits into a header. Each join reads them once. */
 const maxDocuments = 256;
-/** The largest time that a Date can hold, in seconds: a lifetime beyond it is a mistake. */
+/** The largest time that a Date can hold, in seconds. A later expiry is a mistake. */
 const maxSeconds = 8_640_000_000_000;
 
 /** Reads the payload of a token whose signature was verified. Throws AccessError. */
@@ -41,7 +41,7 @@ export function readClaims(payload: Readonly<Record<string, unknown>>): Claims {
   };
 }
 
-/** What may be done with a document: the most that any of the claims allows, or null. */
+/** The access to a document: the most that any of the claims allows, or null. */
 export function accessTo(documents: readonly DocumentClaim[], docId: string): 'read' | 'write' | null {
   let access: 'read' | 'write' | null = null;
   for (const claim of documents) {
@@ -52,10 +52,10 @@ export function accessTo(documents: readonly DocumentClaim[], docId: string): 'r
   return access;
 }
 
-/** Throws AccessError, as all that follow; `field` names the value in the log. */
+/** This and the functions below throw AccessError. `field` names the value in the log. */
 export function readText(value: unknown, field: string): string {
   if (typeof value === 'string' && value !== '' && value.length <= maxTextLength) return value;
-  throw new AccessError('unauthorized', `'${field}' must be a text of 1 to ${maxTextLength} characters`);
+  throw new AccessError('unauthorized', `'${field}' must be a string of 1 to ${maxTextLength} characters`);
 }
 
 export function readOptionalText(value: unknown, field: string): string | null {

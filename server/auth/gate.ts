@@ -11,7 +11,7 @@ import { openToAll } from './open-to-all.ts';
 import type { RefusalDelay } from './refusal-delay.ts';
 import type { RevocationList } from './revocation-list.ts';
 
-/** With the time for a place and for the answer within what a session may take to become live (10 s by default). */
+/** Together with the waits for a place and for the answer it stays below the time to become live (10 s by default). */
 const maxHeldBeforeAskingMs = 2_000;
 
 export interface GateDeps {
@@ -22,13 +22,13 @@ export interface GateDeps {
   readonly stats: AuthStats;
   /** In milliseconds since 1970. */
   now(): number;
-  /** Holds back a refusal to this address, or an attempt that would be refused. May resolve earlier if too many are held. */
+  /** Delays a refusal to this address, or an attempt that may be refused. May resolve earlier if too many are held. */
   wait(delayMs: number, address: string): Promise<void>;
   /** All live sessions. */
   grantees(): Iterable<Grantee>;
 }
 
-/** Where everybody passes who joins a document, and from where they are sent away again when their time is over. */
+/** Admits clients to documents, and ends their sessions when the grant ends or is revoked. */
 export class Gate {
   readonly #deps: GateDeps;
   readonly #live: LiveGrants;
@@ -39,8 +39,8 @@ export class Gate {
   }
 
   /**
-   * Rejects with RefusedError, which says to the client no more than that; the log says why. A refusal that repeats is
-   * held back, longer each time.
+   * Rejects with RefusedError, which holds only the general reason for the client; the log has the details. Each
+   * repeated refusal is delayed longer than the one before.
    */
   async admit(attempt: Attempt): Promise<Grant> {
     const { authenticator, delay, stats } = this.#deps;
@@ -51,7 +51,7 @@ export class Gate {
     return grant;
   }
 
-  /** The same for administrators, who want to use the HTTP API on the document. */
+  /** Like `admit`, for an administrator who uses the HTTP API on the document. */
   admitAdmin(attempt: Attempt): Promise<Grant> {
     return this.#decide(attempt, (hold) => this.#deps.authenticator.authenticateAdmin(attempt, hold));
   }
@@ -72,8 +72,8 @@ export class Gate {
   }
 
   /**
-   * Where the application would be asked, an attempt whose address or token was refused lately waits before that, so that
-   * its repetitions do not reach the application. Resolves with how long it has waited, in milliseconds.
+   * Delays an attempt before the application is asked, if its address or token was refused lately. Its repetitions then
+   * do not reach the application at once. Resolves with the time waited, in milliseconds.
    */
   async #holdBack({ address, token, isGone }: Attempt): Promise<number> {
     const { delay, now, wait } = this.#deps;
@@ -86,7 +86,7 @@ export class Gate {
   async #refused({ docId, origin, address, token }: Attempt, error: unknown, heldMs: number): Promise<void> {
     const { logger, stats, delay, now, wait } = this.#deps;
     stats.refused++;
-    // What is no AccessError is a fault of ours: whoever ends the session logs it with its stack.
+    // Any other error is a bug or a limit. The code that ends the session logs it.
     if (!(error instanceof AccessError)) return;
     const fields = {
       docId,
@@ -96,7 +96,7 @@ export class Gate {
       why: error.why,
     };
     if (error.code === 'auth-unavailable' && !(error instanceof UnknownKeyError)) {
-      // `why` says all of it. The cause may hold what another server has sent.
+      // `why` is enough. The cause may hold text that another server has sent.
       logger.error(fields, 'access could not be checked');
       return;
     }
@@ -105,7 +105,7 @@ export class Gate {
     if (delayMs > 0) await wait(delayMs, address);
   }
 
-  /** Ends what has ended or was taken away; to be called once a second. */
+  /** Ends sessions whose grant has ended or was revoked. Call it once a second. */
   sweep(): void {
     if (this.#deps.authenticator !== openToAll) this.#live.sweep();
   }

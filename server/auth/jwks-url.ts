@@ -11,18 +11,21 @@ import { requestJson } from './request-json.ts';
 import { jwksKeys, publicAlgorithms } from './verify-key.ts';
 import type { VerifyKey } from './verify-key.ts';
 
-/** How old keys may be before they are fetched again, while the old ones serve on. */
+/** The age at which keys are fetched again. The old keys stay in use meanwhile. */
 const freshMs = 10 * 60_000;
-/** How long keys serve that cannot be fetched again: an outage of a provider, not one of its key that was taken back. */
+/**
+ * How long keys are used if they cannot be fetched again. Long enough for an outage; a withdrawn key must not last
+ * longer.
+ */
 const staleMs = 24 * 60 * 60_000;
-/** A token with an unknown key has the keys fetched again, but no more often than this: anybody can make such tokens. */
+/** A token with an unknown key triggers a fetch, at most once in this time: anyone can make such tokens. */
 const cooldownMs = 30_000;
-/** After a failure, while there are no keys at all. */
+/** Time between attempts while there are no usable keys at all. */
 const retryMs = 1_000;
-/** Unknown keys that are remembered. Beyond that the oldest is forgotten, and its clients are told to come back longer. */
+/** Remembered unknown keys. The oldest is evicted first; its clients are then told to retry for longer. */
 const maxUnknown = 1_000;
 const timeoutMs = 5_000;
-/** Providers publish a few keys of about 2 KB, with certificates. */
+/** Providers publish a few keys of about 2 KB each, certificates included. */
 const maxBytes = 256 * 1024;
 
 export interface JwksUrlDeps {
@@ -32,7 +35,7 @@ export interface JwksUrlDeps {
   now(): number;
 }
 
-/** The keys that a JWKS URL publishes: fetched when they are needed, kept while it is down. */
+/** The keys that a JWKS URL publishes. They are fetched when needed, and kept while the URL is down. */
 export class JwksUrl implements KeySource {
   readonly #url: URL;
   readonly #deps: JwksUrlDeps;
@@ -41,7 +44,7 @@ export class JwksUrl implements KeySource {
   #keys: readonly VerifyKey[] = [];
   #fetchedMs = -Infinity;
   #triedMs = -Infinity;
-  /** How many fetches have begun; the last one that succeeded has the number `#lastSuccess`. */
+  /** The number of fetches that have begun. `#lastSuccess` is the number of the last successful one. */
   #fetches = 0;
   #lastSuccess = 0;
   #fetching: Promise<void> | null = null;
@@ -53,7 +56,7 @@ export class JwksUrl implements KeySource {
   }
 
   async find(hint: KeyHint): Promise<readonly VerifyKey[]> {
-    // Nothing here can fit, so nobody waits for it: secrets work while the URL is down.
+    // Published keys cannot fit this algorithm. Do not wait for them: secrets work while the URL is down.
     if (!publicAlgorithms.has(hint.algorithm)) return [];
     const fetchesBefore = this.#fetches;
     const nowMs = this.#now();
@@ -72,15 +75,15 @@ export class JwksUrl implements KeySource {
 
   async findNewer(hint: KeyHint, token: string): Promise<readonly VerifyKey[]> {
     if (!publicAlgorithms.has(hint.algorithm)) return [];
-    // A token that names one of the keys was not signed with a newer one.
+    // A token that names a known key was not signed with a newer one.
     if (hint.id !== null && this.#keys.some(({ id }) => id === hint.id)) return [];
     return this.#newer(hint, `token ${token}`, this.#fetches);
   }
 
   /**
-   * Fetches the keys unless they were fetched a moment ago. `unknown` names the key that was not found, or the token whose
-   * key was not found; `fetchesBefore` is how many fetches had begun when it was asked for. Rejects with UnknownKeyError
-   * while a provider may have published the key since the last fetch.
+   * Fetches the keys unless a fetch began less than `cooldownMs` ago. `unknown` names the missing key, or the token
+   * whose key is missing. `fetchesBefore` is the number of fetches that had begun when the key was requested. Rejects
+   * with UnknownKeyError while the provider may have published the key since the last fetch.
    */
   async #newer(hint: KeyHint, unknown: string, fetchesBefore: number): Promise<readonly VerifyKey[]> {
     const nowMs = this.#now();
@@ -95,7 +98,7 @@ export class JwksUrl implements KeySource {
     throw new UnknownKeyError('no key fits the token, and the keys cannot be fetched again yet');
   }
 
-  /** Fetches the keys; concurrent calls share one request. Never rejects: what was there before stays. */
+  /** Fetches the keys. Concurrent calls share one request. Never rejects: after a failure the old keys stay. */
   refresh(): Promise<void> {
     this.#fetching ??= this.#fetch().finally(() => {
       this.#fetching = null;
@@ -103,11 +106,11 @@ export class JwksUrl implements KeySource {
     return this.#fetching;
   }
 
-  /** The time. After the clock was set back, the times of earlier fetches lie in the future and are replaced. */
+  /** The current time. If the clock was set back, the times of earlier fetches lie in the future and are replaced. */
   #now(): number {
     const nowMs = this.#deps.now();
     if (this.#triedMs > nowMs) this.#triedMs = -Infinity;
-    // The keys serve on, and are fetched again soon.
+    // The keys stay in use, and are fetched again soon.
     if (this.#fetchedMs > nowMs) this.#fetchedMs = nowMs - freshMs;
     return nowMs;
   }
@@ -121,14 +124,14 @@ export class JwksUrl implements KeySource {
       if (status !== 200) throw new Error(`status ${status}`);
       const before = this.#keys;
       this.#keys = jwksKeys(body);
-      // A key that is withdrawn is not a new one: its tokens are refused at once.
+      // A withdrawn key counts as seen long ago, so its tokens are refused at once.
       for (const { id } of before) this.#unknown.firstSeenMs(`id ${id}`, -Infinity);
       this.#fetchedMs = this.#now();
       this.#lastSuccess = number;
     } catch (error) {
       stats.unavailable++;
       const reason = excerpt((error as Error).message);
-      logger.error({ reason, keys: this.#keys.length }, 'keys could not be fetched; those that are there serve on');
+      logger.error({ reason, keys: this.#keys.length }, 'keys could not be fetched; the previous keys stay in use');
     }
   }
 }

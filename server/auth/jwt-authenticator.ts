@@ -10,29 +10,30 @@ import type { VerifyKey } from './verify-key.ts';
 
 export interface JwtOptions {
   readonly sources: readonly KeySource[];
-  /** What `iss` must be; null if it does not matter. */
+  /** The required `iss`; null if it is not checked. */
   readonly issuer: string | null;
-  /** What `aud` must be or contain; null if it does not matter. */
+  /** The value that `aud` must be or contain; null if it is not checked. */
   readonly audience: string | null;
   /** In milliseconds since 1970. */
   now(): number;
-  /** Called once for each claim that good tokens have and that is not checked; left out, it is not told. */
+  /** Called once for each claim that valid tokens carry and that is not checked. */
   readonly unchecked?: (claim: 'iss' | 'aud') => void;
 }
 
-/** A header may have 16 KB in all, and a token that large is no token. */
+/** A request header may have 16 KB, and no reasonable token takes half of that. */
 const maxTokenLength = 8_192;
-/** How far the clock of whoever signs may be ahead of ours. An end is an end: no tolerance there. */
+/** How far the issuer's clock may be ahead of this server's. The expiry has no tolerance. */
 const clockSkewSeconds = 5;
 /**
- * Keys that one token is tried against. Rotation has two or three of one algorithm; a token without a key id may belong to
- * any of a set. 32 tries take 3 to 7 ms of CPU time (45 ms with ES512), mostly outside of the event loop.
+ * Keys that one token is tried against. During rotation there are two or three of one algorithm; a token without a key
+ * id may belong to any key of a set. 32 tries take 3 to 7 ms of CPU time (45 ms with ES512), mostly outside the event
+ * loop.
  */
 const maxTries = 32;
 
-/** Takes JSON Web Tokens that somebody else has signed. */
+/** Accepts JSON Web Tokens signed by the application or an identity provider. */
 export class JwtAuthenticator implements Authenticator {
-  /** What a token says does not change. */
+  /** The claims of a token do not change. */
   readonly recheck = null;
   readonly waitingChecks = 0;
   readonly #options: JwtOptions;
@@ -92,7 +93,10 @@ export class JwtAuthenticator implements Authenticator {
     throw failure ?? newer.failure ?? new AccessError('unauthorized', 'the signature is wrong');
   }
 
-  /** Null if the token was signed with none of the keys. Rejects with AccessError for every other fault of the token. */
+  /**
+   * Resolves with null if none of the keys signed the token. Rejects with AccessError for every other fault of the
+   * token.
+   */
   async #tryKeys(token: string, keys: readonly VerifyKey[]): Promise<JWTPayload | null> {
     for (const { key, algorithms } of keys.slice(0, maxTries)) {
       try {
@@ -143,12 +147,12 @@ function readHeader(token: string): KeyHint {
     const { alg, kid } = decodeProtectedHeader(token);
     if (typeof alg === 'string') return { algorithm: alg, id: typeof kid === 'string' ? kid : null };
   } catch {
-    // Says the same as a header without an algorithm: whatever this is, it is no token.
+    // Not a JSON Web Token; refused below, like a header without an algorithm.
   }
   throw new AccessError('unauthorized', 'not a JSON Web Token');
 }
 
-/** The reason for the log, in words of ours: what the token holds stays out of it. */
+/** Converts an error of `jose` to one whose reason holds nothing of the token, so that it can be logged. */
 function explain(error: unknown): unknown {
   if (error instanceof errors.JWTExpired) return new AccessError('unauthorized', 'the token has expired');
   if (error instanceof errors.JWTClaimValidationFailed) {

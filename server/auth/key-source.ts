@@ -1,25 +1,30 @@
 import type { VerifyKey } from './verify-key.ts';
 
-/** What the header of a token says about its key. */
+/** The algorithm and key id in the header of a token. */
 export interface KeyHint {
   readonly algorithm: string;
   /** `kid` */
   readonly id: string | null;
 }
 
-/** Where keys come from. Several keys at once are what rotation needs: the new one is known before the old one goes. */
+/**
+ * A source of keys. It may hold several at once, as rotation requires: the new key is added before the old one is
+ * removed.
+ */
 export interface KeySource {
-  /** The keys that a token may have been signed with. Rejects with AccessError 'auth-unavailable' if they cannot be had. */
+  /**
+   * Keys that a token may have been signed with. Rejects with AccessError 'auth-unavailable' if they cannot be fetched.
+   */
   find(hint: KeyHint): Promise<readonly VerifyKey[]>;
   /**
-   * The keys that a token may have been signed with, after its signature fitted none that `find` gave. Where a key says
-   * nothing about its id, only this shows that a key is new. Rejects with AccessError 'auth-unavailable' if newer keys
-   * cannot be had now. Left out by a source whose keys never change.
+   * The keys that a token may have been signed with, after its signature matched none of those that `find` returned. If
+   * keys have no ids, only this mismatch shows that a key is new. Rejects with AccessError 'auth-unavailable' if newer
+   * keys cannot be fetched now. A source whose keys never change omits it.
    */
   findNewer?(hint: KeyHint, token: string): Promise<readonly VerifyKey[]>;
 }
 
-/** Keys that are there from the start. */
+/** Keys that are configured at the start and never change. */
 export class FixedKeys implements KeySource {
   readonly #keys: readonly VerifyKey[];
 
@@ -32,7 +37,7 @@ export class FixedKeys implements KeySource {
   }
 }
 
-/** Those that fit a hint. A key or a token without an id leaves it to the signature. */
+/** The keys that fit a hint. If the key or the token has no id, only the algorithm is compared. */
 export function matching(keys: readonly VerifyKey[], { algorithm, id }: KeyHint): VerifyKey[] {
   return keys.filter((key) => key.algorithms.includes(algorithm) && (key.id === null || id === null || key.id === id));
 }

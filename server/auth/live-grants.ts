@@ -6,11 +6,11 @@ import type { AuthStats } from './auth-stats.ts';
 import type { Attempt, Authenticator } from './authenticator.ts';
 import type { RevocationList } from './revocation-list.ts';
 
-/** A session as far as access is concerned. */
+/** A session, as access control sees it. */
 export interface Grantee {
-  /** Null once it has ended. */
+  /** Null once the session has ended. */
   readonly grant: Grant | null;
-  /** The same person may do the same, for longer. */
+  /** Replaces the grant by one for the same user and access that ends later. */
   renew(grant: Grant): void;
   end(refusal: RefusedError): void;
 }
@@ -26,31 +26,34 @@ export interface LiveGrantsDeps {
   grantees(): Iterable<Grantee>;
 }
 
-/** When a grant is renewed, in milliseconds before its end: the time limit of the application, and some. */
+/** How long before its end a grant is renewed: the application's time limit of 5 s, plus a margin. */
 const renewAheadMs = 10_000;
-/** So that a grant of a few seconds is not renewed all the time. */
+/**
+ * A grant is renewed after half of its time at the earliest, so that a grant of a few seconds is not renewed
+ * constantly.
+ */
 const renewFraction = 0.5;
 
-/** What must be known to renew a grant. */
+/** The data needed to renew a grant. */
 interface Renewal {
   readonly attempt: Attempt;
   readonly atMs: number;
 }
 
 /**
- * Ends sessions whose grant has ended (4501, come back) or was taken away (4403), once a second for all of them: no
- * session has a timer. Where the application can be asked again, grants are renewed before they end.
+ * Ends sessions whose grant has ended (4501, the client may reconnect) or was revoked (4403). One sweep a second covers
+ * all sessions, so no session has a timer. If the application can be asked again, grants are renewed before they end.
  */
 export class LiveGrants {
   readonly #deps: LiveGrantsDeps;
-  /** Gone with the grant: nobody has to tell that a session has ended. */
+  /** An entry is garbage-collected with its grant, so the end of a session needs no clean-up here. */
   readonly #renewals = new WeakMap<Grant, Renewal>();
 
   constructor(deps: LiveGrantsDeps) {
     this.#deps = deps;
   }
 
-  /** Remembers how a grant came about, if that is needed to renew it. */
+  /** Remembers the attempt behind a grant, if the grant can be renewed. */
   granted(grant: Grant, attempt: Attempt): void {
     if (this.#deps.authenticator.recheck === null || grant.untilMs === null) return;
     const leftMs = grant.untilMs - this.#deps.now();
@@ -67,7 +70,7 @@ export class LiveGrants {
       try {
         this.#check(grantee, list, nowMs);
       } catch (err) {
-        // This is a timer, so an error that escaped would end the process. The next sweep tries again.
+        // A timer calls this, so an uncaught error would end the process. The next sweep tries again.
         this.#deps.logger.error({ docId: grantee.grant?.docId, err }, 'grant could not be checked');
       }
     }
@@ -89,7 +92,8 @@ export class LiveGrants {
   #renewIfDue(grantee: Grantee, grant: Grant, nowMs: number): void {
     const renewal = this.#renewals.get(grant);
     if (renewal === undefined || nowMs < renewal.atMs) return;
-    // One try: without an answer the grant ends in time, and who comes back has the application asked again.
+    // One attempt only. Without an answer the grant ends on time, and the application is asked again when the client
+    // reconnects.
     this.#renewals.delete(grant);
     void this.#renew(grantee, grant, renewal.attempt);
   }
@@ -114,7 +118,7 @@ export class LiveGrants {
         stats.revoked++;
         grantee.end(err);
       } else if (err.code === 'unauthorized') {
-        // The same person may come back with a new token; with the old one they are refused at the door.
+        // The user may reconnect with a new token. The old token is refused when it is used again.
         grantee.end(new RefusedError('grant-ended'));
       }
     }

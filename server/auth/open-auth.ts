@@ -9,7 +9,7 @@ import { RevocationList } from './revocation-list.ts';
 import { KeyError, publicKeys, secretKey } from './verify-key.ts';
 import type { VerifyKey } from './verify-key.ts';
 
-/** A key cannot be used; the message is for people, and holds nothing of the key. */
+/** A key cannot be used. The message is meant for the operator, and holds nothing of the key. */
 export class AuthSetupError extends Error {
   override readonly name = 'AuthSetupError';
 }
@@ -17,7 +17,7 @@ export class AuthSetupError extends Error {
 export interface AuthSetup {
   readonly auth: AuthConfig;
   readonly revocationsPath: string | null;
-  /** Left out, or null, if clients need show no certificate. */
+  /** Omitted or null if client certificates are not used. */
   readonly clientCertificates?: { readonly required: boolean } | null;
 }
 
@@ -28,14 +28,14 @@ export interface AuthDeps {
   now(): number;
 }
 
-/** Who decides who may come in. */
+/** The parts that decide about access. */
 export interface Auth {
   readonly authenticator: Authenticator;
   readonly revocations: RevocationList | null;
   readonly stats: AuthStats;
 }
 
-/** Reads keys and lists. Rejects with AuthSetupError or RevocationListError. */
+/** Reads keys and the revocation list. Rejects with AuthSetupError or RevocationListError. */
 export async function openAuth(
   { auth, revocationsPath, clientCertificates }: AuthSetup,
   deps: AuthDeps,
@@ -65,12 +65,12 @@ async function authenticatorOf(auth: AuthConfig, deps: AuthDeps): Promise<Authen
 }
 
 async function jwtAuthenticatorOf(jwt: JwtConfig, deps: AuthDeps): Promise<JwtAuthenticator> {
-  // Each brings modules along that a server without tokens does not need, `jose` among them.
+  // Imported on demand: a server without tokens does not load these modules and `jose`.
   const { FixedKeys } = await import('./key-source.ts');
   const { JwtAuthenticator } = await import('./jwt-authenticator.ts');
   const fixed = new FixedKeys([...secretsOf(jwt).map(secret), ...jwt.publicKeyPaths.flatMap(publicKeysIn)]);
   const jwks = jwt.jwksUrl === null ? null : new (await import('./jwks-url.ts')).JwksUrl(jwt.jwksUrl, deps);
-  // So that a wrong URL is in the log from the start, not after the first complaint.
+  // A wrong URL is logged at the start, not when the first client is refused.
   void jwks?.refresh();
   const { issuer, audience } = jwt;
   return new JwtAuthenticator({
@@ -80,12 +80,12 @@ async function jwtAuthenticatorOf(jwt: JwtConfig, deps: AuthDeps): Promise<JwtAu
     now: deps.now,
     unchecked(claim) {
       const option = claim === 'iss' ? '--auth-issuer' : '--auth-audience';
-      deps.logger.warn({ claim, option }, 'tokens have a claim that is not checked: any value of it is accepted');
+      deps.logger.warn({ claim, option }, 'tokens have a claim that is not checked; any value of it is accepted');
     },
   });
 }
 
-/** All secrets, wherever they are written, in order: the first is the one to sign with. Throws AuthSetupError. */
+/** All secrets from the options and the file, in order. The first one signs. Throws AuthSetupError. */
 export function secretsOf({ secrets, secretPath }: JwtConfig): readonly string[] {
   if (secretPath === null) return secrets;
   const lines = readText(secretPath)

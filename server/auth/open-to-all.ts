@@ -3,13 +3,13 @@ import { AccessError } from './access-error.ts';
 import type { Authenticator } from './authenticator.ts';
 
 /**
- * Without authentication: everybody may write, and is who they say. Nobody is an administrator: what they do cannot be
- * undone, and behind a proxy all strangers come from this machine.
+ * No authentication: every client may write, and its identity is not checked. There are no administrators, because
+ * their actions cannot be undone and behind a proxy every client seems to come from this machine.
  */
 export const openToAll: Authenticator = {
   authenticate: ({ docId }) => Promise.resolve(everything(docId)),
   authenticateAdmin: () =>
-    Promise.reject(new AccessError('forbidden', 'without authentication nobody is an administrator')),
+    Promise.reject(new AccessError('forbidden', 'without authentication there are no administrators')),
   recheck: null,
   waitingChecks: 0,
 };

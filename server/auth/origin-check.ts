@@ -1,21 +1,21 @@
 import { isIP } from 'node:net';
 import { RefusedError } from '../errors.ts';
 
-/** Which pages may connect: those that any of these allows. */
+/** Which pages may connect. A page needs only one of these to allow it. */
 export interface OriginRule {
   /** Lower case; `*` allows every page. */
   readonly origins: readonly string[];
-  /** Pages that came from the host and port that they connect to. */
+  /** Pages that were loaded from the host and port that they connect to. */
   readonly sameHost: boolean;
-  /** The same, but only if the host is an IP address: a name that another person controls cannot be behind it. */
+  /** Like `sameHost`, but only if the host is an IP address, which excludes names that an attacker may have rebound. */
   readonly sameAddress?: boolean;
-  /** Pages of this machine, whatever their port: the dev server of a frontend. */
+  /** Pages of this machine on any port, such as the dev server of a frontend. */
   readonly loopback: boolean;
 }
 
 /**
- * Throws RefusedError 'forbidden' for a page that may not connect. A client that sends no origin is not a browser: no
- * page can borrow its user's network, and where authentication is on it needs a token like every other client.
+ * Throws RefusedError 'forbidden' for a page that may not connect. A client that sends no origin is not a browser, so
+ * no page can use its user's network through it. With authentication on it needs a token like every other client.
  */
 export function checkOrigin(rule: OriginRule, origin: string | undefined, host: string | undefined): void {
   if (origin === undefined) return;
@@ -28,7 +28,7 @@ export function checkOrigin(rule: OriginRule, origin: string | undefined, host: 
   throw new RefusedError('forbidden', 'pages of this origin may not connect; see --allowed-origins');
 }
 
-/** Not by `URL.canParse`: once it is hot, Node 20 says yes to what `new URL` throws for. */
+/** Avoids `URL.canParse`: once optimized, it returns true in Node 20 for strings that `new URL` rejects. */
 function parse(origin: string): URL | null {
   try {
     return new URL(origin);
@@ -37,18 +37,18 @@ function parse(origin: string): URL | null {
   }
 }
 
-/** URL leaves a default port out; a Host header may have it. */
+/** A URL omits the default port; a Host header may include it. */
 function isHost(url: URL, host: string | undefined): boolean {
   if (url.host === host) return true;
   return url.port === '' && `${url.host}:${url.protocol === 'https:' ? 443 : 80}` === host;
 }
 
-/** The host of a URL, where IPv6 stands in brackets. */
+/** Takes the host of a URL, with IPv6 in brackets. */
 function isAddress(hostname: string): boolean {
   return isIP(hostname.replace(/^\[(.*)\]$/, '$1')) !== 0;
 }
 
-/** Takes an address, or the host of a URL, where IPv6 stands in brackets. */
+/** Takes an address, or the host of a URL with IPv6 in brackets. */
 export function isLoopback(host: string): boolean {
   const bare = host.replace(/^\[(.*)\]$/, '$1');
   return (

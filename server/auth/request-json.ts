@@ -8,11 +8,11 @@ import { PeerError } from '../limits/peer-text.ts';
 
 export interface JsonRequest {
   readonly url: URL;
-  /** What is posted; without it, a GET. */
+  /** The body of a POST. Without it, the request is a GET. */
   readonly body?: unknown;
-  /** Keeps connections and bounds how many there are; of the protocol of the URL. */
+  /** Reuses connections and bounds their number. Must fit the protocol of the URL. */
   readonly agent: Agent | SecureAgent;
-  /** For everything: waiting for a connection, the answer and its body. */
+  /** Covers the wait for a connection, the answer and its body. */
   readonly timeoutMs: number;
   readonly maxBytes: number;
   /** Measures `timeoutMs`. Default: the system's timers. */
@@ -25,7 +25,7 @@ export interface JsonAnswer {
   readonly body: unknown;
 }
 
-/** Asks another server once, and follows no redirect. Rejects with PeerError if no whole answer came in time. */
+/** Sends one request and follows no redirect. Rejects with PeerError if no complete answer arrives in time. */
 export function requestJson(asked: JsonRequest): Promise<JsonAnswer> {
   const { url, body, agent, timeoutMs, maxBytes, after = systemAfter } = asked;
   const payload = body === undefined ? null : Buffer.from(JSON.stringify(body));
@@ -54,7 +54,7 @@ export function requestJson(asked: JsonRequest): Promise<JsonAnswer> {
       reject(new Error(`no answer within ${timeoutMs} ms`));
       request.destroy();
     });
-    // Without a listener Node drops the socket and says nothing more.
+    // Without a listener Node destroys the socket and emits no further event.
     request.on('upgrade', (_, socket) => {
       socket.destroy();
       reject(new Error('the answer switches protocols'));

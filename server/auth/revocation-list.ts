@@ -13,11 +13,11 @@ interface Revoked {
   readonly users: ReadonlySet<string>;
 }
 
-/** Some 100,000 tokens. Parsing as much blocks the event loop for 30 ms. */
+/** About 100,000 tokens. Parsing that much blocks the event loop for 30 ms. */
 const MAX_BYTES = 4 * 1024 * 1024;
 
 /**
- * Tokens and users whose access was taken away: a JSON file, `{"tokens": ["<jti>"], "users": ["<id>"]}`. It is read again
+ * The revoked tokens and users, from a JSON file: `{"tokens": ["<jti>"], "users": ["<id>"]}`. The file is read again
  * when it changes. If it cannot be read, the last list stays in force.
  */
 export class RevocationList {
@@ -43,7 +43,7 @@ export class RevocationList {
     return tokens.size === 0 && users.size === 0;
   }
 
-  /** How often the file became unusable. Only grows. */
+  /** How many times the file became unusable. Only grows. */
   get failures(): number {
     return this.#file.failures;
   }
@@ -53,7 +53,7 @@ export class RevocationList {
     return users.has(userId) || (tokenId !== null && tokens.has(tokenId));
   }
 
-  /** Looks whether the file has changed; some ten microseconds if not. Never throws. To be called about once a second. */
+  /** Reads the file if it has changed; otherwise takes about 10 us. Never throws. Call it about once a second. */
   reload(): void {
     const poll = this.#file.poll();
     const { tokens, users } = this.#file.value;
@@ -63,7 +63,7 @@ export class RevocationList {
         this.#logger.info(fields, 'revocation list reloaded');
         break;
       case 'recovered':
-        this.#logger.info(fields, 'revocation list can be read again; it is the one in force');
+        this.#logger.info(fields, 'revocation list can be read again and is in force');
         break;
       case 'failed':
         this.#logger.error(
@@ -80,7 +80,7 @@ export class RevocationList {
 function parse(text: string): Revoked {
   const list: unknown = JSON.parse(text);
   const { tokens = [], users = [] } = (list ?? {}) as Readonly<Record<string, unknown>>;
-  if (!isTexts(tokens) || !isTexts(users)) throw new Error('it must be {"tokens": [texts], "users": [texts]}');
+  if (!isTexts(tokens) || !isTexts(users)) throw new Error('it must be {"tokens": [strings], "users": [strings]}');
   return { tokens: new Set(tokens), users: new Set(users) };
 }
 

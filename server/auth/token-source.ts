@@ -1,12 +1,14 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** Offered beside the token, and selected in the answer instead of it. */
+/**
+ * A client offers this subprotocol together with the token. The server selects it, so that it does not echo the token.
+ */
 const marker = 'quire';
 
-/** What a request to join shows; in the order of preference:
- * - `Sec-WebSocket-Protocol: quire, <token>`, the only way for a browser that keeps it out of access logs
+/** The token of a request to join. In order of preference:
+ * - `Sec-WebSocket-Protocol: quire, <token>`, the only way that keeps a browser's token out of access logs
  * - `Authorization: Bearer <token>`, for programs
- * - `?token=<token>`, `params` of the y-websocket provider
+ * - `?token=<token>`, from `params` of the y-websocket provider
  *
  * Null if there is none.
  */

@@ -1,28 +1,30 @@
 import { createPublicKey, createSecretKey } from 'node:crypto';
 import type { JsonWebKey, KeyObject } from 'node:crypto';
 
-/** A key that signatures are verified with. */
+/** A key for verifying signatures. */
 export interface VerifyKey {
-  /** The `kid` that a token names it by; null if it has none. */
+  /** The `kid` of the key; null if it has none. */
   readonly id: string | null;
-  /** What it may be used for, which follows from the key alone: a token must not choose. */
+  /** The allowed algorithms. They follow from the key alone, because a token must not choose. */
   readonly algorithms: readonly string[];
   readonly key: KeyObject;
 }
 
-/** This cannot serve as a key; the message completes "<where> ...". */
+/** The input is not a usable key. The message completes a sentence that begins with where the key was found. */
 export class KeyError extends Error {
   override readonly name = 'KeyError';
 }
 
-/** RFC 7518, 3.2: a key for HS256 has at least as many bits as the hash. */
+/** RFC 7518, 3.2: an HS256 key has at least as many bits as the hash. */
 const minSecretBytes = 32;
 /** RFC 7518, 3.3. */
 const minRsaBits = 2_048;
 
-/** Providers publish a few. What is no key takes 7 us to find out, and 256 KB hold 80,000 of them. */
+/**
+ * Providers publish a few keys. Rejecting an entry that is not a key takes 7 us, and 256 KB hold 80,000 such entries.
+ */
 const maxKeys = 200;
-/** Of an RSA key, in base64: 64 bits. Node makes a bigint of it byte by byte, which takes 20 s for 200 KB. */
+/** Longest RSA exponent, in base64: 64 bits. Node converts it to a bigint byte by byte, which takes 20 s for 200 KB. */
 const maxExponentLength = 11;
 
 const rsaAlgorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'];
@@ -33,7 +35,7 @@ const curveAlgorithms: Readonly<Record<string, string>> = {
   secp521r1: 'ES512',
 };
 
-/** All that public keys are good for. */
+/** All algorithms that public keys can be used with. */
 export const publicAlgorithms: ReadonlySet<string> = new Set([
   ...rsaAlgorithms,
   ...Object.values(curveAlgorithms),
@@ -45,14 +47,14 @@ export function secretKey(secret: string): VerifyKey {
   const bytes = Buffer.from(secret);
   if (secret.includes('-----BEGIN')) throw new KeyError('holds a PEM key, not a secret');
   if (bytes.length < minSecretBytes) {
-    throw new KeyError(`has ${bytes.length} bytes; HS256 takes ${minSecretBytes} or more (openssl rand -base64 32)`);
+    throw new KeyError(`has ${bytes.length} bytes; HS256 needs ${minSecretBytes} or more (openssl rand -base64 32)`);
   }
   return { id: null, algorithms: ['HS256'], key: createSecretKey(bytes) };
 }
 
 /** All public keys and certificates of a PEM text, in order. Throws KeyError. */
 export function publicKeys(pem: string): VerifyKey[] {
-  if (/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(pem)) throw new KeyError('holds a private key: give the public one');
+  if (/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(pem)) throw new KeyError('holds a private key; use the public key');
   const blocks = pem.match(/-----BEGIN ([A-Z ]+)-----[^]*?-----END \1-----/g) ?? [];
   if (blocks.length === 0) throw new KeyError('holds no PEM public key');
   return blocks.map((block) =>
@@ -76,11 +78,11 @@ export function jwksKeys(set: unknown): VerifyKey[] {
       const { id, algorithms, ...rest } = verifyKey(typeof kid === 'string' ? kid : null, key);
       return [{ ...rest, id, algorithms: typeof alg === 'string' ? algorithms.filter((a) => a === alg) : algorithms }];
     } catch {
-      // Of another kind. A secret is none of these keys either: in a public set it is no secret.
+      // A key of another kind. A shared secret is skipped too: in a public set it is not secret.
       return [];
     }
   });
-  if (usable.length === 0) throw new KeyError('holds no key that signatures can be verified with');
+  if (usable.length === 0) throw new KeyError('holds no key that can verify signatures');
   return usable;
 }
 
@@ -100,7 +102,7 @@ function algorithmsOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): r
   if (asymmetricKeyType === 'ed25519') return edAlgorithms;
   if (asymmetricKeyType === 'rsa') {
     const bits = asymmetricKeyDetails?.modulusLength ?? 0;
-    if (bits < minRsaBits) throw new KeyError(`holds an RSA key of ${bits} bits; ${minRsaBits} is the least`);
+    if (bits < minRsaBits) throw new KeyError(`holds an RSA key of ${bits} bits; the minimum is ${minRsaBits}`);
     return rsaAlgorithms;
   }
   const curve = curveAlgorithms[asymmetricKeyDetails?.namedCurve ?? ''];

@@ -65,7 +65,7 @@ test('a certificate opens documents; none, or a bad one, is refused by close cod
   assert.equal(await outcome(ada), null);
   const refusals: readonly [Pair | null, RegExp][] = [
     [null, /no client certificate/],
-    [person(strangers, 'Ada', 'ada'), /not good: UNABLE_TO_/],
+    [person(strangers, 'Ada', 'ada'), /not trusted: UNABLE_TO_/],
     [person(people, 'Ada', 'ada', { fromMs: Date.now() - 2 * hourMs, toMs: Date.now() - hourMs }), /CERT_HAS_EXPIRED/],
   ];
   for (const [pair, why] of refusals) {

@@ -14,7 +14,7 @@ import { Signal } from '../../support/signal.ts';
 const swallow = (): void => {};
 const attempt = { docId: 'doc', token: 'opaque', origin: 'https://app.example', address: '192.0.2.7' };
 
-/** Never calls back: no answer comes too late on a machine that is busy. */
+/** A timer that never fires, so that no answer is too late on a busy machine. */
 const never = (): (() => void) => swallow;
 
 async function setUp(t: TestContext) {
@@ -27,7 +27,7 @@ async function setUp(t: TestContext) {
   return { app, clock, stats, answer, authenticator };
 }
 
-test('the application is told document, token, origin and address, and its answer is the grant', async (t) => {
+test('the application receives document, token, origin and address, and its answer becomes the grant', async (t) => {
   const { app, authenticator, clock } = await setUp(t);
   assert.deepEqual(await authenticator.authenticate(attempt), {
     userId: 'u1',
@@ -42,7 +42,7 @@ test('the application is told document, token, origin and address, and its answe
   ]);
 });
 
-test('an answer holds until its end, for the same attempt alone; everybody has a grant of their own', async (t) => {
+test('an answer is cached until its end for identical attempts only; each caller gets its own grant', async (t) => {
   const { app, authenticator, clock, answer } = await setUp(t);
   const first = await authenticator.authenticate(attempt);
   clock.nowMs += 59_000;
@@ -61,20 +61,20 @@ test('an answer holds until its end, for the same attempt alone; everybody has a
   assert.equal(app.requests.length, 6);
 });
 
-test('those who come together with the same token are one request', async (t) => {
+test('concurrent attempts with the same token share one request', async (t) => {
   const { app, authenticator } = await setUp(t);
   await Promise.all(Array.from({ length: 20 }, () => authenticator.authenticate(attempt)));
   assert.equal(app.requests.length, 1);
 });
 
-test('a hundred different ones at once are asked for over 64 sockets, and all are answered', async (t) => {
+test('a hundred different attempts at once use 64 sockets, and all are answered', async (t) => {
   const { app, authenticator } = await setUp(t);
   const all = Array.from({ length: 100 }, (_, i) => authenticator.authenticate({ ...attempt, docId: `d${i}` }));
   assert.equal((await Promise.all(all)).length, 100);
   assert.equal(app.requests.length, 100);
 });
 
-test('401 and 403 are refusals, are not cached, and end what was cached', async (t) => {
+test('401 and 403 refuse the client, are not cached, and drop the cached answer', async (t) => {
   const { app, authenticator, answer } = await setUp(t);
   for (const [status, code] of [
     [401, 'unauthorized'],
@@ -88,14 +88,14 @@ test('401 and 403 are refusals, are not cached, and end what was cached', async 
   }
 });
 
-test('an answer that is none but a switch of protocols lets nobody in, and nobody waits for more', async (t) => {
+test('an answer that switches protocols admits no client, and the request ends at once', async (t) => {
   const { app, authenticator } = await setUp(t);
   app.switchesProtocols = true;
   const why = accessRefused('auth-unavailable', /switches protocols/);
   await assert.rejects(within(guardMs, 'a refusal', authenticator.authenticate(attempt)), why);
 });
 
-test('an application that is down, slow to answer right, or wrong lets nobody in', async (t) => {
+test('an application that is down, slow or answers wrongly admits no client', async (t) => {
   const { app, authenticator, answer, clock, stats } = await setUp(t);
   const bodies: [unknown, RegExp][] = [
     [{ ...answer, userId: undefined }, /'userId'/],
@@ -103,7 +103,7 @@ test('an application that is down, slow to answer right, or wrong lets nobody in
     [{ ...answer, until: undefined }, /'until'/],
     [{ ...answer, until: null }, /'until'/],
     [{ ...answer, until: clock.nowMs + 60_000 }, /milliseconds/],
-    [{ ...answer, until: clock.nowMs / 1_000 - 1 }, /passed already/],
+    [{ ...answer, until: clock.nowMs / 1_000 - 1 }, /already passed/],
     ['<html>', /cannot be used/],
     ['null', /cannot be used/],
     ['x'.repeat(20_000), /larger than/],
@@ -121,7 +121,7 @@ test('an application that is down, slow to answer right, or wrong lets nobody in
   assert.equal(stats.unavailable, bodies.length + 5);
 });
 
-/** An application that answers when it is told to: 401 for `bad…`, else the answer of the test. */
+/** An application that answers on command: 401 for `bad…`, otherwise the answer of the test. */
 async function setUpByCommand(t: TestContext) {
   const { app, authenticator, answer, clock } = await setUp(t);
   const held: { readonly token: string; answer(): void }[] = [];
@@ -144,7 +144,7 @@ async function setUpByCommand(t: TestContext) {
   return { app, authenticator, held, asked, clock };
 }
 
-test('400 bad tokens of one address leave places: another address is asked for at once, before any answer', async (t) => {
+test('400 bad tokens of one address leave request places for another address, which is asked for at once', async (t) => {
   const { authenticator, held, asked } = await setUpByCommand(t);
   for (let i = 0; i < 400; i++) {
     authenticator.authenticate({ ...attempt, token: `bad ${i}`, address: '192.0.2.66' }).catch(swallow);
@@ -158,7 +158,7 @@ test('400 bad tokens of one address leave places: another address is asked for a
   assert.equal((await honest).userId, 'u1');
 });
 
-test('bad tokens of a hundred addresses take all places: the next answer makes one for an address that has none', async (t) => {
+test('when bad tokens of a hundred addresses take all places, the next free place goes to an address without one', async (t) => {
   const { authenticator, held, asked } = await setUpByCommand(t);
   for (let i = 0; i < 2_000; i++) {
     authenticator.authenticate({ ...attempt, token: `bad ${i}`, address: `192.0.2.${i % 100}` }).catch(swallow);
@@ -175,7 +175,7 @@ test('bad tokens of a hundred addresses take all places: the next answer makes o
   assert.equal((await honest).userId, 'u1');
 });
 
-test('grants of live sessions are renewed past the joins of the same address that wait', async (t) => {
+test('renewals of live sessions do not wait behind joins from the same address', async (t) => {
   const { authenticator, held, asked } = await setUpByCommand(t);
   for (let i = 0; i < 100; i++) authenticator.authenticate({ ...attempt, token: `bad ${i}` }).catch(swallow);
   await asked(32);
@@ -184,7 +184,7 @@ test('grants of live sessions are renewed past the joins of the same address tha
   assert.equal(held.at(-1)?.token, 'renewed');
 });
 
-test('too many that wait are refused with the limit, a client that waits too long comes back, none is asked for after it left', async (t) => {
+test('too many waiting attempts reach the limit, a long wait is a 4503, and an attempt whose client left is not asked for', async (t) => {
   const app = await JsonServer.start(t);
   app.reply = () => new Promise(swallow);
   const timers = new ManualClock();
@@ -209,7 +209,7 @@ test('too many that wait are refused with the limit, a client that waits too lon
   assert.equal(authenticator.waitingChecks, 0);
 });
 
-test('an application that does not answer within 5 s is unavailable, and gets the same question again', async (t) => {
+test('an application that does not answer within 5 s is unavailable, and the next attempt asks it again', async (t) => {
   const app = await JsonServer.start(t);
   const asked = new Signal();
   app.reply = () => {
@@ -239,7 +239,7 @@ test('an application that does not answer within 5 s is unavailable, and gets th
   }
 });
 
-test('an attempt that two clients share is asked for while one of them is still there', async (t) => {
+test('an attempt that two clients share is asked for as long as one of them is connected', async (t) => {
   const { authenticator, held, asked } = await setUpByCommand(t);
   for (let i = 0; i < 33; i++) authenticator.authenticate({ ...attempt, token: `bad ${i}` }).catch(swallow);
   await asked(32);

@@ -7,7 +7,7 @@ import { accessRefused } from '../../support/access-refused.ts';
 
 const good = { sub: 'u1', exp: 1_700_000_000 };
 
-test('claims are read whole; what is optional is null or empty', () => {
+test('all claims are read; missing optional claims are null or empty', () => {
   assert.deepEqual(readClaims(good), {
     userId: 'u1',
     name: null,
@@ -22,7 +22,7 @@ test('claims are read whole; what is optional is null or empty', () => {
   assert.deepEqual(all, { ...readClaims(good), name: 'Ada', color: '#123456', tokenId: 't1', documents, admin: true });
 });
 
-test('claims of another form are refused, each with its reason, and never taken for fewer rights or more', () => {
+test('malformed claims are refused with a reason, and never change the rights that the token gives', () => {
   const cases: [Record<string, unknown>, RegExp][] = [
     [{ sub: '' }, /'sub'/],
     [{ sub: 7 }, /'sub'/],
@@ -43,14 +43,14 @@ test('claims of another form are refused, each with its reason, and never taken 
   for (const admin of ['true', 1, {}]) assert.equal(readClaims({ ...good, admin }).admin, false);
 });
 
-test('a document name cannot be a pattern: a token for exactly this document would open others', () => {
+test('a document name cannot be a pattern, or a token for that document would open others', () => {
   for (const name of ['*', 'a*', 'a/*', 'a/**']) {
     assert.equal(accessTo([{ name, access: 'write' }], `${name.slice(0, -1)}other`), 'write');
     assert.throws(() => checkDocumentName(name), /ends in \*/);
   }
 });
 
-test('a name is exact, or a prefix with a star at its end; the most that any claim allows holds', () => {
+test('a claim names a document exactly or by a prefix with a final star; the highest access of any claim applies', () => {
   const documents: DocumentClaim[] = [
     { name: 'notes/*', access: 'read' },
     { name: 'notes/mine', access: 'write' },

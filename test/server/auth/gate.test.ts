@@ -1,4 +1,4 @@
-/** Who comes in, who is sent away again, and when. */
+/** Which clients are admitted, and when their sessions end. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pino } from 'pino';
@@ -91,7 +91,7 @@ class Bench {
     };
   }
 
-  /** Somebody comes in and is live. */
+  /** Admits a client, whose session is then live. */
   async enter(): Promise<FakeSession> {
     const session = new FakeSession(await this.gate.admit(attempt));
     this.sessions.push(session);
@@ -105,7 +105,7 @@ class Bench {
   }
 }
 
-test('a refusal tells the client nothing but its kind, the log the reason, and neither the token (I8)', async () => {
+test('a refusal tells the client only its kind and the log the reason; neither contains the token (I8)', async () => {
   const bench = new Bench();
   bench.refuse('unauthorized');
   await assert.rejects(bench.gate.admit(attempt), { code: 'unauthorized', message: 'unauthorized' });
@@ -114,7 +114,7 @@ test('a refusal tells the client nothing but its kind, the log the reason, and n
   assert.equal(bench.stats.refused, 1);
 });
 
-test('a token whose key is not known yet may come back, is held back if it repeats, and is no error of the server', async () => {
+test('a client with a token of an unknown key may reconnect, is delayed if it repeats, and logs no server error', async () => {
   const bench = new Bench();
   bench.decide = () => {
     throw new UnknownKeyError('no key fits');
@@ -125,7 +125,7 @@ test('a token whose key is not known yet may come back, is held back if it repea
   assert.match(bench.lines.join(''), /"why":"no key fits"/);
 });
 
-test('nothing that a client or another server has sent makes a log line long (I7)', async () => {
+test('text from a client or another server cannot make a log line long (I7)', async () => {
   const bench = new Bench();
   const cause = Object.assign(new Error('Parse Error'), { rawPacket: Buffer.alloc(100_000) });
   bench.decide = () => {
@@ -142,7 +142,7 @@ test('nothing that a client or another server has sent makes a log line long (I7
   }
 });
 
-test('a grant that cannot be renewed is logged with a reason, not with the answer of another server', async () => {
+test('a failed renewal is logged with a reason and without the answer of the other server', async () => {
   const bench = new Bench({ rechecks: true });
   const session = await bench.enter();
   const cause = Object.assign(new Error('Parse Error'), { rawPacket: Buffer.alloc(100_000) });
@@ -155,7 +155,7 @@ test('a grant that cannot be renewed is logged with a reason, not with the answe
   assert.ok(bench.lines.at(-1)!.length < 1_000);
 });
 
-test('a refusal that repeats is held back; one who is let in never waits', async () => {
+test('repeated refusals are delayed; an admitted client never waits', async () => {
   const bench = new Bench();
   bench.refuse('forbidden');
   for (let i = 0; i < 4; i++) await assert.rejects(bench.gate.admit(attempt), refused('forbidden'));
@@ -165,7 +165,7 @@ test('a refusal that repeats is held back; one who is let in never waits', async
   assert.equal(bench.waits.length, 3);
 });
 
-test('an attempt whose address or token was refused waits before the application is asked, and not again after it', async () => {
+test('an attempt after a refusal of its address or token waits before the application is asked, and not again afterwards', async () => {
   const asked: number[] = [];
   const bench: Bench = new Bench({
     authenticator: {
@@ -186,7 +186,8 @@ test('an attempt whose address or token was refused waits before the application
     { waits: [250, 500] },
     { waits: [250, 500, 1_000] },
     { waits: [250, 500, 1_000, 2_000] },
-    // No more than two seconds before it, so that a client behind the same address becomes live in time; the rest after it.
+    // No more than two seconds before it, so that a client behind the same address becomes live in time; the rest after
+    // it.
     { waits: [250, 500, 1_000, 2_000, 2_000, 2_000] },
   ];
   for (const { waits } of refusals) {
@@ -202,7 +203,7 @@ test('an attempt whose address or token was refused waits before the application
   assert.equal(asked.length, 8, 'a client that has left is not asked for');
 });
 
-test('who could not be asked for is refused, at once and for now', async () => {
+test('a client is refused at once, and may reconnect, if the application cannot be asked', async () => {
   const bench = new Bench();
   bench.refuse('auth-unavailable');
   for (let i = 0; i < 4; i++) await assert.rejects(bench.gate.admit(attempt), refused('auth-unavailable'));
@@ -210,7 +211,7 @@ test('who could not be asked for is refused, at once and for now', async () => {
   assert.match(bench.lines[0] ?? '', /"level":50/);
 });
 
-test('a fault of ours lets nobody in, and says nothing about itself', async () => {
+test('an internal error admits no client, and reveals nothing about itself', async () => {
   const bench = new Bench();
   bench.decide = () => {
     throw new Error('secret');
@@ -218,7 +219,7 @@ test('a fault of ours lets nobody in, and says nothing about itself', async () =
   await assert.rejects(bench.gate.admit(attempt), { code: 'internal', message: 'internal error' });
 });
 
-test('a grant ends when it ends: not before, and within the sweep after', async () => {
+test('a grant ends with the first sweep after its end, and not before', async () => {
   const bench = new Bench();
   const session = await bench.enter();
   await bench.sweepAfter(59_999);
@@ -227,7 +228,7 @@ test('a grant ends when it ends: not before, and within the sweep after', async 
   assert.equal(session.endedBy, 'grant-ended');
 });
 
-test('whoever is revoked is ended with the next sweep, and refused at the door', async () => {
+test('the sessions of a revoked user end with the next sweep, and new ones are refused', async () => {
   const bench = new Bench();
   const session = await bench.enter();
   bench.revoked.add('u1');
@@ -237,7 +238,7 @@ test('whoever is revoked is ended with the next sweep, and refused at the door',
   await assert.rejects(bench.gate.admit(attempt), refused('forbidden'));
 });
 
-test('the application is asked again shortly before a grant ends, once, and the session goes on', async () => {
+test('the application is asked again once, shortly before a grant ends, and the session continues', async () => {
   const bench = new Bench({ rechecks: true });
   const session = await bench.enter();
   await bench.sweepAfter(49_999);
@@ -253,7 +254,7 @@ test('the application is asked again shortly before a grant ends, once, and the 
   assert.equal(session.endedBy, null);
 });
 
-test('a grant of two seconds is renewed every second, not all the time', async () => {
+test('a grant of two seconds is renewed every second, not in every sweep', async () => {
   const bench = new Bench({ rechecks: true });
   bench.decide = () => bench.grant({ untilMs: bench.nowMs + 2_000 });
   const session = await bench.enter();
@@ -262,7 +263,7 @@ test('a grant of two seconds is renewed every second, not all the time', async (
   assert.equal(session.endedBy, null);
 });
 
-test('a changed answer: 403 ends the session, 401 and less access send it back for something better', async () => {
+test('at a renewal 403 ends the session for good; after 401 or with less access the client may reconnect', async () => {
   const answers: [(bench: Bench) => void, RefusalCode][] = [
     [(bench) => bench.refuse('forbidden'), 'forbidden'],
     [(bench) => bench.refuse('unauthorized'), 'grant-ended'],
@@ -278,7 +279,7 @@ test('a changed answer: 403 ends the session, 401 and less access send it back f
   }
 });
 
-test('without an answer the session stays until its grant ends, and not longer', async () => {
+test('without an answer the session lives until its grant ends, and no longer', async () => {
   const bench = new Bench({ rechecks: true });
   const session = await bench.enter();
   bench.refuse('auth-unavailable');
@@ -288,7 +289,7 @@ test('without an answer the session stays until its grant ends, and not longer',
   assert.equal(session.endedBy, 'grant-ended');
 });
 
-test('an answer for a session that has ended meanwhile changes nothing', async () => {
+test('an answer for a session that has already ended changes nothing', async () => {
   const bench = new Bench({ rechecks: true });
   const session = await bench.enter();
   bench.nowMs += 50_000;
@@ -299,7 +300,7 @@ test('an answer for a session that has ended meanwhile changes nothing', async (
   assert.equal(bench.stats.renewed, 0);
 });
 
-test('without auth nobody is looked at', async () => {
+test('without authentication a sweep looks at no session', async () => {
   const bench = new Bench({ authenticator: openToAll });
   bench.sessions.push({
     get grant(): never {
@@ -310,7 +311,7 @@ test('without auth nobody is looked at', async () => {
   assert.equal((await bench.gate.admit(attempt)).access, 'write');
 });
 
-test('I6: an error while one grant is checked leaves the others checked', async (t) => {
+test('an error while one grant is checked does not keep the others from being checked (I6)', async (t) => {
   const bench = new Bench();
   const [broken, other] = [await bench.enter(), await bench.enter()];
   t.mock.method(broken, 'end', () => {

@@ -32,7 +32,7 @@ async function setUp(t: TestContext, ...kids: string[]) {
   return { server, clock, stats, publish, url, find };
 }
 
-test('keys are fetched once, for all who ask meanwhile, and kept', async (t) => {
+test('concurrent requests share one fetch of the keys, which are then cached', async (t) => {
   const { server, find, clock } = await setUp(t, 'k1');
   assert.deepEqual(await Promise.all([find('k1'), find('k1'), find('k1')]), [1, 1, 1]);
   clock.nowMs += 9 * minuteMs;
@@ -40,7 +40,7 @@ test('keys are fetched once, for all who ask meanwhile, and kept', async (t) => 
   assert.equal(server.requests.length, 1);
 });
 
-test('a new key is there with the first token that names it', async (t) => {
+test('the first token that names a new key has it fetched', async (t) => {
   const { server, find, clock, publish } = await setUp(t, 'k1');
   assert.equal(await find('k1'), 1);
   publish('k1', 'k2');
@@ -49,7 +49,7 @@ test('a new key is there with the first token that names it', async (t) => {
   assert.equal(server.requests.length, 2);
 });
 
-test('made-up key ids do not make us ask more than once in 30 s', async (t) => {
+test('made-up key ids cause at most one fetch in 30 s', async (t) => {
   const { server, find, clock } = await setUp(t, 'k1');
   assert.equal(await find('made up'), 0);
   for (let i = 0; i < 50; i++) await assert.rejects(find(`made up ${i}`), tooEarly);
@@ -60,7 +60,7 @@ test('made-up key ids do not make us ask more than once in 30 s', async (t) => {
   assert.equal(server.requests.length, 2);
 });
 
-test('a key that is new within 30 s of a fetch is not refused for good: its client may come back, and is let in', async (t) => {
+test('a client with a key published within 30 s of a fetch may reconnect, and is then admitted', async (t) => {
   const { find, clock, publish } = await setUp(t, 'k1');
   assert.equal(await find('k1'), 1);
   publish('k1', 'k2');
@@ -72,7 +72,7 @@ test('a key that is new within 30 s of a fetch is not refused for good: its clie
   assert.equal(await find('k2'), 1);
 });
 
-test('a key id is refused for good once a fetch has found nothing, 30 s after the id was first seen', async (t) => {
+test('a key id is refused for good once a fetch 30 s after its first use has not found it', async (t) => {
   const { find, clock, server } = await setUp(t, 'k1');
   assert.equal(await find('k1'), 1);
   clock.nowMs += 1_000;
@@ -87,7 +87,7 @@ test('a key id is refused for good once a fetch has found nothing, 30 s after th
   assert.equal(server.requests.length, 3);
 });
 
-test('while the URL is down, a key that is not known is no reason to refuse a client for good', async (t) => {
+test('while the URL is down, an unknown key does not refuse a client for good', async (t) => {
   const { find, clock, server } = await setUp(t, 'k1');
   assert.equal(await find('k1'), 1);
   server.isDown = true;
@@ -97,7 +97,7 @@ test('while the URL is down, a key that is not known is no reason to refuse a cl
   }
 });
 
-test('a token that fits no key, and names none, has the keys fetched again: they may have no ids', async (t) => {
+test('a token that fits no key and names none has the keys fetched again, because keys may have no ids', async (t) => {
   const { url, server, clock, publish } = await setUp(t, 'k1');
   await url.find({ algorithm: 'EdDSA', id: null });
   const newer = (token: string, id: string | null = null) => url.findNewer({ algorithm: 'EdDSA', id }, token);
@@ -115,7 +115,7 @@ for (const [what, byMs] of [
   ['ahead by a year', 365 * 24 * 60 * minuteMs],
   ['ahead by a minute', minuteMs],
 ] as const) {
-  test(`after a clock that was ${what} and was corrected, keys serve on and are fetched as usual`, async (t) => {
+  test(`after a clock that was ${what} and was corrected, keys stay in use and are fetched as usual`, async (t) => {
     const { find, clock, server, publish, url } = await setUp(t, 'k1');
     clock.nowMs += byMs;
     assert.equal(await find('k1'), 1);
@@ -130,7 +130,7 @@ for (const [what, byMs] of [
   });
 }
 
-test('a clock that jumps ahead has the keys fetched again, and no more than that', async (t) => {
+test('a clock that jumps ahead only has the keys fetched again', async (t) => {
   const { find, clock, server } = await setUp(t, 'k1');
   assert.equal(await find('k1'), 1);
   clock.nowMs += 365 * 24 * 60 * minuteMs;
@@ -138,7 +138,7 @@ test('a clock that jumps ahead has the keys fetched again, and no more than that
   assert.equal(server.requests.length, 2);
 });
 
-test('what another server answers is in the log by code and message, not by its bytes', async (t) => {
+test('the answer of another server is logged by code and message, not by its content', async (t) => {
   const garbage = createServer((socket) => void socket.on('error', () => {}).end('\u001b[31mgarbage '.repeat(10_000)));
   garbage.listen(0, '127.0.0.1');
   await once(garbage, 'listening');
@@ -152,7 +152,7 @@ test('what another server answers is in the log by code and message, not by its 
   assert.ok(log.length < 1_000, `${log.length} characters`);
 });
 
-test('a key that is published no longer is gone after ten minutes, and nobody waited for it', async (t) => {
+test('a withdrawn key is dropped after ten minutes, and no client waits for the fetch', async (t) => {
   const { find, clock, publish, url } = await setUp(t, 'k1');
   await find('k1');
   publish('k2');
@@ -162,7 +162,7 @@ test('a key that is published no longer is gone after ten minutes, and nobody wa
   assert.equal(await find('k1'), 0);
 });
 
-test('while the URL is down the keys serve on, for a day; after that nobody comes in', async (t) => {
+test('while the URL is down the keys stay in use for a day; after that every client is refused', async (t) => {
   const { server, find, clock, stats, url, publish } = await setUp(t, 'k1');
   await find('k1');
   const outages: (() => void)[] = [
@@ -189,13 +189,13 @@ test('while the URL is down the keys serve on, for a day; after that nobody come
   assert.equal(await find('k1'), 1);
 });
 
-test('for tokens of secrets the URL is not even asked', async (t) => {
+test('tokens signed with a secret cause no request to the URL', async (t) => {
   const { server, url } = await setUp(t, 'k1');
   for (const algorithm of ['HS256', 'none', 'made up']) assert.deepEqual(await url.find({ algorithm, id: 'k1' }), []);
   assert.equal(server.requests.length, 0);
 });
 
-test('before the first keys are there nobody comes in, and the URL is not stormed', async (t) => {
+test('until the first fetch succeeds every client is refused, and the URL is not flooded with requests', async (t) => {
   const { server, find } = await setUp(t, 'k1');
   server.reply = () => ({ status: 503 });
   for (let i = 0; i < 10; i++) await assert.rejects(find('k1'), unavailable);

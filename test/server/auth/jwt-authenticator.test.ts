@@ -1,4 +1,4 @@
-/** I5 and I8: who is nobody comes nowhere, and the log says why. */
+/** I5 and I8: a client without a valid token is refused, and the log says why. */
 import assert from 'node:assert/strict';
 import { createHmac, generateKeyPairSync } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
@@ -38,7 +38,7 @@ function pem(key: KeyObject): string {
   return key.export({ type: 'spki', format: 'pem' }) as string;
 }
 
-test('a good token grants what it says, until it expires', async () => {
+test('a valid token grants the access in its claims until it expires', async () => {
   assert.deepEqual(await ask(await good({ jti: 't1', color: 'red' })), {
     userId: 'ada',
     person: { name: 'Ada', color: 'red' },
@@ -49,7 +49,7 @@ test('a good token grants what it says, until it expires', async () => {
   });
 });
 
-test('every other token is refused, with the reason for the log and a general one for the client', async () => {
+test('every other token is refused with a detailed reason in the log and a general one for the client', async () => {
   const [header, payload, signature] = (await good()).split('.') as [string, string, string];
   const forged = Buffer.from(JSON.stringify({ sub: 'eve', exp: 2e9 })).toString('base64url');
   const none = Buffer.from('{"alg":"none"}').toString('base64url');
@@ -80,11 +80,11 @@ test('every other token is refused, with the reason for the log and a general on
   }
 });
 
-test('a clock that is a little ahead is forgiven, an end is not', async () => {
+test('an issuer clock that is slightly ahead is tolerated, an expired token is not', async () => {
   assert.equal((await ask(await good({ nbf: nowMs / 1_000 + 3 }))).userId, 'ada');
 });
 
-test('issuer and audience, where they matter, may be right', async () => {
+test('a token with the required issuer and audience is accepted', async () => {
   const options = { issuer: 'us', audience: 'quire' };
   assert.equal((await ask(await good({ iss: 'us', aud: ['quire', 'other'] }), options)).userId, 'ada');
 });
@@ -93,7 +93,7 @@ async function enter(by: JwtAuthenticator, token: string): Promise<void> {
   await by.authenticate({ docId: 'doc', token, origin: null, address: '127.0.0.1' });
 }
 
-test('without the options any issuer and audience is accepted, and told once for each', async () => {
+test('without the options any issuer and audience is accepted, and reported once for each claim', async () => {
   const told: string[] = [];
   const sources = [new FixedKeys([secretKey(secret)])];
   const authenticator = (issuer: string | null, audience: string | null) =>
@@ -109,18 +109,18 @@ test('without the options any issuer and audience is accepted, and told once for
   assert.deepEqual(told, []);
 });
 
-test('a document that the token does not name is forbidden, which is not the same as unknown', async () => {
+test('a document that the token does not name is forbidden, not unauthorized', async () => {
   await assert.rejects(ask(await tokenFor({ nowMs, document: 'other' })), accessRefused('forbidden', /does not name/));
 });
 
-test('several secrets at once: the old one goes when nobody uses it any more', async () => {
+test('tokens of several secrets are accepted, so that an old secret can be removed later', async () => {
   const [old, next] = [secretKey(secret), secretKey(otherSecret)];
   const tokens = [await tokenFor({ nowMs }), await tokenFor({ nowMs, key: otherSecret })] as const;
   for (const token of tokens) assert.equal((await ask(token, { keys: [old, next] })).userId, 'ada');
   await assert.rejects(ask(tokens[0], { keys: [next] }), accessRefused('unauthorized', /signature/));
 });
 
-test('a source of keys that is down matters only where no other has a key', async () => {
+test('a failed key source matters only if no other source has a fitting key', async () => {
   const down: KeySource = { find: () => Promise.reject(new AccessError('auth-unavailable', 'down')) };
   const ask = (keys: readonly VerifyKey[], token: string): Promise<Grant> => {
     const sources = [down, new FixedKeys(keys)];
@@ -131,7 +131,7 @@ test('a source of keys that is down matters only where no other has a key', asyn
   await assert.rejects(ask([], await good()), accessRefused('auth-unavailable', /down/));
 });
 
-test('where keys cannot be had just now, a signature that fits no other key is no reason to refuse for good', async () => {
+test('while keys cannot be fetched, a signature that fits no other key does not refuse a client for good', async () => {
   const down: KeySource = { find: () => Promise.reject(new AccessError('auth-unavailable', 'down')) };
   const { publicKey } = kinds.EdDSA();
   const sources = [new FixedKeys(publicKeys(pem(publicKey))), down];
@@ -141,7 +141,7 @@ test('where keys cannot be had just now, a signature that fits no other key is n
   await assert.rejects(authenticator.authenticate(attempt), accessRefused('auth-unavailable', /down/));
 });
 
-test('a token without a key id may belong to any of 32 keys; beyond that it is told to name its key', async () => {
+test('a token without a key id is tried against 32 keys; with more keys the reason asks for a key id', async () => {
   const pairs = Array.from({ length: 33 }, () => kinds.EdDSA());
   const keys = publicKeys(pairs.map(({ publicKey }) => pem(publicKey)).join(''));
   const signed = (index: number): Promise<string> =>
@@ -153,7 +153,7 @@ test('a token without a key id may belong to any of 32 keys; beyond that it is t
   await assert.rejects(ask(foreign, { keys: keys.slice(0, 32) }), accessRefused('unauthorized', /signature is wrong/));
 });
 
-test('a key that was published after the last fetch is found by its signature, where keys have no ids', async () => {
+test('among keys without ids, a key published after the last fetch is found by the signature', async () => {
   const [old, next] = [kinds.EdDSA(), kinds.EdDSA()];
   const [before, after] = [publicKeys(pem(old.publicKey)), publicKeys(pem(old.publicKey) + pem(next.publicKey))];
   const source: KeySource = { find: () => Promise.resolve(before), findNewer: () => Promise.resolve(after) };
@@ -171,7 +171,7 @@ const kinds = {
 };
 
 for (const [algorithm, make] of Object.entries(kinds)) {
-  test(`${algorithm}: the right key is found among several, and another is not enough`, async () => {
+  test(`${algorithm}: the right key is found among several, and a wrong key is refused`, async () => {
     const [right, wrong] = [make(), make()];
     const keys = publicKeys(pem(wrong.publicKey) + pem(right.publicKey));
     const token = await tokenFor({ nowMs, algorithm, key: right.privateKey });
@@ -180,7 +180,7 @@ for (const [algorithm, make] of Object.entries(kinds)) {
   });
 }
 
-test('a public key is never a secret: signing HS256 with its text gains nothing', async () => {
+test('a public key is never used as a secret: a token signed with its text by HS256 is refused', async () => {
   const { publicKey } = kinds.RS256();
   const text = pem(publicKey);
   const keys = [...publicKeys(text), secretKey(secret)];

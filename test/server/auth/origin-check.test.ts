@@ -16,11 +16,11 @@ function may(rule: Partial<OriginRule>, origin: string | undefined, host = 'docs
   }
 }
 
-test('what is no browser sends no origin, and is not asked for one', () => {
+test('a client that is not a browser needs no origin', () => {
   assert.equal(may({}, undefined), true);
 });
 
-test('a list is a list: scheme, host and port, nothing more and nothing less', () => {
+test('a listed origin must match in scheme, host and port', () => {
   const rule = { origins: ['https://app.example', 'http://localhost:5173'] };
   assert.equal(may(rule, 'https://app.example'), true);
   assert.equal(may(rule, 'https://APP.example'), true);
@@ -32,7 +32,7 @@ test('a list is a list: scheme, host and port, nothing more and nothing less', (
   assert.equal(may({ origins: ['*'] }, 'null'), true);
 });
 
-test('the same host is the same name and port; default ports may be left out', () => {
+test('the same host means the same name and port; default ports may be omitted', () => {
   const rule = { sameHost: true };
   assert.equal(may(rule, 'https://docs.example:8443'), true);
   assert.equal(may(rule, 'https://docs.example:8443', 'DOCS.example:8443'), true);
@@ -48,7 +48,7 @@ test('the same host is the same name and port; default ports may be left out', (
   );
 });
 
-test('the same address is the same host only without a name, which may have been rebound', () => {
+test('the same address means the same host as an IP address, because a name may have been rebound', () => {
   const rule = { sameAddress: true };
   for (const host of ['192.0.2.1:8443', '[2001:db8::1]:8443', '127.0.0.1']) {
     assert.equal(may(rule, `http://${host}`, host), true, host);
@@ -68,19 +68,19 @@ test('origins of web views and extensions are compared as they are written', () 
   }
 });
 
-test('an origin that is none is refused, and still is after it was refused 20,000 times (I6)', () => {
+test('an invalid origin is refused, also after 20,000 refusals (I6)', () => {
   // "http:Ÿ" byte by byte, as Node hands out headers.
   const origin = Buffer.from('http:\u0178').toString('latin1');
   for (let i = 0; i < 20_000; i++) assert.equal(may({ sameHost: true }, origin), false);
 });
 
-test('on loopback, pages of this machine come in from any port; a rebound name does not', () => {
+test('on loopback, pages of this machine may connect from any port; a page of a rebound name may not', () => {
   const rule = { loopback: true };
   for (const host of ['localhost:5173', '127.0.0.1:3000', '[::1]:3000', 'app.localhost', '127.9.9.9']) {
     assert.equal(may(rule, `http://${host}`), true, host);
   }
   for (const origin of ['http://evil.example', 'http://localhost.evil.example', 'http://127.evil.example', 'null']) {
-    // The name of the page has come to mean 127.0.0.1, so the host is its own as well.
+    // The page's name now resolves to 127.0.0.1, so the Host header matches it too.
     assert.equal(may(rule, origin, origin.slice('http://'.length)), false, origin);
   }
 });

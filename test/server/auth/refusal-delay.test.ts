@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RefusalDelay } from '../../../server/auth/refusal-delay.ts';
 
-test('the first refusal comes at once, each one after it later, up to four seconds', () => {
+test('the first refusal is not delayed, and each further one is delayed longer, up to four seconds', () => {
   const delay = new RefusalDelay();
   const delays = Array.from({ length: 8 }, (_, i) => delay.refused('192.0.2.1', 'token', i * 1_000));
   assert.deepEqual(delays, [0, 250, 500, 1_000, 2_000, 4_000, 4_000, 4_000]);
@@ -18,14 +18,14 @@ test('many tokens from one address are slowed down, and so is one token from man
   assert.equal(delay.refused('203.0.113.3', null, 0), 0);
 });
 
-test('a minute without a refusal is a new beginning', () => {
+test('a minute without a refusal resets the delay', () => {
   const delay = new RefusalDelay();
   for (let i = 0; i < 5; i++) delay.refused('192.0.2.1', null, 0);
   assert.equal(delay.refused('192.0.2.1', null, 59_999), 4_000);
   assert.equal(delay.refused('192.0.2.1', null, 120_000), 0);
 });
 
-test('after a clock that was ahead is corrected, refusals from that time count no more', () => {
+test('after the clock is set back, refusals from the future no longer count', () => {
   const delay = new RefusalDelay();
   for (let i = 0; i < 5; i++) delay.refused('192.0.2.1', null, 1_000_000_000);
   assert.equal(delay.owedMs('192.0.2.1', null, 0), 0);
@@ -33,7 +33,7 @@ test('after a clock that was ahead is corrected, refusals from that time count n
   assert.equal(delay.refused('192.0.2.1', null, 1_000), 250);
 });
 
-test('what is remembered is bounded: a hundred thousand strangers make it forget, not grow (I7)', () => {
+test('the memory is bounded: with a hundred thousand addresses the oldest are evicted (I7)', () => {
   const delay = new RefusalDelay();
   delay.refused('first', null, 0);
   delay.refused('first', null, 0);

@@ -16,14 +16,14 @@ function setUp(t: TestContext) {
   const lines: string[] = [];
   const logger = pino({}, { write: (line) => lines.push(line) });
   const publish = (text: string): void => {
-    // As one replaces a file that is being read: written whole, then renamed.
+    // An atomic replacement: written in full, then renamed.
     writeFileSync(`${path}.new`, text);
     renameSync(`${path}.new`, path);
   };
   return { folder, path, lines, publish, open: () => new RevocationList(path, logger) };
 }
 
-test('tokens and users that are listed are revoked, others are not', (t) => {
+test('listed tokens and users are revoked, others are not', (t) => {
   const { publish, open } = setUp(t);
   publish('{"tokens": ["t1"], "users": ["u2"]}');
   const list = open();
@@ -35,7 +35,7 @@ test('tokens and users that are listed are revoked, others are not', (t) => {
   assert.equal(open().isEmpty, true);
 });
 
-test('a changed list is read, also behind a symlink; a broken or missing one leaves the last in force', (t) => {
+test('a changed list is read, also through a symlink; after a broken or missing one the last stays in force', (t) => {
   const { folder, path, publish, open, lines } = setUp(t);
   publish('{}');
   const list = open();
@@ -63,11 +63,11 @@ test('a changed list is read, also behind a symlink; a broken or missing one lea
   assert.equal(list.has(grant), false);
 });
 
-test('a list that cannot be read at the start is an error that names it', (t) => {
+test('an unreadable list at the start is an error that names the file', (t) => {
   const { publish, open } = setUp(t);
   assert.throws(open, RevocationListError);
   publish('[]');
   assert.doesNotThrow(open);
   publish('{"tokens": {}}');
-  assert.throws(open, /must be \{"tokens": \[texts\]/);
+  assert.throws(open, /must be \{"tokens": \[strings\]/);
 });

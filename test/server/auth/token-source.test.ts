@@ -4,7 +4,7 @@ import { tokenOf } from '../../../server/auth/token-source.ts';
 
 const none = new URLSearchParams();
 
-test('a token may stand beside the protocol, in the Authorization header, or in the address', () => {
+test('a token may be in the subprotocol, in the Authorization header, or in the URL', () => {
   assert.equal(tokenOf({ 'sec-websocket-protocol': 'quire, a.b-c_d' }, none), 'a.b-c_d');
   assert.equal(tokenOf({ 'sec-websocket-protocol': 'a.b.c,quire' }, none), 'a.b.c');
   assert.equal(tokenOf({ authorization: 'Bearer a.b.c' }, none), 'a.b.c');
@@ -12,7 +12,7 @@ test('a token may stand beside the protocol, in the Authorization header, or in 
   assert.equal(tokenOf({}, new URLSearchParams('?token=a%2Bb')), 'a+b');
 });
 
-test('the place that is logged least wins', () => {
+test('the place that is logged least often takes precedence', () => {
   const headers = { 'sec-websocket-protocol': 'quire, first', authorization: 'Bearer second' };
   const params = new URLSearchParams('?token=third');
   assert.equal(tokenOf(headers, params), 'first');
@@ -20,7 +20,7 @@ test('the place that is logged least wins', () => {
   assert.equal(tokenOf({}, params), 'third');
 });
 
-test('what is no token is none: other protocols, other schemes, nothing', () => {
+test('other protocols, other schemes and an empty token give no token', () => {
   assert.equal(tokenOf({ 'sec-websocket-protocol': 'quire' }, none), null);
   assert.equal(tokenOf({ 'sec-websocket-protocol': 'other, a.b.c' }, none), null);
   assert.equal(tokenOf({ 'sec-websocket-protocol': 'quire,,' }, none), null);

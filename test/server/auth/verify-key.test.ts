@@ -10,7 +10,7 @@ const pemOf = ({ publicKey }: KeyPairKeyObjectResult): string =>
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2_048 });
 const jwk = { ...rsa.publicKey.export({ format: 'jwk' }), kid: 'k1' };
 
-test('a secret has 32 bytes at least, and the sentence does not repeat it', () => {
+test('a secret has at least 32 bytes, and the error message does not contain it', () => {
   assert.deepEqual(secretKey('x'.repeat(32)).algorithms, ['HS256']);
   assert.throws(
     () => secretKey('hunter2'),
@@ -18,7 +18,7 @@ test('a secret has 32 bytes at least, and the sentence does not repeat it', () =
   );
 });
 
-test('keys in the wrong place are told apart: a PEM as a secret, a private key as a public one, no key at all', () => {
+test('a PEM used as a secret, a private key used as a public one, and a missing key each have their own error', () => {
   const pem = rsa.publicKey.export({ type: 'spki', format: 'pem' }) as string;
   assert.throws(() => secretKey(pem), sentence(/PEM key/));
   assert.throws(
@@ -37,7 +37,7 @@ test('weak and unknown kinds of keys are refused', () => {
   }
 });
 
-test('of a key set, what cannot verify signatures is left out', () => {
+test('keys of a set that cannot verify signatures are skipped', () => {
   const keys = jwksKeys({
     keys: [
       jwk,
@@ -46,7 +46,7 @@ test('of a key set, what cannot verify signatures is left out', () => {
       { kty: 'new' },
       null,
       { ...jwk, alg: 'RS512', kid: 'k3' },
-      // 50 ms if anybody looked at it, and 20 s with 200 KB.
+      // Converting it would take 50 ms, and 20 s with 200 KB.
       { ...jwk, e: `${'Q'.repeat(40_000)}AQAB`, kid: 'k4' },
     ],
   });
