@@ -17,17 +17,17 @@ export interface AcmeAccount {
   readonly directoryUrl: URL;
   readonly email: string | null;
   readonly challenge: ChallengeType;
-  /** What kind of certificate, of those that the directory names; null for the usual one. */
+  /** A certificate profile that the directory offers; null for the default one. */
   readonly profile: string | null;
-  /** A further root to trust for the directory itself, PEM; null for the usual ones only. */
+  /** An additional root to trust for the directory itself, PEM; null for none. */
   readonly ca: string | null;
-  /** What we call ourselves (RFC 8555, 6.1). */
+  /** The User-Agent header (RFC 8555, 6.1). */
   readonly userAgent: string;
 }
 
 export interface AcmeAuthorityDeps {
   readonly logger: Logger;
-  /** Where the authority looks whether the names are ours. */
+  /** The responders through which this server proves that it controls the names. */
   readonly answers: ChallengeAnswers;
   /** Private key of the account, PEM. */
   readonly accountKey: string;
@@ -38,19 +38,20 @@ export interface AcmeAuthorityDeps {
 }
 
 type Library = Omit<typeof acmeClient, 'default'>;
-/** acme-client's types know only the challenges of 2019. */
+/** The types of acme-client know only the challenges of 2019. */
 type Challenge = Authorization['challenges'][number];
 
 type Adapter = Extract<Library['axios']['defaults']['adapter'], (...config: never[]) => unknown>;
 type Adapted = Awaited<ReturnType<Adapter>>;
 
-/** Between looks at what the authority is doing: it takes seconds, and up to a minute when it is busy. */
+/** Time between polls of the authority. It needs seconds, and up to a minute when it is busy. */
 const pollDelaysMs = [500, 1_000, 2_000, 3_000, 5_000];
 const maxPolls = 40;
 
 /**
- * An authority that speaks ACME (RFC 8555), through `acme-client`. That library does the protocol; requests go through a
- * transport of ours, because its own waits out rate limits without end and forgets what kind of problem there was.
+ * An authority that speaks ACME (RFC 8555). The library `acme-client` implements the protocol. Requests go through
+ * `AcmeTransport`, because the library's own transport waits for rate limits without a bound and drops the type of a
+ * problem.
  */
 export class AcmeAuthority implements CertificateAuthority {
   readonly #account: AcmeAccount;
@@ -62,7 +63,7 @@ export class AcmeAuthority implements CertificateAuthority {
 
   /** The library has one HTTP client for the process, so there can be one authority at a time. */
   static async open(account: AcmeAccount, deps: AcmeAuthorityDeps): Promise<AcmeAuthority> {
-    // 12 MB that only servers with ACME load.
+    // Imported on demand: it takes 12 MB, which only servers with ACME need.
     const { default: library } = await import('acme-client');
     const authority = new AcmeAuthority(account, deps, library);
     const adapter: Adapter = async (config) => {
@@ -97,10 +98,10 @@ export class AcmeAuthority implements CertificateAuthority {
     try {
       return await this.#obtain(await this.#client, order);
     } catch (error) {
-      // The account may be what is wrong: it is looked up anew.
+      // The account may be the cause, so the next order looks it up again.
       this.#client = null;
       if (error instanceof AcmeError) throw error;
-      throw new AcmeError('bad-answer', `the authority's answer makes no sense: ${(error as Error).message}`, null, {
+      throw new AcmeError('bad-answer', `the authority's answer is invalid: ${(error as Error).message}`, null, {
         cause: error,
       });
     }
@@ -116,7 +117,7 @@ export class AcmeAuthority implements CertificateAuthority {
     this.#ending.abort(new Error('the server is stopping'));
   }
 
-  /** The account belongs to the key: an existing one is found by it. */
+  /** Finds or creates the account of the key. */
   async #register(): Promise<Client> {
     const { directoryUrl, email } = this.#account;
     const client = new this.#library.Client({ directoryUrl: directoryUrl.href, accountKey: this.#deps.accountKey });
@@ -128,7 +129,7 @@ export class AcmeAuthority implements CertificateAuthority {
       if (!(error instanceof AcmeError) || error.code !== 'accountDoesNotExist') throw error;
       await client.createAccount({ termsOfServiceAgreed: true, contact });
     }
-    // Null where an authority has none, though the types of the library say otherwise.
+    // Null if the authority has no terms, although the types of the library say otherwise.
     const urls: readonly (string | null)[] = [await client.getTermsOfServiceUrl()];
     const [terms] = urls.map((url) => (url === null ? null : excerpt(url)));
     this.#deps.logger.info({ directory: directoryUrl.href, email, terms }, 'acme account ready');
@@ -141,13 +142,13 @@ export class AcmeAuthority implements CertificateAuthority {
     const withdrawals: (() => void)[] = [];
     try {
       for (const authorization of authorizations) {
-        // What was proved for an order a short while ago still holds.
+        // The proof of a recent order is still valid.
         if (authorization.status === 'valid') continue;
         const { challenge, withdraw } = await this.#answer(client, authorization);
         withdrawals.push(withdraw);
         await client.completeChallenge(challenge);
       }
-      await this.#poll('the names are checked', async () => {
+      await this.#poll('the names were checked', async () => {
         const states = await client.getAuthorizations(order);
         for (const state of states) checkAuthorization(state);
         return states.every(({ status }) => status === 'valid') ? true : null;
@@ -155,11 +156,15 @@ export class AcmeAuthority implements CertificateAuthority {
     } finally {
       for (const withdraw of withdrawals) withdraw();
     }
-    const ready = await this.#poll('the order is ready', async () => checkOrder(await client.getOrder(order), 'ready'));
-    // A common name is not needed, and may not be longer than 64 characters.
+    const ready = await this.#poll('the order was ready', async () =>
+      checkOrder(await client.getOrder(order), 'ready'),
+    );
+    // No common name: it is optional, and is limited to 64 characters.
     const [, csr] = await this.#library.crypto.createCsr({ altNames: [...names] }, key);
     await client.finalizeOrder(ready, csr);
-    const issued = await this.#poll('it is issued', async () => checkOrder(await client.getOrder(order), 'valid'));
+    const issued = await this.#poll('the certificate was issued', async () =>
+      checkOrder(await client.getOrder(order), 'valid'),
+    );
     return client.getCertificate(issued);
   }
 
@@ -175,7 +180,7 @@ export class AcmeAuthority implements CertificateAuthority {
     try {
       return await client.createOrder({ ...order, replaces } as typeof order);
     } catch (error) {
-      // It was replaced already, by an order that came to nothing here, or belongs to another account.
+      // It was already replaced by an order that failed here, or it belongs to another account.
       if (error instanceof AcmeError && ['alreadyReplaced', 'malformed', 'unauthorized'].includes(error.code)) {
         return client.createOrder(order);
       }
@@ -189,7 +194,7 @@ export class AcmeAuthority implements CertificateAuthority {
       Challenge | undefined;
     if (challenge === undefined) {
       const offered = challenges.map(({ type }) => type).join(', ');
-      throw new AcmeError('no-challenge', `for ${identifier.value} the authority offers ${offered}, not ${wanted}`);
+      throw new AcmeError('no-challenge', `the authority offers ${offered} for ${identifier.value}, not ${wanted}`);
     }
     const proof = await client.getChallengeKeyAuthorization(challenge);
     const { answers } = this.#deps;
@@ -205,7 +210,7 @@ export class AcmeAuthority implements CertificateAuthority {
       const found = await look();
       if (found !== null) return found;
     }
-    throw new AcmeError('timeout', `it took more than ${maxPolls} looks until ${what}`);
+    throw new AcmeError('timeout', `it took more than ${maxPolls} polls until ${what}`);
   }
 
   async #directory(): Promise<Readonly<Record<string, unknown>>> {
@@ -222,7 +227,7 @@ export class AcmeAuthority implements CertificateAuthority {
   }
 }
 
-/** Throws AcmeError for one that has failed: the failed challenge says why. */
+/** Throws AcmeError for a failed authorization, with the reason from the failed challenge. */
 function checkAuthorization({ status, identifier, challenges }: Authorization): void {
   if (status === 'valid' || status === 'pending') return;
   const problem = challenges.find(({ error }) => error !== undefined)?.error;
@@ -230,7 +235,7 @@ function checkAuthorization({ status, identifier, challenges }: Authorization): 
   throw new AcmeError(code, `${identifier.value}: ${message}`);
 }
 
-/** Null until the order has come so far. Throws AcmeError for one that has failed. */
+/** Returns null until the order has the wanted status. Throws AcmeError for a failed order. */
 function checkOrder(order: Order, wanted: 'ready' | 'valid'): Order | null {
   if (order.status === 'invalid') throw problemError(order.error ?? {}, 'the order has failed');
   return order.status === wanted || order.status === 'valid' ? order : null;

@@ -9,15 +9,15 @@ import type { AcmeStore } from './acme-store.ts';
 const dayMs = 86_400_000;
 
 /**
- * The certificate that was obtained last; until there is one that can be served, a placeholder that nobody trusts. The
- * authority must be able to connect before it gives us anything, so something has to be shown.
+ * The certificate that was obtained last. Until one can be served, it is an untrusted placeholder, because the
+ * authority must be able to connect before it issues a certificate.
  */
 export class AcmeCertificate implements CertificateSource {
   readonly paths: readonly string[];
   readonly #store: AcmeStore;
   readonly #names: readonly string[];
   readonly #logger: Logger;
-  /** What was read last: to look at it again takes 20 ms and more, for a certificate that is the same for weeks. */
+  /** Cached, because parsing takes 20 ms or more and the certificate stays the same for weeks. */
   #read: Certificate | null = null;
 
   constructor(store: AcmeStore, names: readonly string[], logger: Logger) {
@@ -32,7 +32,7 @@ export class AcmeCertificate implements CertificateSource {
       const stored = this.stored(nowMs, before);
       if (stored !== null) return stored;
     } catch (error) {
-      // Once something is served, that is better than a placeholder.
+      // A certificate that is already served is better than a placeholder.
       if (!(error instanceof CertificateError) || (before !== null && !before.isPlaceholder)) throw error;
       const { message: reason } = error;
       if (error instanceof NotYetValidError) {
@@ -45,7 +45,7 @@ export class AcmeCertificate implements CertificateSource {
     return before ?? placeholder(this.#names, nowMs);
   }
 
-  /** Null if there is none. Throws CertificateError if it cannot be served now. */
+  /** Null if no certificate is stored. Throws CertificateError if it cannot be served now. */
   stored(nowMs: number, before: Certificate | null = null): Certificate | null {
     const credentials = this.#store.certificate();
     if (credentials === null) return null;
@@ -62,7 +62,7 @@ function isValidAt({ notBeforeMs, notAfterMs }: Certificate, nowMs: number): boo
   return notBeforeMs <= nowMs && nowMs < notAfterMs;
 }
 
-/** Signed by itself, and says in its name what it is: whoever looks at it in a browser reads that. */
+/** Makes a self-signed certificate, whose name tells users of a browser that it is a placeholder. */
 export function placeholder(names: readonly string[], nowMs: number): Certificate {
   const subject = { commonName: 'Quire placeholder: no certificate has been obtained yet', unit: 'Quire' };
   const key = generateKey();

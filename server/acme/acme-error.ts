@@ -4,59 +4,62 @@ import { excerpt } from '../limits/peer-text.ts';
 export interface Problem {
   readonly type?: string;
   readonly detail?: string;
-  /** One for each name, where names fail for reasons of their own. */
+  /** One for each name, if the names fail for different reasons. */
   readonly subproblems?: readonly Problem[];
   readonly identifier?: { readonly value?: string };
 }
 
-/** Authorities give a few sentences, and one for each name. */
+/** Authorities send a few sentences, plus one for each name. */
 const maxMessageLength = 1_000;
 
 const typePrefix = 'urn:ietf:params:acme:error:';
 
-/** What to do, by the type of the problem (RFC 8555, 6.7) or by what kept us from asking. */
+/** Advice to the operator, by the type of the problem (RFC 8555, 6.7) or by a code of Quire's own. */
 const advice: Readonly<Record<string, string>> = {
   'no-answer':
-    'Look whether this machine reaches the URL of --acme-directory; for an authority of your own give its root with --acme-ca.',
+    'Check that this machine can reach the URL of --acme-directory. For a private authority, pass its root with --acme-ca.',
   'bad-answer':
-    'Look whether --acme-directory is the directory URL of an ACME authority; it may have trouble of its own.',
-  'no-challenge': 'The authority does not offer this way for the name: choose the other with --acme-challenge.',
-  timeout: 'The authority takes too long; it is asked again.',
+    'Check that --acme-directory is the directory URL of an ACME authority. The authority may also have a problem.',
+  'no-challenge':
+    'The authority does not offer this challenge for the name. Choose the other one with --acme-challenge.',
+  timeout: 'The authority takes too long. Quire asks again later.',
   unusable:
-    'The certificate that the authority gave cannot be served; it is asked again. If its dates are wrong, check the clock of this machine.',
-  accountDoesNotExist: 'The account is registered anew.',
-  alreadyReplaced: 'The certificate is ordered anew.',
-  badCSR: 'The authority does not issue for these names together: look at --acme-domain.',
-  badSignatureAlgorithm: 'The authority takes no ES256 accounts: choose another.',
-  caa: 'A CAA record of the domain names other authorities: add this one, or remove the record.',
+    'The issued certificate cannot be served. Quire asks again later. If its dates are wrong, check the clock of this machine.',
+  accountDoesNotExist: 'Quire registers the account again.',
+  alreadyReplaced: 'Quire orders the certificate again.',
+  badCSR: 'The authority does not issue a certificate for these names together. Check --acme-domain.',
+  badSignatureAlgorithm: 'The authority does not accept ES256 accounts. Choose another authority.',
+  caa: 'A CAA record of the domain names other authorities. Add this authority, or remove the record.',
   connection:
-    'The authority must reach this server from outside: port 443 for tls-alpn-01, port 80 for http-01. Look at firewall, ' +
-    'port forwarding, and whether A and AAAA records both lead here.',
-  dns: 'The name must have an A or AAAA record that leads here; a new record takes a while to be seen.',
+    'The authority must reach this server from outside: port 443 for tls-alpn-01, port 80 for http-01. Check the ' +
+    'firewall, port forwarding, and that both the A and AAAA records point to this server.',
+  dns: 'The name must have an A or AAAA record that points to this server. A new record takes a while to become visible.',
   externalAccountRequired:
-    'The authority wants an account that was made on its site, which is not supported: choose another.',
+    'The authority requires an account created on its site, which Quire does not support. Choose another authority.',
   incorrectResponse:
-    'Something else answered for the name: look whether its A and AAAA records lead here, and not to a proxy or another server.',
+    'Another server answered for the name. Check that its A and AAAA records point to this server, and not to a proxy.',
   invalidContact: 'Correct --acme-email.',
-  malformed: 'The authority does not understand: look at --acme-domain, --acme-email and --acme-profile.',
+  malformed: 'The authority does not understand the request. Check --acme-domain, --acme-email and --acme-profile.',
   rateLimited:
-    'Too many certificates or failures: it is tried again when the authority allows it. Use --acme-staging to try things out.',
-  rejectedIdentifier: 'The authority does not issue for this name: look at --acme-domain.',
-  serverInternal: 'The authority has trouble of its own; it is asked again.',
-  tls: 'What answered on port 443 did not speak acme-tls/1: if a proxy ends TLS before this server, use --acme-challenge http-01.',
+    'Too many certificates or failures. Quire retries when the authority allows it. Use --acme-staging for experiments.',
+  rejectedIdentifier: 'The authority does not issue certificates for this name. Check --acme-domain.',
+  serverInternal: 'The authority has an internal problem. Quire asks again later.',
+  tls: 'The server that answered on port 443 does not support acme-tls/1. If a proxy terminates TLS, use --acme-challenge http-01.',
   unauthorized:
-    'Something else answered for the name: look whether its A and AAAA records lead here, and not to a proxy or another server.',
+    'Another server answered for the name. Check that its A and AAAA records point to this server, and not to a proxy.',
   unsupportedContact: 'Correct --acme-email.',
-  unsupportedIdentifier: 'The authority does not issue for this name: look at --acme-domain.',
-  userActionRequired: 'The terms of the authority have changed: read what it says, and agree on its site.',
+  unsupportedIdentifier: 'The authority does not issue certificates for this name. Check --acme-domain.',
+  userActionRequired: "The authority's terms have changed. Read its message, and agree to the terms on its site.",
 };
 
-/** No certificate could be had. The message is the authority's or ours; `advice` says what to do. */
+/**
+ * A certificate could not be obtained. The message comes from the authority or from Quire; `advice` says what to do.
+ */
 export class AcmeError extends Error {
   override readonly name = 'AcmeError';
-  /** The last part of the problem's type, such as `rateLimited`; one of ours if the authority did not say it. */
+  /** The last part of the problem's type, such as `rateLimited`, or a code of Quire's own. */
   readonly code: string;
-  /** When to come again at the earliest, as the authority says, in milliseconds from now; null if it does not. */
+  /** How long the authority asks to wait before the next attempt, in milliseconds; null if it does not say. */
   readonly retryAfterMs: number | null;
 
   constructor(code: string, message: string, retryAfterMs: number | null = null, options?: ErrorOptions) {
@@ -66,15 +69,15 @@ export class AcmeError extends Error {
   }
 
   get advice(): string {
-    return advice[this.code] ?? 'See what the authority says.';
+    return advice[this.code] ?? "See the authority's message.";
   }
 }
 
-/** What the authority says is wrong. `fallback` is for an answer that says nothing. */
+/** Converts a problem document to an error. `fallback` is the message for a problem without a detail. */
 export function problemError(problem: Problem, fallback: string, retryAfterMs: number | null = null): AcmeError {
   const { type = '', detail, subproblems = [] } = problem;
   const [first] = subproblems;
-  // Of a problem that only sums up, the parts say what it is.
+  // A compound problem only sums up; its first part has the type.
   const decisive = type === `${typePrefix}compound` && first?.type !== undefined ? first.type : type;
   const code = decisive.startsWith(typePrefix) ? decisive.slice(typePrefix.length) : 'bad-answer';
   const parts = subproblems.map((part) => `${part.identifier?.value ?? 'a name'}: ${part.detail ?? part.type ?? '?'}`);

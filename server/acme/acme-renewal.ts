@@ -22,38 +22,44 @@ export interface AcmeRenewalDeps {
   now(): number;
   /** From 0 to 1. */
   random(): number;
-  /** Calls once after `delayMs`; must not keep the process alive. Returns what cancels it. */
+  /** Calls `callback` once after `delayMs`; must not keep the process alive. Returns a function that cancels it. */
   after(delayMs: number, callback: () => void): () => void;
-  /** There is a new certificate in the store. */
+  /** Called when a new certificate is in the store. */
   obtained(): void;
 }
 
-/** A time in which nothing is ordered, in milliseconds since 1970. */
+/** A period in which nothing is ordered, in milliseconds since 1970. */
 interface Pause {
   readonly sinceMs: number;
   readonly untilMs: number;
 }
 
-/** The clock may be set, and a machine may sleep: so often it is looked whether something is due. */
+/** Time between checks for a due order. Needed because the clock may be set, and a machine may sleep. */
 const lookMs = 3_600_000;
-/** What Let's Encrypt asks for; a revocation announced there gives a day at least. */
+/** The interval that Let's Encrypt asks for. It announces a revocation at least a day ahead. */
 const infoMs = 6 * 3_600_000;
-/** A restart may be meant to try again at once, but one that comes again and again is not. */
+/**
+ * Minimum time between the last order before a restart and the next one, so that repeated restarts do not order at
+ * once.
+ */
 const afterRestartMs = 60_000;
-/** Whatever clock and authority say: between two certificates at least this much of a life, or a day if that is less. */
+/**
+ * Minimum time between two certificates, as a part of their lifetime and at most a day, no matter what the clock and
+ * the authority say.
+ */
 const pauseFraction = 1 / 6;
 const maxPauseMs = 24 * 3_600_000;
 
-/** Sees to it that there is a certificate that lasts: obtains the first, and renews it in time. */
+/** Keeps a valid certificate in the store: obtains the first one, and renews it in time. */
 export class AcmeRenewal {
   readonly #deps: AcmeRenewalDeps;
   #cancel: (() => void) | null = null;
   #closed = false;
-  /** Of the certificate that is in use: one moment within the span in which it may be renewed. */
+  /** Chooses the moment of renewal of the current certificate, within the period in which it may be renewed. */
   #random: number;
   #info: RenewalInfo | null = null;
   #infoAskedMs = -Infinity;
-  /** Whatever is due: after a failure, or a success a moment ago. */
+  /** After a failure or a recent success; no order begins before its end. */
   #pause: Pause = { sinceMs: 0, untilMs: 0 };
 
   constructor(deps: AcmeRenewalDeps) {
@@ -71,12 +77,12 @@ export class AcmeRenewal {
     this.#pause = { sinceMs: last.atMs, untilMs };
   }
 
-  /** To be called when the server listens: the authority is going to connect. */
+  /** Call it when the server listens, because the authority connects to it. */
   start(): void {
     void this.#look();
   }
 
-  /** What is under way comes to nothing. */
+  /** Aborts an order in progress. */
   close(): void {
     this.#closed = true;
     this.#cancel?.();
@@ -91,13 +97,13 @@ export class AcmeRenewal {
       if (this.#closed) return;
       if (this.#deps.now() >= this.#dueMs(certificate)) await this.#renew(certificate);
     } catch (error) {
-      // The folder cannot be read, say. Nothing is ordered then: there may be a good certificate in it.
+      // For example, the folder cannot be read. Order nothing, because it may hold a valid certificate.
       if (!this.#closed) this.#failed(error);
     }
     if (!this.#closed) this.#plan();
   }
 
-  /** Looks again when something is due. */
+  /** Schedules the next check. */
   #plan(): void {
     const { after, now, stats } = this.#deps;
     stats.nextAttemptMs = this.#dueMs(this.#currentIfReadable());
@@ -114,7 +120,7 @@ export class AcmeRenewal {
     }
   }
 
-  /** What can be served, and is for these names; null if there is no such. Throws an error of the system. */
+  /** The stored certificate if it can be served and is for these names, else null. Throws an error of the system. */
   #current(): Certificate | null {
     const { source, names, now } = this.#deps;
     try {
@@ -131,13 +137,13 @@ export class AcmeRenewal {
     return Math.max(dueMs, this.#pausedUntilMs());
   }
 
-  /** 0 after the clock was set back: a pause that begins in the future was computed by a clock that was ahead. */
+  /** The end of the pause. 0 if the pause begins in the future: it was computed while the clock was ahead. */
   #pausedUntilMs(): number {
     const { sinceMs, untilMs } = this.#pause;
     return sinceMs > this.#deps.now() ? 0 : untilMs;
   }
 
-  /** The authority's opinion on when; without one the usual time holds. */
+  /** Asks the authority when to renew. Without an answer the default time applies. */
   async #askInfo(certificate: Certificate): Promise<void> {
     const { authority, logger, now } = this.#deps;
     const id = certificateId(certificate.chain[0]!);
@@ -148,7 +154,7 @@ export class AcmeRenewal {
       this.#info = await authority.renewalInfo(id);
     } catch (error) {
       if (!(error instanceof AcmeError)) throw error;
-      if (!this.#closed) logger.info({ reason: error.message }, 'renewal time not known; the usual one holds');
+      if (!this.#closed) logger.info({ reason: error.message }, 'renewal time not known; the default applies');
     }
   }
 
@@ -176,7 +182,7 @@ export class AcmeRenewal {
     }
   }
 
-  /** Nothing is kept that could not be served. Throws AcmeError. */
+  /** Rejects a certificate that could not be served. Throws AcmeError. */
   #checked(credentials: { cert: string; key: string }): Certificate {
     const { names } = this.#deps;
     const path = 'from the authority';
@@ -191,8 +197,8 @@ export class AcmeRenewal {
   }
 
   /**
-   * A certificate that is new is valid: if it is not yet by the local clock, that one is behind. Another order would give
-   * the same, and use up what the authority allows.
+   * A new certificate is valid. If it is not yet valid by the local clock, the clock is behind. Another order would
+   * have the same result and count against the authority's rate limit.
    */
   #checkedDates(credentials: Credentials, paths: { certPath: string; keyPath: string }): Certificate {
     const { now, logger } = this.#deps;
@@ -201,7 +207,7 @@ export class AcmeRenewal {
     } catch (error) {
       if (!(error instanceof NotYetValidError)) throw error;
       const behindSeconds = Math.round((error.fromMs - now()) / 1_000);
-      logger.warn({ behindSeconds }, 'the clock of this machine is behind that of the authority');
+      logger.warn({ behindSeconds }, "the clock of this machine is behind the authority's");
       return checkCertificate(credentials, paths, error.fromMs, null);
     }
   }
@@ -220,7 +226,7 @@ export class AcmeRenewal {
     this.#pauseFor(retryDelayMs(stats.failuresInARow, retryAfterMs, random()));
     const fields = { names, nextAttempt: isoDate(this.#pause.untilMs) };
     if (problem === null) {
-      // A full disk, say.
+      // For example, the disk is full.
       logger.error({ ...fields, err: error }, 'certificate not obtained');
       return;
     }

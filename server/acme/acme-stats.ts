@@ -1,4 +1,4 @@
-/** What renewals count. Plain numbers; `certificate-metrics.ts` reads them when somebody asks. */
+/** The counters of renewals. `certificate-metrics.ts` reads them when metrics are requested. */
 export class AcmeStats {
   issued = 0;
   failed = 0;

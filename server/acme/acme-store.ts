@@ -8,11 +8,11 @@ import { generateKey } from '../tls/issue-certificate.ts';
 import { replaceFile } from '../files/replace-file.ts';
 import { readTextFile } from '../files/read-file.ts';
 
-/** What must be remembered over a restart, so that one that comes again and again does not use up the authority's patience. */
+/** State kept across restarts, so that repeated restarts do not use up the authority's rate limit. */
 export interface Attempt {
   /** In milliseconds since 1970. */
   readonly atMs: number;
-  /** When the authority wants to hear of us again at the earliest; 0 if it did not say. */
+  /** The earliest time at which the authority accepts another attempt; 0 if it did not say. */
   readonly notBeforeMs: number;
 }
 
@@ -20,16 +20,16 @@ const ownerOnly = 0o600;
 const othersMask = 0o077;
 const minRsaBits = 2_048;
 const accountCurves = ['prime256v1', 'secp384r1'];
-/** A chain takes 10 KB; keys and attempts take less. */
+/** A certificate chain takes 10 KB; keys and attempts take less. */
 const maxFileBytes = 1024 * 1024;
 
-/** The account and the certificate of one authority: a folder that only this user can read. */
+/** Stores the account and the certificate of one authority in a folder that only this user can read. */
 export class AcmeStore {
-  /** Key, then chain, in one file: they can only be replaced together. */
+  /** The key and the chain are in one file, so that they are always replaced together. */
   readonly certificatePath: string;
   readonly #folder: string;
 
-  /** A folder for each authority: what a staging one gave must never be served for the real one. */
+  /** Each authority has a folder, so that a staging certificate is never served in place of a real one. */
   constructor(parent: string, directoryUrl: URL) {
     const { host, pathname } = directoryUrl;
     this.#folder = join(parent, `${host}${pathname}`.replace(/[^a-z0-9.-]+/gi, '_').replace(/_$/, ''));
@@ -37,12 +37,12 @@ export class AcmeStore {
   }
 
   /**
-   * Checks what is stored, and returns the account key. Throws CertificateError if a file cannot be read or written.
+   * Checks the stored files, and returns the account key. Throws CertificateError if a file cannot be read or written.
    */
   open(logger: Logger): { readonly accountKey: string } {
     try {
       for (const path of [this.#accountKeyPath, this.certificatePath]) restrict(path, logger);
-      // Only whether it can be read: a damaged certificate is ordered again.
+      // Checks only that it can be read. A damaged certificate is ordered again.
       read(this.certificatePath);
       const accountKey = this.accountKey((path, damagedPath) =>
         logger.warn({ path, damagedPath }, 'acme account key is damaged; a new account is registered'),
@@ -55,8 +55,8 @@ export class AcmeStore {
   }
 
   /**
-   * PEM. A new key if there is none or it is damaged; then the damaged one is renamed, and `damaged` called with both names.
-   * Throws an error of the system if it cannot be read or written.
+   * The account key, PEM. Makes a new key if there is none or it is damaged; a damaged file is renamed, and `damaged`
+   * is called with both names. Throws an error of the system if the key cannot be read or written.
    */
   accountKey(damaged: (path: string, damagedPath: string) => void = () => {}): string {
     const path = this.#accountKeyPath;
@@ -72,7 +72,7 @@ export class AcmeStore {
     return key;
   }
 
-  /** Null if there is none yet. Whether it can be served is for others to say. */
+  /** Null if no certificate is stored. Does not check whether it can be served. */
   certificate(): Credentials | null {
     const text = read(this.certificatePath);
     if (text === null) return null;
@@ -89,7 +89,7 @@ export class AcmeStore {
       const { atMs, notBeforeMs } = JSON.parse(read(this.#attemptPath) ?? '') as Readonly<Record<string, unknown>>;
       return isTime(atMs) && isTime(notBeforeMs) ? { atMs, notBeforeMs } : null;
     } catch {
-      // None, or not readable: at worst the authority is asked once too often.
+      // Missing or not readable. At worst the authority is asked once too often.
       return null;
     }
   }
@@ -112,21 +112,21 @@ export class AcmeStore {
   }
 }
 
-/** A new private key, PKCS #8, PEM. */
+/** Makes a private key, PKCS #8, PEM. */
 export function newKey(): string {
   return generateKey().export({ type: 'pkcs8', format: 'pem' }).toString();
 }
 
-/** Takes a private key from other users, who may read it after a backup was restored, for example. */
+/** Removes other users' access to a private key, which they may have after a backup was restored. */
 function restrict(path: string, logger: Logger): void {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat?.isFile() !== true || (stat.mode & othersMask) === 0) return;
   chmodSync(path, ownerOnly);
   const mode = (stat.mode & 0o777).toString(8);
-  logger.warn({ path, mode }, 'other users could read this private key; its permissions are corrected');
+  logger.warn({ path, mode }, 'private key was readable by other users; its permissions were corrected');
 }
 
-/** What authorities accept an account for: ECDSA with a curve of NIST, or RSA. */
+/** Whether authorities accept the key for an account: ECDSA with a NIST curve, or RSA. */
 function isAccountKey(pem: string): boolean {
   try {
     const { asymmetricKeyType, asymmetricKeyDetails } = createPrivateKey(pem);
@@ -137,7 +137,7 @@ function isAccountKey(pem: string): boolean {
   }
 }
 
-/** In milliseconds since 1970, and within what a Date can hold. */
+/** A time in milliseconds since 1970, within the range of a Date. */
 function isTime(value: unknown): value is number {
   return typeof value === 'number' && value >= 0 && value <= 8.64e15;
 }

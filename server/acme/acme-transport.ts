@@ -8,10 +8,10 @@ import type { Problem } from './acme-error.ts';
 import { maxRetryAfterMs } from './renewal-time.ts';
 
 export interface AcmeTransportOptions {
-  /** A further root to trust, PEM; null for the usual ones only. */
+  /** An additional root to trust, PEM; null for none. */
   readonly ca: string | null;
   readonly userAgent: string;
-  /** Ends all requests. */
+  /** Aborts all requests. */
   readonly signal: AbortSignal;
   /** In milliseconds since 1970. */
   now(): number;
@@ -30,14 +30,16 @@ export interface AcmeAnswer {
   readonly body: string;
 }
 
-/** For a whole request: authorities answer within seconds, and slower ones are as good as down. */
+/** Time limit of a whole request. Authorities answer within seconds; slower ones count as down. */
 const timeoutMs = 30_000;
-/** A chain of certificates takes 10 KB. */
+/** A certificate chain takes 10 KB. */
 const maxBodyBytes = 1024 * 1024;
 
 const badNonce = 'urn:ietf:params:acme:error:badNonce';
 
-/** Takes requests to the authority: with a time limit, a size limit, and the authority's problems as AcmeError. */
+/**
+ * Sends requests to the authority, with a time limit and a size limit. Converts the authority's problems to AcmeError.
+ */
 export class AcmeTransport {
   readonly #options: AcmeTransportOptions;
 
@@ -45,7 +47,7 @@ export class AcmeTransport {
     this.#options = options;
   }
 
-  /** Rejects with AcmeError for whatever is no success; but resolves for a used nonce, which is to be tried again. */
+  /** Rejects with AcmeError unless the request succeeds. Resolves for a used nonce, which the library retries. */
   async send(request: AcmeRequest): Promise<AcmeAnswer> {
     let answer: AcmeAnswer;
     try {
@@ -59,10 +61,10 @@ export class AcmeTransport {
     const problem = problemOf(answer.body);
     if (problem.type === badNonce) return answer;
     const retryAfterMs = this.#retryAfterMs(answer.headers['retry-after']);
-    throw problemError(problem, `the authority answers with status ${answer.status}`, retryAfterMs);
+    throw problemError(problem, `the authority answered with status ${answer.status}`, retryAfterMs);
   }
 
-  /** Seconds, or a date. Null if there is none that means anything. */
+  /** Reads seconds or a date. Null if the header is missing or invalid. */
   #retryAfterMs(header: string | undefined): number | null {
     if (header === undefined) return null;
     const ms = /^\d{1,9}$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - this.#options.now();
@@ -77,7 +79,7 @@ export class AcmeTransport {
       const request = (secure ? requestHttps : requestHttp)(url, {
         method,
         headers: { ...headers, 'User-Agent': userAgent, 'Accept-Language': 'en' },
-        // Minutes pass between orders.
+        // Minutes pass between orders, so connections are not kept.
         agent: false,
         signal,
         ...(ca === null ? {} : { ca: [...rootCertificates, ca] }),
@@ -100,7 +102,7 @@ async function readBody(response: IncomingMessage): Promise<string> {
   let bytes = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    if (bytes > maxBodyBytes) throw new AcmeError('bad-answer', `an answer of more than ${maxBodyBytes} bytes`);
+    if (bytes > maxBodyBytes) throw new AcmeError('bad-answer', `the answer is larger than ${maxBodyBytes} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString();
@@ -111,7 +113,7 @@ function problemOf(body: string): Problem {
     const problem: unknown = JSON.parse(body);
     return typeof problem === 'object' && problem !== null ? problem : {};
   } catch {
-    // A proxy's page, say: the status is all that there is.
+    // For example, the error page of a proxy. Only the status is known.
     return {};
   }
 }

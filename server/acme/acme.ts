@@ -9,7 +9,7 @@ import { AcmeStore } from './acme-store.ts';
 
 export interface AcmeOptions extends AcmeAccount {
   readonly names: readonly string[];
-  /** Where accounts and certificates are kept. */
+  /** The folder for accounts and certificates. */
   readonly folder: string;
 }
 
@@ -19,13 +19,13 @@ export interface AcmeDeps {
   now(): number;
   /** From 0 to 1. */
   random(): number;
-  /** Calls once after `delayMs`; must not keep the process alive. Returns what cancels it. */
+  /** Calls the callback once after `delayMs`; must not keep the process alive. Returns a function that cancels it. */
   after(delayMs: number, callback: () => void): () => void;
   /** Rejects when the signal is aborted. */
   wait(delayMs: number, signal: AbortSignal): Promise<void>;
 }
 
-/** The certificate that this server gets for itself. */
+/** Obtains the server's own certificate by ACME. */
 export class Acme {
   readonly stats = new AcmeStats();
   readonly answers: ChallengeAnswers;
@@ -33,7 +33,7 @@ export class Acme {
   readonly #renewal: AcmeRenewal;
   #obtained: () => void = () => {};
 
-  /** Sends no request yet. Rejects with CertificateError if the account's key cannot be read or kept. */
+  /** Sends no request yet. Rejects with CertificateError if the account key cannot be read or stored. */
   static async open(options: AcmeOptions, deps: AcmeDeps): Promise<Acme> {
     const store = new AcmeStore(options.folder, options.directoryUrl);
     const { accountKey } = store.open(deps.logger);
@@ -56,13 +56,13 @@ export class Acme {
     this.#renewal = new AcmeRenewal({ ...deps, names, authority, store, source, stats, obtained });
   }
 
-  /** To be called when the server listens. Calls `obtained` for each new certificate that `source` then has. */
+  /** Call it when the server listens. Calls `obtained` when `source` has a new certificate. */
   start(obtained: () => void): void {
     this.#obtained = obtained;
     this.#renewal.start();
   }
 
-  /** What is under way comes to nothing. */
+  /** Aborts an order in progress. */
   close(): void {
     this.#renewal.close();
   }

@@ -1,20 +1,20 @@
 import type { RenewalInfo } from './renewal-info.ts';
 
-/** What to order. */
+/** An order for a certificate. */
 export interface CertificateOrder {
   readonly names: readonly string[];
   /** Private key of the certificate, PEM. */
   readonly key: string;
-  /** What the authority calls the certificate that this one takes the place of; null if it is the first. */
+  /** The authority's id of the certificate that this one replaces; null for the first one. */
   readonly replaces: string | null;
 }
 
-/** Whoever gives certificates. Everything rejects with AcmeError. */
+/** A certificate authority. All methods reject with AcmeError. */
 export interface CertificateAuthority {
-  /** Proves that the names are ours, and resolves with the certificate and its chain, PEM. Takes seconds to minutes. */
+  /** Proves control of the names, and resolves with the certificate and its chain, PEM. Takes seconds to minutes. */
   obtain(order: CertificateOrder): Promise<string>;
-  /** When the authority wants that certificate renewed; null if it has no opinion. */
+  /** When the authority wants the certificate renewed; null if it does not say. */
   renewalInfo(certificateId: string): Promise<RenewalInfo | null>;
-  /** Whatever is under way rejects. */
+  /** Pending calls reject. */
   close(): void;
 }

@@ -1,4 +1,4 @@
-/** Orders at Pebble, the authority that Let's Encrypt makes for tests, behind a gateway that does it harm. */
+/** Orders from Pebble, Let's Encrypt's authority for tests, behind a gateway that injects faults. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { after, before, test } from 'node:test';
@@ -19,19 +19,19 @@ before(async () => {
 });
 after(() => owner.dispose());
 
-/** What a request says, inside its signature. */
+/** The payload of a signed request. */
 function payloadOf({ body }: GatewayRequest): Readonly<Record<string, unknown>> {
   const { payload } = JSON.parse(body) as { payload: string };
   return JSON.parse(Buffer.from(payload, 'base64url').toString()) as Readonly<Record<string, unknown>>;
 }
 
 test(
-  'a renewal swaps the certificate while connections stay, and only the authority is shown the answer',
+  'a renewal swaps the certificate while connections stay, and only the authority sees the challenge answer',
   options,
   async (t) => {
     const shown: Promise<string>[] = [];
     const { harness, port } = await setUp(t, authority, ({ path }) => {
-      // While the name is being checked, somebody else comes along.
+      // Another client connects while the name is being checked.
       if (path.startsWith('/chalZ/')) shown.push(harness.shown(name), harness.shown(name, ['acme-tls/1', 'http/1.1']));
       return null;
     });
@@ -61,7 +61,7 @@ test(
   },
 );
 
-test('a rate limit is respected to the second, and said in the words of the authority', options, async (t) => {
+test("a rate limit is respected to the second, and reported with the authority's message", options, async (t) => {
   let limited = true;
   const { harness, gateway } = await setUp(t, authority, ({ path }) =>
     limited && path === '/order-plz'
@@ -82,7 +82,7 @@ test('a rate limit is respected to the second, and said in the words of the auth
   await harness.line('certificate reloaded');
 });
 
-test('an authority that works slowly is waited for, and used nonces cost nothing but time', options, async (t) => {
+test('a slow authority is waited for, and a used nonce is retried', options, async (t) => {
   let looks = 0;
   let nonces = 0;
   const { harness } = await setUp(t, authority, ({ path }) => {
@@ -97,7 +97,7 @@ test('an authority that works slowly is waited for, and used nonces cost nothing
 });
 
 test(
-  'an authority with renewal information is told which certificate is replaced, and one that will not have it is asked without',
+  'an authority with renewal information is told which certificate is replaced; if it refuses, the order omits it',
   options,
   async (t) => {
     let refused = 0;
@@ -122,7 +122,7 @@ test(
     });
     harness.begin();
     await harness.line('certificate reloaded');
-    // A day later the authority wants it back.
+    // A day later the authority asks for a renewal.
     for (let hours = 0; hours < 25; hours++) {
       harness.clock.advance(60 * minuteMs);
       await new Promise((resolve) => setImmediate(resolve));

@@ -1,4 +1,4 @@
-/** When certificates are ordered, and what becomes of them: with an authority that is a fake, and a clock that is moved. */
+/** When certificates are ordered, stored and served. Uses a fake authority and a manual clock. */
 import assert from 'node:assert/strict';
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { rmSync, symlinkSync } from 'node:fs';
@@ -25,7 +25,7 @@ const directoryUrl = new URL('https://ca.test/directory');
 const subject = { commonName: 'fake authority', unit: 'test' };
 const authorityKey = generateKey();
 
-/** Issues what it is told to, for as long as it is told to. */
+/** Issues the certificates that a test sets up. */
 class FakeAuthority implements CertificateAuthority {
   readonly orders: CertificateOrder[] = [];
   readonly asked: string[] = [];
@@ -102,7 +102,7 @@ function setUp(
   });
   t.after(() => renewal.close());
   const idle = (): Promise<void> => changed.until(() => clock.pending.length > 0);
-  /** Lets time pass as timers see it, in hours at most, until it is so much later. */
+  /** Advances the timers' time by this much, in steps of at most hours. */
   const pass = async (byMs: number): Promise<void> => {
     const endMs = clock.wallMs() + byMs;
     while (clock.wallMs() < endMs) {
@@ -131,7 +131,7 @@ for (const [days, what] of [
   [47, 'of 2029'],
   [6, 'that lives short'],
 ] as const) {
-  test(`a certificate ${what} (${days} days) is renewed with a third of its life left, a little before, and only then`, async (t) => {
+  test(`a certificate ${what} (${days} days) is renewed slightly before a third of its lifetime is left, and not earlier`, async (t) => {
     const { authority, renewal, idle, pass, stats, clock, obtained } = setUp(t);
     authority.lifetimeMs = days * dayMs;
     const startMs = clock.wallMs();
@@ -150,7 +150,7 @@ for (const [days, what] of [
   });
 }
 
-test('the authority may ask for renewal earlier, and then learns which certificate is replaced; never for later', async (t) => {
+test('the authority may ask for an earlier renewal, never a later one, and learns which certificate is replaced', async (t) => {
   const { authority, renewal, idle, pass, clock, source, lines } = setUp(t);
   renewal.start();
   await idle();
@@ -172,7 +172,7 @@ test('the authority may ask for renewal earlier, and then learns which certifica
   assert.ok(lines.some(({ explanation }) => explanation === 'https://ca.test/why'));
 });
 
-test('failures are spaced out to 6 h, at most 5 in the first hour, and each is told with what to do', async (t) => {
+test('retries are spaced out to 6 h, at most 5 in the first hour, and each failure is logged with advice', async (t) => {
   const { authority, renewal, idle, pass, clock, stats, lines, source } = setUp(t);
   authority.failure = new AcmeError('caa', 'CAA record for a.test prevents issuance');
   const startMs = clock.wallMs();
@@ -197,7 +197,7 @@ test('failures are spaced out to 6 h, at most 5 in the first hour, and each is t
   assert.equal(stats.failuresInARow, 0);
 });
 
-test('the authority is not asked before the moment that it names, not even after a restart', async (t) => {
+test('the authority is not asked before the time that it states, not even after a restart', async (t) => {
   const first = setUp(t);
   first.authority.failure = new AcmeError('rateLimited', 'too many certificates', 30 * hourMs);
   first.renewal.start();
@@ -215,7 +215,7 @@ test('the authority is not asked before the moment that it names, not even after
   assert.ok(again.source.stored(again.clock.wallMs()));
 });
 
-test('a server that restarts all the time asks once a minute; one with a certificate does not ask at all', async (t) => {
+test('a server that restarts constantly asks once a minute, and with a certificate not at all', async (t) => {
   const first = setUp(t);
   first.authority.failure = new AcmeError('dns', 'no such name');
   first.renewal.start();
@@ -236,7 +236,7 @@ test('a server that restarts all the time asks once a minute; one with a certifi
   assert.equal(third.authority.asked.length, 1);
 });
 
-test('for other names a certificate is ordered at once, and what there is is served meanwhile if it is for some of them', async (t) => {
+test('a certificate for changed names is ordered at once; the old one is served meanwhile if it covers some of them', async (t) => {
   const first = setUp(t);
   first.renewal.start();
   await first.idle();
@@ -251,7 +251,7 @@ test('for other names a certificate is ordered at once, and what there is is ser
   assert.deepEqual(source.read(clock.wallMs(), stored).names, ['a.test', 'b.test']);
 });
 
-test('a certificate that could not be served is not kept', async (t) => {
+test('a certificate that could not be served is not stored', async (t) => {
   const { authority, renewal, idle, source, clock, stats, lines } = setUp(t);
   authority.names = ['other.test'];
   renewal.start();
@@ -261,7 +261,7 @@ test('a certificate that could not be served is not kept', async (t) => {
   assert.equal(lines.find(({ msg }) => msg === 'certificate not obtained')?.['error'], 'unusable');
 });
 
-test('what cannot be served, or is over, gives way to a placeholder, and only at the start', async (t) => {
+test('an unusable or expired certificate is replaced by a placeholder only at the start', async (t) => {
   const { renewal, idle, source, clock, store } = setUp(t);
   const nothing = source.read(clock.wallMs(), null);
   assert.ok(nothing.isPlaceholder);
@@ -277,7 +277,7 @@ test('what cannot be served, or is over, gives way to a placeholder, and only at
   assert.ok(source.read(clock.wallMs(), null).isPlaceholder);
 });
 
-test('nothing is left after the end, and what was under way is told to nobody', async (t) => {
+test('after close no timer is left, and an aborted order is not reported', async (t) => {
   const { renewal, authority, clock, lines } = setUp(t);
   authority.failure = new AcmeError('no-answer', 'the server is stopping');
   renewal.start();
@@ -288,7 +288,7 @@ test('nothing is left after the end, and what was under way is told to nobody', 
   assert.ok(!lines.some(({ msg }) => msg === 'certificate not obtained'));
 });
 
-test('a folder that cannot be read is a failed attempt, not an order and not the end of the process', async (t) => {
+test('an unreadable folder is a failed attempt, and neither causes an order nor ends the process', async (t) => {
   const { folder, authority, renewal, idle, lines, stats, clock } = setUp(t);
   renewal.start();
   await idle();
@@ -344,7 +344,7 @@ for (const [what, aheadMs] of [
   });
 }
 
-test('a certificate that has expired by a clock that is ahead is ordered again once the clock is right', async (t) => {
+test('a certificate that expired only because the clock is ahead is ordered again once the clock is right', async (t) => {
   const skew = { ms: yearMs };
   const { authority, renewal, idle, pass, source, now, lines } = setUp(t, { skew });
   renewal.start();
@@ -369,7 +369,7 @@ for (const [what, behindMs] of [
     renewal.start();
     await idle();
     assert.deepEqual([stats.issued, stats.failed], [1, 0]);
-    assert.ok(lines.some(({ msg }) => msg === 'the clock of this machine is behind that of the authority'));
+    assert.ok(lines.some(({ msg }) => msg === "the clock of this machine is behind the authority's"));
     const served = source.read(now(), nothing);
     assert.equal(served.isPlaceholder, false);
     await pass(5 * hourMs);
@@ -381,7 +381,7 @@ for (const [what, behindMs] of [
   });
 }
 
-test('the time of the last order never keeps the authority from being asked for longer than a limit may last', async (t) => {
+test('the time of the last order never delays the next one for longer than a rate limit may last', async (t) => {
   const { folder, clock, store, now } = setUp(t);
   store.keepAttempt({ atMs: now(), notBeforeMs: now() + 10 * yearMs });
   const { renewal, idle, pass, authority } = setUp(t, { folder, clock });

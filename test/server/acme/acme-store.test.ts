@@ -1,4 +1,4 @@
-/** What is stored between starts, and what becomes of it when it is damaged. */
+/** The files that are stored between starts, and the handling of damaged ones. */
 import assert from 'node:assert/strict';
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
@@ -34,7 +34,7 @@ function explained(error: unknown): boolean {
   return error instanceof CertificateError && sentence.test(error.message);
 }
 
-test('the account key is made once and kept, also if it is an RSA key from elsewhere', (t) => {
+test('the account key is made once and kept; an RSA key made elsewhere is kept too', (t) => {
   const { open, keyPath, lines } = setUp(t);
   const key = open();
   assert.equal(createPrivateKey(key).asymmetricKeyDetails?.namedCurve, 'prime256v1');
@@ -45,7 +45,7 @@ test('the account key is made once and kept, also if it is an RSA key from elsew
   assert.deepEqual(lines, []);
 });
 
-test('a damaged account key is kept beside a new one, and the log names both', (t) => {
+test('a damaged account key is renamed and a new one is made, and the log names both files', (t) => {
   const { open, keyPath, lines } = setUp(t);
   const good = open();
   const damaged: readonly [string, string][] = [
@@ -67,7 +67,7 @@ test('a damaged account key is kept beside a new one, and the log names both', (
   }
 });
 
-test('permissions that let other users read a private key are corrected and named', (t) => {
+test('permissions that let other users read a private key are corrected and logged', (t) => {
   const { open, store, keyPath, lines } = setUp(t);
   open();
   store.keep(root.leaf());
@@ -75,14 +75,14 @@ test('permissions that let other users read a private key are corrected and name
     chmodSync(path, 0o644);
     open();
     assert.equal(statSync(path).mode & 0o777, 0o600);
-    assert.match(lines.at(-1)!, /"mode":"644".*other users could read/);
+    assert.match(lines.at(-1)!, /"mode":"644".*readable by other users/);
     assert.ok(lines.at(-1)!.includes(path));
   }
   open();
   assert.equal(lines.length, 2);
 });
 
-test('files that cannot be read or written are named in one sentence, and not replaced', (t) => {
+test('an unreadable or unwritable file is named in a one-sentence error, and not replaced', (t) => {
   const inTheWay = setUp(t);
   mkdirSync(inTheWay.keyPath, { recursive: true });
   assert.throws(inTheWay.open, explained);
@@ -100,7 +100,7 @@ test('files that cannot be read or written are named in one sentence, and not re
   assert.ok(!existsSync(`${keyPath}.damaged`));
 });
 
-test('a damaged certificate gives way to a placeholder until another is obtained, and the log says why', (t) => {
+test('a damaged certificate is replaced by a placeholder until another is obtained, and the log says why', (t) => {
   const { open, store, lines, logger } = setUp(t);
   open();
   const { cert, key } = root.leaf({ names: ['a.test'] });
@@ -126,7 +126,7 @@ test('a damaged certificate gives way to a placeholder until another is obtained
   }
 });
 
-test('a damaged record of the last order counts as none', (t) => {
+test('a damaged record of the last order is ignored', (t) => {
   const { open, store, keyPath } = setUp(t);
   open();
   const path = join(dirname(keyPath), 'last-attempt.json');

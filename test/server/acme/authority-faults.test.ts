@@ -1,4 +1,4 @@
-/** What goes wrong at an authority, and what is said of it: Pebble, behind a gateway that does it harm. */
+/** Faults of an authority and how they are reported. Uses Pebble behind a gateway that injects the faults. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Authority } from '../../support/authority.ts';
@@ -29,7 +29,7 @@ const harms: readonly [string, (request: GatewayRequest) => Fault, string, RegEx
     /cannot be reached/,
   ],
   [
-    'has trouble',
+    'has an internal error',
     ({ path }) => (path === '/sign-me-up' ? problem(500, 'serverInternal', 'try later') : null),
     'serverInternal',
     /try later/,
@@ -37,14 +37,14 @@ const harms: readonly [string, (request: GatewayRequest) => Fault, string, RegEx
   ['is a web site', () => ({ status: 200, body: '<html>' }), 'bad-answer', /./],
   ['is behind a proxy that is broken', () => ({ status: 502, body: '<html>' }), 'bad-answer', /502/],
   [
-    'answers without end',
+    'answers endlessly',
     () => ({ status: 200, body: ' '.repeat(2 * 1024 * 1024) }),
     'bad-answer',
-    /more than 1048576 bytes/,
+    /larger than 1048576 bytes/,
   ],
   ['forgets its nonces', ({ path }) => (path === '/nonce-plz' ? { status: 200 } : null), 'bad-answer', /nonce/],
   [
-    'does not offer the way',
+    'does not offer the challenge',
     ({ path }) =>
       path.startsWith('/authZ/') ? { rewrite: (body) => body.replaceAll('tls-alpn-01', 'other-01') } : null,
     'no-challenge',
@@ -57,7 +57,7 @@ const harms: readonly [string, (request: GatewayRequest) => Fault, string, RegEx
     /policy forbids/,
   ],
   [
-    'gives half a certificate',
+    'sends half a certificate',
     ({ path }) => (path.startsWith('/certZ/') ? { rewrite: (body) => body.slice(0, 300) } : null),
     'unusable',
     /half written/,
@@ -71,16 +71,20 @@ const harms: readonly [string, (request: GatewayRequest) => Fault, string, RegEx
 ];
 
 for (const [what, fault, code, reason] of harms) {
-  test(`an authority that ${what} is reported as ${code}, and all is well once it is well`, options, async (t) => {
-    const { harness, gateway } = await setUp(t, authority, fault);
-    const placeholder = await harness.shown(name);
-    harness.begin();
-    const line = await harness.line('certificate not obtained');
-    assert.equal(line['error'], code, JSON.stringify(line));
-    assert.match(String(line['reason']), reason);
-    assert.equal(await harness.shown(name), placeholder);
-    gateway.fault = () => null;
-    harness.clock.advance(2 * minuteMs);
-    await harness.line('certificate reloaded');
-  });
+  test(
+    `an authority that ${what} is reported as ${code}, and the order succeeds once it has recovered`,
+    options,
+    async (t) => {
+      const { harness, gateway } = await setUp(t, authority, fault);
+      const placeholder = await harness.shown(name);
+      harness.begin();
+      const line = await harness.line('certificate not obtained');
+      assert.equal(line['error'], code, JSON.stringify(line));
+      assert.match(String(line['reason']), reason);
+      assert.equal(await harness.shown(name), placeholder);
+      gateway.fault = () => null;
+      harness.clock.advance(2 * minuteMs);
+      await harness.line('certificate reloaded');
+    },
+  );
 }

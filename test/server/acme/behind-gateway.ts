@@ -7,16 +7,16 @@ import type { Owner } from '../../support/owner.ts';
 import { Pebble } from '../../support/pebble.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
-/** What the certificates are for. */
+/** The name in the certificates. */
 export const name = 'docs.example.test';
 
-/** An authority, and the port at which it looks for the answers to its challenges. */
+/** An authority, and the port at which it validates challenges. */
 export interface SharedAuthority {
   readonly pebble: Pebble;
   readonly port: number;
 }
 
-/** Starts an authority that the tests of a file use one after the other. */
+/** Starts an authority that the tests of a file share, one at a time. */
 export async function startAuthority(owner: Owner): Promise<SharedAuthority> {
   const [port, httpPort] = [await freePort(), await freePort()];
   return { pebble: await Pebble.start(owner, { tlsPort: port, httpPort }), port };
@@ -35,7 +35,7 @@ export async function setUp(
   return { gateway, harness, port };
 }
 
-/** An answer that says what is wrong. */
+/** A problem document as an answer. */
 export const problem = (status: number, type: string, detail: string, headers = {}): Fault => ({
   status,
   headers: { 'Content-Type': 'application/problem+json', ...headers },
