@@ -6,15 +6,15 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { Context, Hono } from 'hono';
 
-/** One file of the demo page, ready to be sent. */
+/** One file of the demo page. */
 interface DemoFile {
   readonly plain: Uint8Array<ArrayBuffer>;
-  /** Compressed when it is asked for the first time: most servers never show the page, and none should start later for it. */
+  /** Compressed at the first request. Most servers never show the page, and it must not slow down the start. */
   gzipped(): Promise<Uint8Array<ArrayBuffer>>;
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** The demo page by request path. A few hundred kilobytes, kept in memory. */
+/** The files of the demo page by request path. A few hundred kilobytes, kept in memory. */
 export type Demo = ReadonlyMap<string, DemoFile>;
 
 const contentTypes: Readonly<Record<string, string>> = {
@@ -25,7 +25,7 @@ const contentTypes: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
 };
 
-/** Only what comes from this server: no inline script or style, no frame around the page. */
+/** Allows only content from this server: no inline script or style, and no frame around the page. */
 const contentSecurityPolicy = [
   "default-src 'none'",
   "script-src 'self'",
@@ -38,13 +38,13 @@ const contentSecurityPolicy = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** The bytes of a file that a socket is given at a time. */
+/** How many bytes of a file are passed to a socket at a time. */
 const PIECE_BYTES = 32 * 1024;
 
 const compress = promisify(gzip);
 const builtPage = fileURLToPath(new URL('../../client-demo/site', import.meta.url));
 
-/** Reads the built page. Resolves with null if it was not built: the server works without. */
+/** Reads the built page. Resolves with null if it was not built; the server works without it. */
 export async function loadDemo(folder: string = builtPage): Promise<Demo | null> {
   const demo = new Map<string, DemoFile>();
   for (const path of await filesIn(folder)) {
@@ -61,7 +61,7 @@ export async function loadDemo(folder: string = builtPage): Promise<Demo | null>
   return demo;
 }
 
-/** Adds the page and its files. */
+/** Adds the routes of the page and its files. */
 export function serveDemo(app: Hono, demo: Demo): void {
   for (const [path, file] of demo) app.get(path, (c) => answer(c, file));
 }
@@ -82,7 +82,10 @@ async function answer(c: Context, { plain, gzipped, headers }: DemoFile): Promis
   });
 }
 
-/** A body that shares its bytes with other answers. A `Response` copies a buffer, and TLS encrypts all that a socket is given. */
+/**
+ * A body that shares its bytes with other answers. A `Response` would copy the buffer, and TLS would encrypt all of it
+ * at once.
+ */
 function inPieces(bytes: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array<ArrayBuffer>> {
   let at = 0;
   return new ReadableStream(
@@ -93,13 +96,13 @@ function inPieces(bytes: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array<Arr
         if (at >= bytes.length) controller.close();
       },
     },
-    // No piece is made before the socket asks for it.
+    // Make a piece only when the socket asks for it.
     { highWaterMark: 0 },
   );
 }
 
 function headersOf(path: string, bytes: Uint8Array): Record<string, string> {
-  // The names of assets hold a hash of their content, so a new version is another file.
+  // Names of assets contain a hash of their content, so a new version has a new name.
   const isAsset = path.startsWith('assets');
   return {
     'Content-Type': contentTypes[extname(path)] ?? 'application/octet-stream',
@@ -108,7 +111,7 @@ function headersOf(path: string, bytes: Uint8Array): Record<string, string> {
     'Cross-Origin-Opener-Policy': 'same-origin',
     'Referrer-Policy': 'no-referrer',
     Vary: 'Accept-Encoding',
-    // Weak: the same for both encodings.
+    // Weak, because it is the same for both encodings.
     ETag: `W/"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`,
   };
 }

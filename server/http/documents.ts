@@ -11,24 +11,24 @@ export interface DocumentsDeps {
     readonly deletionsRefused: Map<RefusalCode, number>;
     limitReached(name: LimitName): void;
   };
-  /** Throws RefusedError for a page that may not come here: it could borrow the network of whoever looks at it. */
+  /** Throws RefusedError for a page of another origin, which could otherwise use its user's network. */
   checkOrigin(request: IncomingMessage): void;
-  /** The name in a raw request target. Throws RefusedError 'bad-document-name'. */
+  /** The document name in a raw request target. Throws RefusedError 'bad-document-name'. */
   documentNameOf(encoded: string): string;
   /** Resolves with the user's id if the request comes from an administrator, else rejects with RefusedError. */
   admitAdmin(request: IncomingMessage, docId: string): Promise<string>;
-  /** As `Rooms.delete`. */
+  /** See `Rooms.delete`. */
   deleteDocument(docId: string): Promise<boolean>;
 }
 
-/** What @hono/node-server gives each request along. */
+/** The bindings that @hono/node-server passes with each request. */
 interface HttpEnv {
   readonly incoming: IncomingMessage;
 }
 
 const path = '/documents/';
 
-/** The HTTP API on documents, for administrators: `DELETE /documents/<name>`, the name encoded as one likes. */
+/** The HTTP API on documents, for administrators: `DELETE /documents/<name>`, with the name in any URL encoding. */
 export function serveDocuments(app: Hono, deps: DocumentsDeps): void {
   app.delete(`${path}*`, async (c) => {
     try {
@@ -44,7 +44,7 @@ export function serveDocuments(app: Hono, deps: DocumentsDeps): void {
     return c.body(null, 204);
   });
   app.all(`${path}*`, (c) =>
-    c.json({ error: 'method-not-allowed', reason: 'documents can be deleted here, no more' }, 405, { Allow: 'DELETE' }),
+    c.json({ error: 'method-not-allowed', reason: 'only DELETE is supported here' }, 405, { Allow: 'DELETE' }),
   );
 }
 
@@ -56,7 +56,7 @@ async function deleteDocument(request: IncomingMessage, deps: DocumentsDeps): Pr
   deps.logger.info({ docId, userId }, 'document deleted');
 }
 
-/** As it was sent: a URL that was parsed has lost its dots and backslashes, and would name another document. */
+/** Uses the raw target. A parsed URL loses dots and backslashes, and would name another document. */
 function encodedName(target: string): string {
   if (!target.startsWith(path)) throw new RefusedError('bad-document-name');
   const question = target.indexOf('?');

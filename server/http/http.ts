@@ -17,13 +17,13 @@ export interface HttpDeps {
   /** The demo page; null if it is turned off or was not built. */
   readonly demo: Demo | null;
   logState(): LogState;
-  /** Whether whoever asks may read metrics. */
+  /** Whether the client may read metrics. */
   mayReadMetrics(request: IncomingMessage): boolean;
-  /** What TLS is served with; empty without TLS. */
+  /** The certificates in use; empty without TLS. */
   certificates(): readonly CertificateReport[];
-  /** Browsers are told never to come without TLS again. */
+  /** Whether to tell browsers to use TLS only. */
   readonly strictTransport: boolean;
-  /** True from the moment at which the server has been told to end. */
+  /** True as soon as the server begins to stop. */
   isStopping(): boolean;
 }
 
@@ -31,12 +31,12 @@ interface HttpStats {
   readonly stats: { readonly requestsUnreadable: Map<RefusalCode, number> };
 }
 
-/** What @hono/node-server gives each request along. */
+/** The bindings that @hono/node-server passes with each request. */
 interface HttpEnv {
   readonly incoming: IncomingMessage;
 }
 
-/** Half a year: what browsers ask of sites that mean it, and still an end if somebody did not. */
+/** Half a year: long enough for browsers to take it seriously, and still an end if it was set by mistake. */
 const strictTransportSeconds = 180 * 24 * 3_600;
 
 const landingPage = `<!doctype html>
@@ -48,7 +48,7 @@ const landingPage = `<!doctype html>
 <p>This is a sync server for Yjs documents. Editors connect to <code>/sync/&lt;document&gt;</code> with y-websocket.</p>
 `;
 
-/** Everything that is answered over HTTP. */
+/** Makes the handler of all HTTP requests. */
 export function createHttp(deps: HttpDeps): Hono {
   const app = new Hono();
 
@@ -61,14 +61,14 @@ export function createHttp(deps: HttpDeps): Hono {
   if (deps.demo) serveDemo(app, deps.demo);
   else app.get('/', (c) => c.html(landingPage, 200, { 'Content-Security-Policy': "default-src 'none'" }));
 
-  // Alive: it answers at all. A restart would not help against a full disk, so storage is not looked at.
+  // Liveness: the process answers. Storage is not checked, because a restart would not help against a full disk.
   app.get('/healthz', (c) => c.json({ status: 'ok' }));
 
   // Ready: new clients should come here. A read-only server still serves every document.
   app.get('/readyz', (c) => {
     const storage = deps.logState();
     const certificates = deps.certificates();
-    // One that is late is told, but nobody is sent away for it; nor while another name can still be reached.
+    // A late renewal is reported but does not make the server unready, nor does one expired certificate among several.
     const expired = certificates.length > 0 && certificates.every(({ health }) => health === 'expired');
     const ready = !deps.isStopping() && !expired && (storage === 'open' || storage === 'read-only');
     return c.json(
@@ -80,7 +80,7 @@ export function createHttp(deps: HttpDeps): Hono {
           names,
           notAfter: health === 'pending' ? null : new Date(notAfterMs).toISOString(),
           health,
-          // A placeholder is `pending` already.
+          // A placeholder already has the health `pending`.
           ...(kind === 'staging' || kind === 'development' ? { kind } : {}),
         })),
       },
@@ -107,7 +107,7 @@ export function createHttp(deps: HttpDeps): Hono {
   return app;
 }
 
-/** Answers a request whose target or Host header makes no URL: `OPTIONS *`, say. Hono never sees it. */
+/** Answers a request whose target or Host header is not a valid URL, such as `OPTIONS *`. Hono never sees it. */
 export function answerWithoutUrl(error: unknown, { logger, stats }: Pick<HttpDeps, 'logger'> & HttpStats): Response {
   const isBad = error instanceof RequestError;
   const refusal = isBad

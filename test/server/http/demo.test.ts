@@ -14,7 +14,7 @@ async function demoApp(): Promise<{ app: Hono; paths: string[] }> {
   return { app, paths: [...demo.keys()] };
 }
 
-test('the page comes with a strict Content-Security-Policy and is asked for anew each time; its assets never are', async () => {
+test('the page has a strict Content-Security-Policy and is revalidated each time; its assets are cached for good', async () => {
   const { app, paths } = await demoApp();
   const page = await app.request('/');
   assert.equal(page.status, 200);
@@ -34,7 +34,7 @@ test('the page comes with a strict Content-Security-Policy and is asked for anew
   }
 });
 
-test('a page that has not changed is answered with 304', async () => {
+test('an unchanged page is answered with 304', async () => {
   const { app } = await demoApp();
   const etag = (await app.request('/')).headers.get('ETag')!;
   const again = await app.request('/', { headers: { 'If-None-Match': etag } });
@@ -42,7 +42,7 @@ test('a page that has not changed is answered with 304', async () => {
   assert.equal(await again.text(), '');
 });
 
-test('everything that the page needs is less than 300 KB gzipped', async () => {
+test('all files of the page take less than 300 KB gzipped', async () => {
   const { app, paths } = await demoApp();
   let bytes = 0;
   for (const path of paths.filter((path) => path !== '/index.html')) {
@@ -53,11 +53,11 @@ test('everything that the page needs is less than 300 KB gzipped', async () => {
   assert.ok(bytes < 300_000, `${bytes} bytes`);
 });
 
-test('without a built page there is none, and the server starts all the same', async (t) => {
+test('without a built page the server starts and serves none', async (t) => {
   assert.equal(await loadDemo(tempFolder(t)), null);
 });
 
-test('I7: a file is handed out in small pieces, of bytes that all answers share', async () => {
+test('a file is sent in small pieces, of bytes that all answers share (I7)', async () => {
   const { app, paths } = await demoApp();
   const path = paths.find((each) => each.startsWith('/assets/') && each.endsWith('.js'))!;
   const buffers = new Set<ArrayBufferLike>();

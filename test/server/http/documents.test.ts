@@ -6,7 +6,7 @@ import { serveDocuments } from '../../../server/http/documents.ts';
 import { limitReached } from '../../../server/limits/limits.ts';
 import { SyncStats } from '../../../server/sync/stats.ts';
 
-test('I8: a deletion that is refused for a limit is counted under the name of the limit', async () => {
+test('a deletion refused by a limit is counted under the name of the limit (I8)', async () => {
   const app = new Hono();
   const stats = new SyncStats();
   serveDocuments(app, {

@@ -53,7 +53,7 @@ function setUp() {
   return { app, state, net, sync, registry };
 }
 
-test('healthz answers as long as the process does; readyz says whether clients should come', async () => {
+test('healthz answers as long as the process runs; readyz says whether to send new clients here', async () => {
   const { app, state } = setUp();
   const readyz = async (log: LogState, stopping = false): Promise<number> => {
     Object.assign(state, { log, stopping });
@@ -73,7 +73,7 @@ test('healthz answers as long as the process does; readyz says whether clients s
   });
 });
 
-test('readyz tells of certificates that are late, and fails only when all have expired', async () => {
+test('readyz reports certificates with a late renewal, and fails only when all have expired', async () => {
   const { app, state } = setUp();
   const readyz = async (...healths: CertificateReport['health'][]) => {
     state.certificates = healths.map((health) => ({ names: [health], notAfterMs: 0, health }));
@@ -90,7 +90,7 @@ test('readyz tells of certificates that are late, and fails only when all have e
   assert.equal((await readyz('expired')).status, 503);
 });
 
-test('what is not there is answered in JSON, with a reason (I8)', async () => {
+test('a missing path is answered in JSON with a reason (I8)', async () => {
   const { app } = setUp();
   const missing = await app.request('/nowhere');
   assert.equal(missing.status, 404);
@@ -100,7 +100,7 @@ test('what is not there is answered in JSON, with a reason (I8)', async () => {
   assert.deepEqual(await plain.json(), { error: 'bad-upgrade', reason: 'documents are served over WebSocket' });
 });
 
-test('without a demo page there is a plain one, which may load nothing', async () => {
+test('without the demo page the server shows a plain page that may load nothing', async () => {
   const { app } = setUp();
   const page = await app.request('/');
   assert.match(await page.text(), /Yjs/);
@@ -108,7 +108,7 @@ test('without a demo page there is a plain one, which may load nothing', async (
   assert.equal(page.headers.get('x-content-type-options'), 'nosniff');
 });
 
-test('metrics are what was counted, with units in their names and no document in any label', async () => {
+test('metrics report the counters, with units in their names and no document in a label', async () => {
   const { app, net, sync } = setUp();
   net.connectionsOpened = 7;
   net.closed(1000);
@@ -136,14 +136,14 @@ test('metrics are what was counted, with units in their names and no document in
   assert.ok(again.includes('quire_connections_opened_total 7\n'), 'reading twice does not count twice');
 });
 
-test('metrics of two servers in one process do not touch each other', async () => {
+test('two servers in one process have separate metrics', async () => {
   const [one, other] = [setUp(), setUp()];
   one.net.connectionsOpened = 1;
   assert.match(await one.registry.text(), /quire_connections_opened_total 1/);
   assert.match(await other.registry.text(), /quire_connections_opened_total 0/);
 });
 
-test('metrics are for those who may read them', async () => {
+test('metrics are refused to clients that may not read them', async () => {
   const { app, state } = setUp();
   state.metricsAllowed = false;
   const answer = await app.request('/metrics', {}, { incoming: null });
