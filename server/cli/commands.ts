@@ -8,7 +8,7 @@ import { nearest } from '../config/nearest.ts';
 import { readVersion } from '../version.ts';
 import type { Signals } from './signals.ts';
 
-/** The settings cannot work as they are: running the command again will not help. */
+/** Exit status for invalid settings. Running the command again will not help. */
 const exitUsage = 2;
 const exitFailure = 1;
 
@@ -18,10 +18,13 @@ const explainedUsage = [ConfigError, AuthSetupError, RevocationListError];
 
 const commands = ['serve', 'token', 'doctor', 'help'];
 
-// Each command loads only what it needs: reading files is most of what a start takes.
+// Each command loads only the modules that it needs, because most of the start is spent on reading files.
 const usage = async (): Promise<string> => (await import('./usage.ts')).usage();
 
-/** Runs one command line. Resolves when it is done, for `serve` when the server listens; ends the process if it fails. */
+/**
+ * Runs one command line. Resolves when it is done, or for `serve` when the server listens. Ends the process if it
+ * fails.
+ */
 export async function run(args: readonly string[], signals: Signals | null): Promise<void> {
   const [command, ...rest] = args;
   const asks = (...flags: readonly string[]): boolean => args.some((arg) => flags.includes(arg));
@@ -31,11 +34,11 @@ export async function run(args: readonly string[], signals: Signals | null): Pro
   } else if (asks('--version')) {
     console.log(readVersion());
   } else if (command === undefined) {
-    console.error(`quire needs a command. To serve: quire serve\n\n${await usage()}`);
+    console.error(`quire needs a command. To start a server: quire serve\n\n${await usage()}`);
     process.exitCode = exitUsage;
   } else if (!commands.includes(command)) {
     const close = nearest(command, commands);
-    const hint = close === null ? 'To serve: quire serve' : `Did you mean: quire ${close}?`;
+    const hint = close === null ? 'To start a server: quire serve' : `Did you mean: quire ${close}?`;
     console.error(`There is no command '${command}'. ${hint}`);
     process.exitCode = exitUsage;
   } else {
@@ -54,7 +57,10 @@ async function runCommand(command: string, rest: readonly string[], signals: Sig
   }
 }
 
-/** A sentence for what the operator can correct; anything else is a bug in Quire and is printed with its stack. */
+/**
+ * Prints one sentence for an error that the operator can correct. Any other error is a bug and is printed with its
+ * stack.
+ */
 function fail(error: unknown): never {
   const isUsage = explainedUsage.some((type) => error instanceof type);
   if (isUsage || explained.some((type) => error instanceof type)) console.error(`quire: ${(error as Error).message}`);

@@ -11,14 +11,14 @@ import { machine } from '../doctor/local-checks.ts';
 import { jsonReport, statusOf, textHeading, textReport } from '../doctor/report.ts';
 import { parseTarget, TargetError } from '../doctor/target.ts';
 
-/** The longest idle timeout among the usual proxies is that of Cloudflare, 100 s. */
+/** Just above the longest idle timeout of the common proxies, which is Cloudflare's 100 s. */
 const defaultIdle = '105s';
 /** How long the doctor waits for an answer. */
 export const stepTimeoutMs = 3_000;
-/** nginx and AWS; others wait longer. */
+/** The idle timeout of nginx and AWS. Other proxies wait longer. */
 const proxyIdleMs = 60_000;
 
-/** A part of the text of `quire --help`. */
+/** The part of `quire --help` about `quire doctor`. */
 export const doctorUsage: readonly string[] = [
   'quire doctor <wss://host/sync/document> [options]',
   'Goes through a connection as an editor would, and names what is wrong with it and what to do.',
@@ -27,25 +27,25 @@ export const doctorUsage: readonly string[] = [
   '  --token <token>',
   '      As the editor has one. Sent only to a server whose certificate is good, or to this machine.',
   '  --origin <https://page>',
-  '      The page that a browser would connect from.',
+  '      The origin of the page that a browser would connect from.',
   '  --ca <file>',
   '      An authority to trust (PEM), such as <data>/tls/ca.pem of a development certificate.',
   '  --idle, --idle=<time>',
-  '      Also wait in silence, 105s unless told, to see whether a proxy ends the connection.',
+  '      Also stay silent, by default for 105s, to see whether a proxy closes the connection.',
   '  --json',
-  '      For machines.',
+  '      Print the report as JSON.',
   '',
   'quire doctor [options of serve]',
-  'On the machine of the server: looks at configuration, disk, clock, database and certificate too.',
+  'On the machine of the server: also checks configuration, disk, clock, database and certificate.',
   '',
   '  --deep',
-  '      Read every stored document, however long it takes, instead of as many as 3 s allow.',
+  '      Read every stored document, instead of as many as can be read in 3 s.',
   '',
-  'Exit status: 0 nothing wrong, or warnings only; 10 name, 11 TCP, 12 TLS, 13 upgrade, 14 sync,',
-  '16 message size, 17 idle, 20 this machine; 2 a wrong call, 1 a fault of the doctor itself.',
+  'Exit status: 0 no problem, or warnings only; 10 name, 11 TCP, 12 TLS, 13 upgrade, 14 sync,',
+  '16 message size, 17 idle, 20 this machine; 2 wrong usage, 1 an error of the doctor itself.',
 ];
 
-/** What was written for `quire doctor`. */
+/** The parsed command line of `quire doctor`. */
 interface Call {
   readonly url: string | null;
   readonly token: string | null;
@@ -53,13 +53,13 @@ interface Call {
   readonly ca: string | null;
   readonly idleMs: number | null;
   readonly json: boolean;
-  /** Every document is read. */
+  /** Whether to read every document. */
   readonly deep: boolean;
   /** Flags of `quire serve`. */
   readonly rest: readonly string[];
 }
 
-/** Prints what is wrong. Resolves with the exit status. Rejects with ConfigError if the call makes no sense. */
+/** Prints the findings. Resolves with the exit status. Rejects with ConfigError if the command line is invalid. */
 export async function doctor(args: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
   const call = readCall(args);
   const deps: DoctorDeps = {

@@ -17,13 +17,13 @@ import { ServedCertificates } from '../tls/served-certificates.ts';
 import { readVersion } from '../version.ts';
 
 export interface Tls {
-  /** Whoever obtains the certificates; null if they come from elsewhere. */
+  /** Obtains the certificates by ACME; null if they come from elsewhere. */
   readonly acme: Acme | null;
   /** Null for a server without TLS. */
   readonly certificates: ServedCertificates | null;
-  /** Whose certificates clients may show; null if they need show none. */
+  /** The authorities whose client certificates are accepted; null if none are requested. */
   readonly clientAuthority: ClientAuthority | null;
-  /** The certificate to trust; null if it is none of ours. */
+  /** The path of the development authority to trust; null if another authority signed the certificate. */
   readonly authorityPath: string | null;
 }
 
@@ -116,14 +116,19 @@ function after(delayMs: number, callback: () => void): () => void {
   return () => clearTimeout(timeout);
 }
 
-/** One that is kept renews itself when it is looked at. One in memory stays: another would have another authority. */
+/**
+ * A stored certificate is renewed when it is read. One in memory stays, because a new one would have a new authority.
+ */
 function devSource(made: DevCertificate, deps: DevCertificateDeps): CertificateSource {
   const first = parseCertificate(made.credentials);
   if (deps.folder === null) return { paths: [], read: () => first };
   return { paths: [], read: () => parseCertificate(openDevCertificate(deps).credentials) };
 }
 
-/** Something to trust must be a file, also if nothing else is kept. It is gone when the process ends; the keys never leave it. */
+/**
+ * The authority to trust must be a file even with --ephemeral. The file is removed when the process ends; keys are
+ * never written.
+ */
 function lend(authority: string): string {
   const folder = mkdtempSync(join(tmpdir(), 'quire-tls-'));
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));

@@ -16,7 +16,9 @@ import { killAfter } from './signals.ts';
 import type { Signals } from './signals.ts';
 import { startLines } from './start-lines.ts';
 
-/** After the deadline for stopping in order, this long until the process is killed: the last log lines take up to 1 s. */
+/**
+ * After the deadline for stopping in order, this long until the process is killed: the last log lines take up to 1 s.
+ */
 const exitGraceMs = 1_500;
 
 /** Resolves when the server listens; the process then lives until a signal ends it. */

@@ -1,18 +1,18 @@
 import { Worker } from 'node:worker_threads';
 
 /**
- * What the operating system tells the server. The handlers are in place before the rest of the program is loaded: as process
- * 1 of a container, a process without a handler is not told at all.
+ * Handles the signals of the operating system. The handlers are in place before the rest of the program is loaded,
+ * because process 1 of a container does not receive signals that it has no handler for.
  *
- * - SIGTERM, SIGINT: stop. Before the server listens, the process just ends: whatever was acknowledged is on disk.
- * - SIGHUP: read certificates and lists again, as deploy hooks of ACME clients ask for. On a terminal it means that the
- *   terminal was closed: stop.
+ * - SIGTERM, SIGINT: stop. Before the server listens, the process ends at once; all acknowledged edits are on disk.
+ * - SIGHUP: read certificates and lists again, as deploy hooks of ACME clients request. If stdin is a terminal, it
+ *   means that the terminal was closed: stop.
  */
 export class Signals {
   #stop: ((signal: NodeJS.Signals) => void) | null = null;
   #reload: (() => void) | null = null;
 
-  /** Begins to listen. To be called once per process. */
+  /** Installs the handlers. Call it once per process. */
   static listen(): Signals {
     const signals = new Signals();
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => signals.#stopped(signal));
@@ -23,7 +23,7 @@ export class Signals {
     return signals;
   }
 
-  /** From now on these are called. Until then a signal to stop ends the process, and one to reload is ignored. */
+  /** Sets the callbacks. Until then a signal to stop ends the process, and one to reload is ignored. */
   handle(handlers: { readonly stop: (signal: NodeJS.Signals) => void; readonly reload: () => void }): void {
     this.#stop = handlers.stop;
     this.#reload = handlers.reload;
@@ -35,13 +35,15 @@ export class Signals {
   }
 }
 
-/** Runs in a thread of its own, so that it works while the main thread is busy or blocked. */
+/** Runs in a thread of its own, so that it works even while the main thread is blocked. */
 const killer = `
 const { workerData } = require('node:worker_threads');
 setTimeout(() => process.kill(process.pid, 'SIGKILL'), workerData);`;
 
-/** Kills this process after `delayMs`, whatever the main thread does. Cannot be called off: for a process that is ending. */
+/**
+ * Kills this process after `delayMs`, whatever the main thread does. Cannot be cancelled; for a process that is ending.
+ */
 export function killAfter(delayMs: number): void {
-  // Without the flags of this process, one of which may read the script as something else.
+  // Without the flags of this process, because one of them may change how the script is read.
   new Worker(killer, { eval: true, workerData: delayMs, execArgv: [] }).unref();
 }

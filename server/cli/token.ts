@@ -16,16 +16,16 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 export const tokenUsage = [
   'quire token --document <name> [options]',
-  'Prints a token, for trying things out. Signed with the first secret of QUIRE_AUTH_SECRET,',
-  '--auth-secret or --auth-secret-file; --auth-issuer and --auth-audience go into it.',
+  'Prints a token for experiments. It is signed with the first secret of QUIRE_AUTH_SECRET, --auth-secret',
+  'or --auth-secret-file, and contains --auth-issuer and --auth-audience.',
   '',
   '  --document <name>    exact, or a prefix that ends in *; may be repeated',
   '  --access <access>    read or write. Default: write.',
   '  --user <id>          Default: tester.',
-  '  --name <name>        what others see',
-  '  --color <color>      of the cursor, such as #30bced',
+  '  --name <name>        the name that other users see',
+  '  --color <color>      the color of the cursor, such as #30bced',
   '  --lifetime <time>    Default: 1h.',
-  '  --admin              for the HTTP API',
+  '  --admin              allow the HTTP API',
 ] as const;
 
 const own = {
@@ -51,9 +51,9 @@ export async function makeToken(args: readonly string[], environment: Environmen
   const access = checked('access', () => oneOf('read', 'write')(values.access));
   const lifetimeMs = checked('lifetime', () => duration(values.lifetime));
   if (values.document.length === 0 && !values.admin) {
-    throw new ConfigError('A token for which documents? Give --document <name>, or --document "*" for all.');
+    throw new ConfigError('The token needs a document. Use --document <name>, or --document "*" for all.');
   }
-  // Read as `serve` reads them, so that the token fits the server that is started in the same environment.
+  // Read like `serve` does, so that the token fits a server that is started in the same environment.
   const flags = Object.keys(shared).flatMap((name) => {
     const value = values[name as keyof typeof shared];
     return value === undefined ? [] : [`--${name}=${value}`];
@@ -61,7 +61,7 @@ export async function makeToken(args: readonly string[], environment: Environmen
   const jwt = jwtOf(readOptions(flags, environment).values);
   const [secret] = secretsOf(jwt);
   if (secret === undefined) {
-    throw new ConfigError('There is no secret to sign with: set QUIRE_AUTH_SECRET, or give --auth-secret-file <file>.');
+    throw new ConfigError('There is no secret to sign with. Set QUIRE_AUTH_SECRET, or use --auth-secret-file <file>.');
   }
   const verifyKey = checked('auth-secret', () => secretKey(secret));
   const payload = {

@@ -6,12 +6,12 @@ import type { OptionName } from '../config/options.ts';
 const widthColumns = 100;
 const indentColumns = 6;
 
-/** What stands before the first option of a group. */
+/** The headings, by the first option of their group. */
 const headings: Partial<Readonly<Record<OptionName, string>>> = {
-  host: 'Where it listens:',
-  auth: 'Who may come in:',
-  commit: 'How it runs:',
-  'max-connections': 'Limits (docs/limits.md says what happens at each, and which are fixed):',
+  host: 'Network and TLS:',
+  auth: 'Authentication:',
+  commit: 'Operation:',
+  'max-connections': 'Limits (docs/limits.md describes the effect of each, and the fixed limits):',
 };
 
 /** The text of `quire --help`. */

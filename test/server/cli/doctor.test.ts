@@ -18,7 +18,7 @@ function doctor(...args: readonly string[]): Promise<{ code: number; stdout: str
   });
 }
 
-test('a healthy server ends with 0, whatever the order of the options', async (t) => {
+test('doctor exits with 0 for a healthy server, with its options in any order', async (t) => {
   const quire = await Quire.start(t);
   const ca = join(quire.dataFolder, 'tls', 'ca.pem');
   const people = await doctor(`${quire.wssUrl}/doc`, '--ca', ca);
@@ -39,7 +39,7 @@ test('a healthy server ends with 0, whatever the order of the options', async (t
   assert.equal(local.code, 0, local.stdout);
 });
 
-test('what is wrong is told with what to do, and the exit status says where', async (t) => {
+test('each problem is printed with a remedy, and the exit status says where it is', async (t) => {
   const quire = await Quire.start(t);
   const untrusted = await doctor(`${quire.wssUrl}/doc`);
   assert.equal(untrusted.code, 12);

@@ -7,14 +7,14 @@ import { ServerProcess } from '../../support/server-process.ts';
 
 const script = fileURLToPath(new URL('../../../server/cli/health.js', import.meta.url));
 
-test('the health check finds a server by its port, with TLS and without', async (t) => {
+test('the health check finds a server by its port, with and without TLS', async (t) => {
   const quire = await Quire.start(t);
   for (const url of [quire.wssUrl, quire.url]) {
     assert.deepEqual(await check(t, new URL(url).port), { code: 0, output: '' });
   }
 });
 
-test('the health check fails, and says why, where nobody answers', async (t) => {
+test('the health check fails with a reason if no server answers', async (t) => {
   const quire = await Quire.start(t, { tls: 'off' });
   const { port } = new URL(quire.url);
   await quire.process.stop();

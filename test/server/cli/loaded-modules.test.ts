@@ -5,14 +5,14 @@ import { test } from 'node:test';
 import { Quire } from '../../support/quire.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
-/** Writes down, from its thread, every module that Node loads: the loader's hooks see what is imported, not what is required. */
+/** Records from the loader's thread every module that Node imports. The loader's hooks do not see required modules. */
 const hooks = `
 import { appendFileSync } from 'node:fs';
 let file;
 export const initialize = (given) => { file = given; };
 export const load = (url, context, next) => { appendFileSync(file, url + '\\n'); return next(url, context); };`;
 
-test('a plain server loads nothing that only others need: files to read are most of what a start takes', async (t) => {
+test('a plain server loads no module that only other features need, because reading files dominates the start', async (t) => {
   const file = join(tempFolder(t), 'modules');
   const preload = `
 import { register } from 'node:module';

@@ -23,7 +23,7 @@ interface Run {
   readonly stderr: string;
 }
 
-/** Runs a command that ends by itself. */
+/** Runs a command that exits by itself. */
 function run(...args: readonly string[]): Promise<Run> {
   return new Promise((resolve) => {
     execFile(process.execPath, [script, ...args], { timeout: guardMs }, (error, stdout, stderr) => {
@@ -32,7 +32,7 @@ function run(...args: readonly string[]): Promise<Run> {
   });
 }
 
-/** A start that fails: exit 1, and one line on stderr without a stack. */
+/** Checks that a start fails with exit status 1 and one line on stderr without a stack. */
 async function failsWith(sentence: RegExp, ...args: readonly string[]): Promise<void> {
   const { code, stderr } = await run('serve', ...args);
   assert.match(stderr, sentence);
@@ -41,7 +41,7 @@ async function failsWith(sentence: RegExp, ...args: readonly string[]): Promise<
   assert.equal(code, 1);
 }
 
-test('help and version go to stdout and end with 0', async () => {
+test('help and version are printed to stdout and exit with 0', async () => {
   for (const args of [['--help'], ['help'], ['serve', '--help'], ['-h']]) {
     const { code, stdout, stderr } = await run(...args);
     assert.equal(code, 0);
@@ -54,10 +54,10 @@ test('help and version go to stdout and end with 0', async () => {
   assert.equal((await run('--version')).stdout.trim(), manifest.version);
 });
 
-test('a command or an option that does not exist ends with 2 and a sentence', async () => {
+test('an unknown command or option exits with 2 and a readable error', async () => {
   const none = await run();
   assert.equal(none.code, 2);
-  assert.match(none.stderr, /To serve: quire serve/);
+  assert.match(none.stderr, /To start a server: quire serve/);
   const unknown = await run('serv');
   assert.equal(unknown.code, 2);
   assert.match(unknown.stderr, /no command 'serv'\. Did you mean: quire serve\?/);
@@ -66,7 +66,7 @@ test('a command or an option that does not exist ends with 2 and a sentence', as
   assert.equal(option.stderr, 'quire: There is no option --prot. Did you mean --port?\n');
 });
 
-test('the start says what to open and how to trust it; stdout stays one JSON object a line', async (t) => {
+test('the start lines name the URLs and how to trust them; stdout has one JSON object per line', async (t) => {
   const folder = tempFolder(t);
   const child = execFile(process.execPath, [script, 'serve', '--data', folder, ...anyPorts]);
   t.after(() => child.kill('SIGKILL'));
@@ -90,7 +90,7 @@ test('the start says what to open and how to trust it; stdout stays one JSON obj
   );
 });
 
-test('Node trusts the development certificate when told so by NODE_EXTRA_CA_CERTS, and not otherwise', async (t) => {
+test('Node trusts the development certificate only with NODE_EXTRA_CA_CERTS', async (t) => {
   const quire = await Quire.start(t);
   const probe = `
     const request = require('node:https').get(process.argv[1], (answer) => { console.log(answer.statusCode); answer.resume(); });
@@ -106,7 +106,7 @@ test('Node trusts the development certificate when told so by NODE_EXTRA_CA_CERT
   assert.equal(await ask({}), 'UNABLE_TO_VERIFY_LEAF_SIGNATURE');
 });
 
-test("a certificate of one's own is served, and no plain port beside it", async (t) => {
+test('a configured certificate is served, without a plain port', async (t) => {
   const folder = tempFolder(t);
   const { certPath, keyPath, caPath } = scratchCertificate(folder, 'own');
   const args = ['serve', '--data', join(folder, 'data'), '--port', '0', '--tls-cert', certPath, '--tls-key', keyPath];
@@ -119,7 +119,7 @@ test("a certificate of one's own is served, and no plain port beside it", async 
   assert.doesNotMatch(server.output, /\bws:/);
 });
 
-test('a start that cannot be is explained in one line, with exit 1', async (t) => {
+test('a failed start is explained in one line, with exit status 1', async (t) => {
   const folder = tempFolder(t);
   const taken = createServer().listen(0, '127.0.0.1');
   await once(taken, 'listening');
@@ -161,7 +161,7 @@ test('a start that cannot be is explained in one line, with exit 1', async (t) =
   await failsWith(/development certificate cannot be stored in/, ...data);
 });
 
-test('the second process on a data folder ends with a sentence; the first is untouched', async (t) => {
+test('a second process on a data folder exits with a readable error; the first is unaffected', async (t) => {
   const quire = await Quire.start(t);
   const first = await RawClient.open(`${quire.url}/doc`);
   await failsWith(/another|other process|in use/i, '--data', quire.dataFolder, ...anyPorts);
@@ -169,7 +169,7 @@ test('the second process on a data folder ends with a sentence; the first is unt
   await first.close();
 });
 
-test('SIGTERM tells clients to come back (1012) and ends with 0', async (t) => {
+test('after SIGTERM clients are told to reconnect (1012), and the server exits with 0', async (t) => {
   const quire = await Quire.start(t);
   const client = await RawClient.open(`${quire.url}/doc`);
   await client.sync();
@@ -178,7 +178,7 @@ test('SIGTERM tells clients to come back (1012) and ends with 0', async (t) => {
   assert.deepEqual(await exit, { code: 0, signal: null });
 });
 
-test('a second signal ends it at once, with 1', async (t) => {
+test('a second signal ends the server at once, with exit status 1', async (t) => {
   const quire = await Quire.start(t);
   const client = await RawClient.open(`${quire.url}/doc`);
   // Does not answer the close frame: the first signal waits for it.
@@ -190,7 +190,7 @@ test('a second signal ends it at once, with 1', async (t) => {
   client.terminate();
 });
 
-test('ephemeral keeps nothing: neither documents nor keys are on disk', async (t) => {
+test('with --ephemeral neither documents nor keys are on disk', async (t) => {
   const folder = join(tempFolder(t), 'data');
   const quire = await Quire.start(t, { dataFolder: folder, args: ['--ephemeral'] });
   const client = await RawClient.open(`${quire.url}/doc`);

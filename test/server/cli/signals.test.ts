@@ -12,7 +12,7 @@ import { tempFolder } from '../../support/temp-folder.ts';
 
 const script = fileURLToPath(new URL('../../../server/cli/main.js', import.meta.url));
 
-test('SIGHUP reads certificates and lists again, and the server goes on', async (t) => {
+test('SIGHUP reads certificates and lists again, and the server keeps running', async (t) => {
   const folder = tempFolder(t);
   const [first, second] = [scratchCertificate(folder, 'first'), scratchCertificate(folder, 'second')];
   const live = { cert: join(folder, 'live.pem'), key: join(folder, 'live.key') };
@@ -39,9 +39,9 @@ test('SIGHUP reads certificates and lists again, and the server goes on', async 
   assert.deepEqual(await server.stop(120_000), { code: 0, signal: null });
 });
 
-test('a signal before the server listens is honoured', async (t) => {
+test('a signal before the server listens ends the process', async (t) => {
   const folder = tempFolder(t);
-  // The first file that the command loads after its handlers sends the signal, and is never there.
+  // The first file that the command loads after installing its handlers sends the signal, and does not exist.
   const preload = `
 import { register } from 'node:module';
 setInterval(() => {}, 1_000_000);
@@ -57,17 +57,18 @@ export async function load(url, context, next) {
   assert.deepEqual(await server.exited, { code: 0, signal: null });
 });
 
-test('a log that is not read neither stops the server nor keeps it from ending (I6)', async (t) => {
+test('an unread log neither stops the server nor keeps it from ending (I6)', async (t) => {
   const port = await freePort();
   const flags = ['--tls', 'off', '--ephemeral', '--max-request-rate-per-address', '100000'];
   const child = spawn(process.execPath, [script, 'serve', '--port', String(port), ...flags], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   t.after(() => void child.kill('SIGKILL'));
-  // What people read is written once the server listens. Its stdout, the log, is left alone.
+  // The start lines are written once the server listens. Its stdout, the log, is not read.
   await once(child.stderr, 'data');
   const url = `http://127.0.0.1:${port}`;
-  // A pipe holds 64 KB; each refusal is a line of more than 100 bytes. All at once: repeated refusals are held back.
+  // A pipe holds 64 KB; each refusal is a line of more than 100 bytes. All at once, because repeated refusals are
+  // delayed.
   const refused = Array.from({ length: 800 }, () => fetch(`${url}/documents/x`, { method: 'DELETE' }));
   for (const answer of await Promise.all(refused)) await answer.text();
   assert.equal((await fetch(`${url}/healthz`)).status, 200);
@@ -75,7 +76,7 @@ test('a log that is not read neither stops the server nor keeps it from ending (
   assert.deepEqual(await once(child, 'exit'), [0, null]);
 });
 
-test('at the deadline the process is gone, even if its main thread is blocked', async (t) => {
+test('the process is killed at the deadline, even if its main thread is blocked', async (t) => {
   const blocked = `
 import { killAfter } from ${JSON.stringify(new URL('../../../server/cli/signals.js', import.meta.url).href)};
 killAfter(1);
@@ -88,7 +89,7 @@ setImmediate(() => { for (;;); });`;
   assert.deepEqual(await once(child, 'exit'), [null, 'SIGKILL']);
 });
 
-test('settings that cannot work end with 2, what may work later with 1', async (t) => {
+test('invalid settings exit with 2, and errors that may be temporary with 1', async (t) => {
   const folder = tempFolder(t);
   const file = join(folder, 'file');
   writeFileSync(file, 'not JSON');

@@ -9,7 +9,7 @@ import { otherSecret, secret } from '../../support/tokens.ts';
 const nowMs = 1_700_000_000_000;
 const environment = { QUIRE_AUTH_SECRET: `${secret},${otherSecret}`, QUIRE_AUTH_ISSUER: 'us' };
 
-test('a token says what was asked for, and what the server of the same environment wants to hear', async () => {
+test('a token contains the requested claims, and the issuer and audience of the same environment', async () => {
   const args = ['--document', 'a', '--document', 'b*', '--access', 'read', '--user', 'u1', '--name', 'Ada'];
   const { jti, ...claims } = decodeJwt(
     await makeToken(
@@ -35,9 +35,9 @@ test('a token says what was asked for, and what the server of the same environme
   });
 });
 
-test('what is missing or wrong is a sentence', async () => {
+test('a missing or wrong option is a readable error', async () => {
   const cases: [string[], Record<string, string>, RegExp][] = [
-    [[], environment, /for which documents/],
+    [[], environment, /needs a document/],
     [['--document', 'a'], {}, /no secret to sign with/],
     [['--document', 'a', '--access', 'all'], environment, /--access must be one of read, write/],
     [['--document', 'a', '--lifetime', '1'], environment, /--lifetime must be a time with a unit/],
@@ -60,6 +60,6 @@ test('what is missing or wrong is a sentence', async () => {
   }
 });
 
-test('the help tells of it', () => {
+test('the help describes the token command', () => {
   for (const line of tokenUsage) assert.ok(usage().includes(line));
 });
