@@ -38,39 +38,39 @@ export interface AppDeps {
   readonly config: Config;
   readonly logger: Logger;
   readonly auth: Auth;
-  /** Open; the app closes it in the end. */
+  /** Already open. The app closes it. */
   readonly storage: Storage;
-  /** What that storage counts. */
+  /** The counters of that storage. */
   readonly storageStats: StorageStats;
   readonly openSockets: OpenSockets;
   /** Null for a server without TLS. */
   readonly certificates: ServedCertificates | null;
-  /** Whoever obtains them; null if they come from elsewhere. */
+  /** Obtains the certificates by ACME; null if they come from elsewhere. */
   readonly acme: Acme | null;
-  /** Whose certificates clients may show; null if they need show none. */
+  /** The authorities whose client certificates are accepted; null if none are requested. */
   readonly clientAuthority: ClientAuthority | null;
   logLinesDropped(): number;
 }
 
-/** Where a listener is to be found. */
+/** The address of a listener. */
 export interface Address {
   readonly secure: boolean;
   readonly host: string;
   readonly port: number;
 }
 
-/** Not everything could be ended in order before the deadline. What was acknowledged is on disk all the same. */
+/** The server could not stop in order before the deadline. All acknowledged edits are on disk nevertheless. */
 export class ShutdownError extends Error {
   override readonly name = 'ShutdownError';
 }
 
-/** A client that answers at all does so within a round trip or two. */
+/** Time for the close handshake. A responsive client answers within a round trip or two. */
 const closeTimeoutMs = 3_000;
 
-/** The whole server: puts the parts together, and takes them apart in order. */
+/** The whole server. Creates the parts and connects them, and closes them in order. */
 export class App {
   readonly addresses: Address[] = [];
-  /** Where plain HTTP is redirected to TLS; null if nowhere. */
+  /** The port that redirects plain HTTP to TLS; null if there is none. */
   redirectPort: number | null = null;
   readonly #deps: AppDeps;
   readonly #net = new NetStats();
@@ -84,7 +84,7 @@ export class App {
   readonly #listeners: Listener[] = [];
   #closing: Promise<void> | null = null;
 
-  /** Resolves when it listens. Rejects with ListenError; the storage is closed then. */
+  /** Resolves when the server listens. Rejects with ListenError after closing the storage. */
   static async start(deps: AppDeps): Promise<App> {
     const app = new App(deps);
     try {
@@ -106,7 +106,7 @@ export class App {
       warned = true;
       logger.warn(
         { peer },
-        'X-Forwarded-For is not believed: if this is a proxy of yours, name it in --trusted-proxies',
+        'X-Forwarded-For ignored; if it comes from your own proxy, name the proxy in --trusted-proxies',
       );
     });
     this.#held = new HeldRefusals(
@@ -200,7 +200,7 @@ export class App {
     });
     const answer = getRequestListener(http.fetch, {
       overrideGlobalObjects: false,
-      // For the URL of a request without a Host header. Nothing reads the name.
+      // The host name in the URL of a request without a Host header. No code reads it.
       hostname: 'localhost',
       errorHandler: (error) => answerWithoutUrl(error, { logger, stats: this.#net }),
     });
@@ -239,7 +239,7 @@ export class App {
     acme?.start(() => certificates?.reload());
   }
 
-  /** Sends whoever comes over plain HTTP to the port with TLS. */
+  /** Redirects clients that use plain HTTP to the port with TLS. */
   async #redirect(port: number, rate: RequestRate): Promise<void> {
     const { config, logger, acme, openSockets } = this.#deps;
     const securePort = (): number => this.addresses.find(({ secure }) => secure)?.port ?? config.port;
@@ -260,7 +260,7 @@ export class App {
     this.#listeners.push(listener);
   }
 
-  /** Reads certificates, client authorities and the revocation list again, without waiting until they are looked at. */
+  /** Reads certificates, client authorities and the revocation list again, without waiting for the next poll. */
   reload(): void {
     this.#deps.certificates?.reload();
     this.#deps.clientAuthority?.reload();
@@ -268,8 +268,8 @@ export class App {
   }
 
   /**
-   * Stops accepting, ends sessions (1012: come back), drains rooms, closes the log. Concurrent calls share one promise.
-   * Rejects with ShutdownError if that is not done within the deadline.
+   * Stops accepting, ends sessions with 1012 (the client may reconnect), drains rooms, and closes the log. Concurrent
+   * calls share one promise. Rejects with ShutdownError after the deadline.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -286,7 +286,7 @@ export class App {
     this.#deps.acme?.close();
     this.#deps.certificates?.close();
     this.#collaboration.stop();
-    // Half for people on slow lines, half for the disk.
+    // Half of the time for clients on slow lines, half for the disk.
     const netMs = config.shutdownTimeoutMs / 2;
     const closed = Promise.all(this.#listeners.map((listener) => listener.close(netMs)));
     await this.#connections.end(closeReason('shutting-down'), netMs);

@@ -28,18 +28,18 @@ export interface CollaborationDeps {
   readonly config: Config;
   readonly logger: Logger;
   readonly auth: Auth;
-  /** Open; closed by its owner after this. */
+  /** Already open. Its owner closes it after this object. */
   readonly storage: Storage;
   readonly addresses: ClientAddresses;
   readonly held: HeldRefusals;
-  /** Whose certificates clients may show; null if they need show none. */
+  /** The authorities whose client certificates are accepted; null if none are requested. */
   readonly clientAuthority: ClientAuthority | null;
 }
 
-/** How often grants are looked at: how late one may end, and how long a revocation may take. */
+/** The interval of checking grants, which bounds how late a grant ends and how long a revocation takes. */
 const gateSweepMs = 1_000;
 
-/** The rooms, who may enter them, and the dialects that lead there. Knows no port. */
+/** Owns the rooms, access control and the wire protocols. Knows nothing of ports. */
 export class Collaboration {
   readonly stats = new SyncStats();
   readonly outboxMemory: OutboxMemory;
@@ -84,9 +84,9 @@ export class Collaboration {
       opens: new LoadRate({ rate: limits.openRatePerAddress, now: () => performance.now(), wait }),
       limits: {
         ...limits,
-        // What a slow reader may be behind before it is better off with a fresh sync.
+        // A slow reader that is further behind than this is better served by a new sync.
         maxOutboxBytes: limits.maxMessageBytes,
-        // One message, and what one read from the socket may bring along after it.
+        // One message, plus the data that one read from the socket may bring after it.
         maxQueuedBytes: limits.maxMessageBytes + 64 * 1024,
       },
       refused: (connection, docId, refusal) => {
@@ -97,7 +97,7 @@ export class Collaboration {
     });
   }
 
-  /** A client has come: who handles its messages. */
+  /** Creates the handler for the messages of a new client. */
   accept(connection: WsConnection, request: SyncRequest): ConnectionHandler {
     const { docName: docId, headers, params, address, block } = request;
     const identity = this.#deps.clientAuthority === null ? null : request.clientCertificate;
@@ -110,8 +110,8 @@ export class Collaboration {
   }
 
   /**
-   * Resolves with the user's id if the token may administer the document; rejects with RefusedError. The token may not stand in
-   * the address: nobody writes it into a log by mistake.
+   * Resolves with the user's id if the token may administer the document, else rejects with RefusedError. A token in
+   * the URL is not accepted, so that it does not get into a log by mistake.
    */
   async admitAdmin(request: IncomingMessage, docId: string): Promise<string> {
     const { headers } = request;
@@ -120,12 +120,12 @@ export class Collaboration {
     return (await this.#gate.admitAdmin({ docId, token, origin: headers.origin ?? null, address })).userId;
   }
 
-  /** No grant is looked at any more: whoever is here is about to be sent away. */
+  /** Stops checking grants, because all sessions are about to end. */
   stop(): void {
     clearInterval(this.#gateSweeper);
   }
 
-  /** Ends grants that are over, and looks at the files that say who may come in. */
+  /** Ends sessions whose grant is over, and polls the files that configure access. */
   #sweep(): void {
     this.#deps.clientAuthority?.reload();
     this.#gate.sweep();
@@ -136,7 +136,7 @@ function wait(delayMs: number): Promise<void> {
   return pause(delayMs, undefined, { ref: false });
 }
 
-/** Whether an operator must look into it. A write that fails and a full disk are logged by the storage itself. */
+/** Whether the operator must investigate. The storage itself logs a failed write and a full disk. */
 function isOurFault({ code, cause }: RefusedError): boolean {
   if (code === 'internal' || code === 'document-corrupt') return true;
   return cause instanceof LogError && cause.code === 'LOG_UNREADABLE';

@@ -1,8 +1,8 @@
 /**
- * The one table of everything a client can be refused for: what it means over HTTP, what over a WebSocket, and in words.
+ * The table of all refusals, with the HTTP status, the close code and the reason of each.
  *
- * Stock y-websocket clients (3.1) treat 4400-4499 as final and come back after every other code. So 44xx is for what
- * a retry with the same credentials cannot change; 45xx, 1012 and 1013 mean "come back".
+ * Stock y-websocket clients (3.1) treat 4400-4499 as final and reconnect after every other code. So 44xx is for
+ * refusals that a retry with the same credentials cannot change; 45xx, 1012 and 1013 mean "reconnect".
  */
 import { CorruptDocumentError, LogError, MalformedUpdateError } from '../persistence/errors.ts';
 import type { LogErrorCode, MalformedUpdateCode } from '../persistence/errors.ts';
@@ -51,7 +51,7 @@ const meanings = {
   internal: { status: 500, closeCode: 1011, reason: 'internal error' },
 } as const satisfies Record<string, Meaning>;
 
-/** Stable: it is the `error` of a JSON answer, a metric label and a log field. */
+/** Stable, because it is the `error` of a JSON answer, a metric label and a log field. */
 export type RefusalCode = keyof typeof meanings;
 
 /** All codes, in the order of the table. */
@@ -60,19 +60,19 @@ export const refusalCodes = Object.keys(meanings) as readonly RefusalCode[];
 export interface RefusalOptions extends ErrorOptions {
   /** The limit that was reached. */
   readonly limit?: LimitName;
-  /** When it makes sense to come back, where that is known. */
+  /** How long to wait before a retry, if that is known. */
   readonly retryAfterMs?: number | null;
 }
 
-/** Something a client asked for is not done, and the client is told why. */
+/** A request of a client is refused, and the client is told why. */
 export class RefusedError extends Error {
   override readonly name = 'RefusedError';
   readonly code: RefusalCode;
-  /** Null if it was none. */
+  /** The limit that was reached; null if the reason is not a limit. */
   readonly limit: LimitName | null;
   readonly #retryAfterMs: number | null;
 
-  /** `reason` goes to the client: no secrets, no content. Left out, the table's words are used. */
+  /** `reason` is sent to the client and must hold no secrets and no content. Default: the reason of the table. */
   constructor(code: RefusalCode, reason: string = meanings[code].reason, options: RefusalOptions = {}) {
     super(reason, options);
     this.code = code;
@@ -80,7 +80,7 @@ export class RefusedError extends Error {
     this.#retryAfterMs = options.retryAfterMs ?? null;
   }
 
-  /** For `Retry-After`: when to come back, in seconds. Null if coming back does not help. */
+  /** The `Retry-After` in seconds. Null if a retry does not help. */
   get retryAfterSeconds(): number | null {
     const usual = comeBackSeconds[this.code];
     if (usual === undefined) return null;
@@ -88,7 +88,10 @@ export class RefusedError extends Error {
   }
 }
 
-/** Statuses that mean "come back", and when, in seconds: not at once, or a crowd would do nothing else. */
+/**
+ * The default `Retry-After` of the statuses that allow a retry, in seconds. Above 0, or many clients would retry
+ * constantly.
+ */
 const comeBackSeconds: Partial<Readonly<Record<RefusalCode, number>>> = {
   'storage-unavailable': 5,
   'auth-unavailable': 5,
@@ -109,7 +112,7 @@ const logRefusals: Readonly<Record<LogErrorCode, RefusalCode>> = {
   LOG_UNREADABLE: 'storage-unavailable',
 };
 
-/** Limits that the scan of an update enforces: the client is told which one it has exceeded. */
+/** The limits that the scan of an update enforces. The client is told which one it exceeded. */
 const scanLimits: Partial<Readonly<Record<MalformedUpdateCode, keyof typeof fixedLimits>>> = {
   'too-many-deletions': 'deleted-ranges',
   'value-too-deep': 'value-depth',
@@ -123,7 +126,7 @@ function toMalformed(error: MalformedUpdateError): RefusedError {
   return new RefusedError(refusal?.code ?? 'malformed', reason, { limit, cause: error });
 }
 
-/** What a client is told about an error of any origin. Unknown errors say nothing about themselves. */
+/** Converts any error to a refusal for the client. An unknown error reveals nothing about itself. */
 export function toRefusal(error: unknown): RefusedError {
   if (error instanceof RefusedError) return error;
   if (error instanceof MalformedUpdateError) return toMalformed(error);

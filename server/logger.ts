@@ -8,13 +8,13 @@ export type { Logger } from 'pino';
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
-/** Of an error, in characters: the message, and the stack with the stacks of its causes. */
+/** Bounds of a logged error, in characters: the message, and the stack including the stacks of its causes. */
 const maxMessageLength = 2_000;
 const maxStackLength = 20_000;
 
 /**
- * An error as it is logged. Only plain values of its fields: Node's errors also carry the bytes that could not be parsed and
- * the whole certificate of a peer.
+ * Converts an error for the log. Takes only plain values of its fields, because Node's errors also carry the bytes that
+ * could not be parsed and the whole certificate of a peer.
  */
 export function serializeError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
@@ -35,7 +35,7 @@ export function serializeError(error: unknown): unknown {
   };
 }
 
-/** Logs JSON to `output`, one object per line; or, if `output` is null, to a terminal in a form for people. */
+/** Logs JSON to `output`, one object per line. If `output` is null, logs to a terminal in readable form. */
 export async function createLogger(level: LogLevel, output: LogOutput | null): Promise<Logger> {
   const options = { level, base: null, serializers: { err: serializeError } };
   if (output !== null) return pino(options, output);

@@ -14,31 +14,38 @@ export interface StorageDeps {
   readonly stats: StorageStats;
 }
 
-/** Where documents are kept, and the threads that work on them. */
+/** The log of documents, and the threads that work on them. */
 export interface Storage {
   readonly log: UpdateLog;
-  /** Work that somebody waits for. Not the thread that compacts: nobody should wait behind that. */
+  /** Work that clients wait for. Not the compaction thread, because no client should wait behind a compaction. */
   readonly offload: Offload;
-  /** Folds what it can in a moment, commits what is in flight and ends the threads. */
+  /** Folds tails for a bounded time, commits the updates in flight and ends the threads. */
   close(): Promise<void>;
 }
 
 const compactionPolicy = {
-  /** Some 2,000 keystrokes, which are loaded in 5 to 50 ms. Folding them costs 150 ms of CPU if the thread must be started. */
+  /**
+   * About 2,000 keystrokes, which load in 5 to 50 ms. Folding them costs 150 ms of CPU if the thread must be started.
+   */
   minTailBytes: 256 * 1024,
-  /** At 0.5 folding costs 26 us an edit, at 2 it costs 11; a tail of that size still loads faster than its snapshot. */
+  /**
+   * At 0.5 folding costs 26 us per edit, at 2 it costs 11 us. A tail of that size still loads faster than its snapshot.
+   */
   tailToSnapshotRatio: 2,
-  /** A keystroke of 20 bytes takes as long to read, check and learn as 100 bytes more of a merged update (measured: 3 us). */
+  /**
+   * Reading and checking a keystroke of 20 bytes takes as long as 100 further bytes of a merged update (measured: 3
+   * us).
+   */
   entryCostBytes: 100,
 };
 
 /**
- * How long a restart may be delayed so that documents open quickly after it: what was edited last is folded meanwhile, at
- * some 0.1 s a document and 0.3 s for the thread. What is left opens from its tail.
+ * How long a restart may be delayed to fold the documents edited last, so that they open quickly after it. Folding
+ * takes about 0.1 s per document and 0.3 s for the thread. The other documents open from their tails.
  */
 const foldBudgetMs = 1_500;
 
-/** Opens the log that the configuration asks for. Rejects with LogError; its message is for people. */
+/** Opens the configured log. Rejects with LogError, whose message is meant for the operator. */
 export async function openStorage(config: Config, { logger, stats }: StorageDeps): Promise<Storage> {
   const compactor = new YjsWorker();
   const offload = new YjsWorker();
@@ -51,7 +58,7 @@ export async function openStorage(config: Config, { logger, stats }: StorageDeps
         await levelLog()
       ).open(
         {
-          // Beside the certificate, and alone in its folder, so that it can tell whether the folder is its own.
+          // In a folder of its own beside the certificate, so that the database can tell whether the folder is its own.
           folder: join(resolve(config.dataDir), 'documents'),
           commit: config.commit,
           diskReserveBytes: config.diskReserveBytes,
@@ -69,19 +76,19 @@ export async function openStorage(config: Config, { logger, stats }: StorageDeps
     offload,
     async close() {
       await atMost(Math.min(foldBudgetMs, config.shutdownTimeoutMs / 4), log.settled());
-      // The log first: it drops a compaction that runs, and does not take the end of its thread for a failure.
+      // Close the log first. It drops a running compaction, and does not treat the end of its thread as a failure.
       await log.close();
       await Promise.all([compactor.close(), offload.close()]);
     },
   };
 }
 
-/** Loads LevelDB, which a server that keeps documents in memory does not need. */
+/** Loads LevelDB on demand. A server that keeps documents in memory does not need it. */
 async function levelLog(): Promise<typeof LevelLog> {
   return (await import('../persistence/level/level-log.ts')).LevelLog;
 }
 
-/** Counts and logs what the log reports; a commit is only counted. */
+/** Counts and logs the events of the log. Commits are only counted. */
 function observe(logger: Logger, stats: StorageStats): LogObserver {
   return {
     committed({ entries, bytes, durationMs }) {
@@ -111,7 +118,7 @@ function observe(logger: Logger, stats: StorageStats): LogObserver {
   };
 }
 
-/** Resolves like `done`, or when this much time has passed. */
+/** Resolves like `done`, or after this much time. */
 async function atMost(budgetMs: number, done: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>((resolve) => {

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 
-/** The version of this package, as package.json has it. */
+/** The version in package.json. */
 export function readVersion(): string {
-  // From dist/server, where this runs, two folders up.
+  // This module runs from dist/server, two folders below the package.
   const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
     version: string;
   };

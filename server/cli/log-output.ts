@@ -1,30 +1,30 @@
 import { writeSync } from 'node:fs';
 
 export interface LogOutputDeps {
-  /** Writes some of the bytes and returns how many, or throws EAGAIN if the reader takes none at the moment. */
+  /** Writes some of the bytes and returns how many, or throws EAGAIN if the reader accepts none at the moment. */
   write(bytes: Buffer): number;
-  /** Calls back after `delayMs`; must not keep the process alive. */
+  /** Calls the callback after `delayMs`; must not keep the process alive. */
   after(delayMs: number, callback: () => void): void;
   /** Blocks this thread for `delayMs`. */
   sleep(delayMs: number): void;
 }
 
-/** What may wait for a reader that has stopped reading. Some 5,000 lines. */
+/** The most bytes that wait for a reader that has stopped reading. About 5,000 lines. */
 const maxWaitingBytes = 1024 * 1024;
 const retryMs = 100;
-/** How often `flushSync` tries again before it gives up: one second. */
+/** How often `flushSync` retries before it gives up, which takes one second. */
 const maxFlushRetries = 10;
 
 /**
- * Writes log lines to stdout without ever holding up the event loop or the end of the process. If the reader of the log
+ * Writes log lines to stdout without ever blocking the event loop or the end of the process. If the reader of the log
  * stops reading, lines wait in memory up to a bound, and further lines are dropped and counted. If the reader is gone,
  * every line is dropped.
  */
 export class LogOutput {
-  /** Lines that were dropped because too many waited, or because the reader is gone. */
+  /** Lines dropped because too many waited, or because the reader is gone. */
   linesDropped = 0;
   readonly #deps: LogOutputDeps;
-  /** In order; the first may have been written in part. */
+  /** In order. The first may be partly written. */
   #waiting: Buffer[] = [];
   #waitingBytes = 0;
 
@@ -32,7 +32,7 @@ export class LogOutput {
     this.#deps = deps;
   }
 
-  /** For pino. Never throws. */
+  /** Called by pino. Never throws. */
   write(line: string): void {
     const bytes = Buffer.from(line);
     if (this.#waitingBytes + bytes.length > maxWaitingBytes) {
@@ -45,7 +45,7 @@ export class LogOutput {
     if (isFirst) this.#writeOrRetry();
   }
 
-  /** Writes what waits, for at most a second; for the end of the process. pino calls it after a fatal line. */
+  /** Writes the waiting lines, for at most a second, at the end of the process. pino calls it after a fatal line. */
   flushSync(): void {
     for (let retries = 0; !this.#writeWaiting() && retries < maxFlushRetries; retries++) this.#deps.sleep(retryMs);
   }
@@ -54,7 +54,7 @@ export class LogOutput {
     if (!this.#writeWaiting()) this.#deps.after(retryMs, () => this.#writeOrRetry());
   }
 
-  /** Returns whether nothing waits any more. */
+  /** Returns whether all lines are written. */
   #writeWaiting(): boolean {
     for (let [bytes] = this.#waiting; bytes !== undefined; [bytes] = this.#waiting) {
       try {
@@ -75,8 +75,8 @@ export class LogOutput {
 }
 
 /**
- * The output to stdout. Node puts pipes and sockets there into non-blocking mode once `process.stdout` was looked at;
- * files never make a writer wait for a reader.
+ * The output to stdout. Node puts a pipe or socket there into non-blocking mode when `process.stdout` is first
+ * accessed; files never make a writer wait for a reader.
  */
 export function openLogOutput(): LogOutput {
   const fd = process.stdout.fd;

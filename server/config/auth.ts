@@ -2,13 +2,13 @@ import type { OriginRule } from '../auth/origin-check.ts';
 import type { OptionName, OptionValues } from './options.ts';
 import { optionNames } from './options.ts';
 
-/** How it is found out who somebody is. */
+/** How clients are authenticated. */
 export type AuthConfig =
-  /** Nothing was said about it: everybody may do everything, so nobody but this machine may get here. */
+  /** Not configured. Every client may do everything, so only clients of this machine may connect. */
   | { readonly mode: 'unset' }
-  /** The same, and meant so. */
+  /** The operator chose to have no authentication. */
   | { readonly mode: 'none' }
-  /** Everybody with a certificate of the authority may do everything. */
+  /** Every client with a certificate of the authority may do everything. */
   | { readonly mode: 'certificate' }
   | JwtConfig
   | { readonly mode: 'callout'; readonly url: URL };
@@ -23,51 +23,51 @@ export interface JwtConfig {
   readonly audience: string | null;
 }
 
-/** Two options that contradict each other, or one that needs another; the message is the sentence. */
+/** Two options contradict each other, or one needs another. The message is meant for the operator. */
 export class AuthOptionError extends Error {
   override readonly name = 'AuthOptionError';
 }
 
 const keyOptions = ['auth-secret', 'auth-secret-file', 'auth-public-key', 'auth-jwks-url'] as const;
 
-/** `isLoopback` tells whether only this machine can get here. Throws AuthOptionError. */
+/** `isLoopback` says whether only clients of this machine can connect. Throws AuthOptionError. */
 export function authOf(values: OptionValues, isLoopback: boolean): AuthConfig {
   const isGiven = (name: OptionName): boolean => values[name] !== null;
   const keys = keyOptions.filter(isGiven);
-  // Several kinds of keys are one way.
+  // Options for different kinds of keys may be combined.
   const [first, second] = [...keys.slice(0, 1), ...(['auth', 'auth-url'] as const).filter(isGiven)];
   if (first !== undefined && second !== undefined) {
-    throw new AuthOptionError(`--${first} and --${second} exclude each other: leave one of them out.`);
+    throw new AuthOptionError(`--${first} and --${second} exclude each other. Remove one of them.`);
   }
   const needsKeys = (['auth-issuer', 'auth-audience'] as const).find(isGiven);
   if (needsKeys !== undefined && keys.length === 0) {
-    throw new AuthOptionError(`--${needsKeys} is about tokens: give --${keyOptions.join(', --')} too.`);
+    throw new AuthOptionError(`--${needsKeys} is about tokens. Add --${keyOptions.join(', --')}.`);
   }
   if (isGiven('auth-revocations') && keys.length === 0 && !isGiven('auth-url') && !isGiven('tls-client-ca')) {
     throw new AuthOptionError(
-      '--auth-revocations without tokens, --auth-url or --tls-client-ca revokes nothing: give one of them.',
+      '--auth-revocations has no effect without tokens, --auth-url or --tls-client-ca. Add one of them.',
     );
   }
   if (keys.length > 0) return jwtOf(values);
   if (values['auth-url'] !== null) return { mode: 'callout', url: values['auth-url'] };
   if (isGiven('tls-client-ca')) {
     if (values.auth === 'none') {
-      throw new AuthOptionError('--auth none and --tls-client-ca exclude each other: leave one of them out.');
+      throw new AuthOptionError('--auth none and --tls-client-ca exclude each other. Remove one of them.');
     }
     if (values['tls-client-auth'] === 'required') return { mode: 'certificate' };
     throw new AuthOptionError(
-      '--tls-client-auth optional is for those who have a token instead: say how tokens are checked, or leave it out.',
+      '--tls-client-auth optional admits clients with a token instead. Configure how tokens are checked, or remove it.',
     );
   }
   if (values.auth === 'none') return { mode: 'none' };
   if (isLoopback) return { mode: 'unset' };
   throw new AuthOptionError(
-    `On ${values.host} others than this machine can reach every document: say who may, by --auth-secret-file, ` +
-      '--auth-public-key, --auth-jwks-url or --auth-url; or --auth none for everybody.',
+    `Listening on ${values.host} exposes every document to other machines. Configure authentication with ` +
+      '--auth-secret-file, --auth-public-key, --auth-jwks-url or --auth-url, or allow everyone with --auth none.',
   );
 }
 
-/** What the keys of tokens are, wherever it was said. */
+/** Collects the keys for tokens from all options. */
 export function jwtOf(values: OptionValues): JwtConfig {
   return {
     mode: 'jwt',
@@ -81,11 +81,11 @@ export function jwtOf(values: OptionValues): JwtConfig {
 }
 
 /**
- * Which pages may connect. A list of origins replaces the defaults.
+ * The rule for pages that may connect. A list of origins replaces the defaults.
  *
- * By default a page of the same host may connect. That proves nothing if no token is asked for and no certificate has to
- * match the name: an attacker's page can make its own name resolve to this server (DNS rebinding), and then it is of the
- * same host. Such servers accept pages of this machine and pages opened by address only.
+ * By default a page of the same host may connect. That gives no protection if no token is required and no certificate
+ * has to match the name: an attacker's page can make its own name resolve to this server (DNS rebinding), and then has
+ * the same host. Such servers accept only pages of this machine and pages opened by IP address.
  */
 export function originsOf(values: OptionValues, auth: AuthConfig, isLoopback: boolean): OriginRule {
   const origins = values['allowed-origins'];
@@ -100,7 +100,7 @@ export function originsOf(values: OptionValues, auth: AuthConfig, isLoopback: bo
 export function authWarnings(values: OptionValues, auth: AuthConfig): string[] {
   const warnings: string[] = [];
   if (auth.mode === 'none') {
-    warnings.push('With --auth none everybody who reaches this server may read and write every document.');
+    warnings.push('With --auth none every client that reaches this server may read and write every document.');
   }
   if (auth.mode === 'jwt' && auth.jwksUrl !== null && auth.audience === null) {
     warnings.push('Without --auth-audience, tokens that the same issuer made for other applications are accepted too.');
@@ -108,13 +108,16 @@ export function authWarnings(values: OptionValues, auth: AuthConfig): string[] {
   for (const name of optionNames) {
     const value: unknown = values[name];
     if (value instanceof URL && value.protocol === 'http:' && !isPrivate(value)) {
-      warnings.push(`--${name} is asked without TLS: whoever is on the way can let anybody in.`);
+      warnings.push(`--${name} is requested without TLS. An attacker on the network path can grant access to anyone.`);
     }
   }
   return warnings;
 }
 
-/** Loopback, or a name without a dot: of this machine, or of the network that a container shares with its application. */
+/**
+ * Loopback, or a name without a dot: a host on this machine, or on the network that a container shares with its
+ * application.
+ */
 function isPrivate({ hostname }: URL): boolean {
   if (hostname.startsWith('[')) return hostname === '[::1]';
   return !hostname.includes('.') || hostname.startsWith('127.');

@@ -1,4 +1,4 @@
-/** What was asked for makes no sense. The message says what to write instead. */
+/** The configuration or command line is invalid. The message says how to correct it. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }

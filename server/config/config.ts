@@ -15,13 +15,13 @@ import type { Limits } from '../limits/options.ts';
 import type { LogLevel } from '../logger.ts';
 import { nearest } from './nearest.ts';
 
-/** Everything that can be set. Frozen: it does not change after the start. */
+/** The configuration. Frozen: it does not change after the start. */
 export interface Config {
   readonly host: string;
   readonly port: number;
   readonly dataDir: string;
   readonly tls: TlsConfig;
-  /** Null if clients need show none. */
+  /** Null if client certificates are not used. */
   readonly clientCertificates: ClientCertificates | null;
   /** The second port, without TLS; null if there is none. */
   readonly plainPort: number | null;
@@ -32,30 +32,33 @@ export interface Config {
   /** Whether the demo editor is served at `/`. */
   readonly demo: boolean;
   readonly auth: AuthConfig;
-  /** The list of what was taken back; null if there is none. */
+  /** The path of the revocation list; null if there is none. */
   readonly revocationsPath: string | null;
   readonly origins: OriginRule;
   readonly commit: 'fsync' | 'write';
-  /** Documents whose deleted content is kept; null for none. */
+  /** The documents whose deleted content is kept; null for none. */
   readonly keepDeleted: DocumentNames | null;
   readonly ephemeral: boolean;
   readonly logLevel: LogLevel;
   readonly diskReserveBytes: number;
-  /** Whether to start with a database whose write-ahead log is damaged. */
+  /** Whether to start even if the database's write-ahead log is damaged. */
   readonly acceptDamagedLog: boolean;
   readonly limits: Limits;
-  /** Whose `X-Forwarded-For` is believed; null for nobody's. */
+  /** The proxies whose `X-Forwarded-For` is trusted; null for none. */
   readonly trustedProxies: BlockList | null;
-  /** Who may read metrics; null for everybody. */
+  /** The addresses that may read metrics; null for all. */
   readonly metricsAllowed: BlockList | null;
   readonly handshakeTimeoutMs: number;
   readonly idleRoomTimeoutMs: number;
   readonly shutdownTimeoutMs: number;
-  /** Things set that have no effect or are dangerous, in sentences. They do not stop the start: others set variables too. */
+  /**
+   * Warnings about settings that have no effect or are dangerous. They do not prevent the start: other programs may set
+   * variables too.
+   */
   readonly warnings: readonly string[];
 }
 
-/** What takes several values, with commas between them, may also be given several times. */
+/** Options that take several values separated by commas. They may also be repeated. */
 const repeatable: readonly unknown[] = [list, domains, documentNames];
 
 export { ConfigError };
@@ -105,7 +108,7 @@ interface Options {
   readonly given: ReadonlyMap<OptionName, Given>;
 }
 
-/** The values of all options, whether or not they go together. Throws ConfigError. */
+/** Parses all options without checking that they fit together. Throws ConfigError. */
 export function readOptions(args: readonly string[], environment: Environment): Options {
   const given = readVariables(environment);
   for (const [name, flag] of readFlags(args)) given.set(name, flag);
@@ -125,7 +128,7 @@ function explained<T>(read: () => T): T {
 function readFlags(args: readonly string[]): Map<OptionName, Given> {
   const { tokens } = parseArgs({
     args: [...args],
-    // Loose, because the sentences of our own say what to write instead.
+    // Not strict, because the errors below say how to correct the option.
     strict: false,
     tokens: true,
     options: Object.fromEntries(
@@ -163,8 +166,8 @@ function readVariables(environment: Environment): Map<OptionName, Given> {
 }
 
 /**
- * The value of a variable as its author meant it. Docker passes the lines of an env file on as they are: with the quotes
- * that a shell would remove, and with the CR of a file that was edited on Windows.
+ * Removes quotes and a trailing CR from the value of a variable. Docker passes the lines of an env file unchanged: with
+ * the quotes that a shell would remove, and with the CR of a file that was edited on Windows.
  */
 function withoutWrapping(value: string): string {
   const trimmed = value.trim();

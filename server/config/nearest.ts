@@ -1,4 +1,4 @@
-/** The candidate that is most like `word`, for "did you mean"; null if none is close. */
+/** The candidate most similar to `word`, for "did you mean"; null if none is close. */
 export function nearest(word: string, candidates: readonly string[]): string | null {
   let best: string | null = null;
   let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1;
@@ -11,7 +11,7 @@ export function nearest(word: string, candidates: readonly string[]): string | n
   return best;
 }
 
-/** Levenshtein: how many characters must be inserted, deleted or replaced to turn one into the other. */
+/** The Levenshtein distance: the number of characters to insert, delete or replace to turn one word into the other. */
 function editDistance(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, column) => column);
   for (let i = 0; i < from.length; i++) {

@@ -1,11 +1,11 @@
-/** One thing that can be set, by a flag or by an environment variable. */
+/** An option, set by a flag or an environment variable. */
 export interface Option<Value, Default extends string | null> {
   readonly parse: (value: string) => Value;
-  /** As one would write it; null if there is none. */
+  /** As written on the command line; null if there is none. */
   readonly default: Default;
-  /** What stands for the value in the help; null for a flag that takes none. */
+  /** The placeholder of the value in the help; null for a flag without a value. */
   readonly value: string | null;
-  /** What it does, and why the default is what it is. */
+  /** The effect of the option, and the reason for its default. */
   readonly help: string;
 }
 

@@ -9,41 +9,41 @@ export interface CertificatePaths {
   readonly keyPath: string;
 }
 
-/** An authority that gives certificates to whoever answers for a name. */
+/** The settings for certificates by ACME. */
 export interface AcmeConfig {
   readonly domains: readonly string[];
   readonly email: string | null;
   readonly challenge: 'tls-alpn-01' | 'http-01';
   readonly directoryUrl: URL;
   readonly profile: string | null;
-  /** A further root to trust for the directory; null if it needs none. */
+  /** An additional root to trust for the directory; null for none. */
   readonly caPath: string | null;
 }
 
-/** Where the certificate comes from. */
+/** The source of the certificate. */
 export type TlsConfig =
   | { readonly mode: 'dev' }
   | { readonly mode: 'files'; readonly pairs: readonly CertificatePaths[] }
   | { readonly mode: 'acme'; readonly acme: AcmeConfig }
   | { readonly mode: 'off' };
 
-/** Certificates that clients show. */
+/** The settings for client certificates. */
 export interface ClientCertificates {
   readonly caPath: string;
-  /** Nobody opens a document without one. */
+  /** Whether every client needs a certificate to open a document. */
   readonly required: boolean;
 }
 
-/** What was written for an option, and where. */
+/** The given value of an option, and its source. */
 export interface Given {
   readonly written: string;
-  /** The flag or the variable. */
+  /** The flag or the variable that gave it. */
   readonly source: string;
 }
 
 type GivenOptions = ReadonlyMap<OptionName, Given>;
 
-/** Throws ConfigError, as all that follow. */
+/** This and the functions below throw ConfigError. */
 export function tlsOf(values: OptionValues, given: GivenOptions): TlsConfig {
   const acme = acmeOf(values, given);
   const certPaths = values['tls-cert'];
@@ -51,20 +51,20 @@ export function tlsOf(values: OptionValues, given: GivenOptions): TlsConfig {
   if (certPaths === null && keyPaths === null && acme === null) return { mode: values.tls };
   const tls = given.get('tls');
   if (tls !== undefined) {
-    throw new ConfigError(`${tls.source} and a certificate of your own exclude each other: leave one of them out.`);
+    throw new ConfigError(`${tls.source} and a certificate of your own exclude each other. Remove one of them.`);
   }
   if (acme !== null) {
     const other = given.get('tls-cert') ?? given.get('tls-key');
     if (other === undefined) return { mode: 'acme', acme };
     throw new ConfigError(
-      `${other.source} and a certificate by ACME exclude each other: leave out one of them and what goes with it.`,
+      `${other.source} and a certificate by ACME exclude each other. Remove one of them and the options that belong to it.`,
     );
   }
-  if (certPaths === null) throw new ConfigError('A key without its certificate: give --tls-cert <file> too.');
-  if (keyPaths === null) throw new ConfigError('A certificate without its key: give --tls-key <file> too.');
+  if (certPaths === null) throw new ConfigError('The key has no certificate. Add --tls-cert <file>.');
+  if (keyPaths === null) throw new ConfigError('The certificate has no key. Add --tls-key <file>.');
   if (certPaths.length !== keyPaths.length) {
     throw new ConfigError(
-      `There are ${certPaths.length} certificates and ${keyPaths.length} keys: give one key for each, in the same order.`,
+      `There are ${certPaths.length} certificates and ${keyPaths.length} keys. Pass one key for each certificate, in the same order.`,
     );
   }
   return { mode: 'files', pairs: certPaths.map((certPath, index) => ({ certPath, keyPath: keyPaths[index]! })) };
@@ -77,26 +77,26 @@ function acmeOf(values: OptionValues, given: GivenOptions): AcmeConfig | null {
       (name) => name.startsWith('acme-') && given.has(name),
     );
     if (lonely === undefined) return null;
-    throw new ConfigError(`${given.get(lonely)!.source} is about certificates by ACME: give --acme-domain <name> too.`);
+    throw new ConfigError(`${given.get(lonely)!.source} is about certificates by ACME. Add --acme-domain <name>.`);
   }
   if (!values['acme-agree-terms']) {
     throw new ConfigError(
-      "--acme-domain needs --acme-agree-terms: read the authority's terms of service (Let's Encrypt: " +
-        'https://letsencrypt.org/repository) and say that you agree.',
+      "--acme-domain needs --acme-agree-terms. It says that you agree to the authority's terms of service " +
+        "(Let's Encrypt: https://letsencrypt.org/repository).",
     );
   }
   if (values.ephemeral) {
     throw new ConfigError(
-      '--ephemeral forgets the certificate at the end, and authorities give only a few a week: leave it out with --acme-domain.',
+      '--ephemeral would lose the certificate, and authorities issue only a few per week. Remove it, or --acme-domain.',
     );
   }
   const directory = given.get('acme-directory');
   if (values['acme-staging'] && directory !== undefined) {
-    throw new ConfigError(`--acme-staging and ${directory.source} exclude each other: leave one of them out.`);
+    throw new ConfigError(`--acme-staging and ${directory.source} exclude each other. Remove one of them.`);
   }
   const challenge = values['acme-challenge'];
   if (challenge === 'http-01' && values['http-port'] === 'off') {
-    throw new ConfigError('--acme-challenge http-01 needs --http-port 80: that is where the authority looks.');
+    throw new ConfigError('--acme-challenge http-01 needs --http-port 80, which the authority connects to.');
   }
   return {
     domains,
@@ -117,11 +117,11 @@ export function clientCertificatesOf(
   if (caPath === null) {
     const lonely = given.get('tls-client-auth');
     if (lonely === undefined) return null;
-    throw new ConfigError(`${lonely.source} is about client certificates: give --tls-client-ca <file> too.`);
+    throw new ConfigError(`${lonely.source} is about client certificates. Add --tls-client-ca <file>.`);
   }
   if (tls.mode === 'off') {
     throw new ConfigError(
-      '--tls-client-ca needs TLS here; with --tls off client certificates are for the proxy to check.',
+      '--tls-client-ca needs TLS in Quire. With --tls off the proxy must check client certificates.',
     );
   }
   return { caPath, required: values['tls-client-auth'] === 'required' };
@@ -132,7 +132,7 @@ export function httpPortOf(values: OptionValues, tls: TlsConfig, given: GivenOpt
   if (httpPort === 'off') return null;
   needsCertificate(tls, given.get('http-port'));
   if (httpPort !== 0 && httpPort === values.port) {
-    throw new ConfigError(`--port and --http-port are both ${httpPort}: choose another for one of them.`);
+    throw new ConfigError(`--port and --http-port are both ${httpPort}. Choose different ports.`);
   }
   return httpPort;
 }
@@ -142,12 +142,14 @@ export function hstsOf(values: OptionValues, tls: TlsConfig, given: GivenOptions
   return values.hsts;
 }
 
-/** With a certificate for development it would lock people out of their own machine; behind a proxy it is for the proxy. */
+/**
+ * HSTS with a development certificate would lock users out of their own machine; behind a proxy the proxy must set it.
+ */
 function needsCertificate(tls: TlsConfig, given: Given | undefined): void {
   if (tls.mode === 'files' || tls.mode === 'acme' || given === undefined) return;
   throw new ConfigError(
     `${given.source} needs a certificate of your own (--tls-cert, --tls-key)` +
-      (tls.mode === 'off' ? '; with --tls off it is for the proxy to do.' : '.'),
+      (tls.mode === 'off' ? '; with --tls off the proxy must set it.' : '.'),
   );
 }
 
@@ -157,26 +159,24 @@ export function plainPortOf(values: OptionValues, tls: TlsConfig, given: GivenOp
   const source = given.get('plain-port')?.source;
   if (tls.mode === 'dev' && isLoopback(values.host)) {
     if (plainPort !== 0 && plainPort === values.port) {
-      throw new ConfigError(`--port and --plain-port are both ${plainPort}: choose another for one of them.`);
+      throw new ConfigError(`--port and --plain-port are both ${plainPort}. Choose different ports.`);
     }
     return plainPort;
   }
   if (source === undefined) return null;
   throw new ConfigError(
-    `${source} is for development, on a loopback address and without a certificate of your own: leave it out` +
-      (tls.mode === 'off' ? '; with --tls off, --port is plain already.' : '.'),
+    `${source} is for development only, on a loopback address and without a certificate of your own. Remove it` +
+      (tls.mode === 'off' ? '; with --tls off, --port is already plain.' : '.'),
   );
 }
 
-/** What is allowed but can hardly be meant. */
+/** Warnings about settings that are allowed but probably a mistake. */
 export function tlsWarnings(values: OptionValues, tls: TlsConfig): string[] {
   if (tls.mode !== 'acme' || !isLoopback(values.host)) return [];
-  return [
-    `On ${values.host} no authority can reach this server, unless something passes its connections on: give --host 0.0.0.0.`,
-  ];
+  return [`An authority cannot reach this server on ${values.host} unless a proxy forwards to it. Use --host 0.0.0.0.`];
 }
 
-/** Whether only this machine can get to an address. */
+/** Whether only clients of this machine can connect to an address. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }

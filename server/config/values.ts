@@ -1,9 +1,9 @@
 import { BlockList, isIP } from 'node:net';
 import { domainToASCII } from 'node:url';
 
-/** How the values of options are written: each parser takes the text and returns the value, or throws a sentence. */
+/** Parsers for the values of options. Each takes the text and returns the value, or throws ValueError. */
 
-/** A value that cannot be used. The message completes "<option> ...", as in "--port must be ...". */
+/** An invalid value. The message completes "<option> ...", as in "--port must be ...". */
 export class ValueError extends Error {
   override readonly name = 'ValueError';
 }
@@ -13,14 +13,14 @@ export function text(value: string): string {
   return value;
 }
 
-/** Several texts, separated by commas. */
+/** Several strings, separated by commas. */
 export function list(value: string): readonly string[] {
   const texts = value.split(',').map((part) => part.trim());
   if (texts.includes('')) throw new ValueError('must be one or more texts with commas between them');
   return texts;
 }
 
-/** Names of documents, or prefixes of names that end in `*`. */
+/** Document names, or prefixes of names that end in `*`. */
 export type DocumentNames = (docId: string) => boolean;
 
 export function documentNames(value: string): DocumentNames {
@@ -29,7 +29,7 @@ export function documentNames(value: string): DocumentNames {
     patterns.some((pattern) => (pattern.endsWith('*') ? docId.startsWith(pattern.slice(0, -1)) : docId === pattern));
 }
 
-/** Names of hosts, for a certificate: as they are asked for, in lower case. */
+/** Host names for a certificate, in lower case. */
 export function domains(value: string): readonly string[] {
   const names = list(value).map((name) => domainToASCII(name.toLowerCase()) || name);
   for (const name of names) {
@@ -45,10 +45,10 @@ export function domains(value: string): readonly string[] {
   return [...new Set(names)];
 }
 
-/** At least two labels: no authority knows what `localhost` would be. */
+/** At least two labels, because no authority issues for a name such as `localhost`. */
 const domainPattern = /^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
-/** Not repeated in the sentence: there may be a password in it. */
+/** The error does not repeat the value, because it may contain a password. */
 export function httpUrl(value: string): URL {
   const url = URL.canParse(value) ? new URL(value) : null;
   if (url?.protocol === 'https:' || url?.protocol === 'http:') return url;
@@ -67,14 +67,14 @@ export function origins(value: string): readonly string[] {
   });
 }
 
-/** Schemes that the URL standard knows have an origin to compare with; of others it only says "null". */
+/** The schemes for which the URL standard defines an origin. For others it returns "null". */
 function isOrigin(text: string): boolean {
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url === null) return false;
   return url.origin === 'null' ? otherOriginPattern.test(text) : url.origin === text;
 }
 
-/** A scheme and a host, nothing behind them. */
+/** A scheme and a host, and nothing after them. */
 const otherOriginPattern = /^(?!file:)[a-z][a-z0-9+.-]*:\/\/[^\s/?#@]+$/;
 
 /** Addresses and ranges of addresses (CIDR). */
@@ -129,7 +129,7 @@ export function count(value: string): number {
 const durationsMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
 const sizesInBytes = { B: 1, KB: 1024, MB: 1024 ** 2, GB: 1024 ** 3 } as const;
 
-/** The longest that a timer of Node can wait. */
+/** The longest time that a Node timer can wait. */
 const maxTimerMs = 2 ** 31 - 1;
 
 /** In milliseconds. */

@@ -4,21 +4,21 @@ import type { OpenFile } from './read-file.ts';
 export interface PolledFileOptions<T> {
   readonly path: string;
   readonly maxBytes: number;
-  /** Makes a value of the content. What it throws says why the content cannot be used. */
+  /** Converts the content to a value. Throws an error with the reason if the content cannot be used. */
   parse(text: string): T;
 }
 
 /**
- * What a poll has found:
+ * The result of a poll:
  * - `changed`: there is a new value
- * - `recovered`: the file could not be used, and is now the one whose value is in force
- * - `failed`: the file cannot be used; told once, until the reason changes
- * - `unchanged`: nothing that was not told before
+ * - `recovered`: the file was unusable, and again holds the value that is in force
+ * - `failed`: the file cannot be used; reported once, until the reason changes
+ * - `unchanged`: nothing new to report
  */
 export type Poll =
   { readonly kind: 'changed' | 'recovered' | 'unchanged' } | { readonly kind: 'failed'; readonly error: Error };
 
-/** A version of the file whose content was looked at. */
+/** A version of the file whose content was read. */
 interface Seen {
   readonly version: string;
   /** Why its content cannot be used; null if its value is in force. */
@@ -26,19 +26,19 @@ interface Seen {
 }
 
 /**
- * A file that is looked at again while the server runs. Keeps the last good value, whatever becomes of the file. A
- * content that cannot be used is not read again until the file changes; a file that cannot be opened is tried at each poll.
+ * A file that is polled while the server runs. Keeps the last good value if the file becomes unusable. Unusable content
+ * is not read again until the file changes; a file that cannot be opened is tried at each poll.
  */
 export class PolledFile<T> {
-  /** How often the file became unusable, or unusable for another reason. Only grows. */
+  /** How many times the file became unusable, or unusable for another reason. Only grows. */
   failures = 0;
   readonly #options: PolledFileOptions<T>;
   #value: T;
   #seen: Seen;
-  /** Why the file cannot be used, as it was told last; null if it can be. */
+  /** The last reported reason why the file cannot be used; null if it can be used. */
   #failure: string | null = null;
 
-  /** Reads the file. Throws an error of the system, and what `parse` throws. */
+  /** Reads the file. Throws an error of the system, or the error of `parse`. */
   constructor(options: PolledFileOptions<T>) {
     this.#options = options;
     [this.#value, this.#seen] = withFile(options.path, (file) => [
@@ -52,8 +52,8 @@ export class PolledFile<T> {
   }
 
   /**
-   * Looks whether the file has changed; some ten microseconds if not. Never throws. `use` is called with a new value before
-   * that is in force, and may throw to refuse it.
+   * Reads the file if it has changed; otherwise takes about 10 us. Never throws. `use` is called with a new value
+   * before it is in force, and may throw to refuse it.
    */
   poll(use: (value: T) => void = () => {}): Poll {
     let changed = false;
@@ -79,7 +79,7 @@ export class PolledFile<T> {
       use(value);
       this.#value = value;
     } catch (error) {
-      // A read that failed may succeed the next time, though nothing has changed.
+      // A failed read may succeed the next time, although the file has not changed.
       if (isSystemError(error)) throw error;
       failure = error as Error;
     }

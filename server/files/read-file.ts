@@ -1,9 +1,9 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 
-/** Memory is taken in steps of this size, so that a file that does not tell its size is bounded too. */
+/** Memory is allocated in steps of this size, so that a file of unknown size is bounded too. */
 const CHUNK_BYTES = 64 * 1024;
 
-/** A regular file that is open for reading. */
+/** A regular file, open for reading. */
 export interface OpenFile {
   /** Changes when the file is written or replaced. Follows symbolic links, by which mounted files are replaced. */
   readonly version: string;

@@ -1,17 +1,17 @@
 import { systemAfter } from './after.ts';
 import type { After } from './after.ts';
 
-/** Places of which each user of them, by key, gets a fair share. */
+/** The bounds of `FairPlaces`. */
 export interface FairPlacesOptions {
   readonly places: number;
-  /** How many may wait for a place, of one key and of all. */
+  /** How many calls may wait for a place, per key and in total. */
   readonly maxWaitingPerKey: number;
   readonly maxWaiting: number;
-  /** How long one may wait for a place; null if for any time. */
+  /** How long a call may wait for a place; null for no limit. */
   readonly maxWaitMs: number | null;
 }
 
-/** Why there is no place. */
+/** Why a call got no place. */
 export type NoPlaceReason = 'too-many-of-key' | 'too-many' | 'too-late' | 'gone';
 
 export class NoPlaceError extends Error {
@@ -33,21 +33,21 @@ interface Waiting {
 
 interface Line {
   readonly key: string;
-  /** Places that this key has. */
+  /** The number of places in use by this key. */
   active: number;
   readonly waiting: Set<Waiting>;
 }
 
 /**
- * Shares a fixed number of places among keys (addresses, say). A free place goes to the key that has the fewest, and among
- * those to the one whose turn it is. A key may have as many places as it leaves free, so that the first place of another key
- * is there at once: one key alone gets half of them, two get a third each.
+ * Shares a fixed number of places fairly among keys, such as addresses. A free place goes to the waiting key that has
+ * the fewest places, and among equals to the next in turn. A key may use at most as many places as it leaves free, so
+ * that a new key gets its first place at once: one key alone gets half of the places, two get a third each.
  */
 export class FairPlaces {
   readonly #options: FairPlacesOptions;
   readonly #after: After;
   readonly #lines = new Map<string, Line>();
-  /** Keys that wait, by the number of places that they have; each set in the order of their turns. */
+  /** Waiting keys by the number of places that they have; each set is in order of turns. */
   readonly #ready: Set<Line>[];
   #free: number;
   #waitingCount = 0;
@@ -59,14 +59,14 @@ export class FairPlaces {
     this.#ready = Array.from({ length: options.places + 1 }, () => new Set<Line>());
   }
 
-  /** How many wait for a place. */
+  /** The number of calls that wait for a place. */
   get waitingCount(): number {
     return this.#waitingCount;
   }
 
   /**
-   * Calls `use` with a place, and gives the place back when its promise settles. Rejects with what `use` rejects with, and
-   * with NoPlaceError if there was no place. `isGone` tells that the place is no longer wanted.
+   * Calls `use` with a place, and frees the place when its promise settles. Rejects like `use`, or with NoPlaceError if
+   * there is no place. `isGone` says whether the place is no longer wanted.
    */
   async use<T>(key: string, isGone: () => boolean, use: () => Promise<T>): Promise<T> {
     const line = await this.#enter(key, isGone);
@@ -132,7 +132,7 @@ export class FairPlaces {
     }
   }
 
-  /** The one of a line that has waited longest and still wants a place. */
+  /** The call of a line that has waited longest and still wants a place. */
   #nextOf(line: Line): Waiting | null {
     for (const waiting of line.waiting) {
       this.#remove(line, waiting);

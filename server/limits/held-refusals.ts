@@ -1,10 +1,10 @@
 import type { After } from './after.ts';
 
 export interface HeldRefusalsOptions {
-  /** How many may be held back at once, in total and of one address. */
+  /** How many may be delayed at once, in total and per address. */
   readonly max: number;
   readonly maxPerKey: number;
-  /** One was released early. */
+  /** Called when a refusal is released early. */
   reached(): void;
 }
 
@@ -14,13 +14,13 @@ interface Held {
 }
 
 /**
- * Refusals that repeat and are held back, so that clients that come back at once do so less often. Each takes the place of a
- * connection meanwhile, so their number is bounded: beyond it the one that has been held longest is released early.
+ * Delays repeated refusals, so that clients that reconnect at once do so less often. Each keeps a connection open
+ * meanwhile, so their number is bounded. Beyond the bound the oldest is released early.
  */
 export class HeldRefusals {
   readonly #options: HeldRefusalsOptions;
   readonly #after: After;
-  /** In the order in which they came. */
+  /** In order of arrival. */
   readonly #byKey = new Map<string, Set<Held>>();
   readonly #all = new Set<Held>();
 
@@ -29,12 +29,12 @@ export class HeldRefusals {
     this.#after = after;
   }
 
-  /** How many are held back. */
+  /** The number of delayed refusals. */
   get count(): number {
     return this.#all.size;
   }
 
-  /** Resolves after `delayMs`, or earlier when too many are held. `key` is what limits take for one address. */
+  /** Resolves after `delayMs`, or earlier when too many are held. `key` is the address as the limits count it. */
   hold(key: string, delayMs: number): Promise<void> {
     const ofKey = this.#byKey.get(key) ?? new Set();
     this.#byKey.set(key, ofKey);

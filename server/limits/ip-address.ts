@@ -6,7 +6,7 @@ const groupCount = 8;
 const loopback6 = '0:0:0:0:0:0:0:1';
 const mapped4 = /^0:0:0:0:0:ffff:([0-9a-f]+):([0-9a-f]+)$/;
 
-/** An address as it is to be shown and compared: without a zone, and IPv4 that comes within IPv6 as IPv4. Null if it is none. */
+/** Normalizes an address: no zone, and IPv4-mapped IPv6 as IPv4. Null if the text is not an address. */
 export function readAddress(text: string): string | null {
   const [address = ''] = text.split('%', 1);
   const version = isIP(address);
@@ -16,20 +16,20 @@ export function readAddress(text: string): string | null {
   return [high, low].flatMap((group) => [parseInt(group, 16) >>> 8, parseInt(group, 16) & 0xff]).join('.');
 }
 
-/** Whether an address is of this machine itself. */
+/** Whether an address is a loopback address. */
 export function isLoopbackAddress(address: string): boolean {
   return isIP(address) === 6 ? expand(address) === loopback6 : address.startsWith('127.');
 }
 
-/** Whether an address is in a list. What is no address is in none. */
+/** Whether an address is in a list. False for a text that is not an address. */
 export function contains(list: BlockList, address: string): boolean {
   const version = isIP(address);
   return version !== 0 && list.check(address, version === 6 ? 'ipv6' : 'ipv4');
 }
 
 /**
- * Whom limits take for one: an IPv4 address, or the /64 of an IPv6 address, as each subscriber has one at least and may
- * use any address in it. Whatever is no address stands for itself.
+ * What counts as one address for limits: an IPv4 address, or the /64 of an IPv6 address, because each subscriber has at
+ * least a /64 and may use any address in it. A text that is not an address is returned unchanged.
  */
 export function addressBlock(text: string): string {
   const address = readAddress(text) ?? text;
@@ -48,7 +48,7 @@ function expand(address: string): string {
   return [...first, ...zeros, ...last].join(':');
 }
 
-/** What is written like IPv4 at the end is two groups. */
+/** Converts an IPv4 notation at the end to two groups. */
 function groupsOf(text: string): string[] {
   if (text === '') return [];
   return text.split(':').flatMap((group) => {

@@ -1,10 +1,12 @@
 import { TokenBucket } from './token-bucket.ts';
 import type { BucketSize } from './token-bucket.ts';
 
-/** Keys that are remembered, at some 200 bytes each; the one that was heard of longest ago goes first, and begins anew. */
+/**
+ * Remembered keys, about 200 bytes each. The least recently used key is evicted, and then starts with a full bucket.
+ */
 const maxKeys = 10_000;
 
-/** A token bucket of the same size for each of many: addresses. */
+/** A token bucket of the same size for each of many keys, such as addresses. */
 export class KeyedBuckets {
   readonly #size: BucketSize;
   readonly #buckets = new Map<string, TokenBucket>();
@@ -13,7 +15,7 @@ export class KeyedBuckets {
     this.#size = size;
   }
 
-  /** The bucket of a key, which counts as heard of now. */
+  /** The bucket of a key, which becomes the most recently used. */
   of(key: string, nowMs: number): TokenBucket {
     const bucket = this.#buckets.get(key) ?? new TokenBucket(this.#size, nowMs);
     this.#buckets.delete(key);

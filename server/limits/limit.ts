@@ -1,14 +1,17 @@
 import type { RefusalCode } from '../errors.ts';
 
-/** Of how much of something there may be, whatever may be done about the number. */
+/** The description of a limit, whether or not its value can be configured. */
 export interface Limit {
   readonly what: string;
   readonly why: string;
-  /** What is refused, and how: by HTTP status, by close code, or by a cut of the socket. Null: the client waits instead. */
+  /**
+   * The refusal, and whether it is sent by HTTP status, by close code, or by cutting the socket. Null: the client waits
+   * instead.
+   */
   readonly refusal: { readonly code: RefusalCode; readonly by: 'status' | 'close' | 'cut' } | null;
-  /** The metric of the present value. Only of limits on a total of all clients. */
+  /** The metric of the current value. Only for limits on a total of all clients. */
   readonly gauge?: `quire_${string}`;
-  /** What the client is told. */
+  /** The text sent to the client. */
   readonly reason: string;
 }
 

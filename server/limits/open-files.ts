@@ -1,9 +1,14 @@
 import { readFile } from 'node:fs/promises';
 
-/** Of the database, of worker threads, of listeners and of Node itself. LevelDB maps its tables, which takes no descriptors. */
+/**
+ * Files of the database, worker threads, listeners and Node itself. LevelDB maps its tables, which takes no
+ * descriptors.
+ */
 export const filesBesideConnections = 200;
 
-/** How many files a process of this user may open; null if the system does not say. Node has raised it as far as it may. */
+/**
+ * How many files this process may open; null if the system does not say. Node has already raised it to the hard limit.
+ */
 export async function openFilesLimit(): Promise<number | null> {
   try {
     const limits = await readFile('/proc/self/limits', 'utf8');
@@ -14,12 +19,12 @@ export async function openFilesLimit(): Promise<number | null> {
   }
 }
 
-/** How many sockets of all kinds leave enough files for the database: without any, no edit could be committed. */
+/** How many sockets leave enough files for the database. Without free files no edit could be committed. */
 export function socketsWithin(openFiles: number): number {
   return Math.max(1, openFiles - filesBesideConnections);
 }
 
-/** How many of those sockets may be WebSockets; the rest is for requests, and for telling who is one too many. */
+/** How many of those sockets may be WebSockets. The rest is for HTTP requests, and for refusing further clients. */
 export function webSocketsAmong(sockets: number): number {
   return Math.ceil(sockets * 0.9);
 }

@@ -1,20 +1,20 @@
-/** A first refusal is not held back, the second for this long, and each one after it for twice as long. */
+/** The first refusal is not delayed, the second by this time, and each further one by twice the time before. */
 const firstDelayMs = 250;
-/** Well within what a session may take to become live (10 s by default). */
+/** Well below the time in which a session must become live (10 s by default). */
 const maxDelayMs = 4_000;
-/** A key that has not been refused for this long starts again from the beginning. */
+/** The count of a key that has not been refused for this long starts again at zero. */
 const forgetMs = 60_000;
-/** Keys that are remembered; those refused longest ago go first. About 200 bytes each. */
+/** Remembered keys, about 200 bytes each. The least recently refused is evicted first. */
 const maxRemembered = 10_000;
 
 interface Refusals {
   count: number;
   readonly lastMs: number;
-  /** The number of the latest attempt at that moment. */
+  /** The number of the latest attempt at the time of the refusal. */
   readonly latest: number;
 }
 
-/** How often something was refused lately, by key, and how long the next refusal is held back for it. Bounded. */
+/** Counts recent refusals by key, and computes how long to delay the next one. Bounded. */
 export class RefusalCounts {
   readonly #refusals = new Map<string, Refusals>();
 
@@ -22,21 +22,21 @@ export class RefusalCounts {
     return this.#refusals.size;
   }
 
-  /** Counts one refusal, and returns how long to hold it back, in milliseconds. */
+  /** Counts one refusal, and returns how long to delay it, in milliseconds. */
   refused(key: string, nowMs: number): number {
     return this.refusedAttempt(key, nowMs, 1, 0);
   }
 
   /**
-   * As `refused`, for attempts with numbers in the order in which they began. Those that had begun before the refusal that was
-   * counted last do not repeat it: when something fails for many clients at once, that counts once. `latest` is the number of
-   * the attempt that has begun last.
+   * Like `refused`, for attempts that are numbered in order of their start. An attempt that had begun before the last
+   * counted refusal is not counted again, so a failure for many clients at once counts once. `latest` is the number of
+   * the attempt that began last.
    */
   refusedAttempt(key: string, nowMs: number, number: number, latest: number): number {
     const known = this.#known(key, nowMs);
     if (known !== null && number <= known.latest) return delayMs(known.count);
     const count = (known?.count ?? 0) + 1;
-    // Moves to the end: the first is the one that was refused longest ago.
+    // Moves to the end, so that the first entry is the least recently refused.
     this.#refusals.delete(key);
     this.#refusals.set(key, { count, lastMs: nowMs, latest });
     if (this.#refusals.size > maxRemembered) {
@@ -46,12 +46,12 @@ export class RefusalCounts {
     return delayMs(count);
   }
 
-  /** How long the next refusal would be held back, in milliseconds. */
+  /** How long the next refusal would be delayed, in milliseconds. */
   owedMs(key: string, nowMs: number): number {
     return delayMs((this.#known(key, nowMs)?.count ?? 0) + 1);
   }
 
-  /** Forgets half of the refusals of a key. */
+  /** Halves the count of a key. */
   halve(key: string): void {
     const known = this.#refusals.get(key);
     if (known === undefined) return;
@@ -67,7 +67,7 @@ export class RefusalCounts {
     const known = this.#refusals.get(key);
     if (known === undefined) return null;
     const agoMs = nowMs - known.lastMs;
-    // A time in the future is from a clock that was ahead, and would hold the key back until then.
+    // A time in the future comes from a clock that was ahead, and would delay the key until then.
     return agoMs >= 0 && agoMs < forgetMs ? known : null;
   }
 }

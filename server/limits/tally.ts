@@ -1,10 +1,10 @@
-/** How many there are of one kind. To be given back to `Tally.leave`. */
+/** The count of one key. Pass it to `Tally.leave`. */
 export interface Tallied {
   readonly key: string;
   count: number;
 }
 
-/** Counts what is open at present by whom it belongs to. Remembers nobody who has nothing open. */
+/** Counts open items by the key that they belong to. Forgets a key that has none. */
 export class Tally {
   readonly #entries = new Map<string, Tallied>();
 
@@ -12,7 +12,7 @@ export class Tally {
     return this.#entries.get(key)?.count ?? 0;
   }
 
-  /** One more. All of one key get the same object, so that thousands of them cost no text. */
+  /** Adds one item. All items of a key share one object, so that thousands of them store the key once. */
   enter(key: string): Tallied {
     let entry = this.#entries.get(key);
     if (entry === undefined) {

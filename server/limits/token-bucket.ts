@@ -1,35 +1,41 @@
-/** How much of something there may be. */
+/** The size and rate of a token bucket. */
 export interface BucketSize {
-  /** What flows in, and so what may be had in the long run. */
+  /** The refill rate, which bounds the use in the long run. */
   readonly perSecond: number;
-  /** What may be had at once after a quiet time. */
+  /** The capacity, which may be used at once after a quiet period. */
   readonly burst: number;
 }
 
 /**
- * Tokens that flow in at a steady rate, up to a bound. Has no clock and no timer: whoever asks brings the time, in milliseconds
- * from any origin, and coarse time does. A clock that goes back only stops the flow for as long.
+ * A token bucket. Has no clock and no timer: the caller passes the time, in milliseconds from any origin; a coarse
+ * clock is enough. While a clock that was set back catches up, no tokens are added.
  */
 export class TokenBucket {
   readonly #size: BucketSize;
   #tokens: number;
   #filledMs: number;
 
-  /** Full. */
+  /** Starts full. */
   constructor(size: BucketSize, nowMs: number) {
     this.#size = size;
     this.#tokens = size.burst;
     this.#filledMs = nowMs;
   }
 
-  /** Takes this many whether or not they are there. Returns whether they were: what is missing is a debt that must flow in first. */
+  /**
+   * Takes this many tokens even if there are fewer. Returns whether there were enough; a shortage becomes a debt to
+   * refill first.
+   */
   spend(count: number, nowMs: number): boolean {
     if (nowMs !== this.#filledMs) this.#fill(nowMs);
     this.#tokens -= count;
     return this.#tokens >= 0;
   }
 
-  /** How long until this many are there, in milliseconds; 0 if they are. More than the bucket holds is never asked of it. */
+  /**
+   * How long until this many tokens are available, in milliseconds; 0 if they are. Callers never ask for more than the
+   * capacity.
+   */
   waitMs(count: number, nowMs: number): number {
     this.#fill(nowMs);
     const missing = Math.min(count, this.#size.burst) - this.#tokens;
@@ -41,8 +47,8 @@ export class TokenBucket {
   }
 
   /**
-   * Takes one token, in advance if there is none. Returns how long to wait for it, in milliseconds; null, and takes none, if
-   * that is longer than `maxWaitMs`.
+   * Takes one token, in advance if there is none. Returns how long to wait for it, in milliseconds. Returns null and
+   * takes none if that is longer than `maxWaitMs`.
    */
   reserve(nowMs: number, maxWaitMs: number): number | null {
     const waitMs = this.waitMs(1, nowMs);

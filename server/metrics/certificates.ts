@@ -5,14 +5,14 @@ import type { ServedCertificates } from '../tls/served-certificates.ts';
 
 const kinds: readonly CertificateKind[] = ['placeholder', 'staging', 'development'];
 
-/** Registers how long the certificates last, and what became of their renewals. */
+/** Registers the expiry times of the certificates and the counts of reloads. */
 export function registerCertificateMetrics(registry: MetricRegistry, certificates: ServedCertificates): void {
   registry.gauges(
     'certificate_not_after_seconds',
-    'When a certificate expires, in seconds since 1970, by its first name; of several the earliest.',
+    'When a certificate expires, in seconds since 1970, by its first name; the earliest of several.',
     'name',
     () => {
-      // Certificates with keys of different types have the same names. The one that expires first counts.
+      // Certificates with keys of different types share their names. The one that expires first is reported.
       const seconds = new Map<string, number>();
       for (const { names, notAfterMs, health } of certificates.reports) {
         if (health === 'pending') continue;
@@ -30,33 +30,29 @@ export function registerCertificateMetrics(registry: MetricRegistry, certificate
   );
   registry.gauge(
     'certificate_last_reload_seconds',
-    'When a certificate was read last that is in use, in seconds since 1970.',
+    'When a certificate in use was last read, in seconds since 1970.',
     () => certificates.lastReloadMs / 1000,
   );
   registry.counter('certificate_reloads_total', 'Certificates replaced while running.', () => certificates.reloads);
   registry.counter(
     'certificate_reload_failures_total',
-    'Certificates found that cannot be used; the old one goes on being served.',
+    'Unusable certificates found; the old certificate stays in use.',
     () => certificates.failures,
   );
 }
 
-/** Registers how orders at the authority end, and when the next is due. */
+/** Registers the results of orders from the authority, and the time of the next one. */
 export function registerAcmeMetrics(registry: MetricRegistry, stats: AcmeStats): void {
   registry.counters(
     'acme_orders_total',
-    'Certificates ordered from the ACME authority, by what came of it: issued or failed.',
+    'Certificates ordered from the ACME authority, by result: issued or failed.',
     'result',
     () => [
       ['issued', stats.issued],
       ['failed', stats.failed],
     ],
   );
-  registry.gauge(
-    'acme_failures_in_a_row',
-    'Orders that failed since the last that did not.',
-    () => stats.failuresInARow,
-  );
+  registry.gauge('acme_failures_in_a_row', 'Failed orders since the last successful one.', () => stats.failuresInARow);
   registry.gauge(
     'acme_next_order_seconds',
     'When the next certificate is ordered, in seconds since 1970.',

@@ -8,7 +8,7 @@ import type { NetStats } from '../net/stats.ts';
 import type { StorageStats } from './storage-stats.ts';
 import type { SyncStats } from '../sync/stats.ts';
 
-/** What the numbers are read from, when somebody asks: counting costs nothing but the additions. */
+/** The sources of the metrics. They are read when metrics are requested, so counting costs only the additions. */
 export interface MetricSources {
   readonly auth: AuthStats;
   readonly net: NetStats;
@@ -24,7 +24,7 @@ export interface MetricSources {
   unreadAnswerBytes(): number;
   waitingAccessChecks(): number;
   heldRefusals(): number;
-  /** How often a file that is read again while the server runs became unusable, by the option that names it. */
+  /** How many times a file that is read while the server runs became unusable, by the option that names it. */
   fileFailures(): ReadonlyMap<string, number>;
   logState(): LogState;
   logLinesDropped(): number;
@@ -32,7 +32,7 @@ export interface MetricSources {
 
 const logStates: readonly LogState[] = ['open', 'read-only', 'reopening', 'closed'];
 
-/** Registers everything that Quire measures. No label names a document or a person. */
+/** Registers all metrics of Quire. No label names a document or a user. */
 export function registerMetrics(registry: MetricRegistry, sources: MetricSources): void {
   const { auth, net, sync, storage } = sources;
   const counter = registry.counter.bind(registry);
@@ -52,14 +52,14 @@ export function registerMetrics(registry: MetricRegistry, sources: MetricSources
   counters('connections_closed_total', 'WebSockets closed, by close code.', 'code', () => net.connectionsClosed);
   counters(
     'connections_refused_total',
-    'WebSockets closed for what their client did, by reason.',
+    'WebSockets closed because of an error of the client, by reason.',
     'error',
     () => net.connectionsRefused,
   );
   counter('connections_silent_total', 'Sockets cut off because pings went unanswered.', () => net.connectionsSilent);
   counters(
     'requests_unreadable_total',
-    'What came to the port and was no HTTP, too long or never whole, by reason.',
+    'Requests that were not HTTP, too long or incomplete, by reason.',
     'error',
     () => net.requestsUnreadable,
   );
@@ -74,13 +74,13 @@ export function registerMetrics(registry: MetricRegistry, sources: MetricSources
     'error',
     () => net.upgradesRefused,
   );
-  counter('tls_handshakes_failed_total', 'TLS handshakes that came to nothing.', () => net.tlsHandshakesFailed);
+  counter('tls_handshakes_failed_total', 'TLS handshakes that failed.', () => net.tlsHandshakesFailed);
   counter('accepts_failed_total', 'Connections cut off because too many files were open.', () => net.acceptsFailed);
 
-  counter('access_granted_total', 'Attempts to join a document that were let in.', () => auth.granted);
+  counter('access_granted_total', 'Attempts to join a document that were granted.', () => auth.granted);
   counter('access_refused_total', 'Attempts to join a document that were refused.', () => auth.refused);
-  counter('access_unavailable_total', 'Times the application or the keys could not be had.', () => auth.unavailable);
-  counter('access_revoked_total', 'Live sessions whose access was taken away.', () => auth.revoked);
+  counter('access_unavailable_total', 'Failed requests to the application or for keys.', () => auth.unavailable);
+  counter('access_revoked_total', 'Live sessions whose access was revoked.', () => auth.revoked);
   counter('access_renewed_total', 'Live sessions whose grant the application renewed.', () => auth.renewed);
   counters(
     'file_reloads_failed_total',
@@ -90,32 +90,24 @@ export function registerMetrics(registry: MetricRegistry, sources: MetricSources
   );
 
   gauge('rooms', 'Documents in memory.', sources.rooms);
-  gauge('room_memory_bytes', 'What documents take in memory, about.', sources.roomMemoryBytes);
-  gauge('outbox_memory_bytes', 'What waits for slow readers.', sources.outboxMemoryBytes);
+  gauge('room_memory_bytes', 'Memory that documents use, approximately.', sources.roomMemoryBytes);
+  gauge('outbox_memory_bytes', 'Messages that wait for slow readers.', sources.outboxMemoryBytes);
   gauge('sessions', 'Clients in documents.', sources.sessions);
-  gauge('waiting_message_bytes', 'Messages that have come in part or wait to be taken.', sources.waitingMessageBytes);
+  gauge('waiting_message_bytes', 'Messages received in part or waiting to be processed.', sources.waitingMessageBytes);
   gauge('unsaved_edit_bytes', 'Accepted edits that are not on disk yet.', sources.unsavedEditBytes);
-  gauge('unread_answer_bytes', 'HTTP answers that their clients have not read yet.', sources.unreadAnswerBytes);
-  gauge(
-    'waiting_access_checks',
-    'Clients that wait until the application can be asked about them.',
-    sources.waitingAccessChecks,
-  );
-  gauge('held_refusals', 'Refusals that repeat and are held back.', sources.heldRefusals);
+  gauge('unread_answer_bytes', 'HTTP answers that clients have not read yet.', sources.unreadAnswerBytes);
+  gauge('waiting_access_checks', 'Clients that wait for a request to the application.', sources.waitingAccessChecks);
+  gauge('held_refusals', 'Repeated refusals that are being delayed.', sources.heldRefusals);
   counter('rooms_loaded_total', 'Documents loaded.', () => sync.roomsLoaded);
-  counter('rooms_unloaded_total', 'Documents let go.', () => sync.roomsUnloaded);
+  counter('rooms_unloaded_total', 'Documents unloaded.', () => sync.roomsUnloaded);
   counter('room_loads_failed_total', 'Documents that could not be opened.', () => sync.loadsFailed);
   counters('sessions_ended_total', 'Sessions ended by the server, by reason.', 'error', () => sync.sessionsEnded);
   counter('documents_deleted_total', 'Documents deleted.', () => sync.documentsDeleted);
   counters('deletions_refused_total', 'Deletions not done, by reason.', 'error', () => sync.deletionsRefused);
   counter('joins_total', 'Sync requests (SyncStep1) of clients.', () => sync.joins);
   counter('updates_appended_total', 'Updates handed to the log.', () => sync.updatesAppended);
-  counter('updates_known_total', 'Updates that brought nothing new.', () => sync.updatesKnown);
-  counter(
-    'updates_with_gap_total',
-    'Updates whose sender was asked for what they build on.',
-    () => sync.updatesWithGap,
-  );
+  counter('updates_known_total', 'Updates that contained nothing new.', () => sync.updatesKnown);
+  counter('updates_with_gap_total', 'Updates whose sender was asked for the missing edits.', () => sync.updatesWithGap);
   counter(
     'updates_stored_with_gap_total',
     'Updates stored although they build on missing edits.',
@@ -125,10 +117,10 @@ export function registerMetrics(registry: MetricRegistry, sources: MetricSources
   counter('update_bytes_total', 'Bytes of updates from clients.', () => sync.updateBytesIn);
   counter('broadcasts_total', 'Messages to whole rooms.', () => sync.broadcasts);
   counter('deliveries_total', 'Copies of those messages to single sessions.', () => sync.deliveries);
-  counter('presence_dropped_total', 'Presence that slow readers did not get at once.', () => sync.presenceDropped);
+  counter('presence_dropped_total', 'Presence messages not sent to slow readers at once.', () => sync.presenceDropped);
   counter(
     'presence_trimmed_total',
-    'Presence states that lost a field, because it makes the editors of others fail.',
+    'Presence states from which a field was removed that makes other editors fail.',
     () => sync.presenceTrimmed,
   );
   counter('probes_answered_total', 'Times a client was told that its edits are saved.', () => sync.probesAnswered);
@@ -149,7 +141,7 @@ export function registerMetrics(registry: MetricRegistry, sources: MetricSources
 
   counter(
     'log_lines_dropped_total',
-    'Log lines dropped because their reader has stopped reading, or is gone.',
+    'Log lines dropped because the reader has stopped reading or is gone.',
     sources.logLinesDropped,
   );
   gauge('process_resident_memory_bytes', 'Memory of the process.', () => process.memoryUsage.rss());

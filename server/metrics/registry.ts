@@ -4,8 +4,8 @@ import type { Counter, Gauge, Registry } from 'prom-client';
 type Values = Iterable<readonly [label: string, value: number]>;
 
 /**
- * Everything that is measured, for Prometheus. Numbers are read when somebody asks for them; prom-client, a tenth of a start, is
- * loaded when somebody asks for the first time.
+ * All metrics for Prometheus. Values are read when metrics are requested. prom-client, which takes a tenth of the
+ * start, is loaded at the first request.
  */
 export class MetricRegistry {
   readonly contentType = 'text/plain; version=0.0.4; charset=utf-8';

@@ -1,6 +1,6 @@
 /**
- * Documents whose names begin so are not kept: they are erased when nobody has them open any more. They are for trying a
- * connection out (`quire doctor`), by whoever may write them.
+ * Prefix of the names of scratch documents, which are erased when the last client leaves. They are for testing a
+ * connection (`quire doctor`), by any client that may write them.
  */
 export const scratchPrefix = 'quire-doctor/';
 
@@ -8,7 +8,7 @@ export function isScratchName(docId: string): boolean {
   return docId.startsWith(scratchPrefix);
 }
 
-/** A name that nobody else has. */
+/** Makes a unique name. */
 export function newScratchName(): string {
   return `${scratchPrefix}${crypto.randomUUID()}`;
 }

@@ -1,4 +1,4 @@
-/** How much of a certificate's life is left, in words that do not depend on how long that life is (200 days, or 6). */
+/** How much of a certificate's lifetime is left, independent of its length (200 days, or 6). */
 export type CertificateHealth = 'good' | 'renew-soon' | 'renew-now' | 'expired';
 
 /** In milliseconds since 1970. */
@@ -9,25 +9,25 @@ export interface ValidityPeriod {
 
 /**
  * A certificate that browsers do not trust by themselves:
- * - `placeholder`: made here, until the first certificate is obtained by ACME
- * - `staging`: of the staging authority of Let's Encrypt, for trying things out
- * - `development`: of the authority that this server has made for one machine
+ * - `placeholder`: self-signed, used until the first certificate is obtained by ACME
+ * - `staging`: from Let's Encrypt's staging authority, for experiments
+ * - `development`: from the authority that this server has made for one machine
  */
 export type CertificateKind = 'placeholder' | 'staging' | 'development';
 
-/** One certificate that is served, and how it is with it. */
+/** The status of a certificate that is served. */
 export interface CertificateReport {
   readonly names: readonly string[];
   readonly notAfterMs: number;
-  /** `pending`: a placeholder, as the first real one has not been obtained yet. */
+  /** `pending`: a placeholder, because the first real certificate has not been obtained yet. */
   readonly health: CertificateHealth | 'pending';
-  /** Left out, or null, for a certificate that may be trusted. */
+  /** Omitted or null for a certificate that browsers may trust. */
   readonly kind?: CertificateKind | null;
 }
 
-/** Certificates are renewed with a third of their life left: from then on something is late. */
+/** Certificates are renewed when a third of their lifetime is left. Below that the renewal is late. */
 const soonFraction = 1 / 3;
-/** Half of the time in which somebody could have seen the warning has passed. */
+/** Half of the time between the first warning and the expiry has passed. */
 const nowFraction = 1 / 6;
 
 export function certificateHealth({ notBeforeMs, notAfterMs }: ValidityPeriod, nowMs: number): CertificateHealth {

@@ -247,7 +247,7 @@ test('pages of other origins are refused by status 403, before the upgrade', asy
 test('without auth the server listens on loopback alone; told to let everybody in, it warns', async (t) => {
   const run = new ServerProcess({ script, args: ['serve', '--ephemeral', '--host', '0.0.0.0', '--port', '0'] });
   assert.deepEqual(await run.exited, { code: 2, signal: null });
-  assert.match(run.output, /^quire: On 0\.0\.0\.0 others than this machine can reach every document: say who may/);
+  assert.match(run.output, /^quire: Listening on 0\.0\.0\.0 exposes every document to other machines\. Configure auth/);
   const quire = await guarded(t, ['--host', '0.0.0.0', '--auth', 'none']);
   const warning = /"level":40.*everybody who reaches this server/;
   await quire.process.find((line) => warning.test(line) || undefined, 'the warning');

@@ -20,7 +20,7 @@ import { RawClient } from '../support/raw-client.ts';
 
 interface Options {
   readonly args?: readonly string[];
-  /** Around the storage: the seam for tests. */
+  /** Wraps the storage for a test. */
   readonly wrap?: (storage: Storage) => Storage;
 }
 
@@ -51,7 +51,7 @@ function urlOf(app: App): string {
   return `127.0.0.1:${app.addresses[0]?.port}`;
 }
 
-test('closing ends sessions before storage, once, and is the same for all who ask', async (t) => {
+test('close ends sessions before storage, and concurrent calls share one promise', async (t) => {
   let closes = 0;
   const app = await start(t, {
     wrap: (storage) => ({
@@ -73,7 +73,7 @@ test('closing ends sessions before storage, once, and is the same for all who as
   await assert.rejects(RawClient.open(`ws://${urlOf(app)}/sync/doc`), { code: 'ECONNREFUSED' });
 });
 
-test('closing does not wait longer than its deadline, and says for what it waited', async (t) => {
+test('close rejects at its deadline, and names the step that it waited for', async (t) => {
   const app = await start(t, {
     args: ['--shutdown-timeout', '1s'],
     wrap: (storage) => ({ ...storage, close: () => new Promise(() => {}) }),
@@ -84,7 +84,7 @@ test('closing does not wait longer than its deadline, and says for what it waite
   );
 });
 
-test('a start that cannot listen closes the storage again', async (t) => {
+test('a server that cannot listen closes the storage', async (t) => {
   const other = createServer().listen(0, '127.0.0.1');
   await once(other, 'listening');
   t.after(() => other.close());
@@ -104,7 +104,7 @@ test('a start that cannot listen closes the storage again', async (t) => {
   assert.equal(closes, 1);
 });
 
-test('who waits too long for a document is sent away to come back; who has one stays (I7, I8)', async (t) => {
+test('a client that waits too long for a document is told to reconnect; a client with a document stays (I7, I8)', async (t) => {
   const app = await start(t, {
     args: ['--handshake-timeout', '1s', '--shutdown-timeout', '200ms'],
     wrap: (storage) => ({ ...storage, log: stuckOn('stuck', storage.log) }),
@@ -119,7 +119,7 @@ test('who waits too long for a document is sent away to come back; who has one s
       () => true,
       () => false,
     );
-    // A machine may be too slow for a deadline of a second.
+    // A slow machine may not meet a deadline of a second.
     return isLive ? client : enter();
   };
   const live = await enter();
@@ -133,7 +133,7 @@ test('who waits too long for a document is sent away to come back; who has one s
   assert.match(metrics, /^quire_connections 1$/m);
 });
 
-/** A log of which one document never opens. */
+/** A log in which one document never opens. */
 function stuckOn(stuckId: string, log: UpdateLog): UpdateLog {
   return {
     get state() {

@@ -5,7 +5,7 @@ import { CorruptDocumentError, LogError, MalformedUpdateError } from '../../pers
 import { closeReason, fitReason, httpStatus, RefusedError, refusalCodes, toRefusal } from '../../server/errors.ts';
 import type { RefusalCode } from '../../server/errors.ts';
 
-test('every refusal has an error status, a close code that may be sent, and words that fit a close frame (I8)', () => {
+test('every refusal has an error status, a valid close code, and a reason that fits a close frame (I8)', () => {
   for (const code of refusalCodes) {
     assert.ok(httpStatus(code) >= 400 && httpStatus(code) < 600, code);
     const { code: closeCode, reason } = closeReason(code);
@@ -15,7 +15,7 @@ test('every refusal has an error status, a close code that may be sent, and word
   }
 });
 
-test('only what a retry cannot change has a close code that is final for stock clients', () => {
+test('only refusals that a retry cannot change have a close code that is final for stock clients', () => {
   const final = refusalCodes.filter((code) => closeReason(code).code >= 4400 && closeReason(code).code < 4500);
   assert.deepEqual(final.toSorted(), [
     'bad-document-name',
@@ -35,7 +35,7 @@ test('only what a retry cannot change has a close code that is final for stock c
   ]);
 });
 
-test('a reason of any text is cut to 123 bytes, between characters, and stays a prefix', () => {
+test('any reason is cut between characters to a prefix of at most 123 bytes', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'grapheme', maxLength: 200 }), (reason) => {
       const fitted = fitReason(reason);
@@ -48,7 +48,7 @@ test('a reason of any text is cut to 123 bytes, between characters, and stays a 
   );
 });
 
-test('errors of storage become what clients understand; unknown ones say nothing about themselves', () => {
+test('storage errors are converted to refusals; unknown errors reveal nothing about themselves', () => {
   const cases = [
     [new LogError('LOG_READ_ONLY', 'x'), 'storage-full', 4503],
     [new LogError('LOG_REOPENING', 'x'), 'storage-unavailable', 4503],
@@ -72,7 +72,7 @@ function secondsOf(code: RefusalCode, retryAfterMs: number | null = null): numbe
   return new RefusedError(code, undefined, { retryAfterMs }).retryAfterSeconds;
 }
 
-test('whoever may come back is told when, in whole seconds and never at once', () => {
+test('a client that may retry is told when, in whole seconds and never at once', () => {
   assert.equal(secondsOf('overloaded'), 5);
   assert.equal(secondsOf('limit-reached', 1_200), 2);
   assert.equal(secondsOf('limit-reached', 0), 1);

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LogOutput } from '../../../server/cli/log-output.ts';
 
-/** A pipe whose reader takes as many bytes as it is told. */
+/** A pipe whose reader accepts as many bytes as the test sets. */
 class Pipe {
-  /** Bytes that the reader still takes; below zero it is gone. */
+  /** Bytes that the reader still accepts; below zero the reader is gone. */
   room = Infinity;
   read = '';
   slept = 0;
@@ -26,13 +26,13 @@ class Pipe {
     return this.#retry.length > 0;
   }
 
-  /** The moment of the next try. */
+  /** Runs the next scheduled attempt. */
   later(): void {
     for (const retry of this.#retry.splice(0)) retry();
   }
 }
 
-test('a line is written at once, and what the reader does not take is written later, in order and whole', () => {
+test('a line is written at once, and the part that the reader does not accept is written later, in order', () => {
   const pipe = new Pipe();
   pipe.output.write('one\n');
   assert.equal(pipe.read, 'one\n');
@@ -48,7 +48,7 @@ test('a line is written at once, and what the reader does not take is written la
   assert.equal(pipe.output.linesDropped, 0);
 });
 
-test('for a reader that has stopped reading 1 MB waits; further lines are dropped and counted (I7)', () => {
+test('up to 1 MB waits for a reader that has stopped reading; further lines are dropped and counted (I7)', () => {
   const pipe = new Pipe();
   pipe.room = 0;
   const line = `${'x'.repeat(1023)}\n`;
@@ -61,7 +61,7 @@ test('for a reader that has stopped reading 1 MB waits; further lines are droppe
   assert.ok(pipe.read.endsWith('again\n'));
 });
 
-test('the end of the process waits for a reader that has stopped reading, but not for ever', () => {
+test('the end of the process waits for a reader that has stopped reading, for a bounded time', () => {
   const pipe = new Pipe();
   pipe.room = 0;
   pipe.output.write('last words\n');
@@ -72,7 +72,7 @@ test('the end of the process waits for a reader that has stopped reading, but no
   assert.equal(pipe.read, 'last words\n');
 });
 
-test('a reader that is gone costs nothing but the lines', () => {
+test('if the reader is gone, lines are dropped without further effect', () => {
   const pipe = new Pipe();
   pipe.room = -1;
   for (let i = 0; i < 3; i++) pipe.output.write('to nobody\n');

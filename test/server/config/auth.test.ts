@@ -1,4 +1,4 @@
-/** Safe by default: what the options say about who may come in, and from which pages. */
+/** Safe defaults of the options for authentication and for the origins of pages. */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -28,7 +28,7 @@ function sentence(...args: string[]): string {
   return 'accepted';
 }
 
-test('without auth the server is for this machine alone, and so are the pages that may connect', async () => {
+test('without authentication only clients and pages of this machine may connect', async () => {
   for (const host of ['127.0.0.1', '::1', 'localhost', '127.0.0.2']) {
     const config = parseConfig(['--host', host], {});
     assert.equal(config.auth.mode, 'unset');
@@ -36,18 +36,18 @@ test('without auth the server is for this machine alone, and so are the pages th
     assert.equal((await open(config)).authenticator, openToAll);
   }
   for (const host of ['0.0.0.0', '::', '192.0.2.1', 'docs.example', '127.evil.example', '::ffff:127.0.0.1']) {
-    assert.match(sentence('--host', host), /others than this machine can reach every document: say who may/, host);
+    assert.match(sentence('--host', host), /exposes every document to other machines\. Configure authentication/, host);
     assert.equal(sentence('--host', host, '--auth', 'none'), 'accepted');
     assert.equal(sentence('--host', host, '--auth-secret', secret), 'accepted');
     assert.equal(sentence('--host', host, '--auth-url', 'https://app.example/may'), 'accepted');
   }
 });
 
-test('with auth, or when told that everybody may come, pages of the same host may; a list says it all', () => {
+test('with authentication or --auth none, pages of the same host may connect; a list of origins replaces that', () => {
   const publicHost = ['--host', '0.0.0.0', '--auth', 'none'];
   assert.deepEqual(rule(...publicHost), { origins: [], sameHost: true, loopback: false });
   assert.deepEqual(rule('--auth-secret', secret), { origins: [], sameHost: true, loopback: true });
-  // Nothing proves the name there, so that a rebound one is the same host, too.
+  // No certificate has to match the name here, so a rebound name is the same host too.
   assert.deepEqual(rule('--auth', 'none'), { origins: [], sameHost: false, loopback: true });
   assert.deepEqual(rule(...publicHost, '--tls', 'off'), {
     origins: [],
@@ -80,8 +80,8 @@ test('with auth, or when told that everybody may come, pages of the same host ma
   }
 });
 
-test('letting everybody in is warned about at every start; so are keys and answers that come without TLS', () => {
-  assert.match(warnings('--auth', 'none'), /everybody who reaches this server/);
+test('--auth none is warned about at every start, and so are keys and answers fetched without TLS', () => {
+  assert.match(warnings('--auth', 'none'), /every client that reaches this server/);
   assert.equal(warnings(), '');
   const jwks = '--auth-jwks-url';
   assert.match(warnings(jwks, 'https://id.example/keys'), /other applications/);
@@ -94,7 +94,7 @@ test('letting everybody in is warned about at every start; so are keys and answe
   }
 });
 
-test('what does not go together is a sentence that names it, and never repeats a password', () => {
+test('options that contradict each other are named in a readable error, which never repeats a password', () => {
   const cases: [string[], RegExp][] = [
     [['--auth', 'none', '--auth-secret', secret], /--auth-secret and --auth exclude each other/],
     [['--auth-url', 'http://a', '--auth-jwks-url', 'http://b'], /--auth-jwks-url and --auth-url exclude each other/],
@@ -102,7 +102,7 @@ test('what does not go together is a sentence that names it, and never repeats a
     [['--auth', 'jwt'], /--auth must be one of none/],
     [['--auth-issuer', 'us'], /--auth-issuer is about tokens/],
     [['--auth-audience', 'us', '--auth-url', 'http://a'], /--auth-audience is about tokens/],
-    [['--auth-revocations', 'list.json'], /--auth-revocations without tokens/],
+    [['--auth-revocations', 'list.json'], /--auth-revocations has no effect without tokens/],
     [['--auth-url', 'user:hunter2@app'], /--auth-url must be a URL that begins with https/],
     [['--auth-secret', ','], /--auth-secret must be one or more/],
   ];
@@ -112,7 +112,7 @@ test('what does not go together is a sentence that names it, and never repeats a
   }
 });
 
-test('secrets come from a list and from a file; what cannot be a key stops the start, and says which', async (t) => {
+test('secrets come from a list and from a file; an unusable key prevents the start and is named', async (t) => {
   const folder = tempFolder(t);
   const file = join(folder, 'secrets');
   writeFileSync(file, `\n${secret}\n${otherSecret}\r\n`);

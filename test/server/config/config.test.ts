@@ -15,7 +15,7 @@ function sentence(args: readonly string[], environment: Record<string, string> =
   return 'accepted';
 }
 
-test('without flags and variables every default holds, and the value cannot be changed', () => {
+test('without flags and variables all defaults apply, and the configuration is frozen', () => {
   const config = parseConfig([], {});
   assert.deepEqual(config, {
     host: '127.0.0.1',
@@ -69,7 +69,7 @@ test('without flags and variables every default holds, and the value cannot be c
   assert.ok(Object.isFrozen(config) && Object.isFrozen(config.tls));
 });
 
-test('a flag wins over its variable, a variable over the default; an empty variable is none', () => {
+test('a flag overrides its variable, and a variable overrides the default; an empty variable is ignored', () => {
   assert.equal(parseConfig([], { QUIRE_PORT: '9000' }).port, 9000);
   assert.equal(parseConfig(['--port', '9001'], { QUIRE_PORT: '9000' }).port, 9001);
   assert.equal(parseConfig(['--port=9001'], {}).port, 9001);
@@ -78,20 +78,20 @@ test('a flag wins over its variable, a variable over the default; an empty varia
   assert.equal(parseConfig(['--ephemeral'], { QUIRE_EPHEMERAL: 'no' }).ephemeral, true);
 });
 
-test('variables mean the same with quotes, CR and spaces around them, as env files pass them on', () => {
+test('quotes, CR and spaces around the value of a variable, as from env files, are ignored', () => {
   for (const value of ['"/var/lib/quire"', "'/var/lib/quire'", '/var/lib/quire\r', ' "/var/lib/quire" \r']) {
     assert.equal(parseConfig([], { QUIRE_DATA: value }).dataDir, '/var/lib/quire', JSON.stringify(value));
   }
   assert.equal(parseConfig([], { QUIRE_PORT: '"9000"\r' }).port, 9000);
   for (const empty of ['\r', '""', "''", ' ']) assert.equal(parseConfig([], { QUIRE_PORT: empty }).port, 8443);
-  // A quote that only begins or ends a value belongs to it, and so do quotes within.
+  // A quote only at the beginning or only at the end belongs to the value, and so do quotes inside it.
   for (const data of [`it's`, `"x`, `x'`, `a"b"c`]) assert.equal(parseConfig([], { QUIRE_DATA: data }).dataDir, data);
   assert.equal(parseConfig(['--data', '"x"'], {}).dataDir, '"x"', 'a shell has removed the quotes of a flag');
   const { auth } = parseConfig([], { QUIRE_AUTH_SECRET: `"${'s'.repeat(40)}"\r` });
   assert.deepEqual(auth.mode === 'jwt' && auth.secrets, ['s'.repeat(40)]);
 });
 
-test('a size of nothing is refused; only the disk reserve may be turned off', () => {
+test('a size of 0 is refused; only the disk reserve may be turned off', () => {
   for (const name of optionNames.filter((name) => options[name].value === 'size')) {
     const refused = name === 'disk-reserve' ? 'accepted' : `--${name} must be above 0, not '0B'.`;
     assert.equal(sentence([`--${name}`, '0B']), refused);
@@ -114,7 +114,7 @@ test('every option is in the help, with its variable and its default', () => {
   );
 });
 
-test('documents are given by name or prefix', () => {
+test('documents are configured by name or prefix', () => {
   const { keepDeleted } = parseConfig(['--keep-deleted', 'versions/*,minutes', '--keep-deleted', 'law'], {});
   const kept = ['versions/1', 'versions/', 'minutes', 'law', 'minutes/1', 'version', ''].filter((id) =>
     keepDeleted?.(id),
@@ -124,7 +124,7 @@ test('documents are given by name or prefix', () => {
   assert.match(sentence(['--keep-deleted', 'a,,b']), /^--keep-deleted must be/);
 });
 
-test('addresses are given one by one or as ranges', () => {
+test('addresses are configured singly or as ranges', () => {
   const { trustedProxies, metricsAllowed } = parseConfig(['--trusted-proxies', '10.0.0.0/8, fd00::/8,192.0.2.1'], {
     QUIRE_METRICS_ALLOWED: '192.0.2.0/24',
   });
@@ -149,7 +149,7 @@ test('times and sizes have units', () => {
   assert.equal(config.limits.maxMessageBytes, 512 * 1024);
 });
 
-test('what is written wrong is answered with what to write instead', () => {
+test('the error for an invalid option says how to correct it', () => {
   const cases: readonly [readonly string[], RegExp][] = [
     [['--prot', '1'], /no option --prot\. Did you mean --port\?/],
     [['--tlscert=x'], /no option --tlscert\. Did you mean --tls-cert\?/],
@@ -173,14 +173,14 @@ test('what is written wrong is answered with what to write instead', () => {
     [['--shutdown-timeout', '0s'], /--shutdown-timeout must be from 1ms to 596h/],
     [['--shutdown-timeout', '999h'], /--shutdown-timeout must be from 1ms to 596h/],
     [['--max-connections', '0'], /--max-connections must be a whole number above 0/],
-    [['--tls-cert', 'a'], /give --tls-key <file> too/],
-    [['--tls-key', 'a'], /give --tls-cert <file> too/],
+    [['--tls-cert', 'a'], /Add --tls-key <file>/],
+    [['--tls-key', 'a'], /Add --tls-cert <file>/],
     [['--tls', 'off', '--tls-cert', 'a', '--tls-key', 'b'], /exclude each other/],
     [['--plain-port', '80', '--host', '0.0.0.0', '--auth', 'none'], /--plain-port is for development/],
-    [['--plain-port', '80', '--tls', 'off'], /with --tls off, --port is plain already/],
+    [['--plain-port', '80', '--tls', 'off'], /with --tls off, --port is already plain/],
     [['--plain-port', '80', '--tls-cert', 'a', '--tls-key', 'b'], /--plain-port is for development/],
     [['--http-port', '80'], /--http-port needs a certificate of your own/],
-    [['--hsts', '--tls', 'off'], /--hsts needs a certificate .*for the proxy/],
+    [['--hsts', '--tls', 'off'], /--hsts needs a certificate .*the proxy must set it/],
     [['--http-port', '8443', '--tls-cert', 'a', '--tls-key', 'b'], /--port and --http-port are both 8443/],
     [['--plain-port', '8443'], /--port and --plain-port are both 8443/],
     [['somewhere'], /'somewhere' is not expected here/],
@@ -202,7 +202,7 @@ test('several certificates and their keys are separated by commas, in the same o
   assert.match(sentence(['--tls-cert', 'a,b', '--tls-key', 'c']), /2 certificates and 1 keys: give one key for each/);
 });
 
-test('the plain port is there in development alone', () => {
+test('the plain port exists only in development', () => {
   assert.equal(parseConfig(['--host', '::1'], {}).plainPort, 8080);
   assert.equal(parseConfig(['--host', 'localhost'], {}).plainPort, 8080);
   assert.equal(parseConfig(['--plain-port', 'off'], {}).plainPort, null);
@@ -213,13 +213,13 @@ test('the plain port is there in development alone', () => {
   assert.equal(parseConfig(['--tls-cert', 'a', '--tls-key', 'b'], {}).plainPort, null);
 });
 
-test('a variable of ours that nobody knows is warned about, not fatal: Kubernetes sets some for every service', () => {
+test('an unknown QUIRE_ variable is a warning, not an error, because Kubernetes sets some for every service', () => {
   const { warnings } = parseConfig([], { QUIRE_PROT: '1', QUIRE_SERVICE_HOST: '10.0.0.1', OTHER: 'x' });
   assert.equal(warnings.length, 2);
   assert.match(warnings[0] ?? '', /QUIRE_PROT has no effect\. Did you mean QUIRE_PORT\?/);
 });
 
-test('any arguments give a configuration or a sentence, never another error', (t) => {
+test('any arguments give a configuration or a ConfigError, never another error', (t) => {
   const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
   t.diagnostic(`SEED=${seed}`);
   const flags = fc.constantFrom(

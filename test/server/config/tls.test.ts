@@ -1,4 +1,4 @@
-/** Which options about certificates go together, and what is said of those that do not. */
+/** Which options about certificates may be combined, and the errors for the others. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ConfigError, parseConfig } from '../../../server/config/config.ts';
@@ -15,7 +15,7 @@ function refused(args: readonly string[], sentence: RegExp): void {
   );
 }
 
-test('names may be listed, or the flag repeated; the usual authority, or the one for trying things out', () => {
+test('names may be listed or the flag repeated; the default authority may be replaced by the staging one', () => {
   const args = [...acme, '--acme-domain', 'www.example.org,bücher.example', '--acme-email', 'ops@example.org'];
   const { tls } = parseConfig(args, {});
   assert.deepEqual(tls, {
@@ -33,29 +33,29 @@ test('names may be listed, or the flag repeated; the usual authority, or the one
   assert.match(staging.mode === 'acme' ? staging.acme.directoryUrl.host : '', /staging/);
 });
 
-test('what cannot work is refused before anybody is asked for a certificate', () => {
+test('invalid combinations are refused before a certificate is ordered', () => {
   refused(acme.slice(0, -1), /needs --acme-agree-terms/);
-  refused(['--acme-email', 'a@b.test'], /--acme-email is about certificates by ACME: give --acme-domain/);
+  refused(['--acme-email', 'a@b.test'], /--acme-email is about certificates by ACME\. Add --acme-domain/);
   refused([...acme, '--tls-cert', 'a', '--tls-key', 'b'], /--tls-cert and a certificate by ACME exclude/);
   refused([...acme, '--tls', 'dev'], /exclude each other/);
-  refused([...acme, '--ephemeral'], /forgets the certificate/);
+  refused([...acme, '--ephemeral'], /would lose the certificate/);
   refused([...acme, '--acme-challenge', 'http-01'], /needs --http-port 80/);
   refused([...acme, '--acme-staging', '--acme-directory', 'https://ca.test/dir'], /exclude each other/);
   refused([...acme, '--acme-domain', '*.example.org'], /wildcard/);
   for (const name of ['localhost', '192.0.2.1', 'a_b.test', '-a.test']) {
     refused([...acme, '--acme-domain', name], /must be names such as/);
   }
-  assert.match(parseConfig(acme.slice(4), {}).warnings.join(), /no authority can reach this server/);
+  assert.match(parseConfig(acme.slice(4), {}).warnings.join(), /authority cannot reach this server/);
 });
 
-test('client certificates stand alone, beside tokens or instead of them, and never behind nothing', () => {
+test('client certificates work alone, with tokens or instead of them, and never without TLS', () => {
   const alone = parseConfig(['--host', '0.0.0.0', ...people], {});
   assert.deepEqual(alone.auth, { mode: 'certificate' });
   assert.deepEqual(alone.clientCertificates, { caPath: 'people.pem', required: true });
   const either = parseConfig([...people, '--tls-client-auth', 'optional', '--auth-secret', secret], {});
   assert.equal(either.clientCertificates?.required, false);
-  refused([...people, '--tls-client-auth', 'optional'], /say how tokens are checked/);
+  refused([...people, '--tls-client-auth', 'optional'], /Configure how tokens are checked/);
   refused([...people, '--auth', 'none'], /exclude each other/);
-  refused([...people, '--tls', 'off', '--auth-secret', secret], /needs TLS here/);
-  refused(['--tls-client-auth', 'optional'], /give --tls-client-ca/);
+  refused([...people, '--tls', 'off', '--auth-secret', secret], /needs TLS in Quire/);
+  refused(['--tls-client-auth', 'optional'], /Add --tls-client-ca/);
 });

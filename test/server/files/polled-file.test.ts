@@ -1,4 +1,4 @@
-/** Files that are read again while the server runs: none of them may end the process, whatever becomes of it (I6, I8). */
+/** Files that are polled while the server runs. No fault of such a file may end the process (I6, I8). */
 import assert from 'node:assert/strict';
 import { appendFileSync, readdirSync, renameSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -22,7 +22,7 @@ interface Line {
   readonly err?: { readonly message: string };
 }
 
-/** A file, and something of the server that looks at it again and again. */
+/** A file, and a part of the server that polls it. */
 interface Watched {
   readonly content: { readonly good: string; readonly better: string };
   open(
@@ -74,7 +74,7 @@ function setUp(t: TestContext, { content, open }: Watched) {
 
 for (const [what, kind] of Object.entries(watched)) {
   for (const fault of badFiles) {
-    test(`${what}: ${fault.name} leaves the last one in force, is logged once, and recovers`, (t) => {
+    test(`${what}: ${fault.name} leaves the last value in force, is logged once, and recovers`, (t) => {
       const { path, lines, reload, opened } = setUp(t, kind);
       fault.spoil(path);
       reload(3);
@@ -114,7 +114,7 @@ for (const [what, kind] of Object.entries(watched)) {
     assert.equal(opened.inForce(), 'good');
   });
 
-  test(`${what}: a file that could not be opened for a moment is read when it can be`, (t) => {
+  test(`${what}: a file that could not be opened for a while is read once it can be opened`, (t) => {
     const { path, reload, opened } = setUp(t, kind);
     const fault = badFiles.find(({ name }) => name.startsWith('a file that may not be read'));
     writeFileSync(path, kind.content.better);
@@ -127,7 +127,7 @@ for (const [what, kind] of Object.entries(watched)) {
   });
 }
 
-test('a file that does not change is opened, and not read', (t) => {
+test('an unchanged file is opened but not read', (t) => {
   const path = join(tempFolder(t), 'file');
   writeFileSync(path, 'one');
   let parsed = 0;
@@ -141,7 +141,7 @@ test('a file that does not change is opened, and not read', (t) => {
   });
   for (let times = 0; times < 5; times++) assert.equal(file.poll().kind, 'unchanged');
   assert.equal(parsed, 1);
-  // The same size and the same time: only the inode tells.
+  // The size and the time are the same; only the inode differs.
   const { atime, mtime } = statSync(path);
   writeFileSync(`${path}.new`, 'two');
   utimesSync(`${path}.new`, atime, mtime);
@@ -150,7 +150,7 @@ test('a file that does not change is opened, and not read', (t) => {
   assert.equal(file.value, 'two');
 });
 
-test('the bound holds for a file that grows while it is read', (t) => {
+test('the size limit holds for a file that grows while it is read', (t) => {
   const path = join(tempFolder(t), 'file');
   writeFileSync(path, 'a');
   const file = new PolledFile({ path, maxBytes: 1_000_000, parse: (text) => text.length });
@@ -163,7 +163,7 @@ test('the bound holds for a file that grows while it is read', (t) => {
   assert.equal(file.value, 1_000_000);
 });
 
-test('a value that is refused by its user is not kept', (t) => {
+test('a value that the caller refuses is not kept', (t) => {
   const path = join(tempFolder(t), 'file');
   writeFileSync(path, 'one');
   const file = new PolledFile({ path, maxBytes: 10, parse: (text) => text });

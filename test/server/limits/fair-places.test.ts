@@ -8,7 +8,7 @@ import { randomOf } from '../../support/random.ts';
 
 const stays = (): boolean => false;
 
-/** Places whose use ends by command; `inUse` names who has one, in the order in which they got it. */
+/** Places whose use ends on command. `inUse` names the users in the order in which they got a place. */
 function setUp(options: Partial<ConstructorParameters<typeof FairPlaces>[0]> = {}) {
   const clock = new ManualClock();
   const all = { places: 8, maxWaitingPerKey: 100, maxWaiting: 1_000, maxWaitMs: 3_000, ...options };
@@ -30,7 +30,7 @@ function setUp(options: Partial<ConstructorParameters<typeof FairPlaces>[0]> = {
     for (let time = 0; time < times; time++) void enter(key);
   };
   const count = (key: string): number => inUse.filter((one) => one.key === key).length;
-  /** Ends the use that began first of a key, and lets the places be given away. */
+  /** Ends the oldest use of a key, and waits until the free place is given away. */
   const end = async (key: string): Promise<void> => {
     inUse
       .splice(
@@ -43,7 +43,7 @@ function setUp(options: Partial<ConstructorParameters<typeof FairPlaces>[0]> = {
   return { places, clock, inUse, refused, enter, enterTimes, count, end };
 }
 
-test('one key alone gets half of the places, and the first of another key has one at once', async () => {
+test('one key alone gets half of the places, and another key gets its first place at once', async () => {
   const { enterTimes, count, places } = setUp();
   enterTimes('a', 50);
   await nextTurn();
@@ -54,7 +54,7 @@ test('one key alone gets half of the places, and the first of another key has on
   assert.equal(places.waitingCount, 46);
 });
 
-test('when all places are taken, the next one goes to the key that has none, however many wait before it', async () => {
+test('when all places are taken, the next free one goes to a key without places, however many wait before it', async () => {
   const { enterTimes, count, end, inUse } = setUp();
   for (let key = 0; key < 8; key++) enterTimes(`k${key}`, 1);
   for (let key = 0; key < 8; key++) enterTimes(`k${key}`, 50);
@@ -67,7 +67,7 @@ test('when all places are taken, the next one goes to the key that has none, how
   assert.equal(count('honest'), 1);
 });
 
-test('keys take turns: of many that wait none is served twice before the others', async () => {
+test('waiting keys take turns, and none is served twice before the others', async () => {
   const { enterTimes, end, inUse } = setUp({ places: 1 });
   enterTimes('busy', 1);
   for (const key of ['a', 'b', 'c']) enterTimes(key, 3);
@@ -80,7 +80,7 @@ test('keys take turns: of many that wait none is served twice before the others'
   assert.deepEqual(served, ['a', 'b', 'c', 'a', 'b', 'c', 'a', 'b', 'c']);
 });
 
-test('what waits is bounded by key and in total, and by time; who is refused is told why', async () => {
+test('waiting calls are bounded per key, in total and in time, and a refused call is told why', async () => {
   const { enterTimes, refused, clock, places } = setUp({ places: 2, maxWaitingPerKey: 3, maxWaiting: 5 });
   enterTimes('a', 1 + 3);
   enterTimes('b', 1 + 2);
@@ -114,7 +114,7 @@ test('a client that has left takes no place', async () => {
   assert.equal(count('a'), 1);
 });
 
-test('at random no place is lost or given twice, and a free one never stays free while one may have it', async (t) => {
+test('in random runs no place is lost or given twice, and none stays free while a call may have it', async (t) => {
   const random = randomOf(t);
   const { inUse, enterTimes, end, places, clock, refused } = setUp();
   let entered = 0;

@@ -3,7 +3,7 @@ import { BlockList } from 'node:net';
 import { test } from 'node:test';
 import { addressBlock, contains, isLoopbackAddress, readAddress } from '../../../server/limits/ip-address.ts';
 
-test('an address is read without its zone, and IPv4 within IPv6 as IPv4', () => {
+test('an address is read without its zone, and an IPv4-mapped address as IPv4', () => {
   assert.equal(readAddress('192.0.2.1'), '192.0.2.1');
   assert.equal(readAddress('::ffff:192.0.2.1'), '192.0.2.1');
   assert.equal(readAddress('::FFFF:c000:0201'), '192.0.2.1');
@@ -13,7 +13,7 @@ test('an address is read without its zone, and IPv4 within IPv6 as IPv4', () => 
   }
 });
 
-test('limits take an IPv4 address, or the /64 of an IPv6 address, for one', () => {
+test('an IPv4 address, or the /64 of an IPv6 address, counts as one address', () => {
   assert.equal(addressBlock('192.0.2.1'), '192.0.2.1');
   assert.equal(addressBlock('::ffff:192.0.2.1'), '192.0.2.1');
   const block = '2001:db8:0:7::/64';
@@ -30,7 +30,7 @@ test('limits take an IPv4 address, or the /64 of an IPv6 address, for one', () =
   assert.equal(addressBlock(''), '');
 });
 
-test('this machine is known in each way of writing', () => {
+test('loopback addresses are recognized in every notation', () => {
   for (const address of ['127.0.0.1', '127.9.9.9', '::1', '0:0:0:0:0:0:0:1']) assert.ok(isLoopbackAddress(address));
   for (const address of ['128.0.0.1', '::2', '1::1', '']) assert.ok(!isLoopbackAddress(address), address);
 });

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { serializeError } from '../../../server/logger.ts';
 import { PeerError, excerpt } from '../../../server/limits/peer-text.ts';
 
-test('an excerpt has a bounded length, one line, and nothing that a terminal would obey', () => {
+test('an excerpt is a single line of bounded length without terminal control characters', () => {
   assert.equal(excerpt('plain, größer 漢'), 'plain, größer 漢');
   assert.equal(excerpt('\u001b[31mred\r\nnext\u202eback\u009b'), '\\u{1b}[31mred\\u{d}\\u{a}next\\u{202e}back\\u{9b}');
   assert.equal(excerpt('x'.repeat(301)), `${'x'.repeat(300)}… (301 characters)`);
@@ -11,7 +11,7 @@ test('an excerpt has a bounded length, one line, and nothing that a terminal wou
   assert.ok(excerpt('🎉'.repeat(200)).isWellFormed());
 });
 
-test('an error of a peer is its code and its message', () => {
+test('an error of a peer is reduced to its code and message', () => {
   const raw = Object.assign(new Error('Parse Error: Expected HTTP/'), {
     code: 'HPE_INVALID_CONSTANT',
     rawPacket: Buffer.alloc(100_000),
@@ -22,7 +22,7 @@ test('an error of a peer is its code and its message', () => {
   assert.equal(error.cause, undefined);
 });
 
-test('an error is logged with its type, message, stack and plain fields, and without what a peer has sent', () => {
+test('an error is logged with its type, message, stack and plain fields, and without data from a peer', () => {
   const error = Object.assign(new Error('m'.repeat(50_000), { cause: new RangeError('why') }), {
     code: 'E_TEST',
     rawPacket: Buffer.alloc(100_000),

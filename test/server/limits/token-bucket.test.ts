@@ -5,19 +5,19 @@ import { TokenBucket } from '../../../server/limits/token-bucket.ts';
 
 const size = { perSecond: 10, burst: 5 };
 
-test('a bucket gives what it holds at once, then what flows in', () => {
+test('a bucket gives its stored tokens at once, then tokens at the refill rate', () => {
   const bucket = new TokenBucket(size, 0);
   for (let i = 0; i < 5; i++) assert.equal(bucket.reserve(0, 0), 0);
   assert.equal(bucket.reserve(0, 0), null);
   assert.equal(bucket.waitMs(1, 0), 100);
   assert.equal(bucket.reserve(100, 0), 0);
   assert.equal(bucket.reserve(100, 0), null);
-  // However long nobody asks, it holds no more than it can.
+  // However long it is unused, it never holds more than its capacity.
   for (let i = 0; i < 5; i++) assert.equal(bucket.reserve(1e9, 0), 0);
   assert.equal(bucket.reserve(1e9, 0), null);
 });
 
-test('what is spent beyond what is there is a debt, which must flow in first', () => {
+test('taking more tokens than available leaves a debt, which is refilled first', () => {
   const bucket = new TokenBucket(size, 0);
   bucket.spend(25, 0);
   assert.equal(bucket.waitMs(0, 0), 2_000);
@@ -27,20 +27,20 @@ test('what is spent beyond what is there is a debt, which must flow in first', (
   assert.equal(bucket.waitMs(1_000, 2_000), 500);
 });
 
-test('tokens can be had in advance by those who wait for them, up to a bound', () => {
+test('a caller that waits may take tokens in advance, up to a bound', () => {
   const bucket = new TokenBucket(size, 0);
   const waits = Array.from({ length: 8 }, () => bucket.reserve(0, 200));
   assert.deepEqual(waits, [0, 0, 0, 0, 0, 100, 200, null]);
 });
 
-test('a clock that goes back gives nothing and takes nothing', () => {
+test('a clock that is set back neither adds nor removes tokens', () => {
   const bucket = new TokenBucket(size, 10_000);
   bucket.spend(5, 10_000);
   assert.equal(bucket.waitMs(1, 4_000), 100);
   assert.equal(bucket.waitMs(1, 4_100), 0);
 });
 
-test('I7: of keys the 10,000 that were heard of last are remembered', () => {
+test('the 10,000 most recently used keys are remembered (I7)', () => {
   const buckets = new KeyedBuckets(size);
   buckets.of('first', 0).spend(5, 0);
   buckets.of('second', 0).spend(5, 0);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MetricRegistry } from '../../../server/metrics/registry.ts';
 
-test('metrics are written in the text format of Prometheus, with what is counted when somebody asks', async () => {
+test('metrics are written in the text format of Prometheus, with the values at the time of the request', async () => {
   const registry = new MetricRegistry();
   let edits = 1;
   registry.counter('edits_total', 'Edits.', () => edits);
@@ -40,13 +40,13 @@ quire_closed_total{code="1006"} 3
   );
 });
 
-test('whatever a label holds, it stays one line: certificates are named by others', async () => {
+test('any label value stays on one line, because names of certificates come from outside', async () => {
   const registry = new MetricRegistry();
   registry.gauges('not_after_seconds', 'Its end.', 'name', () => [['a"b\\c\nd', 1]]);
   assert.match(await registry.text(), /^quire_not_after_seconds\{name="a\\"b\\\\c\\nd"\} 1$/m);
 });
 
-test('two metrics of one name are a mistake of ours', () => {
+test('registering two metrics of the same name throws', () => {
   const registry = new MetricRegistry();
   registry.gauge('rooms', 'Documents.', () => 0);
   assert.throws(() => registry.gauge('rooms', 'Rooms.', () => 0), /rooms/);

@@ -4,7 +4,7 @@ import { certificateHealth } from '../../../server/tls/certificate-health.ts';
 
 const dayMs = 86_400_000;
 
-test('a certificate is late with a third of its life left, and an alarm with a sixth, however long that life is', () => {
+test('a renewal is late below a third of the lifetime and urgent below a sixth, for any length of the lifetime', () => {
   for (const lifetimeMs of [200 * dayMs, 47 * dayMs, 6 * dayMs]) {
     const period = { notBeforeMs: 1_000, notAfterMs: 1_000 + lifetimeMs };
     const withLeft = (fraction: number) => certificateHealth(period, period.notAfterMs - lifetimeMs * fraction);
