@@ -16,8 +16,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 export const tokenUsage = [
   'quire token --document <name> [options]',
-  'Prints a token for experiments. It is signed with the first secret of QUIRE_AUTH_SECRET, --auth-secret',
-  'or --auth-secret-file, and contains --auth-issuer and --auth-audience.',
+  'Prints a token for experiments. It is signed with the first secret of QUIRE_AUTH_SECRET,',
+  '--auth-secret or --auth-secret-file, and contains --auth-issuer and --auth-audience.',
   '',
   '  --document <name>    exact, or a prefix that ends in *; may be repeated',
   '  --access <access>    read or write. Default: write.',
