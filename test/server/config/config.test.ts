@@ -199,7 +199,10 @@ test('several certificates and their keys are separated by commas, in the same o
       { certPath: 'b', keyPath: 'd' },
     ],
   });
-  assert.match(sentence(['--tls-cert', 'a,b', '--tls-key', 'c']), /2 certificates and 1 keys\. Pass one key for each certificate/);
+  assert.match(
+    sentence(['--tls-cert', 'a,b', '--tls-key', 'c']),
+    /2 certificates and 1 keys\. Pass one key for each certificate/,
+  );
 });
 
 test('the plain port exists only in development', () => {
