@@ -145,9 +145,8 @@ export const syncFaults: readonly Fault[] = [
 function hocuspocus(name: string, closeCode: number | null): Fault {
   return web(name, 'sync-hocuspocus', (webSocket) => {
     webSocket.on('message', (data: Buffer) => {
-      const decoder = decoding.createDecoder(data);
-      const document = decoding.readVarString(decoder);
-      if (decoding.readVarUint(decoder) !== 2) {
+      const document = documentOfLogin(data);
+      if (document === null) {
         if (closeCode !== null) webSocket.close(closeCode, 'Forbidden');
         return;
       }
@@ -159,4 +158,15 @@ function hocuspocus(name: string, closeCode: number | null): Fault {
       webSocket.send(encoding.toUint8Array(encoder));
     });
   });
+}
+
+/** The document that a login frame names; null for any other bytes. */
+function documentOfLogin(data: Buffer): string | null {
+  try {
+    const decoder = decoding.createDecoder(data);
+    const document = decoding.readVarString(decoder);
+    return decoding.readVarUint(decoder) === 2 ? document : null;
+  } catch {
+    return null;
+  }
 }

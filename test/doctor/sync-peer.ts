@@ -63,14 +63,13 @@ export async function syncPeer(owner: Owner, options: SyncPeerOptions = {}, plac
           if (large === 'refuse') webSocket.close(1009, 'too big');
           return;
         }
-        const decoder = decoding.createDecoder(data);
-        const type = decoding.readVarUint(decoder);
+        const message = read(data);
+        if (message === null) return;
+        const { type, subtype, payload } = message;
         if (type === 102) {
-          if (probe && writable) send(102, null, decoding.readVarUint8Array(decoder));
+          if (probe && writable) send(102, null, payload);
           return;
         }
-        const subtype = decoding.readVarUint(decoder);
-        const payload = decoding.readVarUint8Array(decoder);
         if (subtype === 0) send(0, 1, Y.encodeStateAsUpdate(known, payload));
         else if (writable) Y.applyUpdate(known, payload);
         else if (payload.length > 2) send(2, 0, Buffer.from('read only'));
@@ -78,6 +77,18 @@ export async function syncPeer(owner: Owner, options: SyncPeerOptions = {}, plac
     },
     place,
   );
+}
+
+/** Null for bytes of another protocol, which the doctor sends when nothing is answered. Stock servers ignore them. */
+function read(data: Buffer): { type: number; subtype: number | null; payload: Uint8Array } | null {
+  try {
+    const decoder = decoding.createDecoder(data);
+    const type = decoding.readVarUint(decoder);
+    const subtype = type === 102 ? null : decoding.readVarUint(decoder);
+    return { type, subtype, payload: decoding.readVarUint8Array(decoder) };
+  } catch {
+    return null;
+  }
 }
 
 /** A WebSocket server that does something with each connection. Resolves with its port. */
