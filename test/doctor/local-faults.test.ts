@@ -15,6 +15,7 @@ import { tempFolder } from '../support/temp-folder.ts';
 import { TextWriter } from '../support/text-writer.ts';
 import { answer, type Answer, type Question } from './examiner.ts';
 import { localFaults, ordinaryId, placeAt, type Call, type LocalFault } from './local-faults.ts';
+import { needsMounting } from '../support/mounting.ts';
 
 const isRoot = process.getuid?.() === 0;
 const needsRoot = { skip: isRoot ? false : 'planting files of several users needs root (run the tests as root)' };
@@ -89,6 +90,13 @@ function users({ by, tmpfs }: LocalFault): readonly ('root' | 'ordinary')[] {
   return isRoot || tmpfs !== undefined ? ['root', 'ordinary'] : ['ordinary'];
 }
 
+const mounting = needsMounting();
+
+function optionsOf({ by, tmpfs }: LocalFault): { readonly skip?: string | boolean } {
+  if (tmpfs !== undefined) return isRoot ? mounting : needsRoot;
+  return by === undefined ? {} : needsRoot;
+}
+
 let folders = 0;
 
 for (const by of ['ordinary', 'root'] as const) {
@@ -96,7 +104,7 @@ for (const by of ['ordinary', 'root'] as const) {
     for (const fault of localFaults) {
       if (!users(fault).includes(by)) continue;
       const title = `${fault.name} is named, the way out as well, and nothing changes`;
-      test(title, fault.by === undefined && fault.tmpfs === undefined ? {} : needsRoot, async (t) => {
+      test(title, optionsOf(fault), async (t) => {
         const data = copyOf(fault, String(folders++));
         if (fault.tmpfs !== undefined) t.after(() => void spawnSync('umount', ['-l', data]));
         const call: Call = (await fault.plant(placeAt(data))) ?? {};

@@ -1,7 +1,7 @@
 /** Lookups by the real getaddrinfo of a process that has an /etc/resolv.conf of its own. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -13,12 +13,10 @@ import { nameFaults } from './name-faults.ts';
 import { nameServer } from './name-server.ts';
 import type { NameServerFault } from './name-server.ts';
 import { tcpPeer } from './peers.ts';
+import { needsOwnMounts } from '../support/mounting.ts';
 
 const script = fileURLToPath(new URL('../../server/cli/main.js', import.meta.url));
-const mayUnshare = process.getuid?.() === 0 && existsSync('/usr/bin/unshare');
-const asRoot = {
-  skip: mayUnshare ? false : 'a process with its own /etc/resolv.conf needs root and unshare (util-linux)',
-};
+const asRoot = needsOwnMounts();
 
 /** getaddrinfo waits for 30 s at each server, twice: longer than any test. */
 const patient = 'options timeout:30 attempts:2\n';

@@ -249,7 +249,7 @@ test('without auth the server listens on loopback alone; told to let everybody i
   assert.deepEqual(await run.exited, { code: 2, signal: null });
   assert.match(run.output, /^quire: Listening on 0\.0\.0\.0 exposes every document to other machines\. Configure auth/);
   const quire = await guarded(t, ['--host', '0.0.0.0', '--auth', 'none']);
-  const warning = /"level":40.*everybody who reaches this server/;
+  const warning = /"level":40.*every client that reaches this server may read and write/;
   await quire.process.find((line) => warning.test(line) || undefined, 'the warning');
 });
 

@@ -95,7 +95,7 @@ test('no target finds anything in its corpus, its seeds and some mutants (I6)', 
       target,
       seed,
       durationMs: Infinity,
-      maxInputs: repetitions(50, 150),
+      maxInputs: repetitions(20, 150),
       maxFindings: 1,
     });
     assert.deepEqual(findings, [], `SEED=${seed} ${target}`);
