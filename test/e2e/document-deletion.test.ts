@@ -120,7 +120,10 @@ test('without authentication nobody deletes anything, not even from this machine
   for (const args of [[], ['--auth', 'none']]) {
     const quire = await guarded(t, args);
     assert.deepEqual(await send(quire, 'DELETE', '/documents/doc'), { status: 403, error: 'forbidden' });
-    await quire.process.find((line) => (/without authentication there are no administrators/.test(line) ? true : undefined), 'why');
+    await quire.process.find(
+      (line) => (/without authentication there are no administrators/.test(line) ? true : undefined),
+      'why',
+    );
   }
 });
 
