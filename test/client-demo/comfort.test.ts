@@ -30,7 +30,8 @@ test('the demo editor for everybody', inChromium, async (t) => {
       await page.keyboard.press('Enter');
       await page.locator('.ProseMirror strong', { hasText: 'words' }).waitFor();
       assert.equal(await page.getByRole('button', { name: 'Bold' }).getAttribute('aria-pressed'), 'true');
-      assert.equal(await page.evaluate(`document.activeElement.ariaLabel`), 'Document');
+      // The editor takes the focus in the next frame.
+      await page.waitForFunction(`document.activeElement.ariaLabel === 'Document'`);
 
       const nameless = await page.evaluate(`[...document.querySelectorAll('button, a, input, [role=textbox]')]
       .filter((control) => control.checkVisibility())
