@@ -23,16 +23,16 @@ export async function examineLocal(
   local: LocalDeps,
 ): Promise<Diagnosed> {
   const { findings, measurements } = await checkMachine(config, local);
-  const [first] = certificatePaths(config);
-  const stored = first === undefined ? null : checkStored(first, deps.now());
-  if (stored !== null) findings.push(...stored.findings);
-  const target = targetOf(config, token, stored?.certificate?.names ?? []);
+  const stored = certificatePaths(config).map((paths) => checkStored(paths, deps.now()));
+  findings.push(...stored.flatMap((pair) => pair.findings));
+  const certificates = stored.flatMap(({ certificate }) => certificate ?? []);
+  const target = targetOf(config, token, certificates[0]?.names ?? []);
   if (!(await listens(target, deps.stepTimeoutMs))) {
     findings.push(finding('local-not-running', { host: target.address ?? target.host, port: target.port }));
     return { findings, measurements };
   }
   const { stepTimeoutMs } = deps;
-  if (stored?.certificate) findings.push(...(await checkServed(stored.certificate, target, stepTimeoutMs)));
+  if (certificates.length > 0) findings.push(...(await checkServed(certificates, target, stepTimeoutMs)));
   const notReady = await askReady(target, stepTimeoutMs);
   if (notReady !== null && notReady !== noAnswer) findings.push(finding('local-not-ready', { reason: notReady }));
   if (findings.some(({ severity }) => severity === 'error')) return { findings, measurements };

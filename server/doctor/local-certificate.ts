@@ -52,8 +52,15 @@ export function checkStored(
   }
 }
 
-/** Whether the server serves the certificate that is on disk. A handshake that fails is for the TLS stage to explain. */
-export async function checkServed(stored: Certificate, target: Target, timeoutMs: number): Promise<Finding[]> {
+/**
+ * Whether the server serves one of the certificates that are on disk: which one depends on the key types that the doctor
+ * offers. A handshake that fails is for the TLS stage to explain.
+ */
+export async function checkServed(
+  stored: readonly Certificate[],
+  target: Target,
+  timeoutMs: number,
+): Promise<Finding[]> {
   let socket: TLSSocket;
   try {
     socket = await dialTls(target, target.address ?? target.host, timeoutMs);
@@ -62,7 +69,8 @@ export async function checkServed(stored: Certificate, target: Target, timeoutMs
   }
   const served = socket.getPeerX509Certificate();
   socket.destroy();
-  if (served === undefined || served.fingerprint256 === stored.fingerprint) return [];
-  const facts = { served: served.validTo, stored: new Date(stored.notAfterMs).toUTCString(), port: target.port };
+  if (served === undefined || stored.some(({ fingerprint }) => fingerprint === served.fingerprint256)) return [];
+  const [first] = stored;
+  const facts = { served: served.validTo, stored: new Date(first!.notAfterMs).toUTCString(), port: target.port };
   return [finding('local-certificate-stale', facts)];
 }

@@ -121,6 +121,13 @@ test('what is wrong with the certificate on disk, and another one that is served
   assert.deepEqual(await codes(files('late', late)), ['local-certificate-late', notRunning]);
   const port = await tlsPeer(t, root.leaf(), (socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'));
   assert.deepEqual(await codes(files('renewed', good, port)), ['local-certificate-stale']);
+  const second = root.leaf();
+  const secondPort = await tlsPeer(t, second, (socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'));
+  const both = [...files('one', good, secondPort), ...files('two', second, secondPort).slice(4)];
+  const found = await codes(both);
+  assert.ok(!found.includes('local-certificate-stale'), 'the second pair is served');
+  const lateSecond = [...files('one', good), ...files('late', late).slice(4)];
+  assert.deepEqual(await codes(lateSecond), ['local-certificate-late', notRunning]);
 });
 
 test('a server that runs but is not ready is named', async (t) => {
