@@ -54,8 +54,9 @@ const clockToleranceMs = 60_000;
 const localTypes = [0xef53, 0x58465342, 0x9123683e, 0x2fc12fc1, 0xf2f52010, 0x01021994, 0x794c7630];
 
 /**
- * Looks at the machine and the data folder. Writes nothing but files of its own, which it removes; what the data folder
- * holds stays as it is, whoever runs the doctor and also if a server runs. Rejects for no fault of the machine.
+ * Examines the machine and the data folder. Writes only files of its own and removes them. The content of the data folder
+ * does not change, for any user that runs the doctor, also while a server runs. A fault of the machine becomes a finding;
+ * the promise does not reject for it.
  */
 export async function checkMachine(config: Config, deps: LocalDeps): Promise<LocalState> {
   const state: LocalState = { findings: [], measurements: [] };

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** Linux: a file without a name, which nobody else can reach, and which is gone when it is closed. Node does not name the flag. */
+/** Linux: opens a file without a name. No other process can reach it, and it is gone when it is closed. Node has no constant for this flag. */
 const unnamed = 0o20_200_000;
 /** Types of file systems that take as long for an fsync of a file without a name as of another: tmpfs, ext, XFS, overlayfs. */
 const honestTypes = [0x01021994, 0xef53, 0x58465342, 0x794c7630];

@@ -207,7 +207,7 @@ export const syncFindings = {
   'idle-cut': {
     stage: 'idle',
     severity: 'error',
-    sentence: 'A connection on which nobody types is cut after {after} s (close code {closeCode}).',
+    sentence: 'An idle connection is cut after {after} s (close code {closeCode}).',
     advice:
       'Raise the idle timeout of the proxy above 60 s (nginx: proxy_read_timeout 1h; AWS ALB: idle_timeout), and let pings through.',
   },

@@ -14,8 +14,8 @@ const field = 'quire-doctor';
 const mark = Uint8Array.of(1);
 
 /**
- * Opens the document at every address, without changing it. Then, in a document that nobody else has, makes an edit, waits
- * until it is saved, and looks whether it reaches other clients, one at each address. The edit is deleted again.
+ * Opens the document at every address, without changing it. Then makes an edit in a scratch document, waits until it is
+ * saved, and checks that it reaches the other clients, one at each address. The edit is deleted again.
  */
 export const syncStage: Stage = async (examination) => {
   const { document } = examination.target;

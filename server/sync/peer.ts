@@ -14,7 +14,7 @@ export interface Peer extends PresenceOwner {
   deliverPresence(states: Uint8Array): void;
   /** More is durable. Called only while the peer is among those that wait (`Room.awaitCommit`). */
   committed(): void;
-  /** Called about once a second with the time in milliseconds since 1970. */
+  /** Called about once a second with the time of `RoomsDeps.now`. */
   sweep(nowMs: number): void;
   /** The room ends: the session is told why and closed. */
   end(refusal: RefusedError): void;

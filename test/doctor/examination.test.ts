@@ -3,22 +3,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { examine, maxDurationMs, runStage } from '../../server/doctor/doctor.ts';
 import { newExamination } from '../../server/doctor/examination.ts';
-import type { DoctorDeps, Stage } from '../../server/doctor/examination.ts';
+import type { Stage } from '../../server/doctor/examination.ts';
 import { finding } from '../../server/doctor/finding.ts';
 import { jsonReport, statusOf, textHeading, textReport } from '../../server/doctor/report.ts';
 import { parseTarget, TargetError } from '../../server/doctor/target.ts';
 import { Authority } from '../support/authority.ts';
 import { guardMs, within } from '../support/deadline.ts';
 import { tcpPeer } from './peers.ts';
+import { patientDeps } from './deps.ts';
 
-const deps: DoctorDeps = {
-  lookup: () => Promise.resolve([{ address: '127.0.0.1', family: 4 }]),
-  now: Date.now,
-  monotonicMs: () => 0,
-  stepTimeoutMs: guardMs,
-  idleMs: null,
-  proxyIdleMs: 60_000,
-};
 const target = parseTarget('ws://127.0.0.1:1/sync/doc');
 const noTime = { maxSeconds: null };
 
@@ -32,17 +25,17 @@ test('an exception at any stage becomes a finding that names the stage, and exit
     [broken, /stage "tls": TypeError: Cannot read properties/],
     [throwing, /stage "tls": RangeError: out of range/],
   ] as const) {
-    const findings = await runStage('tls', stage, newExamination(target, deps), guardMs);
+    const findings = await runStage('tls', stage, newExamination(target, patientDeps), guardMs);
     assert.equal(findings[0]?.code, 'doctor-failed');
     assert.match(findings[0].sentence, reason);
     assert.equal(statusOf({ findings, measurements: [] }), 1);
   }
-  const failing = await examine(target, { ...deps, monotonicMs: () => assert.fail('no clock') });
+  const failing = await examine(target, { ...patientDeps, monotonicMs: () => assert.fail('no clock') });
   assert.equal(failing.findings[0]?.code, 'doctor-failed');
 });
 
 test('a stage that never ends becomes a finding of that stage when its time is over', async () => {
-  const findings = await runStage('sync', () => new Promise(() => {}), newExamination(target, deps), 20);
+  const findings = await runStage('sync', () => new Promise(() => {}), newExamination(target, patientDeps), 20);
   assert.equal(findings[0]?.code, 'doctor-out-of-time');
   assert.match(findings[0].sentence, /stage "sync" did not end within 0\.02 s/);
   assert.equal(statusOf({ findings, measurements: [] }), 14);
@@ -62,7 +55,10 @@ test('an examination leaves no socket open, also where it gave up', async (t) =>
     closed.push(new Promise((resolve) => void socket.once('close', () => resolve())));
     socket.resume();
   });
-  const { findings } = await examine(parseTarget(`ws://127.0.0.1:${port}/sync/doc`), { ...deps, stepTimeoutMs: 50 });
+  const { findings } = await examine(parseTarget(`ws://127.0.0.1:${port}/sync/doc`), {
+    ...patientDeps,
+    stepTimeoutMs: 50,
+  });
   assert.deepEqual(
     findings.map(({ code }) => code),
     ['upgrade-silent'],
@@ -79,7 +75,7 @@ test('control characters of a peer, of all kinds, reach neither report', () => {
     finding('tls-wrong-name', { names: evil, host: evil }),
     finding('upgrade-not-http', { beginning: evil }),
   ];
-  const examination = newExamination(target, deps);
+  const examination = newExamination(target, patientDeps);
   const diagnosed = { findings, measurements: examination.measurements };
   const hidden = /[^\P{Cc}\n]|[\u200b\u200f\u2028\u202e\u2066\ufeff\u{e0001}]/u;
   assert.doesNotMatch(textReport(diagnosed), hidden);

@@ -10,20 +10,12 @@ import type { DoctorDeps } from '../../server/doctor/examination.ts';
 import { parseTarget } from '../../server/doctor/target.ts';
 import type { TargetOptions } from '../../server/doctor/target.ts';
 import { Authority } from '../support/authority.ts';
-import { guardMs } from '../support/deadline.ts';
 import { Disposer } from '../support/owner.ts';
 import { Quire } from '../support/quire.ts';
 import { gateway, httpAnswer, listen, passOn, tlsFront } from './peers.ts';
+import { patientDeps } from './deps.ts';
 
 const secret = { QUIRE_AUTH_SECRET: 'a secret of thirty-two bytes or more' };
-const deps: DoctorDeps = {
-  lookup: () => Promise.resolve([{ address: '127.0.0.1', family: 4 }]),
-  now: Date.now,
-  monotonicMs: () => 0,
-  stepTimeoutMs: guardMs,
-  idleMs: null,
-  proxyIdleMs: 60_000,
-};
 const hasIPv6 = Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === '::1'));
 const root = Authority.root();
 const owner = new Disposer();
@@ -37,7 +29,7 @@ before(async () => {
 after(() => owner.dispose());
 
 async function diagnose(url: string, options: TargetOptions, more: Partial<DoctorDeps> = {}): Promise<Diagnosed> {
-  return examine(parseTarget(url, options), { ...deps, ...more });
+  return examine(parseTarget(url, options), { ...patientDeps, ...more });
 }
 
 /** Nothing is wrong, and the doctor has also written. */

@@ -3,26 +3,17 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { makeToken } from '../../server/cli/token.ts';
 import { examine } from '../../server/doctor/doctor.ts';
-import type { DoctorDeps } from '../../server/doctor/examination.ts';
 import { parseTarget } from '../../server/doctor/target.ts';
 import type { TargetOptions } from '../../server/doctor/target.ts';
 import { Authority } from '../support/authority.ts';
-import { guardMs } from '../support/deadline.ts';
 import { Disposer } from '../support/owner.ts';
 import type { Owner } from '../support/owner.ts';
 import { Quire } from '../support/quire.ts';
 import { gateway, httpAnswer, passOn, tcpPeer, tlsFront, tlsPeer } from './peers.ts';
 import { syncPeer } from './sync-peer.ts';
+import { patientDeps } from './deps.ts';
 
 const secret = { QUIRE_AUTH_SECRET: 'a secret of thirty-two bytes or more' };
-const deps: DoctorDeps = {
-  lookup: () => Promise.resolve([{ address: '127.0.0.1', family: 4 }]),
-  now: Date.now,
-  monotonicMs: () => 0,
-  stepTimeoutMs: guardMs,
-  idleMs: null,
-  proxyIdleMs: 60_000,
-};
 const root = Authority.root();
 const owner = new Disposer();
 let quirePort: number;
@@ -37,7 +28,7 @@ before(async () => {
 after(() => owner.dispose());
 
 async function codes(url: string, options: TargetOptions): Promise<readonly string[]> {
-  return (await examine(parseTarget(url, options), deps)).findings.map(({ code }) => code);
+  return (await examine(parseTarget(url, options), patientDeps)).findings.map(({ code }) => code);
 }
 
 /** Ends TLS in front of a server; `sent` is what clients have sent. */
@@ -125,7 +116,7 @@ test('a redirect that repeats the address does not print the token', async (t) =
     const path = /^GET (\S+)/.exec(head)?.[1] ?? '';
     return { answer: httpAnswer('302 Found', [`Location: http://elsewhere.test${path}`]) };
   });
-  const { findings } = await examine(parseTarget(`ws://127.0.0.1:${port}/sync/notes/a?token=${token}`), deps);
+  const { findings } = await examine(parseTarget(`ws://127.0.0.1:${port}/sync/notes/a?token=${token}`), patientDeps);
   assert.equal(findings[0]?.code, 'upgrade-redirect');
   assert.doesNotMatch(JSON.stringify(findings), new RegExp(token.slice(0, 20)));
 });

@@ -98,7 +98,7 @@ export class Joins implements JoinSink {
   }
 
   /**
-   * Called about once a second with the time in milliseconds since 1970. Returns whether nothing waits and nothing is spent:
+   * Called about once a second with the time of `RoomsDeps.now`. Returns whether nothing waits and nothing is spent:
    * then another one is as good.
    */
   sweep(nowMs: number): boolean {

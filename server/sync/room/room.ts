@@ -288,7 +288,7 @@ export class Room implements LogFollower, Tickable {
     return this.#snapshot.frames(codec, pinned, part);
   }
 
-  /** Called by a timer about once a second, with the time in milliseconds since 1970. An error ends this room only. */
+  /** Called by a timer about once a second, with the time of `RoomsDeps.now`. An error ends this room only. */
   sweep(nowMs: number): void {
     try {
       this.#snapshot.sweep(nowMs);

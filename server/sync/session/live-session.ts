@@ -166,7 +166,7 @@ export class LiveSession implements Author {
     return this.#pace?.receiveLimit(this.#deps.rooms.coarseNowMs) ?? null;
   }
 
-  /** Called about once a second with the time in milliseconds since 1970. */
+  /** Called about once a second with the time of `RoomsDeps.now`. */
   sweep(nowMs: number): void {
     if (this.#pace?.isRested(nowMs) === true) this.#pace = null;
     if (this.#joins?.sweep(nowMs) === true) this.#joins = null;

@@ -2,14 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pino } from 'pino';
 import type { LogState } from '../../../persistence/update-log.ts';
-import { AuthStats } from '../../../server/auth/auth-stats.ts';
 import type { CertificateReport } from '../../../server/tls/certificate-health.ts';
 import { createHttp } from '../../../server/http/http.ts';
 import { MetricRegistry } from '../../../server/metrics/registry.ts';
 import { registerMetrics } from '../../../server/metrics/metrics.ts';
 import { NetStats } from '../../../server/net/stats.ts';
-import { StorageStats } from '../../../server/metrics/storage-stats.ts';
 import { SyncStats } from '../../../server/sync/stats.ts';
+import { metricSources } from '../../support/metric-sources.ts';
 
 function setUp() {
   const state = {
@@ -21,25 +20,8 @@ function setUp() {
   const net = new NetStats();
   const sync = new SyncStats();
   const registry = new MetricRegistry();
-  registerMetrics(registry, {
-    auth: new AuthStats(),
-    net,
-    sync,
-    storage: new StorageStats(),
-    connections: () => 3,
-    rooms: () => 2,
-    roomMemoryBytes: () => 0,
-    outboxMemoryBytes: () => 0,
-    sessions: () => 1,
-    logLinesDropped: () => 0,
-    fileFailures: () => new Map(),
-    waitingMessageBytes: () => 0,
-    unsavedEditBytes: () => 0,
-    unreadAnswerBytes: () => 0,
-    waitingAccessChecks: () => 0,
-    heldRefusals: () => 0,
-    logState: () => state.log,
-  });
+  const counts = { connections: () => 3, rooms: () => 2, sessions: () => 1 };
+  registerMetrics(registry, metricSources({ net, sync, ...counts, logState: () => state.log }));
   const app = createHttp({
     logger: pino({ level: 'silent' }),
     registry,

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { AuthStats } from '../../../server/auth/auth-stats.ts';
 import { optionNames, options } from '../../../server/config/options.ts';
 import { parseConfig } from '../../../server/config/config.ts';
 import { closeReason, httpStatus, RefusedError } from '../../../server/errors.ts';
@@ -11,10 +10,9 @@ import { fixedLimits, limitNames, limitReached, settableLimits } from '../../../
 import type { LimitName } from '../../../server/limits/limits.ts';
 import { MetricRegistry } from '../../../server/metrics/registry.ts';
 import { registerMetrics } from '../../../server/metrics/metrics.ts';
-import type { MetricSources } from '../../../server/metrics/metrics.ts';
 import { NetStats } from '../../../server/net/stats.ts';
-import { StorageStats } from '../../../server/metrics/storage-stats.ts';
 import { SyncStats } from '../../../server/sync/stats.ts';
+import { metricSources } from '../../support/metric-sources.ts';
 
 const all = { ...settableLimits, ...fixedLimits };
 
@@ -43,28 +41,6 @@ function codeOf(name: LimitName): string {
   if (refusal === null) return 'waits';
   if (refusal.by === 'cut') return 'cut off';
   return refusal.by === 'status' ? `HTTP ${httpStatus(refusal.code)}` : String(closeReason(refusal.code).code);
-}
-
-function sources(net = new NetStats(), sync = new SyncStats()): MetricSources {
-  return {
-    auth: new AuthStats(),
-    net,
-    sync,
-    storage: new StorageStats(),
-    connections: () => 0,
-    rooms: () => 0,
-    roomMemoryBytes: () => 0,
-    outboxMemoryBytes: () => 0,
-    sessions: () => 0,
-    logLinesDropped: () => 0,
-    fileFailures: () => new Map(),
-    waitingMessageBytes: () => 0,
-    unsavedEditBytes: () => 0,
-    unreadAnswerBytes: () => 0,
-    waitingAccessChecks: () => 0,
-    heldRefusals: () => 0,
-    logState: () => 'open',
-  };
 }
 
 test('the page on limits names each of them, its bound, its reason and its code, and no other', () => {
@@ -99,7 +75,7 @@ test('each limit that can be set is an option with its default, and there are no
 
 test('each limit is counted under its name, from nought on, wherever it was reached', async () => {
   const [net, sync, registry] = [new NetStats(), new SyncStats(), new MetricRegistry()];
-  registerMetrics(registry, sources(net, sync));
+  registerMetrics(registry, metricSources({ net, sync }));
   net.limitsReached.set('connections', 2);
   sync.limitReached('message-rate');
   const text = await registry.text();
@@ -121,7 +97,7 @@ test('the page on limits names the metric of the present value of each total, an
   });
   assert.deepEqual(documented, gauges);
   const registry = new MetricRegistry();
-  registerMetrics(registry, sources());
+  registerMetrics(registry, metricSources());
   const names = new Set(Array.from(registry.names, (name) => `quire_${name}`));
   for (const [, metric] of gauges) assert.ok(names.has(metric), metric);
 });

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { X509Certificate, createPrivateKey } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { isIP } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -17,6 +16,7 @@ import { CertificateError } from '../../../server/tls/certificate.ts';
 import { openDevCertificate } from '../../../server/tls/dev-certificate.ts';
 import type { DevCertificate } from '../../../server/tls/dev-certificate.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
+import { handshakeError } from '../../support/handshake.ts';
 
 const dayMs = 86_400_000;
 
@@ -101,22 +101,7 @@ async function verdict(t: TestContext, folder: string, names: readonly string[],
     fromMs: Date.now() - dayMs,
     toMs: Date.now() + dayMs,
   });
-  const server = createServer(leaf, (socket) => socket.end());
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.after(() => void server.close());
-  const { port } = server.address() as AddressInfo;
-  const ca = readFileSync(join(folder, 'ca.pem'), 'utf8');
-  const name = isIP(servername) === 0 ? { servername } : {};
-  const client = connect({ port, host: '127.0.0.1', ca, ...name });
-  try {
-    await within(guardMs, 'a handshake', once(client, 'secureConnect'));
-    return null;
-  } catch (error) {
-    return (error as Error).message;
-  } finally {
-    client.destroy();
-  }
+  return handshakeError(t, leaf, servername, readFileSync(join(folder, 'ca.pem'), 'utf8'));
 }
 
 test('a client that trusts the authority trusts it for this machine only', async (t) => {

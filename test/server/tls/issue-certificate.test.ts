@@ -1,13 +1,9 @@
 import assert from 'node:assert/strict';
-import { createServer } from 'node:https';
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
-import { connect } from 'node:tls';
 import { X509Certificate } from 'node:crypto';
 import { issueAuthority, issueLeaf } from '../../../server/tls/issue-certificate.ts';
-import { guardMs, within } from '../../support/deadline.ts';
 import type { Owner } from '../../support/owner.ts';
+import { handshakeError } from '../../support/handshake.ts';
 
 const dayMs = 86_400_000;
 const subject = { commonName: 'Test CA', unit: 'test' };
@@ -18,21 +14,7 @@ const authority = issueAuthority(subject, { dnsNames: ['localhost', 'local'], ne
 /** What OpenSSL says when it connects to a server with such a leaf as `servername`: null if it trusts it. */
 async function verdict(owner: Owner, names: readonly string[], servername: string): Promise<string | null> {
   const leaf = issueLeaf({ subject, key: authority.key }, { commonName: 'leaf', unit: 'test' }, names, validity);
-  const server = createServer(leaf).listen(0, '127.0.0.1');
-  owner.after(() => {
-    server.close();
-  });
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  const client = connect({ port, host: '127.0.0.1', servername, ca: authority.cert });
-  try {
-    await within(guardMs, 'a handshake', once(client, 'secureConnect'));
-    return null;
-  } catch (error) {
-    return (error as Error).message;
-  } finally {
-    client.destroy();
-  }
+  return handshakeError(owner, leaf, servername, authority.cert);
 }
 
 test('a leaf is trusted by whoever trusts its authority, for the names that it holds', async (t) => {

@@ -1,4 +1,4 @@
-/** When "saved" may be said (DESIGN.md, The way of an edit), through the session, room and log. */
+/** When "saved" may be said (docs/architecture.md), through the session, room and log. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { emptyStateVector } from '../../../support/frames.ts';
