@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInThisContext } from 'node:vm';
 import { WebSocket } from 'ws';
 import { RefusedError } from '../../../server/errors.ts';
 import { guardMs, within } from '../../support/deadline.ts';
@@ -194,6 +197,25 @@ test('bytes that are no WebSocket frame are refused with 1002 and counted (I6, I
   socket.destroy();
   await handler.closedOnce;
   assert.equal(net.stats.connectionsRefused.get('bad-frame'), 1);
+});
+
+test('the listener table of an idle connection stays an object with fast properties', async (t) => {
+  const sockets: { _events: object }[] = [];
+  const opened = (message: unknown): void => void sockets.push((message as { socket: { _events: object } }).socket);
+  subscribe('net.server.socket', opened);
+  t.after(() => unsubscribe('net.server.socket', opened));
+  const net = await NetHarness.start(t);
+  await open(t, net);
+  setFlagsFromString('--allow-natives-syntax');
+  const isFast = runInThisContext('(object) => %HasFastProperties(object)') as (object: object) => boolean;
+  // The function is compiled when it is first called.
+  assert.equal(isFast({}), true);
+  setFlagsFromString('--no-allow-natives-syntax');
+  assert.deepEqual(
+    sockets.map(({ _events }) => isFast(_events)),
+    [true],
+    'a dictionary takes 800 bytes more',
+  );
 });
 
 test('a handler that throws loses its own connection, by the reason it gave, and no other (I6)', async (t) => {
