@@ -2,6 +2,10 @@ import { IndexeddbPersistence } from 'y-indexeddb';
 import { WebsocketProvider } from 'y-websocket';
 import { Doc } from 'yjs';
 import { guardPresence, trackSaved, type SavedTracker } from './client/client.ts';
+import { useToken } from './token.ts';
+
+/** Message type of the protocol: an edit was dropped, because this client may only read. */
+export const permissionDenied = 2;
 
 /** One document in this tab: the stock provider, a copy in the browser, and whether the server has it on disk. */
 export interface Connection {
@@ -20,12 +24,15 @@ export function syncAddress(): string {
   return url.href;
 }
 
-/** The provider puts the name into an address as it is, so it must be encoded before. */
-export function connect(name: string): Connection {
+/** Opens a document, with a token unless that is null. */
+export function connect(name: string, token: string | null): Connection {
   const doc = new Doc();
   const copy = new IndexeddbPersistence(`quire/${name}`, doc);
-  const provider = new WebsocketProvider(syncAddress(), encodeURIComponent(name), doc);
-  // Before anything on the page reads what other people are said to be.
+  // The provider puts the name into a URL without encoding it.
+  const provider = new WebsocketProvider(syncAddress(), encodeURIComponent(name), doc, { connect: false });
+  // Before anything on the page reads the states of other clients.
   guardPresence(provider.awareness);
+  if (token !== null) useToken(provider, token);
+  provider.connect();
   return { doc, provider, saved: trackSaved(provider), copy };
 }

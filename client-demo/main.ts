@@ -7,10 +7,13 @@ import { createEditor } from './editor.ts';
 import { showPeople } from './people.ts';
 import { showProof } from './proof-panel.ts';
 import { showStatus } from './status-line.ts';
+import { storedToken, takeToken } from './token.ts';
 import { showToolbar } from './toolbar.ts';
 
+// Before any link is made from the address of the page.
+const token = takeToken();
 const name = documentName();
-const connection = connect(name);
+const connection = connect(name, token);
 const { doc, provider } = connection;
 
 // With `?view` the page only shows the document, whatever the server would allow.
@@ -26,12 +29,17 @@ const editor = createEditor({
 showToolbar(editor);
 showPeople(provider.awareness);
 showDocuments(name);
-showStatus(connection, () => editor.setEditable(false));
+showStatus(connection, (editable) => editor.setEditable(editable && !viewing));
 showProof(connection);
 
 document.title = `${name} · Quire`;
 byId('document-name', HTMLSpanElement).textContent = name;
-byId('open-tab', HTMLAnchorElement).href = linkTo(name);
+const openTab = byId('open-tab', HTMLAnchorElement);
+openTab.href = linkTo(name);
+openTab.addEventListener('click', () => {
+  // A tab gets a copy of the session storage, and so the token, only from the tab that has opened it.
+  openTab.rel = storedToken() === null ? 'noopener' : 'opener';
+});
 const copyLink = byId('copy-link', HTMLButtonElement);
 copyLink.addEventListener('click', () => {
   // No clipboard on a plain page of another machine.

@@ -1,15 +1,21 @@
 import { byId } from './dom.ts';
 import { onRefused, type Refusal } from './client/client.ts';
 import { statusOf, type StatusState } from './status.ts';
-import type { Connection } from './connection.ts';
+import { permissionDenied, type Connection } from './connection.ts';
+import { storedToken, useToken } from './token.ts';
+import { tokenForm } from './token-form.ts';
 
-/** "Saved" appears only after it has been true for this long: no flicker while somebody types. */
+/** "Saved" appears only after it has been true for this long, so that the line does not flicker while a user types. */
 const calmMs = 250;
-/** Message type of the protocol: an edit was dropped, because this person may only read. */
-const permissionDenied = 2;
 
-/** Keeps the status line true, runs the offline switch, and warns before a tab is closed that has unsaved edits. */
-export function showStatus({ doc, provider, saved, copy }: Connection, stopEditing: () => void): void {
+/**
+ * Keeps the status line up to date, runs the offline switch, asks for a token when the server wants one, and warns before
+ * a tab with unsaved edits is closed. `setEditable(false)` is called when the server drops an edit of this client.
+ */
+export function showStatus(
+  { doc, provider, saved, copy }: Connection,
+  setEditable: (editable: boolean) => void,
+): void {
   const line = byId('status', HTMLDivElement);
   const headline = byId('status-headline', HTMLElement);
   const detail = byId('status-detail', HTMLSpanElement);
@@ -31,6 +37,7 @@ export function showStatus({ doc, provider, saved, copy }: Connection, stopEditi
       headline: head,
       detail: more,
       action: button,
+      wantsToken,
     } = statusOf({
       refusal,
       offlineByChoice: offline.checked,
@@ -39,13 +46,14 @@ export function showStatus({ doc, provider, saved, copy }: Connection, stopEditi
       synced: provider.synced,
       saved: saved.state,
       keptHere,
+      hasToken: storedToken() !== null,
     });
     if (state === 'saved' && shown === 'saving') {
       shown = 'saved';
       calm = window.setTimeout(render, calmMs);
       return;
     }
-    // Nobody wants to hear "saving, saved" after every word.
+    // A screen reader must not say "saving, saved" after every word.
     if (state !== line.dataset['state'] && state !== 'saving' && line.dataset['state'] !== 'saving') {
       spoken.textContent = `${head} ${more}`;
     }
@@ -56,7 +64,26 @@ export function showStatus({ doc, provider, saved, copy }: Connection, stopEditi
     action.hidden = button === null;
     action.textContent = button === 'discard' ? 'Discard this copy' : 'Try again';
     action.dataset['action'] = button ?? '';
+    // A form that has been used stays until the token is accepted.
+    if (wantsToken) form.show();
+    else if (refusal !== null || provider.synced) form.hide();
   };
+
+  const reconnect = (): void => {
+    refusal = null;
+    lost = false;
+    offline.checked = false;
+    provider.connect();
+    render();
+  };
+
+  const form = tokenForm((token) => {
+    useToken(provider, token);
+    // A client that may only read is still connected.
+    provider.disconnect();
+    setEditable(true);
+    reconnect();
+  });
 
   saved.subscribe((state) => {
     if (state.saved) typedSinceSaved = false;
@@ -80,7 +107,7 @@ export function showStatus({ doc, provider, saved, copy }: Connection, stopEditi
   });
   provider.messageHandlers[permissionDenied] = () => {
     refusal = { code: 4403, reason: 'you may only read this document' };
-    stopEditing();
+    setEditable(false);
     render();
   };
   void copy.whenSynced.then(() => {
@@ -99,9 +126,7 @@ export function showStatus({ doc, provider, saved, copy }: Connection, stopEditi
       void copy.clearData().then(() => location.reload());
       return;
     }
-    refusal = null;
-    provider.connect();
-    render();
+    reconnect();
   });
   window.addEventListener('beforeunload', (event) => {
     if (typedSinceSaved) event.preventDefault();

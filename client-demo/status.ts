@@ -1,17 +1,19 @@
 import type { Refusal, SavedState } from './client/client.ts';
 
-/** All that the status line is made of. */
+/** The facts from which the status line is made. */
 export interface Facts {
   readonly refusal: Refusal | null;
-  /** The person has gone offline by the switch. */
+  /** The user has switched to offline. */
   readonly offlineByChoice: boolean;
   readonly connected: boolean;
-  /** A try to connect has failed, or a connection was lost, and none was made since. */
+  /** The last attempt to connect failed, or the last connection was lost. */
   readonly lost: boolean;
   readonly synced: boolean;
   readonly saved: Pick<SavedState, 'saved'>;
-  /** The browser's own copy works: in some private windows it does not. */
+  /** The browser stores a copy of the document. Some private windows do not allow that. */
   readonly keptHere: boolean;
+  /** This tab sends a token with each connection. */
+  readonly hasToken: boolean;
 }
 
 export type StatusState = 'connecting' | 'offline' | 'syncing' | 'saving' | 'saved' | 'refused';
@@ -20,19 +22,20 @@ export interface Status {
   readonly state: StatusState;
   readonly headline: string;
   readonly detail: string;
-  /** What the button beside it does, if anything can be done. */
+  /** What the button beside the text does; null hides the button. */
   readonly action: 'retry' | 'discard' | null;
+  /** Whether the page asks for a token, because another one may be accepted. */
+  readonly wantsToken: boolean;
 }
 
-/** One honest line: the first of these that holds. "Saved" is the last, so nothing can stand against it. */
+/** The first of these that applies. "Saved" is the last, so it never hides a problem. */
 export function statusOf(facts: Facts): Status {
   const { refusal, saved } = facts;
-  if (refusal) return { state: 'refused', headline: `Refused: ${refusal.reason}.`, ...whatToDo(refusal.code) };
+  if (refusal) return { state: 'refused', headline: `Refused: ${refusal.reason}.`, ...adviceFor(refusal.code, facts) };
   if (!facts.connected && (facts.offlineByChoice || facts.lost)) {
-    const cause = facts.offlineByChoice ? 'Offline.' : 'Offline, retrying.';
-    if (!facts.keptHere) return status('offline', cause, 'Edits are only in this tab: keep it open.');
-    if (saved.saved) return status('offline', cause, 'All is saved, new edits are kept here.');
-    return status('offline', cause, 'Your edits are kept in this browser.');
+    const allSaved = facts.keptHere && saved.saved;
+    const detail = allSaved ? 'All is saved, new edits are kept here.' : whereEditsAre(facts);
+    return status('offline', facts.offlineByChoice ? 'Offline.' : 'Offline, retrying.', detail);
   }
   if (!facts.connected) return status('connecting', 'Connecting…', '');
   if (!facts.synced) return status('syncing', 'Syncing…', '');
@@ -41,23 +44,37 @@ export function statusOf(facts: Facts): Status {
 }
 
 function status(state: StatusState, headline: string, detail: string): Status {
-  return { state, headline, detail, action: null };
+  return { state, headline, detail, action: null, wantsToken: false };
+}
+
+/** Where the edits are that the server does not have. */
+function whereEditsAre({ keptHere }: Facts): string {
+  return keptHere ? 'Your edits are kept in this browser.' : 'Edits are only in this tab: keep it open.';
 }
 
 /** By close code: see docs/protocol.md. */
-function whatToDo(code: number): Pick<Status, 'detail' | 'action'> {
+function adviceFor(code: number, facts: Facts): Pick<Status, 'detail' | 'action' | 'wantsToken'> {
   switch (code) {
-    case 4401:
-      return { detail: 'Sign in again, then try again.', action: 'retry' };
-    case 4403:
-      return { detail: 'Ask its owner for access. What you typed is only in this browser.', action: 'discard' };
+    case 4401: {
+      const detail = `Enter a ${facts.hasToken ? 'new token' : 'token'}. ${whereEditsAre(facts)}`;
+      return { detail, action: null, wantsToken: true };
+    }
+    case 4403: {
+      const orToken = facts.hasToken ? ', or enter another token' : '';
+      const detail = `Ask its owner for access${orToken}. What you typed is only in this browser.`;
+      return { detail, action: 'discard', wantsToken: facts.hasToken };
+    }
     case 4404:
     case 4409:
-      return { detail: 'Copy what you still need, then discard the copy in this browser.', action: 'discard' };
+      return advice('Copy what you still need, then discard the copy in this browser.', 'discard');
     case 1009:
     case 4413:
-      return { detail: 'Undo what was too large, then try again.', action: 'retry' };
+      return advice('Undo what was too large, then try again.', 'retry');
     default:
-      return { detail: 'Copy your text to a safe place and reload the page.', action: 'retry' };
+      return advice('Copy your text to a safe place and reload the page.', 'retry');
   }
+}
+
+function advice(detail: string, action: Status['action']): Pick<Status, 'detail' | 'action' | 'wantsToken'> {
+  return { detail, action, wantsToken: false };
 }

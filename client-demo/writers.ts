@@ -1,6 +1,7 @@
 import { WebsocketProvider } from 'y-websocket';
 import { createRelativePositionFromTypeIndex, Doc, XmlElement, XmlText } from 'yjs';
-import { trackSaved } from './client/client.ts';
+import { onRefused, trackSaved } from './client/client.ts';
+import { permissionDenied } from './connection.ts';
 import { colors, type Person } from './person.ts';
 import { publishProof } from './proof.ts';
 import traceAddress from './trace.json?url';
@@ -60,16 +61,16 @@ async function load(): Promise<readonly (readonly Keystroke[])[]> {
   return response.json() as Promise<readonly (readonly Keystroke[])[]>;
 }
 
-/** One writer. Resolves when all is typed, or enough is, and that is saved. */
+/** One writer. Resolves when it has typed everything, or was told to stop, and that is saved. Rejects if it is refused. */
 function write(
-  { serverUrl, roomname }: WebsocketProvider,
+  { serverUrl, roomname, protocols, params }: WebsocketProvider,
   person: Person,
   trace: readonly Keystroke[],
   { enough, leave }: Signals,
 ): Promise<void> {
   const doc = new Doc();
   // Without BroadcastChannel: all of it goes through the server.
-  const provider = new WebsocketProvider(serverUrl, roomname, doc, { disableBc: true });
+  const provider = new WebsocketProvider(serverUrl, roomname, doc, { disableBc: true, protocols, params });
   const saved = trackSaved(provider);
   provider.awareness.setLocalStateField('user', person);
   publishProof({ doc, provider, saved });
@@ -104,7 +105,10 @@ function write(
     doc.destroy();
   });
 
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
+    const refused = (): void => reject(new Error('a writer was refused'));
+    onRefused(provider, refused);
+    provider.messageHandlers[permissionDenied] = refused;
     const tick = (): void => {
       if (!text.parent) return;
       if (!enough.aborted && typed < trace.length) {

@@ -41,8 +41,7 @@ export function keepAuthorized(provider: WebsocketProvider, getToken: () => Prom
       const fetched = await getToken();
       if (stopped) return;
       token = fetched;
-      if (/^[\w.-]+$/.test(token)) provider.protocols = ['quire', token];
-      else provider.params = { ...provider.params, token };
+      setToken(provider, token);
       nextMs = refreshAt * lifetimeMs(token);
       if (waiting) {
         waiting = false;
@@ -85,6 +84,12 @@ export function keepAuthorized(provider: WebsocketProvider, getToken: () => Prom
     provider.off('status', onStatus);
     provider.off('sync', onSync);
   };
+}
+
+/** The provider sends this token from its next connection on: as a subprotocol if its characters allow that. */
+export function setToken(provider: WebsocketProvider, token: string): void {
+  if (/^[\w.-]+$/.test(token)) provider.protocols = ['quire', token];
+  else provider.params = { ...provider.params, token };
 }
 
 /** By the clock of whoever signed it, as this one may be wrong; Infinity if the token does not say. */

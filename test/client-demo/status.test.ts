@@ -148,17 +148,17 @@ test('the status line in Chromium', inChromium, async (t) => {
     await writer.status('saved');
   });
 
-  await t.test('who is refused reads why and what to do, and can try again', async (t) => {
+  await t.test('a refused page says why and what to do, and can try again', async (t) => {
     let refuse = true;
     const reader = await open(t, 'refused', {
       prepare: (page: Page) =>
         page.routeWebSocket(/sync/, (socket) => {
-          if (refuse) void socket.close({ code: 4401, reason: 'the token has expired' });
+          if (refuse) void socket.close({ code: 4413, reason: 'update too large' });
           else socket.connectToServer();
         }),
       until: 'refused',
     });
-    await reader.page.locator('#status', { hasText: 'Refused: the token has expired. Sign in again' }).waitFor();
+    await reader.page.locator('#status', { hasText: 'Refused: update too large. Undo what was too large' }).waitFor();
     refuse = false;
     await reader.page.getByRole('button', { name: 'Try again' }).click();
     await reader.status('saved');
