@@ -7,7 +7,7 @@ import { examineLocal } from '../doctor/examine-local.ts';
 import type { DoctorDeps } from '../doctor/examination.ts';
 import { finding } from '../doctor/finding.ts';
 import { lookUp } from '../doctor/host-lookup.ts';
-import { machine } from '../doctor/local-checks.ts';
+import { machine } from '../doctor/machine.ts';
 import { jsonReport, statusOf, textHeading, textReport } from '../doctor/report.ts';
 import { parseTarget, TargetError } from '../doctor/target.ts';
 

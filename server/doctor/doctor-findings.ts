@@ -1,5 +1,3 @@
-import type { Diagnosis } from './diagnosis.ts';
-
 /** The examination itself did not end as it should. */
 export const doctorFindings = {
   'doctor-failed': {
@@ -14,4 +12,4 @@ export const doctorFindings = {
     sentence: 'The stage "{at}" did not end within {seconds} s: each answer came, but all of them late.',
     advice: 'Look at the load of the server and at the line (packet loss), then run the doctor again.',
   },
-} as const satisfies Readonly<Record<string, Diagnosis>>;
+} as const;

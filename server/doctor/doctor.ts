@@ -1,9 +1,8 @@
 import { inTime, SilenceError } from './deadline.ts';
-import type { StageName } from './diagnosis.ts';
 import { newExamination } from './examination.ts';
 import type { DoctorDeps, Examination, Measurement, Stage } from './examination.ts';
 import { finding } from './finding.ts';
-import type { Finding } from './finding.ts';
+import type { Finding, StageName } from './finding.ts';
 import { idleStage } from './idle-stage.ts';
 import { latencyStage } from './latency-stage.ts';
 import { nameStage } from './name-stage.ts';

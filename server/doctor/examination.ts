@@ -81,3 +81,9 @@ export type Stage = (examination: Examination) => Promise<readonly Finding[]>;
 export function measured({ measurements }: Examination, name: string, value: string): void {
   measurements.push({ name: visibleText(name), value: visibleText(value) });
 }
+
+/** The smallest value that a fraction of all values does not exceed; 0 if there is none. */
+export function percentile(values: readonly number[], fraction: number): number {
+  const sorted = [...values].sort((one, other) => one - other);
+  return sorted[Math.max(0, Math.ceil(sorted.length * fraction) - 1)] ?? 0;
+}

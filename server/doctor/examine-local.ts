@@ -10,7 +10,7 @@ import type { DoctorDeps } from './examination.ts';
 import { finding } from './finding.ts';
 import { certificatePaths, checkServed, checkStored, developmentAuthority } from './local-certificate.ts';
 import { checkMachine } from './local-checks.ts';
-import type { LocalDeps } from './local-checks.ts';
+import type { LocalDeps } from './machine.ts';
 import { hostHeader, parseTarget } from './target.ts';
 import type { Target } from './target.ts';
 import { readBody } from './upgrade-request.ts';

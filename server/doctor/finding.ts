@@ -1,4 +1,3 @@
-import type { Diagnosis, StageName } from './diagnosis.ts';
 import { doctorFindings } from './doctor-findings.ts';
 import { localFindings } from './local-findings.ts';
 import { reachFindings } from './reach-findings.ts';
@@ -6,6 +5,23 @@ import { syncFindings } from './sync-findings.ts';
 import { tlsFindings } from './tls-findings.ts';
 import { upgradeFindings } from './upgrade-findings.ts';
 import { maxPeerText, visibleText } from './visible-text.ts';
+
+/**
+ * The stages of an examination, in order. `local` examines the machine of the server. `doctor` is for faults of the
+ * doctor itself.
+ */
+export type StageName = 'local' | 'name' | 'tcp' | 'tls' | 'upgrade' | 'sync' | 'latency' | 'size' | 'idle' | 'doctor';
+
+/** One entry of the tables. `{word}` is replaced by a fact of the case. */
+export interface Diagnosis {
+  readonly stage: StageName;
+  /** A warning means that users can still work. */
+  readonly severity: 'error' | 'warning';
+  /** What is wrong. */
+  readonly sentence: string;
+  /** What to do about it. */
+  readonly advice: string;
+}
 
 /** Everything that the doctor can find: no two causes say the same. */
 export const diagnoses = {

@@ -1,8 +1,7 @@
 import { newScratchName } from '../net/scratch-name.ts';
-import { measured } from './examination.ts';
+import { measured, percentile } from './examination.ts';
 import type { Stage } from './examination.ts';
 import { finding } from './finding.ts';
-import { percentile } from './percentile.ts';
 import { SyncClient } from './sync-client.ts';
 import { syncFailure } from './sync-failure.ts';
 

@@ -10,7 +10,7 @@ import type { StorageFaultName } from '../../persistence/level/storage-faults.ts
 import { verifyDocuments } from '../../persistence/engine/verify-documents.ts';
 import { finding } from './finding.ts';
 import type { Finding } from './finding.ts';
-import type { LocalDeps, LocalState } from './local-checks.ts';
+import type { LocalDeps, LocalState } from './machine.ts';
 import { withOwnFolder } from './own-files.ts';
 
 /** Damaged documents that are named beside the first. */

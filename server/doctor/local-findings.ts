@@ -1,11 +1,10 @@
 import { storageFaults } from '../../persistence/level/storage-faults.ts';
 import type { StorageFaultName } from '../../persistence/level/storage-faults.ts';
-import type { Diagnosis } from './diagnosis.ts';
 
 /** In the words of the server, which does not start with this fault. */
-function storage(fault: StorageFaultName): Diagnosis {
+function storage(fault: StorageFaultName) {
   const { sentence, advice } = storageFaults[fault];
-  return { stage: 'local', severity: 'error', sentence, advice };
+  return { stage: 'local', severity: 'error', sentence, advice } as const;
 }
 
 /** What is wrong on the server's own machine. */
@@ -140,4 +139,4 @@ export const localFindings = {
     advice:
       'Its log says why: storage that failed is reopened by itself, an expired certificate is not renewed by itself.',
   },
-} as const satisfies Readonly<Record<string, Diagnosis>>;
+} as const;

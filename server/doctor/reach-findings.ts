@@ -1,5 +1,3 @@
-import type { Diagnosis } from './diagnosis.ts';
-
 /** What keeps a client from reaching the port at all. */
 export const reachFindings = {
   'name-unknown': {
@@ -82,4 +80,4 @@ export const reachFindings = {
     sentence: 'Of the addresses of {host}, {address} does not answer: {reason}.',
     advice: 'A part of all clients meets it: start what should listen there, or remove the address from the DNS.',
   },
-} as const satisfies Readonly<Record<string, Diagnosis>>;
+} as const;

@@ -5,9 +5,8 @@ import { WebSocket } from 'ws';
 import { openConnection } from './connection.ts';
 import { inTime } from './deadline.ts';
 import type { DoctorDeps, Examination, HostAddress } from './examination.ts';
-import { pathTo } from './request-path.ts';
+import { pathTo, tokenProtocols } from './document-request.ts';
 import { hostHeader } from './target.ts';
-import { tokenProtocols } from './token-way.ts';
 import { answerOf, readBody } from './upgrade-request.ts';
 import type { UpgradeAnswer } from './upgrade-request.ts';
 

@@ -1,5 +1,3 @@
-import type { Diagnosis } from './diagnosis.ts';
-
 /** What is wrong once the WebSocket is open. */
 export const syncFindings = {
   'sync-token-missing': {
@@ -224,4 +222,4 @@ export const syncFindings = {
     sentence: 'For {after} s nothing came from the server, no ping either: proxies end such connections after 60 s.',
     advice: 'If it is Quire, a proxy swallows its pings (one every 25 s): let control frames through.',
   },
-} as const satisfies Readonly<Record<string, Diagnosis>>;
+} as const;

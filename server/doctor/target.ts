@@ -1,6 +1,8 @@
 import { X509Certificate } from 'node:crypto';
+import { isIP } from 'node:net';
 import { createSecureContext, rootCertificates } from 'node:tls';
 import type { SecureContext } from 'node:tls';
+import { isLoopbackAddress } from '../limits/ip-address.ts';
 import { newScratchName } from '../net/scratch-name.ts';
 
 /** What the doctor looks at: the URL of a document, as an editor would open it. */
@@ -137,4 +139,11 @@ export function hostHeader({ host, port, secure }: Target): string {
 /** The host as certificates have it: a name may end in a dot in a URL. */
 export function certificateName({ host }: Target): string {
   return host.replace(/\.$/, '');
+}
+
+/** Whether browsers take the host of a URL, without brackets, for this machine. */
+export function isLoopback(host: string): boolean {
+  const name = host.replace(/\.$/, '');
+  if (isIP(name) !== 0) return isLoopbackAddress(name);
+  return name === 'localhost' || name.endsWith('.localhost');
 }

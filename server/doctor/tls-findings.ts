@@ -1,5 +1,3 @@
-import type { Diagnosis } from './diagnosis.ts';
-
 /** What is wrong with TLS, or with the certificate. */
 export const tlsFindings = {
   'tls-plain-http': {
@@ -199,4 +197,4 @@ export const tlsFindings = {
     sentence: 'The certificate expires on {date}, in {days} days: less than a third of its life is left.',
     advice: 'Renewal should have happened by now: look into the log of whatever renews it.',
   },
-} as const satisfies Readonly<Record<string, Diagnosis>>;
+} as const;

@@ -1,5 +1,3 @@
-import type { Diagnosis } from './diagnosis.ts';
-
 /** What becomes of the request that turns HTTP into a WebSocket. */
 export const upgradeFindings = {
   'upgrade-headers-stripped': {
@@ -235,4 +233,4 @@ export const upgradeFindings = {
     sentence: 'The request for a WebSocket gets no answer within {seconds} s.',
     advice: "A proxy holds it back, waiting for a body or for the server: look at the server's own port to tell which.",
   },
-} as const satisfies Readonly<Record<string, Diagnosis>>;
+} as const;

@@ -4,11 +4,9 @@ import { dialTls, printable } from './dial.ts';
 import type { Examination, HostAddress } from './examination.ts';
 import { finding } from './finding.ts';
 import type { Finding, FindingCode } from './finding.ts';
-import { isLoopback } from './loopback.ts';
-import { ownPath } from './request-path.ts';
-import { hostHeader, withoutToken } from './target.ts';
+import { ownPath, tokenProtocols } from './document-request.ts';
+import { hostHeader, isLoopback, withoutToken } from './target.ts';
 import type { Target } from './target.ts';
-import { tokenProtocols } from './token-way.ts';
 import { requestUpgrade } from './upgrade-request.ts';
 import type { UpgradeAnswer } from './upgrade-request.ts';
 

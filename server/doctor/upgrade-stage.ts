@@ -1,12 +1,11 @@
-import { isLoopback } from './loopback.ts';
 import { atEveryAddress } from './every-address.ts';
 import { measured } from './examination.ts';
 import type { Examination, HostAddress, Stage } from './examination.ts';
 import { finding } from './finding.ts';
 import type { Finding } from './finding.ts';
 import { probeNames } from './name-probe.ts';
-import { ownPath } from './request-path.ts';
-import { fitsProtocol, mayShowToken, tokenProtocols } from './token-way.ts';
+import { fitsProtocol, mayShowToken, ownPath, tokenProtocols } from './document-request.ts';
+import { isLoopback } from './target.ts';
 import { isWithheld, refused, requestFailed } from './upgrade-refusal.ts';
 import { requestUpgrade } from './upgrade-request.ts';
 import type { UpgradeAnswer } from './upgrade-request.ts';

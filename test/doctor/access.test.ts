@@ -7,7 +7,7 @@ import { examine } from '../../server/doctor/doctor.ts';
 import type { Diagnosed } from '../../server/doctor/doctor.ts';
 import { examineLocal } from '../../server/doctor/examine-local.ts';
 import type { DoctorDeps } from '../../server/doctor/examination.ts';
-import { machine } from '../../server/doctor/local-checks.ts';
+import { machine } from '../../server/doctor/machine.ts';
 import { firstAnswerMs } from '../../server/doctor/sync-client.ts';
 import { parseTarget } from '../../server/doctor/target.ts';
 import { makeToken } from '../../server/cli/token.ts';

@@ -3,7 +3,8 @@ import { openDatabase } from '../../persistence/level/database.ts';
 import { StorageFault } from '../../persistence/level/storage-faults.ts';
 import { parseConfig } from '../../server/config/config.ts';
 import type { Finding } from '../../server/doctor/finding.ts';
-import { checkMachine, machine } from '../../server/doctor/local-checks.ts';
+import { checkMachine } from '../../server/doctor/local-checks.ts';
+import { machine } from '../../server/doctor/machine.ts';
 import { becomeOrdinaryUser } from '../support/ordinary-user.ts';
 
 export interface Question {

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { parseConfig } from '../../server/config/config.ts';
 import type { DoctorDeps } from '../../server/doctor/examination.ts';
 import { examineLocal } from '../../server/doctor/examine-local.ts';
-import { machine } from '../../server/doctor/local-checks.ts';
+import { machine } from '../../server/doctor/machine.ts';
 import { Authority, writePair } from '../support/authority.ts';
 import { guardMs } from '../support/deadline.ts';
 import { Quire } from '../support/quire.ts';

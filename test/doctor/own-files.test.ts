@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { existsSync, fstatSync, readFileSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { machine } from '../../server/doctor/local-checks.ts';
+import { machine } from '../../server/doctor/machine.ts';
 import { withOwnFile, withOwnFolder } from '../../server/doctor/own-files.ts';
 import { treeOf } from '../support/folder-tree.ts';
 import { tempFolder } from '../support/temp-folder.ts';

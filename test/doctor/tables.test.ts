@@ -3,7 +3,9 @@ import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { parseConfig } from '../../server/config/config.ts';
-import { checkMachine, machine, type LocalState } from '../../server/doctor/local-checks.ts';
+import { checkMachine } from '../../server/doctor/local-checks.ts';
+import { machine } from '../../server/doctor/machine.ts';
+import type { LocalState } from '../../server/doctor/machine.ts';
 import { makeDatabase, partsOf, tablesIn } from '../support/stored-tables.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { parseConfig } from '../../server/config/config.ts';
 import { examineLocal } from '../../server/doctor/examine-local.ts';
-import { machine } from '../../server/doctor/local-checks.ts';
+import { machine } from '../../server/doctor/machine.ts';
 import { readCertificate } from '../../server/tls/certificate.ts';
 import { becomeOrdinaryUser } from '../support/ordinary-user.ts';
 import { scratchCertificate } from '../support/scratch-certificate.ts';

@@ -1,5 +1,6 @@
+/** The parts of a request for a document that depend on the token: the path and the subprotocols. */
 import type { Examination, HostAddress } from './examination.ts';
-import { isLoopback } from './loopback.ts';
+import { isLoopback } from './target.ts';
 
 /** What Quire selects in the answer, so that the token is not echoed (docs/auth.md). */
 const marker = 'quire';
@@ -21,4 +22,20 @@ export function fitsProtocol({ token, tokenInUrl }: Examination['target']): bool
 /** The subprotocols to offer. */
 export function tokenProtocols({ target, tokenWay }: Examination): readonly string[] {
   return tokenWay === 'protocol' && target.token !== null ? [marker, target.token] : [];
+}
+
+/** The request target for a document, with the parameters of the URL, and the token if that is where it goes. */
+export function pathTo({ target, folder, tokenWay }: Examination, document: string): string {
+  const path = document === target.document ? target.path : `${folder ?? target.folder}${document}`;
+  return withQuery(path, target.query, tokenWay === 'query' ? target.token : null);
+}
+
+/** The request target for the path of the URL. */
+export function ownPath({ target, tokenWay }: Examination): string {
+  return withQuery(target.path, target.query, tokenWay === 'query' ? target.token : null);
+}
+
+function withQuery(path: string, query: string, token: string | null): string {
+  if (token === null) return `${path}${query}`;
+  return `${path}${query}${query === '' ? '?' : '&'}token=${encodeURIComponent(token)}`;
 }
