@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { presentedBy, refusalOf } from './certificate-verdict.ts';
+import { asksForCertificate, isCertificateWanted } from './client-certificate-probe.ts';
 import { SilenceError } from './deadline.ts';
 import { dial, dialTls, firstBytes, owned, printable } from './dial.ts';
 import type { Examination, HostAddress } from './examination.ts';
@@ -82,8 +83,12 @@ async function handshakeFailed(examination: Examination, address: HostAddress, e
   if (/NO_APPLICATION_PROTOCOL/.test(code)) return finding('tls-alpn', facts);
   // Caddy says internal error where it has no certificate for a name.
   if (/UNRECOGNIZED_NAME|ALERT_INTERNAL_ERROR/.test(code)) return finding('tls-name-refused', facts);
-  if (/HANDSHAKE_FAILURE/.test(code)) return finding('tls-no-cipher', facts);
-  if (/CERTIFICATE_REQUIRED/.test(code)) return finding('tls-client-certificate', facts);
+  if (isCertificateWanted(error as NodeJS.ErrnoException)) return finding('tls-client-certificate', facts);
+  if (/HANDSHAKE_FAILURE/.test(code)) {
+    // OpenSSL sends this alert, too, where TLS 1.2 gets no certificate.
+    const wanted = await asksForCertificate(examination, address);
+    return finding(wanted ? 'tls-client-certificate' : 'tls-no-cipher', facts);
+  }
   if (/WRONG_VERSION_NUMBER|PACKET_LENGTH|HTTP_REQUEST|BAD_RECORD|INVALID_/.test(code)) {
     return notTls(examination, address);
   }

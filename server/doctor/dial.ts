@@ -1,6 +1,5 @@
 import { connect, isIP } from 'node:net';
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
 import { inTime } from './deadline.ts';
@@ -20,35 +19,31 @@ export async function dial(address: string, port: number, timeoutMs: number): Pr
   }
 }
 
-export interface TlsOptions {
-  /** The highest version to offer. The authorities of the target are then not trusted. */
-  readonly maxVersion?: 'TLSv1.2';
-  /** Wraps the connection, to read what passes. */
-  readonly through?: (socket: Socket) => Duplex;
-}
-
-/** A TLS connection to any peer, trusted or not. Rejects with the error of OpenSSL, or SilenceError. */
+/**
+ * A TLS connection to any peer, trusted or not. `watch` gets the socket before the handshake. Rejects with the error of
+ * OpenSSL, or SilenceError.
+ */
 export async function dialTls(
   target: Target,
   address: string,
   timeoutMs: number,
-  { maxVersion, through = (socket) => socket }: TlsOptions = {},
+  watch: (tls: TLSSocket) => void = () => {},
 ): Promise<TLSSocket> {
   const startMs = performance.now();
   const socket = await dial(address, target.port, timeoutMs);
   const name = certificateName(target);
   const tls = connectTls({
-    socket: through(socket),
+    socket,
     host: name,
     ...(isIP(name) === 0 ? { servername: name } : {}),
-    // With a context of its own, a connection takes no version from the options.
-    ...(maxVersion !== undefined ? { maxVersion } : target.trust === null ? {} : { secureContext: target.trust }),
+    ...(target.trust === null ? {} : { secureContext: target.trust }),
     // What browsers offer for a WebSocket.
     ALPNProtocols: ['http/1.1'],
     // Whether to trust the peer is for the caller to judge.
     rejectUnauthorized: false,
   });
   tls.once('close', () => socket.destroy());
+  watch(tls);
   try {
     await inTime(Math.max(1, timeoutMs - (performance.now() - startMs)), settled(tls, 'secureConnect'));
     return tls;

@@ -1,3 +1,4 @@
+import { insistsOnCertificate, isCertificateWanted } from './client-certificate-probe.ts';
 import { ConnectionError } from './connection.ts';
 import { SilenceError } from './deadline.ts';
 import { dialTls, printable } from './dial.ts';
@@ -15,14 +16,18 @@ export async function requestFailed(examination: Examination, address: HostAddre
   const { target, deps } = examination;
   if (error instanceof ConnectionError) return error.finding;
   if (error instanceof SilenceError) return finding('upgrade-silent', { seconds: deps.stepTimeoutMs / 1000 });
-  const { code, rawPacket } = error as NodeJS.ErrnoException & { rawPacket?: Buffer };
+  const failure = error as NodeJS.ErrnoException & { rawPacket?: Buffer };
+  const { code, rawPacket } = failure;
   if (code === undefined) throw error;
   // With TLS 1.3 this comes after the handshake.
-  if (/CERTIFICATE_REQUIRED|BAD_CERTIFICATE/.test(code)) return finding('tls-client-certificate');
+  if (isCertificateWanted(failure)) return finding('tls-client-certificate');
   if (!target.secure && (isTlsAlert(rawPacket) || (await speaksTls(examination, address)))) {
     return finding('upgrade-needs-tls', { port: target.port });
   }
-  if (!code.startsWith('HPE_')) return finding('upgrade-cut');
+  if (!code.startsWith('HPE_')) {
+    const wanted = target.secure && (await insistsOnCertificate(examination, address));
+    return finding(wanted ? 'tls-client-certificate' : 'upgrade-cut');
+  }
   if (isHttp2(rawPacket)) return finding('upgrade-http2');
   return finding('upgrade-not-http', { beginning: printable(rawPacket ?? Buffer.alloc(0)) });
 }

@@ -40,6 +40,7 @@ export const adviceOf: Partial<Readonly<Record<FindingCode, string>>> = {
   'tls-wrong-name': 'Use one of these names',
   'tls-address': 'Use the name',
   'tls-default-certificate': 'spec.tls',
+  'tls-untrusted': '-showcerts',
   'tls-handshake': 'openssl s_client -connect localhost:',
   'tls-expires-soon': 'Renewal should have happened',
   'tls-long-lived': 'shorter time',

@@ -114,16 +114,19 @@ export const syncFaults: readonly Fault[] = [
   hocuspocus('a Hocuspocus that closes what it cannot read', 4403),
   hocuspocus('a Hocuspocus that takes it for a missing login', 4401),
   hocuspocus('a Hocuspocus that waits for a login', null),
-  {
-    name: 'a server that wants a client certificate, and closes without one',
-    expected: 'sync-client-certificate',
-    plant: async (t) => {
-      const port = await webSocketPeer(t, (webSocket) => webSocket.close(4401, 'unauthorized'));
-      const root = Authority.root();
-      const options = { ...root.leaf(), requestCert: true, rejectUnauthorized: false };
-      return { url: `wss://localhost:${await tlsFront(t, options, port)}/sync/doc`, ca: root.cert };
-    },
-  },
+  ...(['TLSv1.2', 'TLSv1.3'] as const).map(
+    (version): Fault => ({
+      name: `a server with ${version} that wants a client certificate, and closes without one`,
+      expected: 'sync-client-certificate',
+      plant: async (t) => {
+        const port = await webSocketPeer(t, (webSocket) => webSocket.close(4401, 'unauthorized'));
+        const root = Authority.root();
+        const versions = { minVersion: version, maxVersion: version };
+        const options = { ...root.leaf(), requestCert: true, rejectUnauthorized: false, ...versions };
+        return { url: `wss://localhost:${await tlsFront(t, options, port)}/sync/doc`, ca: root.cert };
+      },
+    }),
+  ),
   {
     name: 'a server with TLS that wants a token, and no certificate',
     expected: 'sync-token-missing',

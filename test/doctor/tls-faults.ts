@@ -1,4 +1,5 @@
 import { createServer } from 'node:http';
+import { connect } from 'node:net';
 import type { TlsOptions } from 'node:tls';
 import { placeholder } from '../../server/acme/acme-certificate.ts';
 import { objectId, sequence } from '../../server/tls/der.ts';
@@ -9,7 +10,7 @@ import type { LeafOptions, Pair } from '../support/authority.ts';
 import type { Owner } from '../support/owner.ts';
 import type { Quire } from '../support/quire.ts';
 import type { Fault, Planted } from './fault.ts';
-import { answering, listen, tcpPeer, tlsFront, tlsPeer } from './peers.ts';
+import { answering, listen, passOn, tcpPeer, tlsFront, tlsPeer } from './peers.ts';
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
@@ -46,6 +47,36 @@ function behindCertificate(name: string, expected: Fault['expected'], options: L
 function chain(signer: Authority, ...others: readonly Authority[]): Pair {
   const { cert, key } = signer.leaf();
   return { cert: cert + others.map((other) => other.cert).join(''), key };
+}
+
+/** A server with this version of TLS that insists on a client certificate. */
+function insisting(owner: Owner, version: 'TLSv1.2' | 'TLSv1.3'): Promise<number> {
+  const versions = { minVersion: version, maxVersion: version };
+  return tlsPeer(owner, { ...leaf(), requestCert: true, rejectUnauthorized: true, ...versions });
+}
+
+/**
+ * The same with TLS 1.3. The connection of the upgrade, which is the third after those of the TCP and TLS stages, gets a
+ * reset in place of the alert.
+ */
+async function insistingByReset(owner: Owner): Promise<number> {
+  const port = await insisting(owner, 'TLSv1.3');
+  let connections = 0;
+  return tcpPeer(owner, (socket) => {
+    if (++connections !== 3) {
+      passOn(socket, port);
+      return;
+    }
+    const behind = connect(port, '127.0.0.1');
+    let flights = 0;
+    socket.on('data', (data) => {
+      flights++;
+      behind.write(data);
+    });
+    behind.on('data', (data) => flights < 2 && socket.write(data));
+    behind.on('error', () => {});
+    behind.on('close', () => socket.resetAndDestroy());
+  });
 }
 
 /** As X.509 certificates show it, without the time: `Nov 27`. */
@@ -106,10 +137,17 @@ export const tlsFaults: readonly Fault[] = [
     expected: 'tls-cut',
     plant: async (t) => at(await tcpPeer(t, (socket) => socket.once('data', () => socket.destroy()))),
   },
+  ...(['TLSv1.2', 'TLSv1.3'] as const).map(
+    (version): Fault => ({
+      name: `a server with ${version} that wants a client certificate`,
+      expected: 'tls-client-certificate',
+      plant: async (t) => at(await insisting(t, version)),
+    }),
+  ),
   {
-    name: 'a server that wants a client certificate',
+    name: 'a server that wants a client certificate, and whose alert is lost in a reset',
     expected: 'tls-client-certificate',
-    plant: async (t) => at(await tlsPeer(t, { ...leaf(), requestCert: true, rejectUnauthorized: true })),
+    plant: async (t) => at(await insistingByReset(t)),
   },
   certificate('an expired certificate', 'tls-expired', () =>
     leaf({ fromMs: Date.now() - 90 * dayMs, toMs: Date.now() - dayMs }),
@@ -220,6 +258,31 @@ export const tlsFaults: readonly Fault[] = [
     'tls-weak',
     () => ({ ...root.leaf({ keyType: 'rsa', rsaBits: 1024 }), ciphers: 'DEFAULT@SECLEVEL=0' }),
     { says: /RSA key of 1024 bits/ },
+  ),
+  certificate(
+    'a signature with SHA-1',
+    'tls-weak',
+    () => ({ ...leaf({ signedWith: 'sha1' }), ciphers: 'DEFAULT@SECLEVEL=0' }),
+    { says: /'leaf' has a signature with SHA-1/ },
+  ),
+  certificate(
+    'a signature with SHA-1 on an intermediate',
+    'tls-weak',
+    () => {
+      const old = root.intermediate('Old', { signedWith: 'sha1' });
+      return { ...chain(old, old), ciphers: 'DEFAULT@SECLEVEL=0' };
+    },
+    { says: /'Old' has a signature with SHA-1/ },
+  ),
+  certificate(
+    'an authority that was not to sign other authorities',
+    'tls-untrusted',
+    () => {
+      const last = root.intermediate('Last', { pathLength: 0 });
+      const second = last.intermediate('Second');
+      return chain(second, second, last);
+    },
+    { says: /PATH_LENGTH_EXCEEDED/ },
   ),
   behindCertificate('a certificate of ten years', 'tls-long-lived', {
     fromMs: Date.now() - dayMs,

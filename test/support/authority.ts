@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs';
-import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, sign, X509Certificate } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { join } from 'node:path';
-import { bitString, boolean, objectId, sequence, tagged } from '../../server/tls/der.ts';
+import { bitString, boolean, integer, objectId, sequence, tagged } from '../../server/tls/der.ts';
 import { extension, generalName, generateKey, issue } from '../../server/tls/issue-certificate.ts';
 import type { DistinguishedName, Issued } from '../../server/tls/issue-certificate.ts';
 
@@ -22,6 +23,13 @@ export interface LeafOptions {
   readonly rsaBits?: number;
   /** Further extensions. */
   readonly extensions?: readonly Uint8Array[];
+  /** SHA-256 unless told. */
+  readonly signedWith?: 'sha1';
+}
+
+export interface IntermediateOptions extends Pick<LeafOptions, 'fromMs' | 'toMs' | 'signedWith'> {
+  /** How many further authorities may stand below it; any number unless told. */
+  readonly pathLength?: number;
 }
 
 export interface Pair {
@@ -53,14 +61,13 @@ export class Authority {
     return this.#issued.key;
   }
 
-  intermediate(name = 'Test intermediate', dates: { fromMs?: number; toMs?: number } = {}): Authority {
+  intermediate(name = 'Test intermediate', options: IntermediateOptions = {}): Authority {
+    const { fromMs, toMs, pathLength, signedWith } = options;
     const subject = { commonName: name, unit: 'test' };
     const issuerKey = createPrivateKey(this.#issued.key);
-    const extensions = authorityExtensions();
-    return new Authority(
-      subject,
-      issue(subject, generateKey(), this.#subject, issuerKey, period(dates.fromMs, dates.toMs), extensions),
-    );
+    const extensions = authorityExtensions(pathLength);
+    const issued = issue(subject, generateKey(), this.#subject, issuerKey, period(fromMs, toMs), extensions);
+    return new Authority(subject, signedWith === 'sha1' ? withSha1(issued, issuerKey) : issued);
   }
 
   /** The leaf alone; its chain is for whoever serves it to add. */
@@ -71,6 +78,7 @@ export class Authority {
     keyType = 'ec',
     rsaBits = 2_048,
     extensions: further = [],
+    signedWith,
     ...dates
   }: LeafOptions = {}): Pair {
     const extensions = [extension('2.5.29.19', true, sequence()), ...further];
@@ -79,8 +87,39 @@ export class Authority {
     const subject = { commonName, unit: 'test' };
     const issuerKey = createPrivateKey(this.#issued.key);
     const key = keyType === 'ec' ? generateKey() : generateKeyPairSync('rsa', { modulusLength: rsaBits }).privateKey;
-    return issue(subject, key, this.#subject, issuerKey, period(dates.fromMs, dates.toMs), extensions);
+    const issued = issue(subject, key, this.#subject, issuerKey, period(dates.fromMs, dates.toMs), extensions);
+    return signedWith === 'sha1' ? withSha1(issued, issuerKey) : issued;
   }
+}
+
+/** The same certificate, signed with ECDSA and SHA-1. */
+function withSha1({ cert, key }: Issued, issuerKey: KeyObject): Issued {
+  const algorithm = sequence(objectId('1.2.840.10045.4.1'));
+  const [signed] = childrenOf(new X509Certificate(cert).raw) as [Buffer];
+  const [version, serialNumber, , ...rest] = childrenOf(signed) as [Buffer, Buffer, ...Buffer[]];
+  const toBeSigned = sequence(version, serialNumber, algorithm, ...rest);
+  const certificate = sequence(toBeSigned, algorithm, bitString(sign('sha1', toBeSigned, issuerKey)));
+  return { cert: new X509Certificate(certificate).toString(), key };
+}
+
+/** The elements inside a DER element. */
+function childrenOf(element: Buffer): Buffer[] {
+  const children: Buffer[] = [];
+  let [start] = contentOf(element, 0);
+  while (start < element.length) {
+    const [, end] = contentOf(element, start);
+    children.push(element.subarray(start, end));
+    start = end;
+  }
+  return children;
+}
+
+/** Where the content of the element at `at` begins and ends. */
+function contentOf(bytes: Buffer, at: number): [start: number, end: number] {
+  const length = bytes.readUInt8(at + 1);
+  if (length < 0x80) return [at + 2, at + 2 + length];
+  const start = at + 2 + (length & 0x7f);
+  return [start, start + bytes.readUIntBE(at + 2, length & 0x7f)];
 }
 
 /** A certificate that nobody has signed but itself. */
@@ -105,9 +144,10 @@ const authorityInfoAccess = extension(
   sequence(sequence(objectId('1.3.6.1.5.5.7.48.2'), tagged(6, false, Buffer.from('http://ca.test/issuer.der')))),
 );
 
-function authorityExtensions(): Uint8Array[] {
+function authorityExtensions(pathLength?: number): Uint8Array[] {
+  const limit = pathLength === undefined ? [] : [integer(Uint8Array.of(pathLength))];
   return [
-    extension('2.5.29.19', true, sequence(boolean(true))),
+    extension('2.5.29.19', true, sequence(boolean(true), ...limit)),
     // keyCertSign and cRLSign.
     extension('2.5.29.15', true, bitString(Uint8Array.of(0x06), 1)),
   ];
