@@ -1,5 +1,5 @@
 /**
- * Builds the demo page and the package quire-client, unless the output is newer than every source. This runs before each
+ * Builds the demo page and the package quire-client, unless their output is newer than every source. Runs before each
  * `npm start` and `npm test`.
  */
 import { spawnSync } from 'node:child_process';
@@ -14,7 +14,7 @@ const outputs = [join(root, 'dist/client-demo/site/index.html'), join(clientOutp
 const sources = [
   ...readdirSync(here, { recursive: true, encoding: 'utf8' })
     .map((path) => join(here, path))
-    // The time of the folder `client` changes when its output is made, so only files count.
+    // The time of the folder `client` changes when its output is written, so only files count.
     .filter((path) => !path.startsWith(clientOutput) && statSync(path).isFile()),
   join(root, 'package-lock.json'),
 ];

@@ -4,10 +4,10 @@ import type { Awareness } from 'y-protocols/awareness';
 import { element } from './dom.ts';
 import { asPerson } from './person.ts';
 
-/** The carets and selections of the others, in their colours and with their names. */
+/** Shows the carets and selections of other users, in their colours and with their names. */
 export const Carets = Extension.create<{ awareness: Awareness }>({
   name: 'carets',
-  // The plugins of Collaboration, which translate positions, must come first.
+  // After the plugins of Collaboration, which translate positions.
   priority: 10,
   addProseMirrorPlugins() {
     return [yCursorPlugin(this.options.awareness, { cursorBuilder: caret, selectionBuilder: selection })];
@@ -17,7 +17,7 @@ export const Carets = Extension.create<{ awareness: Awareness }>({
 function caret(user: unknown): HTMLElement {
   const { name, color } = asPerson(user);
   const made = element('span', { className: 'caret' }, element('span', { className: 'caret-name' }, name));
-  // Not by a style attribute, which the Content-Security-Policy forbids.
+  // The Content-Security-Policy forbids a style attribute.
   made.style.setProperty('--person', color);
   return made;
 }

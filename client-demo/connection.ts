@@ -7,7 +7,7 @@ import { useToken } from './token.ts';
 /** Message type of the protocol: an edit was dropped, because this client may only read. */
 export const permissionDenied = 2;
 
-/** One document in this tab: the stock provider, a copy in the browser, and whether the server has it on disk. */
+/** One document in this tab: the stock provider, the browser's copy, and whether the server has it on disk. */
 export interface Connection {
   readonly doc: Doc;
   readonly provider: WebsocketProvider;
@@ -15,7 +15,7 @@ export interface Connection {
   readonly copy: IndexeddbPersistence;
 }
 
-/** wss where the page came by https. On a plain page of this machine, ws. */
+/** The URL of the sync server: wss for a page loaded over https, otherwise ws. */
 export function syncAddress(): string {
   const url = new URL('sync', location.href);
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';

@@ -1,6 +1,7 @@
 /**
- * The document's name is the part of the address after `#`: a link is complete, survives a reload and needs nothing
- * from the server but one file. The browser keeps that part to itself, so the name is in no request for the page.
+ * The name of the document is the fragment of the page's URL. So a link contains everything, a reload opens the same
+ * document, and the server needs only one file. Browsers do not send the fragment, so no request for the page contains
+ * the name.
  */
 const adjectives =
   'amber brave calm clever cosy crisp eager fair gentle glad keen kind lively lucky mellow merry neat noble proud quick quiet rosy silver sunny swift tidy warm wise'.split(
@@ -13,7 +14,7 @@ const nouns =
 
 const pick = (words: readonly string[]): string => words[Math.floor(Math.random() * words.length)]!;
 
-/** Readable, and one of half a billion: nobody stumbles over somebody else's document. */
+/** A readable name, one of 1.3 billion: two users do not get the same one by chance. */
 export function randomName(): string {
   const digits = Math.floor(Math.random() * 36 ** 4)
     .toString(36)
@@ -21,7 +22,7 @@ export function randomName(): string {
   return `${pick(adjectives)}-${pick(nouns)}-${digits}`;
 }
 
-/** The name in the address; a random one is put there if there is none. */
+/** The name in the page's URL. If there is none, puts a random one there. */
 export function documentName(): string {
   const name = decode(location.hash.slice(1));
   if (name !== '') return name;
@@ -30,7 +31,7 @@ export function documentName(): string {
   return fresh;
 }
 
-/** The address of a document, as it can be copied. */
+/** The URL at which the page opens this document. */
 export function linkTo(name: string): string {
   const url = new URL(location.href);
   url.hash = encodeURIComponent(name);

@@ -10,7 +10,7 @@ interface Visit {
   readonly atMs: number;
 }
 
-/** Remembers that a document was opened in this browser, and lists those that were, the last one first. */
+/** Records that a document was opened in this browser, and lists all recorded documents, the latest first. */
 export function showDocuments(current: string): void {
   const visits = [{ name: current, atMs: Date.now() }, ...load().filter(({ name }) => name !== current)].slice(
     0,

@@ -1,11 +1,11 @@
-/** The element with this id, which index.html promises. */
+/** The element of index.html with this id. Throws if there is none of this type. */
 export function byId<T extends HTMLElement>(id: string, type: new () => T): T {
   const element = document.getElementById(id);
   if (!(element instanceof type)) throw new Error(`index.html has no ${type.name} #${id}`);
   return element;
 }
 
-/** A new element with text (never HTML) or children. */
+/** Creates an element with children. Strings become text, never HTML. */
 export function element<Tag extends keyof HTMLElementTagNameMap>(
   tag: Tag,
   properties: Partial<HTMLElementTagNameMap[Tag]> = {},
@@ -16,7 +16,7 @@ export function element<Tag extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
-/** Calls `work` at most once per interval, however often it is asked to, and always after the last time. */
+/** Returns a function that schedules `work`. It runs at most once per interval, and always after the last call. */
 export function throttle(work: () => void, intervalMs: number): () => void {
   let timer: number | undefined;
   return () => {

@@ -15,18 +15,21 @@ export interface EditorOptions {
   readonly editable: boolean;
 }
 
-/** Tiptap on a Yjs document. Collaboration keeps the text in the fragment `default` and undoes one's own edits only. */
+/**
+ * Creates a Tiptap editor on a Yjs document. The text is in the fragment `default`. Undo affects only this user's
+ * edits.
+ */
 export function createEditor({ mount, doc, awareness, editable }: EditorOptions): Editor {
   return new Editor({
     element: mount,
     editable,
-    // The Content-Security-Policy allows style sheets from files only; style.css has the rules.
+    // The Content-Security-Policy allows style sheets from files only, so the rules are in style.css.
     injectCSS: false,
     editorProps: { attributes: { 'aria-label': 'Document', 'aria-multiline': 'true', role: 'textbox' } },
     extensions: [
       StarterKit.configure({
         undoRedo: false,
-        // Every client would add its own empty last paragraph.
+        // Otherwise each client adds an empty last paragraph of its own.
         trailingNode: false,
         heading: { levels: [1, 2, 3] },
         link: { openOnClick: false, defaultProtocol: 'https' },

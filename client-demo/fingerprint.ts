@@ -1,9 +1,9 @@
 import { encodeStateVector, type Doc } from 'yjs';
 
 /**
- * A hash of what a tab has: the edits that it knows (its state vector, which lists clients in a fixed order) and the
- * text that it shows. Two tabs with the same fingerprint have converged. Not cryptographic: a plain page of another
- * machine has no `crypto.subtle`.
+ * A hash of the edits that a tab knows and of the text that it shows. The edits are those of its state vector, which
+ * lists clients in a fixed order. Two tabs with the same fingerprint have converged. The hash is not cryptographic,
+ * because a page that another machine serves without TLS has no `crypto.subtle`.
  */
 export function fingerprint(doc: Doc): string {
   const text = new TextEncoder().encode(doc.getXmlFragment('default').toJSON());

@@ -1,7 +1,7 @@
 import type { Editor } from '@tiptap/core';
 import { byId } from './dom.ts';
 
-/** Asks for the address of the link at the selection: sets, changes or removes it. */
+/** Opens the dialog that sets, changes or removes the link at the selection. */
 export function editLink(editor: Editor): void {
   const dialog = byId('link-dialog', HTMLDialogElement);
   const address = byId('link-address', HTMLInputElement);

@@ -1,4 +1,4 @@
-/** Puts the page together: a document, an editor on it, and all that shows what the server does with it. */
+/** Builds the page: a document, its editor, and the parts that show what the server does with it. */
 import { connect } from './connection.ts';
 import { documentName, linkTo } from './document-name.ts';
 import { showDocuments } from './documents.ts';
@@ -10,13 +10,13 @@ import { showStatus } from './status-line.ts';
 import { storedToken, takeToken } from './token.ts';
 import { showToolbar } from './toolbar.ts';
 
-// Before any link is made from the address of the page.
+// Comes first, because links are made from the URL of the page.
 const token = takeToken();
 const name = documentName();
 const connection = connect(name, token);
 const { doc, provider } = connection;
 
-// With `?view` the page only shows the document, whatever the server would allow.
+// With `?view` the page only shows the document, even if the server allows edits.
 const viewing = new URLSearchParams(location.search).has('view');
 document.body.classList.toggle('viewing', viewing);
 const editor = createEditor({
@@ -42,7 +42,7 @@ openTab.addEventListener('click', () => {
 });
 const copyLink = byId('copy-link', HTMLButtonElement);
 copyLink.addEventListener('click', () => {
-  // No clipboard on a plain page of another machine.
+  // A page that another machine serves without TLS has no clipboard.
   if (!('clipboard' in navigator)) {
     prompt('The link to this document', linkTo(name));
     return;
@@ -53,5 +53,5 @@ copyLink.addEventListener('click', () => {
   });
 });
 
-// Another name in the address is another document.
+// Another name in the URL means another document.
 window.addEventListener('hashchange', () => location.reload());

@@ -1,13 +1,13 @@
 /**
- * Makes trace.json, what the writers of the demo type: keystrokes cut out of the editing history of the paper "A
+ * Makes trace.json, the keystrokes of the demo's writers. They are excerpts from the editing history of the paper "A
  * Conflict-Free Replicated JSON Datatype" (Martin Kleppmann, Alastair R. Beresford; automerge-perf; CC BY 4.0). Each
- * piece stands for itself: positions count only what was typed within it. Run it after changing the choice.
+ * excerpt is independent: its positions count only the text that it typed itself. Run this after changing `pieces`.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 
-/** First keystroke and number of keystrokes: four places where prose was written in one go. */
+/** First keystroke and number of keystrokes: four places where prose was written without a break. */
 const pieces = [
   [106193, 767],
   [57007, 499],

@@ -3,14 +3,15 @@ import { yCursorPluginKey } from '@tiptap/y-tiptap';
 import type { Doc } from 'yjs';
 
 /**
- * A browser moves the caret first and tells so in a task of its own. What others do in between would make ProseMirror
- * put the caret back (seen: one click in ten, in a busy document on a slow machine). So it looks before anything of
- * theirs is drawn: their edits, and their carets, which Yjs's plugin draws some time after it heard of them.
+ * Keeps a click in a busy document. A browser moves the caret first and fires `selectionchange` in a later task. If a
+ * remote change is drawn in between, ProseMirror puts the caret back (seen with one click in ten, on a slow machine).
+ * So ProseMirror reads the selection before remote edits are drawn, and before remote carets are, which the plugin of
+ * Yjs draws some time after it received them.
  */
 export const PendingSelection = Extension.create<{ doc: Doc }>({
   name: 'pendingSelection',
   onBeforeCreate() {
-    this.options.doc.on('beforeAllTransactions', tellSelection);
+    this.options.doc.on('beforeAllTransactions', announceSelection);
   },
   dispatchTransaction({ transaction, next }) {
     const carets: unknown = transaction.getMeta(yCursorPluginKey);
@@ -18,12 +19,13 @@ export const PendingSelection = Extension.create<{ doc: Doc }>({
       next(transaction);
       return;
     }
-    tellSelection();
-    // Made anew: the other one has the selection from before.
+    announceSelection();
+    // A new transaction, because the given one has the old selection.
     next(this.editor.state.tr.setMeta(yCursorPluginKey, carets));
   },
 });
 
-function tellSelection(): void {
+/** Makes ProseMirror read the selection from the DOM. */
+function announceSelection(): void {
   document.dispatchEvent(new Event('selectionchange'));
 }

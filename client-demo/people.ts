@@ -4,7 +4,7 @@ import { asPerson, loadPerson, savePerson, type Person } from './person.ts';
 
 const shownBadges = 4;
 
-/** Announces who sits here, lists who else is in the document, and lets the person take another name or colour. */
+/** Publishes the user of this tab, lists all users in the document, and runs the form that changes name and colour. */
 export function showPeople(awareness: Awareness): void {
   const badges = byId('people-badges', HTMLSpanElement);
   const list = byId('people-list', HTMLUListElement);
@@ -33,11 +33,11 @@ export function showPeople(awareness: Awareness): void {
   let shown = '';
   const render = (): void => {
     const people = [...awareness.getStates()]
-      // Programs need not say who they are.
+      // Programs may publish no user.
       .filter(([, state]) => state['user'])
       .map(([client, state]) => ({ ...asPerson(state['user']), isMe: client === awareness.clientID }))
       .sort((a, b) => Number(b.isMe) - Number(a.isMe) || a.name.localeCompare(b.name));
-    // Most changes are carets that move; and a button that changes under a finger loses its click.
+    // Most changes only move carets. A button that is rebuilt between press and release loses the click.
     const key = JSON.stringify(people);
     if (key === shown) return;
     shown = key;
@@ -47,7 +47,7 @@ export function showPeople(awareness: Awareness): void {
         ? [element('span', { className: 'more' }, `+${people.length - shownBadges}`)]
         : []),
     );
-    button.setAttribute('aria-label', `Who is here: ${people.length === 1 ? 'only you' : `${people.length} people`}`);
+    button.setAttribute('aria-label', `People here: ${people.length === 1 ? 'only you' : people.length}`);
     list.replaceChildren(
       ...people.map((person) =>
         element('li', {}, badge(person), person.name, ...(person.isMe ? [element('em', {}, 'you')] : [])),

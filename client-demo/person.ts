@@ -1,4 +1,4 @@
-/** How a person appears to others. Everybody's awareness state has one, in the field `user`. */
+/** How a user appears to others: the field `user` of the awareness state. */
 export interface Person {
   readonly name: string;
   /** `#rrggbb` */
@@ -6,7 +6,7 @@ export interface Person {
 }
 
 const key = 'quire/person';
-/** Dark enough for white letters on them. */
+/** Dark enough for white text. */
 export const colors = ['#b4235a', '#8e3bb8', '#5b4bd6', '#1f68c9', '#0c7a83', '#1d7a45', '#8a6100', '#b5481b'] as const;
 const names = [
   'Ada',
@@ -29,13 +29,13 @@ const names = [
 
 const pick = <T>(from: readonly T[]): T => from[Math.floor(Math.random() * from.length)]!;
 
-/** Who uses this browser: the same person in all of its tabs. */
+/** The user of this browser, shared by its tabs. The first call invents one. */
 export function loadPerson(): Person {
   const person = parse(localStorage.getItem(key));
   if (person) return person;
-  const stranger = { name: pick(names), color: pick(colors) };
-  savePerson(stranger);
-  return stranger;
+  const invented = { name: pick(names), color: pick(colors) };
+  savePerson(invented);
+  return invented;
 }
 
 export function savePerson(person: Person): void {
@@ -45,13 +45,16 @@ export function savePerson(person: Person): void {
 /** Control characters, and marks that reverse the text that follows them. */
 const unsafeInName = /[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu;
 
-/** Another client can claim anything about itself: a color could hold other styles, a name could reverse the page. */
+/**
+ * Reads a user from another client, which can send anything: a color that contains other styles, or a name that
+ * reverses the text of the page.
+ */
 export function asPerson(user: unknown): Person {
   const { name, color } = (user ?? {}) as Partial<Record<keyof Person, unknown>>;
   const shown = typeof name === 'string' ? name.replace(unsafeInName, '').trim() : '';
   return {
-    // Not half of a character.
-    name: shown === '' ? 'Somebody' : shown.slice(0, 40).replace(/[\ud800-\udbff]$/, ''),
+    // Does not end in half of a surrogate pair.
+    name: shown === '' ? 'Anonymous' : shown.slice(0, 40).replace(/[\ud800-\udbff]$/, ''),
     color: typeof color === 'string' && /^#[0-9a-f]{6}$/i.test(color) ? color : '#666666',
   };
 }

@@ -6,7 +6,7 @@ import { typeLikeMad } from './writers.ts';
 
 const intervalMs = 150;
 
-/** The panel that shows, tab by tab, that all have the same document; and the button that sets writers on it. */
+/** Runs the panel that compares the documents of all tabs, and its button that starts the writers. */
 export function showProof(connection: Connection): void {
   const { awareness } = connection.provider;
   const panel = byId('proof', HTMLElement);

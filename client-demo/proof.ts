@@ -4,7 +4,7 @@ import { throttle } from './dom.ts';
 import { fingerprint } from './fingerprint.ts';
 import type { SavedTracker } from './client/client.ts';
 
-/** What a tab tells the others about itself, in the field `proof` of its awareness state. */
+/** What a tab publishes about its copy of the document: the field `proof` of its awareness state. */
 export interface Proof {
   readonly hash: string;
   readonly sent: number;
@@ -13,7 +13,7 @@ export interface Proof {
   readonly roundTripMs: number | null;
 }
 
-/** The proof that another tab claims; undefined if it is none. */
+/** Reads a proof from another tab, which can send anything. Undefined if it is not a proof. */
 export function asProof(value: unknown): Proof | undefined {
   const { hash, sent, saved, received, roundTripMs } = (value ?? {}) as Partial<Record<keyof Proof, unknown>>;
   if (typeof hash !== 'string' || !/^[\da-f-]{1,40}$/.test(hash)) return undefined;
@@ -31,7 +31,7 @@ export interface Tab {
 
 const intervalMs = 300;
 
-/** Publishes this tab's proof while anybody in the document looks at the panel (`watching`). */
+/** Publishes this tab's proof while any tab shows the panel (`watching` in its awareness state). */
 export function publishProof({ doc, provider, saved }: Tab): void {
   const { awareness } = provider;
   let received = 0;
@@ -42,7 +42,7 @@ export function publishProof({ doc, provider, saved }: Tab): void {
     const { edits, savedEdits, roundTripMs } = saved.state;
     const proof: Proof = { hash: fingerprint(doc), sent: edits, saved: savedEdits, received, roundTripMs };
     const text = JSON.stringify(proof);
-    // Publishing changes awareness, which asks to publish.
+    // Publishing changes awareness, which calls this again.
     if (text === published) return;
     published = text;
     awareness.setLocalStateField('proof', proof);

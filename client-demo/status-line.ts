@@ -9,13 +9,11 @@ import { tokenForm } from './token-form.ts';
 const calmMs = 250;
 
 /**
- * Keeps the status line up to date, runs the offline switch, asks for a token when the server wants one, and warns before
- * a tab with unsaved edits is closed. `setEditable(false)` is called when the server drops an edit of this client.
+ * Keeps the status line up to date, runs the offline switch, asks for a token when the server wants one, and warns
+ * before a tab with unsaved edits is closed. `setEditable(false)` is called when the server drops an edit of this
+ * client.
  */
-export function showStatus(
-  { doc, provider, saved, copy }: Connection,
-  setEditable: (editable: boolean) => void,
-): void {
+export function showStatus({ doc, provider, saved, copy }: Connection, setEditable: (editable: boolean) => void): void {
   const line = byId('status', HTMLDivElement);
   const headline = byId('status-headline', HTMLElement);
   const detail = byId('status-detail', HTMLSpanElement);

@@ -34,7 +34,7 @@ export function statusOf(facts: Facts): Status {
   if (refusal) return { state: 'refused', headline: `Refused: ${refusal.reason}.`, ...adviceFor(refusal.code, facts) };
   if (!facts.connected && (facts.offlineByChoice || facts.lost)) {
     const allSaved = facts.keptHere && saved.saved;
-    const detail = allSaved ? 'All is saved, new edits are kept here.' : whereEditsAre(facts);
+    const detail = allSaved ? 'Everything is saved. New edits are kept in this browser.' : whereEditsAre(facts);
     return status('offline', facts.offlineByChoice ? 'Offline.' : 'Offline, retrying.', detail);
   }
   if (!facts.connected) return status('connecting', 'Connecting…', '');

@@ -4,7 +4,7 @@ import { editLink } from './link-dialog.ts';
 
 interface Tool {
   readonly label: string;
-  /** As ProseMirror writes it; `Mod` is Cmd on a Mac, Ctrl elsewhere. */
+  /** In the notation of ProseMirror: `Mod` is Cmd on a Mac, Ctrl elsewhere. */
   readonly keys: string;
   readonly icon: string;
   readonly run: (editor: Editor) => unknown;
@@ -50,7 +50,7 @@ function heading(level: 1 | 2 | 3): Tool {
   };
 }
 
-/** Fills the toolbar. One stop of the tab key; the arrow keys move within it, as its role promises. */
+/** Fills the toolbar. It is one tab stop, and the arrow keys move within it, as the ARIA role requires. */
 export function showToolbar(editor: Editor): void {
   const bar = byId('toolbar', HTMLDivElement);
   const isMac = navigator.platform.startsWith('Mac');
@@ -67,7 +67,7 @@ export function showToolbar(editor: Editor): void {
       );
       button.dataset['tool'] = tool.label;
       button.tabIndex = buttons.length === 0 ? 0 : -1;
-      // Keeps the selection in the document.
+      // Keeps the focus and the selection in the document.
       button.addEventListener('mousedown', (event) => event.preventDefault());
       button.addEventListener('click', () => tool.run(editor));
       const { isActive } = tool;

@@ -6,10 +6,10 @@ import { colors, type Person } from './person.ts';
 import { publishProof } from './proof.ts';
 import traceAddress from './trace.json?url';
 
-/** Where, how many characters are deleted there, and what is typed instead. */
+/** Deletes characters at an index and inserts text there. */
 type Keystroke = readonly [index: number, deleted: number, typed: string];
 
-/** They type; all that they typed is saved; they have left. */
+/** `typing`; `done`: everything typed is saved; `gone`: the writers have disconnected. */
 export type Phase = 'typing' | 'done' | 'gone';
 
 const writers: readonly Person[] = [
@@ -20,20 +20,23 @@ const writers: readonly Person[] = [
 ];
 const tickMs = 50;
 const keystrokesPerTick = 2;
-/** Each writer loses its connection about every eight seconds, for one or two. */
+/** Each writer loses its connection about every eight seconds, for one or two seconds. */
 const lossPerTick = 0.006;
 const lossMs = 1500;
-/** They stay a while, so that their hashes can be compared. */
+/** How long the writers stay connected when they are done, so that their hashes can be compared. */
 const stayMs = 10_000;
 
 interface Signals {
+  /** Stop typing. */
   readonly enough: AbortSignal;
+  /** Disconnect. */
   readonly leave: AbortSignal;
 }
 
 /**
- * Lets headless writers type into the document of `provider`, each with a document and a connection of its own: to the
- * server they are people. They leave a while after they are done. Returns a function that calls the next phase early.
+ * Starts four writers that type into the document of `provider`. Each has its own document and connection, so the
+ * server cannot tell them from users. They leave 10 s after they are done. Returns a function that starts the next
+ * phase early.
  */
 export function typeLikeMad(provider: WebsocketProvider, onPhase: (phase: Phase) => void): () => void {
   const enough = new AbortController();
@@ -61,7 +64,9 @@ async function load(): Promise<readonly (readonly Keystroke[])[]> {
   return response.json() as Promise<readonly (readonly Keystroke[])[]>;
 }
 
-/** One writer. Resolves when it has typed everything, or was told to stop, and that is saved. Rejects if it is refused. */
+/**
+ * One writer. Resolves when it has typed everything, or was told to stop, and that is saved. Rejects if it is refused.
+ */
 function write(
   { serverUrl, roomname, protocols, params }: WebsocketProvider,
   person: Person,
@@ -69,7 +74,7 @@ function write(
   { enough, leave }: Signals,
 ): Promise<void> {
   const doc = new Doc();
-  // Without BroadcastChannel: all of it goes through the server.
+  // Without BroadcastChannel, so that every edit goes through the server.
   const provider = new WebsocketProvider(serverUrl, roomname, doc, { disableBc: true, protocols, params });
   const saved = trackSaved(provider);
   provider.awareness.setLocalStateField('user', person);

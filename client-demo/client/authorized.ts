@@ -1,32 +1,32 @@
 import type { WebsocketProvider } from 'y-websocket';
 
-/** Close codes of the server: the token was refused, or its time is over. */
+/** Close codes of the server: the token was refused, or it has expired. */
 const unauthorized = 4401;
 const grantEnded = 4501;
-/** When a token is fetched anew, as a part of its lifetime: what is left covers a slow network. */
+/** The part of a token's lifetime after which the next one is fetched. The rest covers a slow network. */
 const refreshAt = 0.8;
 const retryMs = 5_000;
-/** The longest that a timer can wait. */
+/** The longest delay of a timer. */
 const maxTimerMs = 2 ** 31 - 1;
 
 /**
- * Connects a provider that was made with `connect: false`, and keeps it connected over the ends of its tokens. `getToken`
- * resolves with a token of your application; it is called at the start, before a token expires, and when the server has
- * sent the client away for one that has. What is edited meanwhile stays in the document, and goes to the server with
- * the next connection. If `getToken` rejects, it is asked again every 5 s.
+ * Connects a provider that was made with `connect: false`, and keeps it connected when its tokens expire. `getToken`
+ * resolves with a token of your application. It is called at the start, before a token expires, and after the server
+ * has closed the connection because a token has expired. Edits made meanwhile stay in the document, and are sent with
+ * the next connection. If `getToken` rejects, it is called again every 5 s.
  *
- * A token that is refused is replaced once; if the next is refused as well, the provider stops (see `onRefused`).
- * Tokens of letters, digits, `.`, `-` and `_` (all JWTs) travel as a subprotocol, which stays out of access logs; others
- * as `?token=`.
+ * A token that is refused is replaced once. If the next one is refused too, the provider stops (see `onRefused`).
+ * Tokens of letters, digits, `.`, `-` and `_` (all JWTs) are sent as a subprotocol, which stays out of access logs.
+ * Others are sent as `?token=`.
  *
- * Needs y-websocket 3.1 or newer. Returns a function that ends this; call it before the provider is destroyed.
+ * Needs y-websocket 3.1 or newer. Returns a function that ends this. Call it before the provider is destroyed.
  */
 export function keepAuthorized(provider: WebsocketProvider, getToken: () => Promise<string>): () => void {
   const { shouldReconnect } = provider;
   let token = '';
   let usedToken = '';
   let replaced = false;
-  /** The provider must not connect before there is a token. */
+  /** There is no token to connect with yet. */
   let waiting = true;
   let fetching = false;
   let stopped = false;
@@ -48,7 +48,7 @@ export function keepAuthorized(provider: WebsocketProvider, getToken: () => Prom
         provider.connect();
       }
     } catch {
-      // The application cannot be reached: it is asked again, and the document is edited on meanwhile.
+      // The application cannot be reached. The next attempt follows after `retryMs`.
     } finally {
       fetching = false;
     }
@@ -59,7 +59,7 @@ export function keepAuthorized(provider: WebsocketProvider, getToken: () => Prom
     const { code } = event;
     if (code !== grantEnded && (code !== unauthorized || replaced)) return shouldReconnect(event, from);
     replaced ||= code === unauthorized;
-    // A newer token may be there already.
+    // A newer token may have come already.
     if (token === usedToken) {
       waiting = true;
       provider.shouldConnect = false;
@@ -86,13 +86,16 @@ export function keepAuthorized(provider: WebsocketProvider, getToken: () => Prom
   };
 }
 
-/** The provider sends this token from its next connection on: as a subprotocol if its characters allow that. */
+/** Makes the provider send this token from its next connection on: as a subprotocol if its characters allow that. */
 export function setToken(provider: WebsocketProvider, token: string): void {
   if (/^[\w.-]+$/.test(token)) provider.protocols = ['quire', token];
   else provider.params = { ...provider.params, token };
 }
 
-/** By the clock of whoever signed it, as this one may be wrong; Infinity if the token does not say. */
+/**
+ * From `iat` to `exp`, both by the signer's clock, because the clock of this machine may be wrong. Infinity without
+ * `exp`.
+ */
 function lifetimeMs(token: string): number {
   try {
     const payload = token.split('.')[1]!.replaceAll('-', '+').replaceAll('_', '/');

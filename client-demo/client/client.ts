@@ -1,4 +1,4 @@
-/** What a page needs besides a Yjs provider: is it saved, was it refused, and does it stay authorized? */
+/** Helpers for a page with a stock Yjs provider: saved state, refusals, tokens, and checks of other clients' presence. */
 export { keepAuthorized } from './authorized.ts';
 export { trackSaved } from './saved.ts';
 export type { SavedState, SavedTracker } from './saved.ts';

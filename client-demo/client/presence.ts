@@ -4,21 +4,22 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** Marks that reverse the text that follows them, and control characters. */
 const unsafe = /[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu;
-/** Bindings put colors into style attributes: nothing that ends a declaration or loads a file. */
+/** Bindings put colors into style attributes, so nothing that ends a declaration or loads a file is allowed. */
 const colors =
   /^(#[\da-f]{3,8}|[a-z]{3,30}|((rgb|hsl)a?|hwb|(ok)?(lab|lch)|color(-mix)?|var)\([\w#%.,\s/+-]{1,80}\))$/i;
 
 /**
- * Keeps other people's presence from breaking the editor of this page. Call it right after the provider is made, before
- * an editor is bound to it.
+ * Keeps the presence of other clients from breaking the editor of this page. Call it right after the provider is made,
+ * before an editor is bound to it.
  *
- * Bindings draw carets from what other clients put into their awareness states, unchecked. A position that cannot be read
- * makes y-prosemirror, Tiptap and BlockNote throw in the middle of a remote edit, and the next key that is pressed deletes
- * that edit for everybody. This removes such positions (`cursor`, `selection`, and Lexical's), and names and colors that
- * cannot be shown, from each state as it arrives. Other fields stay as they are, and so does the state of this client.
+ * Bindings draw carets from the awareness states of other clients without checking them. A position that cannot be read
+ * makes y-prosemirror, Tiptap and BlockNote throw in the middle of a remote edit, and the next keystroke deletes that
+ * edit for all users. This function removes such positions (`cursor`, `selection`, and Lexical's), and names and colors
+ * that cannot be shown, from each state as it arrives. Other fields do not change, and neither does the state of this
+ * client.
  *
- * Quire does the same before it relays a state; this protects a page that also gets states from elsewhere (other tabs,
- * WebRTC, other servers). Returns a function that ends it.
+ * Quire does the same before it relays a state. So this protects pages that also get states from other sources (other
+ * tabs, WebRTC, other servers). Returns a function that ends the protection.
  */
 export function guardPresence(awareness: Awareness): () => void {
   const states = awareness.getStates();
@@ -38,7 +39,7 @@ function drawable(state: unknown): unknown {
   const { user, cursor, selection } = state;
   const changes: Record<string, unknown> = {};
   if (isObject(user)) changes['user'] = edited(user, labels(user));
-  // y-prosemirror sets a default color on the user, which fails on a text or a number.
+  // y-prosemirror sets a default color on the user, which throws if that is a string or a number.
   if (isSet(cursor)) changes['cursor'] = !user || typeof user === 'object' ? pair(cursor) : undefined;
   if (isPair(selection)) changes['selection'] = pair(selection);
   if ('focusing' in state) {
@@ -76,7 +77,7 @@ function pair(value: unknown): Fields | undefined {
   return anchor && head && edited(value, { anchor, head });
 }
 
-/** A relative position in the long form, which all bindings read; undefined if it is none. */
+/** A relative position in the long form, which all bindings can read. Undefined if the value is not a position. */
 function position(value: unknown): Fields | undefined {
   if (!isObject(value)) return undefined;
   const { type = null, tname = null, item = null } = value;
@@ -98,7 +99,7 @@ function isCount(value: unknown): boolean {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
-/** A copy with the changes, without what is undefined in them; the same object if that is no change. */
+/** A copy with the changes, where undefined removes a field. The same object if nothing differs. */
 function edited(fields: Fields, changes: Fields): Fields {
   let copy: Record<string, unknown> | undefined;
   for (const [name, value] of Object.entries(changes)) {

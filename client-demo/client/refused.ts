@@ -6,22 +6,22 @@ export interface Refusal {
   readonly reason: string;
 }
 
-/** A message was larger than the server takes. */
+/** A message was larger than the server accepts. */
 const messageTooLarge = 1009;
 
 /**
- * Calls back when the server has closed the connection for a reason that trying again does not change. The provider stops;
- * `provider.connect()` makes it try again, also from within the callback. Every other end of a connection is followed by a
- * new one and not reported here.
+ * Calls back when the server has closed the connection for a reason that a retry does not change. The provider then
+ * stops. `provider.connect()` makes it try again, also from within the callback. After every other close the provider
+ * reconnects, and nothing is reported here.
  *
- * 1009 says that a message was too large. The provider alone would come back and send the same again, for ever. Reduce the
- * document's unsaved edits (undo what was pasted, say), or let the user save them elsewhere.
+ * 1009 means that a message was too large. The provider alone would reconnect and send the same message again, without
+ * end. Reduce the document's unsaved edits (undo what was pasted, for example), or let the user save them elsewhere.
  *
- * 4404 and 4409 say that the document was deleted. The copy here is refused from then on, whatever is added to it: let the
- * user save what is still needed, then destroy provider and `Y.Doc`, clear what y-indexeddb keeps (`clearData()`), and
- * begin with a new `Y.Doc` (after 4404 only if the document is to be there again).
+ * 4404 and 4409 mean that the document was deleted. The server then refuses this copy and every edit in it. Let the
+ * user save what is still needed, destroy provider and `Y.Doc`, clear the copy of y-indexeddb (`clearData()`), and
+ * begin with a new `Y.Doc` (after 4404 only to create the document again).
  *
- * Needs y-websocket 3.1 or newer: earlier ones retry for ever. Returns a function that ends the calls.
+ * Needs y-websocket 3.1 or newer, because earlier versions retry without end. Returns a function that ends the calls.
  */
 export function onRefused(provider: WebsocketProvider, callback: (refusal: Refusal) => void): () => void {
   const closed = ({ code, reason }: Refusal): void => callback({ code, reason });

@@ -1,15 +1,15 @@
 import type { WebsocketProvider } from 'y-websocket';
 
 export interface SavedState {
-  /** All that is in the document is on the server's disk. Stays true without a connection while nothing is edited. */
+  /** Everything in the document is on the server's disk. Stays true without a connection until the next edit. */
   readonly saved: boolean;
-  /** Since when something is not, in milliseconds since 1970; null while all is saved. */
+  /** When the oldest unsaved edit was made, in milliseconds since 1970. Null while everything is saved. */
   readonly pendingSinceMs: number | null;
-  /** Updates of the document since tracking began that did not come from the server: a keystroke is one. */
+  /** Updates since tracking began that did not come from the server. A keystroke is one update. */
   readonly edits: number;
-  /** How many of them are known to be saved. */
+  /** How many of these are known to be saved. */
   readonly savedEdits: number;
-  /** From the last question "is it saved?" to its answer, disk included; null before the first answer. */
+  /** From the last probe to its answer, the time of the disk included. Null before the first answer. */
   readonly roundTripMs: number | null;
 }
 
@@ -17,7 +17,7 @@ export interface SavedTracker {
   readonly state: SavedState;
   /** Calls back after every change of `state`. Returns a function that ends the calls. */
   subscribe(listener: (state: SavedState) => void): () => void;
-  /** Ends tracking; call it before the provider is destroyed. `state` stays as it is. */
+  /** Ends tracking. Call it before the provider is destroyed. `state` does not change any more. */
   stop(): void;
 }
 
@@ -25,30 +25,31 @@ export interface SavedTracker {
 const sync = 0;
 const update = 2;
 const probe = 102;
-/** `WebSocket.OPEN`, which is not there in every environment. */
+/** `WebSocket.OPEN`, which does not exist in every environment. */
 const open = 1;
 
 /**
- * Tells whether a document is on the server's disk, by the saved probe (message 102): the server returns it once
- * everything is durable that this client sent before. One probe is under way at a time; if edits were made meanwhile,
- * the next follows its answer. A lost connection loses the probe, so all counts as pending from each connect until the
- * first answer.
+ * Tracks whether a document is on the server's disk, with the saved probe (message 102). The server returns a probe
+ * when everything that this client sent before it is durable. One probe is in flight at a time. If edits were made
+ * meanwhile, the next probe follows the answer. A lost connection loses the probe, so after each connect the state is
+ * pending until the first answer.
  *
- * It never says saved for what is not. Hence edits from other tabs of the browser (BroadcastChannel) are sent on to the
- * server, which drops them if it has them: the tab that made them may have no connection. After the server has refused
- * an edit (one of a reader), the state stays pending.
+ * The state never says saved for an edit that is not. So edits from other tabs of the browser (BroadcastChannel) are
+ * also sent to the server, because the tab that made them may have no connection. The server drops edits that it has.
+ * When the server has refused an edit (of a client that may only read), the state stays pending.
  *
- * One tracker per provider; throws if there is one. A server that does not know the probe never answers: pending.
+ * A provider has one tracker; a second call throws. With a server that does not know the probe, the state stays
+ * pending.
  */
 export function trackSaved(provider: WebsocketProvider): SavedTracker {
   const { doc, messageHandlers } = provider;
   if (messageHandlers[probe]) throw new Error('trackSaved: this provider is tracked already');
   const readSync = messageHandlers[sync]!;
   const listeners = new Set<(state: SavedState) => void>();
-  // What the document held before tracking began is not known to be saved either.
+  // Nothing is known about the content from before tracking began, so it counts as unsaved.
   let state: SavedState = { saved: false, pendingSinceMs: Date.now(), edits: 0, savedEdits: 0, roundTripMs: null };
   let asked: { readonly atMs: number; readonly edits: number } | null = null;
-  /** When the first edit was made that the probe under way does not cover. */
+  /** When the first edit was made that the probe in flight does not cover. */
   let uncoveredSinceMs = 0;
   let readingFromTab = false;
 
@@ -80,7 +81,7 @@ export function trackSaved(provider: WebsocketProvider): SavedTracker {
     });
   };
 
-  // The provider is the origin of what comes from other tabs, too; only the reader of messages can tell.
+  // The provider is also the origin of updates from other tabs. Only the reader of messages can tell them apart.
   const onSync: typeof readSync = (encoder, decoder, from, overSocket, type) => {
     readingFromTab = !overSocket;
     try {
@@ -131,7 +132,7 @@ export function trackSaved(provider: WebsocketProvider): SavedTracker {
   };
 }
 
-/** A message of two types and the length of what follows as a varUint. */
+/** A message: two types, the length of the bytes as a varUint, and the bytes. */
 function frame(type: number, subtype: number, bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const head = [type, subtype];
   let length = bytes.length;

@@ -6,7 +6,7 @@ import { inChromium, startChromium } from '../support/chromium.ts';
 import { DemoPage } from '../support/demo-page.ts';
 import { Quire } from '../support/quire.ts';
 
-test('the demo editor for everybody', inChromium, async (t) => {
+test('usability of the demo editor', inChromium, async (t) => {
   const [browser, quire] = await Promise.all([startChromium(t), Quire.start(t)]);
   const open = async (t: TestContext, docName: string, options: BrowserContextOptions = {}): Promise<DemoPage> => {
     const context = await browser.newContext(options);
@@ -15,7 +15,7 @@ test('the demo editor for everybody', inChromium, async (t) => {
   };
 
   await t.test(
-    'without a mouse: the toolbar is one stop of the tab key, arrows move in it, every control has a name',
+    'without a mouse: the toolbar is one tab stop, arrow keys move in it, and every control has a name',
     async (t) => {
       const { page } = await open(t, 'keyboard');
       await page.locator('.ProseMirror').focus();
@@ -41,7 +41,7 @@ test('the demo editor for everybody', inChromium, async (t) => {
     },
   );
 
-  await t.test('on a phone nothing is wider than the screen, and the status stays in sight', async (t) => {
+  await t.test('on a phone nothing is wider than the screen, and the status stays visible', async (t) => {
     const { page } = await open(t, 'phone', { viewport: { width: 360, height: 640 }, isMobile: true, hasTouch: true });
     await page.locator('.ProseMirror').tap();
     await page.keyboard.type('a line\n'.repeat(40));
@@ -52,7 +52,7 @@ test('the demo editor for everybody', inChromium, async (t) => {
     assert.ok(status && status.y >= 0 && status.y < 100);
   });
 
-  await t.test('the proof shows all its columns, also beside the longest name that one is given', async (t) => {
+  await t.test('the proof shows all its columns, also with the longest generated name', async (t) => {
     const demo = await open(t, 'proof');
     await demo.page.locator('#people-button').click();
     await demo.page.getByLabel('Your name').fill('Katherine');
@@ -67,7 +67,7 @@ test('the demo editor for everybody', inChromium, async (t) => {
     assert.equal(hidden, 0);
   });
 
-  await t.test('nothing jumps while the page loads and while one types', async (t) => {
+  await t.test('nothing moves while the page loads or while a user types', async (t) => {
     const { page } = await open(t, 'calm');
     await page.locator('.ProseMirror').click();
     await page.keyboard.type('one line of text');
@@ -76,7 +76,7 @@ test('the demo editor for everybody', inChromium, async (t) => {
         .observe({ type: 'layout-shift', buffered: true });
       requestAnimationFrame(() => requestAnimationFrame(() => resolve(0)));
     })`);
-    // What Google's web vitals call good is below 0.1.
+    // Google's web vitals call a value below 0.1 good.
     assert.ok(Number(shifted) < 0.02, String(shifted));
   });
 });

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectFolder } from '../support/lock-file.ts';
 
-/** What docs/connect.md says about one editor. */
+/** The section of docs/connect.md about one editor. */
 export interface DocumentedEditor {
   /** Its heading: `CodeMirror 6`. */
   readonly heading: string;
@@ -14,7 +14,7 @@ export interface DocumentedEditor {
   readonly files: ReadonlyMap<string, string>;
 }
 
-/** Everything that docs/connect.md tells a reader to type. */
+/** All files and packages of docs/connect.md. */
 export interface ConnectDocs {
   /** `index.html` and `document.js`. */
   readonly shared: ReadonlyMap<string, string>;
@@ -48,8 +48,8 @@ export function readConnectDocs(): ConnectDocs {
 }
 
 /**
- * Writes a page as a reader of docs/connect.md has it. Only the address of the server and the document's name are replaced:
- * they come from the page's own address, `?server=…&document=…`; `&guard=no` leaves `guardPresence` out.
+ * Writes a page from docs/connect.md. Only the server's URL and the document's name are replaced: they come from the
+ * page's own URL, `?server=…&document=…`; `&guard=no` leaves `guardPresence` out.
  */
 export function writePage(folder: string, docs: ConnectDocs, editor: DocumentedEditor, addition?: string): void {
   mkdirSync(folder, { recursive: true });
@@ -84,7 +84,7 @@ function filesIn(section: string): Map<string, string> {
   return new Map(Array.from(blocks, ([, name, text]) => [name!, text!]));
 }
 
-/** What its `npm install` lines install, without paths and options. */
+/** The packages of its `npm install` lines, without paths and options. */
 function packagesIn(section: string): string[] {
   const commands = section.replaceAll('\\\n', ' ').matchAll(/^npm install (.*)$/gm);
   return Array.from(commands, ([, args]) => args!.split(/\s+/))

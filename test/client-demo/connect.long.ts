@@ -1,6 +1,6 @@
 /**
- * The pages of docs/connect.md, built from its text, each in Chromium against a real server: `npm run test:connect`, which
- * installs the editors first.
+ * Builds the pages of docs/connect.md from its text, and runs each in Chromium against a real server. `npm run
+ * test:connect` installs the editors first.
  */
 import assert from 'node:assert/strict';
 import { existsSync, rmSync } from 'node:fs';
@@ -23,7 +23,7 @@ const installed = existsSync(join(pages, 'node_modules/yjs'));
 /** Below `pages`, so that the packages are found. */
 const sources = join(pages, 'site');
 
-/** Where one types, the root type that holds the text, and the caret of another person. */
+/** The input element, the root type with the text, and the caret of another user. */
 const editors = [
   { name: 'tiptap', input: '.ProseMirror', root: 'default', caret: '.collaboration-carets__caret' },
   { name: 'codemirror', input: '.cm-content', root: 'codemirror', caret: '.cm-ySelectionCaret' },
@@ -71,7 +71,7 @@ test(
     const addressOf = (folder: string, document: string, guard = 'yes'): string =>
       `${address}${folder}/index.html?guard=${guard}&document=${document}&server=${encodeURIComponent(quire.url)}`;
 
-    await t.test('saved.js says in the title when everything is on disk, people.js who is here', async (t) => {
+    await t.test('saved.js shows in the title when everything is on disk, and people.js lists the users', async (t) => {
       const open = async (folder: string): Promise<Page> => {
         const context = await browser.newContext();
         t.after(() => context.close());
@@ -96,7 +96,7 @@ test(
     });
 
     for (const { name, input, root, caret } of editors) {
-      await t.test(`${name}: two people type, both see all of it, and a third finds it`, async (t) => {
+      await t.test(`${name}: two users type, both see everything, and a third one gets it`, async (t) => {
         const problems: string[] = [];
         const open = async (): Promise<Page> => {
           const context = await browser.newContext();
@@ -127,7 +127,7 @@ test(
         ['by the server alone', 'no'],
         ['by guardPresence alone', 'yes'],
       ] as const) {
-        await t.test(`${name}: no presence of another client disturbs two who type (I6), ${how}`, async (t) => {
+        await t.test(`${name}: no presence of another client disturbs two users who type (I6), ${how}`, async (t) => {
           const docName = `${name}-guard-${guard}`;
           const open = async (injection: Injection | null): Promise<{ page: Page; problems: string[] }> => {
             const context = await browser.newContext();
@@ -174,7 +174,9 @@ test(
   },
 );
 
-/** The editor is high enough to click into. Another person's caret is a thin line right behind the text that ends in `two`. */
+/**
+ * The editor is high enough to click. The caret of another user is a thin line right after the text that ends in `two`.
+ */
 async function hasRoomAndCaret(t: TestContext, page: Page, input: string, caret: string): Promise<void> {
   const box = await page.locator(input).first().boundingBox();
   const height = Math.min(box?.height ?? 0, (await page.locator('#editor').boundingBox())?.height ?? 0);

@@ -14,7 +14,7 @@ test('the demo editor in Chromium', inChromium, async (t) => {
   const open = (context: BrowserContext, docName: string): Promise<DemoPage> =>
     DemoPage.open(context, quire.httpUrl, docName);
 
-  await t.test('three people who type at the same time end with the same text and the same hash (I4)', async (t) => {
+  await t.test('three users who type at the same time get the same text and the same hash (I4)', async (t) => {
     const people = await Promise.all((await contexts(3)).map((context) => open(context, 'three')));
     t.after(() => Promise.all(people.map(({ page }) => page.context().close())).then(() => {}));
     const [first, second, third] = people as [DemoPage, DemoPage, DemoPage];
@@ -43,7 +43,7 @@ test('the demo editor in Chromium', inChromium, async (t) => {
   });
 
   await t.test(
-    'each sees the name and the caret of the other, and a new name at once; undo takes back one’s own edits only',
+    'users see the name and the caret of each other, and a new name at once; undo reverts only own edits',
     async (t) => {
       const [one, two] = (await Promise.all((await contexts(2)).map((context) => open(context, 'names')))) as [
         DemoPage,
@@ -77,7 +77,7 @@ test('the demo editor in Chromium', inChromium, async (t) => {
   );
 
   await t.test(
-    'where one has clicked the caret stays, though just then somebody else’s caret is drawn anew',
+    'the caret stays where the user clicked, although the caret of another user is redrawn at that moment',
     async (t) => {
       const [one, two] = (await contexts(2)) as [BrowserContext, BrowserContext];
       t.after(() => Promise.all([one.close(), two.close()]).then(() => {}));
@@ -96,7 +96,7 @@ test('the demo editor in Chromium', inChromium, async (t) => {
     },
   );
 
-  await t.test('a reload finds everything, and the link opens the same document elsewhere', async (t) => {
+  await t.test('a reload shows everything, and the link opens the same document in another browser', async (t) => {
     const [here, elsewhere] = (await contexts(2)) as [BrowserContext, BrowserContext];
     t.after(() => Promise.all([here.close(), elsewhere.close()]).then(() => {}));
     const name = 'Ünïcode and / slashes?';
@@ -121,7 +121,7 @@ test('the demo editor in Chromium', inChromium, async (t) => {
     assert.equal(await page.locator('#document-name').textContent(), name);
   });
 
-  await t.test('an address without a name gets a readable one, which stays', async (t) => {
+  await t.test('a URL without a name gets a readable name, which stays', async (t) => {
     const context = await browser.newContext();
     t.after(() => context.close());
     const page = await context.newPage();
@@ -175,7 +175,7 @@ test('the demo editor in Chromium', inChromium, async (t) => {
   });
 
   await t.test(
-    'writers that type like mad and lose their connections end with the same document as everybody (I4)',
+    'four fast writers that lose their connections end with the same document as all other clients (I4)',
     async (t) => {
       const context = await browser.newContext();
       t.after(() => context.close());
@@ -195,8 +195,8 @@ test('the demo editor in Chromium', inChromium, async (t) => {
 });
 
 /**
- * Moves the browser's selection to the second paragraph, as a click does, as the last thing before a timer draws the
- * caret of another person in another paragraph; `caretIs` then tells in which paragraph it ended.
+ * Moves the browser's selection to the second paragraph, as a click does, just before a timer draws the caret of
+ * another user in another paragraph. `caretIs` then contains the paragraph with the caret.
  */
 const clickBeforeCaretsAreDrawn = `
   globalThis.armed = false;

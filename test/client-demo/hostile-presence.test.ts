@@ -7,7 +7,7 @@ import { hostileStates } from '../support/hostile-states.ts';
 import { Injection } from '../support/injection.ts';
 import { Quire } from '../support/quire.ts';
 
-/** People with fields that only the demo reads. They stay: the panel is drawn now and then. */
+/** Users with fields that only the demo reads. They stay, because the panel is drawn only from time to time. */
 const forTheDemo = [
   { user: { name: 'm' }, watching: true, proof: { hash: { toString: 1 }, sent: { toString: 1 }, roundTripMs: {} } },
   { user: { name: 'm' }, proof: 'text' },

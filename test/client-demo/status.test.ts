@@ -8,7 +8,7 @@ import { DemoPage } from '../support/demo-page.ts';
 import { Quire } from '../support/quire.ts';
 import { StockClient } from '../support/stock-client.ts';
 
-/** The document as the server has it, read by a client that brings nothing along. */
+/** The document on the server, read by a new client. */
 async function stored(t: TestContext, quire: Quire, docName: string): Promise<string> {
   const reader = new StockClient(quire.url, encodeURIComponent(docName));
   t.after(() => reader.destroy());
@@ -26,7 +26,7 @@ test('the status line in Chromium', inChromium, async (t) => {
   };
 
   await t.test(
-    'a server that is killed while somebody types loses nothing, and nobody reads "saved" meanwhile (I1)',
+    'a server that is killed while a user types loses nothing, and no page says "saved" meanwhile (I1)',
     async (t) => {
       const writer = await open(t, 'killed');
       const reader = await open(t, 'killed');
@@ -54,7 +54,7 @@ test('the status line in Chromium', inChromium, async (t) => {
       enough.abort();
       await typing;
       await writer.status('saved');
-      // Killed at the very moment at which the page says so, and without the page to bring it back.
+      // Killed at the moment at which the page says "saved". The pages are closed, so they cannot send it again.
       await quire.process.kill();
       const back = await writer.states();
       assert.ok(back.indexOf('saved') > back.indexOf('syncing'), String(back));
@@ -65,7 +65,7 @@ test('the status line in Chromium', inChromium, async (t) => {
     },
   );
 
-  await t.test('what two people write offline is kept, saved and merged when they are back (I4)', async (t) => {
+  await t.test('edits that two users make offline are kept, saved and merged when they reconnect (I4)', async (t) => {
     const one = await open(t, 'offline');
     const two = await open(t, 'offline');
     await one.caretAfter(0);
@@ -73,7 +73,9 @@ test('the status line in Chromium', inChromium, async (t) => {
     await two.sees('start');
     for (const person of [one, two]) {
       await person.page.getByLabel('Go offline').check();
-      await person.page.locator('#status', { hasText: 'All is saved, new edits are kept here' }).waitFor();
+      await person.page
+        .locator('#status', { hasText: 'Everything is saved. New edits are kept in this browser' })
+        .waitFor();
     }
     await one.caretAfter(0);
     await one.type(' and one');
@@ -82,7 +84,7 @@ test('the status line in Chromium', inChromium, async (t) => {
     await one.page.locator('#status', { hasText: 'Your edits are kept in this browser' }).waitFor();
     assert.ok(!(await stored(t, quire, 'offline')).includes('and one'));
 
-    // A reload: the browser's own copy has what the server lacks.
+    // After a reload, the browser's copy has the edits that the server does not have.
     await two.kept('offline');
     await two.page.reload();
     await two.sees('and two');
@@ -96,7 +98,7 @@ test('the status line in Chromium', inChromium, async (t) => {
     );
   });
 
-  await t.test('a tab with unsaved edits asks before it closes, one that is saved does not', async (t) => {
+  await t.test('a tab with unsaved edits asks before it closes, a saved one does not', async (t) => {
     const writer = await open(t, 'closing');
     await writer.caretAfter(0);
     await writer.type('saved. ');
@@ -164,7 +166,7 @@ test('the status line in Chromium', inChromium, async (t) => {
     await reader.status('saved');
   });
 
-  await t.test('a reader sees what others write and cannot type (I5)', async (t) => {
+  await t.test('a reader sees the edits of others and cannot type (I5)', async (t) => {
     const writer = await open(t, 'reading');
     const viewer = await open(t, 'reading', { query: '?view' });
     await writer.caretAfter(0);
@@ -178,7 +180,7 @@ test('the status line in Chromium', inChromium, async (t) => {
   });
 
   await t.test(
-    'an edit that the server does not take from a reader is never called saved, and typing ends (I5)',
+    'an edit that the server drops for a reader is never called saved, and the editor becomes read-only (I5)',
     async (t) => {
       const denied = Buffer.from('\u0002\u0000\u0009read only', 'latin1');
       const drop = (socket: WebSocketRoute): void => {

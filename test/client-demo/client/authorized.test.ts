@@ -1,4 +1,4 @@
-/** No edit is lost over the end of a token: stock providers against a real server. */
+/** No edit is lost when a token expires: stock providers against a real server. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
@@ -20,10 +20,10 @@ function clientOf(t: TestContext, quire: Quire): StockClient {
 }
 
 for (const inTime of [true, false]) {
-  const how = inTime ? 'when the next token is there in time' : 'when it is fetched only after the end';
-  test(`typing goes on over the ends of tokens, and no edit is lost, ${how}`, async (t) => {
+  const how = inTime ? 'with the next token in time' : 'with the next token only after the end';
+  test(`a user keeps typing while tokens expire, and no edit is lost, ${how}`, async (t) => {
     const { quire, clock } = await guardedHeld(t);
-    /** By the server's clock, to which a token that is fetched then belongs. */
+    /** The time of the server's clock, for the next token. */
     let nowMs = await clock.wallMs();
     let fetched = 0;
     const changed = new Signal();
@@ -33,7 +33,7 @@ for (const inTime of [true, false]) {
     const stop = keepAuthorized(writer.provider, () => {
       fetched++;
       changed.notify();
-      // To the client a token lives from when it was signed to its end: for 100 ms, or for so long that it is never renewed in time.
+      // For the client, the lifetime is from `iat` to `exp`: 100 ms, or so long that it never renews in time.
       const exp = (nowMs + hourMs) / 1_000;
       return tokenFor({ claims: { exp, iat: inTime ? exp - 0.1 : 1 } });
     });
@@ -48,7 +48,7 @@ for (const inTime of [true, false]) {
     for (let end = 1; end <= 2; end++) {
       nowMs += 2 * hourMs;
       const before = fetched;
-      // The last token before this one may have been asked for earlier.
+      // The last token may have been requested with the earlier time.
       if (inTime)
         await within(
           guardMs,
@@ -68,7 +68,7 @@ for (const inTime of [true, false]) {
   });
 }
 
-test('an expired token is replaced once at the door; a bad one stops the provider', async (t) => {
+test('an expired token is replaced once when the client connects; a bad one stops the provider', async (t) => {
   const quire = await guardedBySecret(t);
   const tokens = [await tokenFor({ lifetimeMs: -1 }), await tokenFor()];
   const client = clientOf(t, quire);
@@ -88,7 +88,7 @@ test('an expired token is replaced once at the door; a bad one stops the provide
   assert.equal(asked, 2);
 });
 
-test('while there is no token the provider waits, and the application is asked every 5 s', async (t) => {
+test('without a token the provider waits, and the application is asked every 5 s', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const provider = new FakeProvider();
   let asked = 0;
@@ -112,7 +112,7 @@ test('while there is no token the provider waits, and the application is asked e
   assert.equal(provider.shouldReconnect({ code: 4501 }), 'as before');
 });
 
-/** What of a provider is used, without its sockets. */
+/** The used part of a provider, without sockets. */
 class FakeProvider {
   params = { theme: 'dark' };
   protocols: string[] = [];

@@ -25,7 +25,7 @@ const states = [
   ...[...labels, ...names].map((user) => ({ user })),
 ];
 
-test('a guarded page reads what the server would relay, and no other listener sees anything else', (t) => {
+test('a guarded page gets the states that the server would relay, and so do all other listeners', (t) => {
   const awareness = awarenessOf(t);
   guardPresence(awareness);
   const seen: unknown[] = [];
@@ -37,7 +37,7 @@ test('a guarded page reads what the server would relay, and no other listener se
   });
 });
 
-test('states that are there already are guarded too, the own state is not', (t) => {
+test('existing states are guarded too, the own state is not', (t) => {
   const awareness = awarenessOf(t);
   const mine = { cursor: { x: 1, y: 2 } };
   awareness.setLocalState(mine);
@@ -48,7 +48,7 @@ test('states that are there already are guarded too, the own state is not', (t) 
   assert.equal(awareness.getLocalState(), mine);
 });
 
-test('after the end of the guard states arrive as they are', (t) => {
+test('after the end of the guard, states are not changed', (t) => {
   const awareness = awarenessOf(t);
   guardPresence(awareness)();
   receive(awareness, 1, 1, { cursor: {} });

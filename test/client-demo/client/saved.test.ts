@@ -13,10 +13,10 @@ import { Signal } from '../../support/signal.ts';
 
 const emptySyncStep2 = new Uint8Array([0, 1, 2, 0, 0]);
 
-/** A server that says of no edit that it is saved until it is told to. */
+/** A server that answers no saved probe until the test tells it to. */
 class ReluctantServer {
   readonly url: string;
-  /** Types and subtypes of what clients sent, in order. */
+  /** The types and subtypes of the messages from clients, in order. */
   readonly received: string[] = [];
   readonly #server: WebSocketServer;
   readonly #probes: (() => void)[] = [];
@@ -55,7 +55,7 @@ class ReluctantServer {
     await within(guardMs, `${count} probes`, arrived());
   }
 
-  /** All that was asked so far is saved. */
+  /** Answers all probes so far. */
   answer(): void {
     for (const send of this.#probes.splice(0)) send();
   }
@@ -96,7 +96,7 @@ async function until(saved: SavedTracker, holds: (state: SavedState) => boolean)
   await within(guardMs, () => `another state than ${JSON.stringify(saved.state)}`, promise).finally(() => end?.());
 }
 
-test('a document is not called saved before the first answer, though nothing was edited', async (t) => {
+test('a document is not called saved before the first answer, although nothing was edited', async (t) => {
   const server = await ReluctantServer.start(t);
   const { saved } = connect(t, server.url);
   assert.equal(saved.state.saved, false);
@@ -107,7 +107,7 @@ test('a document is not called saved before the first answer, though nothing was
   assert.equal(saved.state.pendingSinceMs, null);
 });
 
-test('one probe is under way at a time; what was edited meanwhile waits for the next, from its own time on (I1)', async (t) => {
+test('one probe is in flight at a time; later edits wait for the next one, pending since their own time (I1)', async (t) => {
   const server = await ReluctantServer.start(t);
   const { doc, saved } = connect(t, server.url);
   await server.untilProbes(1);
@@ -130,7 +130,7 @@ test('one probe is under way at a time; what was edited meanwhile waits for the 
   assert.ok(saved.state.roundTripMs! >= 0);
 });
 
-test('a lost connection loses the answer: all is pending until the next connection has one (I1)', async (t) => {
+test('a lost connection loses the answer: everything is pending until the next connection gets one (I1)', async (t) => {
   const server = await ReluctantServer.start(t);
   const { doc, saved } = connect(t, server.url);
   doc.getText('text').insert(0, 'early');
@@ -147,7 +147,7 @@ test('a lost connection loses the answer: all is pending until the next connecti
   await until(saved, ({ saved }) => saved);
 });
 
-test('what was saved stays saved without a connection, until something is edited', async (t) => {
+test('without a connection the state stays saved until the next edit', async (t) => {
   const server = await ReluctantServer.start(t);
   const { doc, provider, saved } = connect(t, server.url);
   await server.untilProbes(1);
@@ -162,7 +162,7 @@ test('what was saved stays saved without a connection, until something is edited
   assert.equal(saved.state.saved, false);
 });
 
-test('edits from another tab are sent on, and are pending until the server has them (I1)', async (t) => {
+test('edits from another tab are forwarded, and are pending until the server has them (I1)', async (t) => {
   const server = await ReluctantServer.start(t);
   const online = connect(t, server.url, { disableBc: false });
   await server.untilProbes(1);
@@ -170,7 +170,7 @@ test('edits from another tab are sent on, and are pending until the server has t
   await until(online.saved, ({ saved }) => saved);
   server.received.length = 0;
 
-  // The other tab speaks to this one alone; what it holds comes as a SyncStep2 on the channel.
+  // The other tab has no connection. Its content comes as a SyncStep2 on the channel.
   const other = new Y.Doc();
   const tab = new WebsocketProvider(server.url, 'doc', other, {
     WebSocketPolyfill: WebSocket as unknown as typeof globalThis.WebSocket,
@@ -193,7 +193,7 @@ test('edits from another tab are sent on, and are pending until the server has t
   assert.equal(online.doc.getText('text').toJSON(), 'only in a tab');
 });
 
-test('a provider is tracked once; stop hands back its handlers', async (t) => {
+test('a provider is tracked once; stop restores its handlers', async (t) => {
   const server = await ReluctantServer.start(t);
   const { provider, saved } = connect(t, server.url);
   assert.throws(() => trackSaved(provider), /tracked already/);
@@ -201,7 +201,7 @@ test('a provider is tracked once; stop hands back its handlers', async (t) => {
   trackSaved(provider).stop();
 });
 
-test('onRefused tells code and reason of a final close, and of no other', async (t) => {
+test('onRefused reports code and reason of a final close, and of no other close', async (t) => {
   const server = await ReluctantServer.start(t);
   const { provider } = connect(t, server.url);
   const refusals: Refusal[] = [];
@@ -221,7 +221,7 @@ test('onRefused tells code and reason of a final close, and of no other', async 
   assert.equal(provider.shouldConnect, false);
 });
 
-test('onRefused tells of 1009 too, and the provider does not send the same again until it is told to', async (t) => {
+test('onRefused reports 1009 too, and the provider does not send the message again until it is told to', async (t) => {
   const server = await ReluctantServer.start(t);
   const { provider } = connect(t, server.url);
   const refusals: Refusal[] = [];

@@ -9,7 +9,7 @@ import { projectFolder } from '../../support/lock-file.ts';
 const entry = '\0entry';
 const client = join(projectFolder, 'client-demo/client/dist/client.js');
 
-/** Minified and gzipped, as it adds to a page that imports this. */
+/** The size that these imports add to a page, minified and gzipped. */
 async function addedBytes(imported: string): Promise<number> {
   const output = await build({
     configFile: false,
@@ -28,7 +28,7 @@ async function addedBytes(imported: string): Promise<number> {
   return gzipSync(chunks[0].code).length;
 }
 
-test('quire-client is less than 2 KB minified and gzipped, and what is not used of it falls away', async () => {
+test('quire-client is less than 2 KB minified and gzipped, and a bundler drops its unused parts', async () => {
   const [all, refused] = [
     await addedBytes('client.trackSaved, client.onRefused, client.keepAuthorized, client.guardPresence'),
     await addedBytes('client.onRefused'),
