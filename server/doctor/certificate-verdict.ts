@@ -9,45 +9,45 @@ import type { Target } from './target.ts';
 
 const dayMs = 86_400_000;
 
-/** What a server has shown in the TLS handshake. */
+/** The certificates that a server sent in the TLS handshake. */
 export interface Presented {
   readonly leaf: X509Certificate;
-  /** All other certificates that it sent, in their order. */
+  /** All other certificates that it sent, in the order of the handshake. */
   readonly others: readonly X509Certificate[];
-  /** Why OpenSSL does not trust it; null if it does. */
+  /** The code of OpenSSL for why it does not trust the leaf; null if it does. */
   readonly problem: string | null;
 }
 
 /**
- * What the server has sent, and nothing that the client has added; null if it has sent no certificate. To be asked once for
- * a socket: Node 20 and 22 take the certificates out of the connection when they hand them out.
+ * The certificates that the server has sent, without any that the client knows itself; null if the server has sent
+ * none. Call it once per socket: Node 20 and 22 remove the certificates from the connection when they return them.
  */
 export function presentedBy(socket: TLSSocket): Presented | null {
   const leaf = socket.getPeerX509Certificate();
   if (leaf === undefined) return null;
   const others: X509Certificate[] = [];
-  // Not who issued whom: each is linked to the next one in the order of the handshake.
+  // `issuerCertificate` is the next certificate of the handshake, even if it did not issue this one.
   for (let next = leaf.issuerCertificate; next !== undefined; next = next.issuerCertificate) others.push(next);
-  // Typed as an error; it is its code.
+  // The type says Error, but the value is an error code.
   return { leaf, others, problem: (socket.authorizationError as unknown as string | null) ?? null };
 }
 
-/** Names in placeholder certificates of proxies. */
+/** Common names in the placeholder certificates of proxies. */
 const placeholders = /Kubernetes Ingress Controller Fake Certificate|TRAEFIK DEFAULT CERT|snakeoil|Plesk|cPanel/i;
-/** What Quire serves until ACME has obtained the first certificate. */
+/** The certificate that Quire serves until ACME has obtained the first one. */
 const quirePlaceholder = /^CN=Quire placeholder/m;
 const developmentAuthority = 'Quire development CA';
-/** Let's Encrypt, in the names of all its test authorities, of today and of before 2021. */
+/** The names of Let's Encrypt's test authorities, those of today and those before 2021. */
 const staging = /\(STAGING\)|Fake LE (Intermediate|Root)/;
 /** Apple, "Requirements for trusted certificates in iOS 13 and macOS 10.15". */
 const appleMaxDays = 825;
 const minRsaBits = 2048;
 /** OIDs of sha1WithRSAEncryption and ecdsa-with-SHA1, DER. */
 const sha1Signatures = ['06092a864886f70d010105', '06072a8648ce3d0401'].map((hex) => Buffer.from(hex, 'hex'));
-/** The algorithm stands behind version and serial number. */
+/** The signature algorithm follows the version and the serial number, within this many bytes. */
 const algorithmWithinBytes = 64;
 
-/** Why a browser, a phone or a Node client refuses the certificate; null if none of them does. */
+/** Why browsers, phones or Node clients refuse the certificate; null if all of them accept it. */
 export function refusalOf(presented: Presented, target: Target, nowMs: number): Finding | null {
   const { leaf, problem } = presented;
   const host = certificateName(target);
@@ -60,7 +60,7 @@ export function refusalOf(presented: Presented, target: Target, nowMs: number): 
   };
   if (quirePlaceholder.test(leaf.subject)) return finding('tls-acme-pending', facts);
   if (problem !== null && placeholders.test(leaf.subject)) return finding('tls-default-certificate', facts);
-  // Other problems first: where the chain is not trusted, the name is not compared.
+  // Problems of the chain first, because OpenSSL compares the name only if it trusts the chain.
   switch (problem) {
     case null:
     case 'ERR_TLS_CERT_ALTNAME_INVALID':
@@ -87,7 +87,7 @@ export function refusalOf(presented: Presented, target: Target, nowMs: number): 
   return weakness(presented);
 }
 
-/** What will be refused soon, or by some. */
+/** Warnings about a certificate that will expire soon, or that some clients refuse. */
 export function doubtsAbout({ leaf }: Presented, nowMs: number): readonly Finding[] {
   const period = { notBeforeMs: Date.parse(leaf.validFrom), notAfterMs: Date.parse(leaf.validTo) };
   const doubts: Finding[] = [];
@@ -100,7 +100,9 @@ export function doubtsAbout({ leaf }: Presented, nowMs: number): readonly Findin
   return doubts;
 }
 
-/** As browsers compare: never with the common name, and an asterisk only for a whole label. */
+/**
+ * Whether the certificate is for this host. As in browsers, the common name does not count, and `*` is a whole label.
+ */
 function isFor(leaf: X509Certificate, host: string): boolean {
   if (isIP(host) !== 0) return leaf.checkIP(host) !== undefined;
   return leaf.checkHost(host, { subject: 'never', partialWildcards: false }) !== undefined;
@@ -133,13 +135,13 @@ function untrusted({ leaf, others }: Presented, { ca, host, port }: Target): Fin
   if (given.some((authority) => authority.subject === last.issuer)) return finding('tls-other-authority', facts);
   if (issuer === developmentAuthority) return finding('tls-development', facts);
   const isRoot = last.subject === last.issuer;
-  // Public authorities write into their certificates where their own is to be found.
+  // Public authorities write into a certificate where that of its issuer can be fetched.
   const isPublic = others.length === 0 && (leaf.infoAccess?.includes('CA Issuers') ?? false);
   const isOwn = given.some((authority) => soundAlike(last.issuer, authority.subject));
   return finding(!isRoot && (isPublic || isOwn) ? 'tls-missing-intermediate' : 'tls-private-authority', facts);
 }
 
-/** The last certificate of the path from the leaf, as far as the server has sent it. */
+/** Follows the issuers from the leaf as far as the server has sent them. Returns the last one. */
 function endOfPath(leaf: X509Certificate, others: readonly X509Certificate[]): X509Certificate {
   const rest = new Set(others);
   let last = leaf;
@@ -152,13 +154,13 @@ function endOfPath(leaf: X509Certificate, others: readonly X509Certificate[]): X
   }
 }
 
-/** Words that many names of authorities have. */
+/** Words that appear in the names of many authorities. */
 const common = /^(ca|cert|certificate|certification|certificates|authority|root|intermediate|issuing|sub|the|of|\d+)$/;
 const intermediate = /intermediate|issuing|subordinate|signing|\bsub\b/i;
 
 /**
- * Whether two authorities seem to belong together: by organization, or by a word of their own in their names. A name that says
- * nothing but "intermediate" belongs to whatever authority was given.
+ * Whether the names of two authorities suggest that they belong together: the same organization, or a common word that
+ * is not in many such names. A name that says only "intermediate" fits every authority.
  */
 function soundAlike(one: string, other: string): boolean {
   const organization = /^O=(.*)$/m.exec(one)?.[1];
@@ -179,7 +181,7 @@ function ownWords(name: string): readonly string[] {
 function badDates({ leaf, others }: Presented, { ca }: Target, nowMs: number): Finding {
   const isBad = (one: X509Certificate): boolean =>
     Date.parse(one.validFrom) > nowMs || Date.parse(one.validTo) <= nowMs;
-  // The root need not be sent.
+  // Servers need not send the root.
   const roots = ca === null ? [] : authoritiesOf(ca);
   const bad = [leaf, ...others, ...roots].find(isBad) ?? leaf;
   const facts = { subject: commonName(bad.subject) };

@@ -9,7 +9,7 @@ import { finding } from './finding.ts';
 import type { Finding } from './finding.ts';
 import { certificateName } from './target.ts';
 
-/** A connection could not be made, or led to a peer that is not to be trusted. */
+/** A connection failed, or its peer cannot be trusted. */
 export class ConnectionError extends Error {
   override readonly name = 'ConnectionError';
   readonly finding: Finding;
@@ -21,8 +21,8 @@ export class ConnectionError extends Error {
 }
 
 /**
- * A connection to an address of the target; over TLS only to a peer whose certificate clients accept, so that a token may be
- * sent over it. Rejects with ConnectionError.
+ * Connects to an address of the target. With TLS, it checks that clients accept the peer's certificate, so a token may
+ * be sent over the connection. Rejects with ConnectionError.
  */
 export async function openConnection(examination: Examination, address: HostAddress): Promise<Socket> {
   const { target, deps } = examination;
@@ -43,7 +43,7 @@ async function openTcp({ target, deps }: Examination, address: HostAddress): Pro
   }
 }
 
-/** A TLS connection to any peer. Rejects with ConnectionError if the handshake fails. */
+/** A TLS connection to a peer with any certificate. Rejects with ConnectionError if the handshake fails. */
 export async function openTls(examination: Examination, address: HostAddress): Promise<TLSSocket> {
   const { target, deps } = examination;
   try {
@@ -53,7 +53,7 @@ export async function openTls(examination: Examination, address: HostAddress): P
   }
 }
 
-/** An address that does not answer. */
+/** Why an address does not answer. */
 export interface Failure {
   readonly address: HostAddress;
   readonly kind: 'refused' | 'timeout' | 'unreachable';
@@ -73,7 +73,7 @@ export function unreached({ address }: HostAddress, port: number, { kind, reason
   return finding(kind === 'timeout' ? 'tcp-timeout' : 'tcp-unreachable', facts);
 }
 
-/** What an error of the TLS handshake means. */
+/** The finding for an error of the TLS handshake. */
 async function handshakeFailed(examination: Examination, address: HostAddress, error: unknown): Promise<Finding> {
   const { target, deps } = examination;
   const facts = { host: certificateName(target), port: target.port, seconds: deps.stepTimeoutMs / 1000 };
@@ -81,11 +81,11 @@ async function handshakeFailed(examination: Examination, address: HostAddress, e
   const { code = '', message } = error as NodeJS.ErrnoException;
   if (/PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL/.test(code)) return finding('tls-too-old', facts);
   if (/NO_APPLICATION_PROTOCOL/.test(code)) return finding('tls-alpn', facts);
-  // Caddy says internal error where it has no certificate for a name.
+  // Caddy sends the alert internal_error if it has no certificate for a name.
   if (/UNRECOGNIZED_NAME|ALERT_INTERNAL_ERROR/.test(code)) return finding('tls-name-refused', facts);
   if (isCertificateWanted(error as NodeJS.ErrnoException)) return finding('tls-client-certificate', facts);
   if (/HANDSHAKE_FAILURE/.test(code)) {
-    // OpenSSL sends this alert, too, where TLS 1.2 gets no certificate.
+    // With TLS 1.2, OpenSSL also sends this alert if it gets no client certificate.
     const wanted = await asksForCertificate(examination, address);
     return finding(wanted ? 'tls-client-certificate' : 'tls-no-cipher', facts);
   }

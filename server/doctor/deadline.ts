@@ -1,4 +1,4 @@
-/** Nothing came in time. */
+/** An answer did not come in time. */
 export class SilenceError extends Error {
   override readonly name = 'SilenceError';
 }

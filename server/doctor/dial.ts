@@ -7,7 +7,7 @@ import type { Examination } from './examination.ts';
 import { certificateName } from './target.ts';
 import type { Target } from './target.ts';
 
-/** A TCP connection. Rejects with the error of the system, or SilenceError. */
+/** Opens a TCP connection. Rejects with the error of the system, or SilenceError. */
 export async function dial(address: string, port: number, timeoutMs: number): Promise<Socket> {
   const socket = connect({ host: address, port });
   try {
@@ -20,8 +20,8 @@ export async function dial(address: string, port: number, timeoutMs: number): Pr
 }
 
 /**
- * A TLS connection to any peer, trusted or not. `watch` gets the socket before the handshake. Rejects with the error of
- * OpenSSL, or SilenceError.
+ * Opens a TLS connection, also to a peer that is not trusted. `watch` gets the socket before the handshake. Rejects
+ * with the error of OpenSSL, or SilenceError.
  */
 export async function dialTls(
   target: Target,
@@ -37,9 +37,9 @@ export async function dialTls(
     host: name,
     ...(isIP(name) === 0 ? { servername: name } : {}),
     ...(target.trust === null ? {} : { secureContext: target.trust }),
-    // What browsers offer for a WebSocket.
+    // Browsers offer this for a WebSocket.
     ALPNProtocols: ['http/1.1'],
-    // Whether to trust the peer is for the caller to judge.
+    // The caller decides whether to trust the peer.
     rejectUnauthorized: false,
   });
   tls.once('close', () => socket.destroy());
@@ -53,7 +53,7 @@ export async function dialTls(
   }
 }
 
-/** Closes the socket when the examination ends, at the latest. */
+/** Registers a socket, so that it is closed when the examination ends. */
 export function owned<S extends Socket>(examination: Examination, socket: S): S {
   const { sockets } = examination;
   if (examination.ended) socket.destroy();
@@ -65,13 +65,13 @@ export function owned<S extends Socket>(examination: Examination, socket: S): S 
 function settled(socket: Socket, event: 'connect' | 'secureConnect'): Promise<void> {
   return new Promise((resolve, reject) => {
     socket.once(event, () => resolve());
-    // Stays for the life of the socket: a later error is seen by the reader of the socket.
+    // Never removed, so that a later error without another listener does not end the process.
     socket.on('error', reject);
     socket.once('close', () => reject(new Error('closed')));
   });
 }
 
-/** The first bytes that come; empty if the other side hangs up. Rejects with SilenceError or the socket's error. */
+/** The first bytes received; empty if the peer closes first. Rejects with SilenceError or the error of the socket. */
 export async function firstBytes(socket: Socket, timeoutMs: number): Promise<Buffer> {
   return inTime(
     timeoutMs,
@@ -83,7 +83,7 @@ export async function firstBytes(socket: Socket, timeoutMs: number): Promise<Buf
   );
 }
 
-/** How a protocol introduces itself, for people. */
+/** The beginning of a peer's answer in printable ASCII. */
 export function printable(bytes: Buffer): string {
   return bytes
     .toString('latin1')

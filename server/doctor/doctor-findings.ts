@@ -1,4 +1,4 @@
-/** The examination itself did not end as it should. */
+/** Faults of the examination itself. */
 export const doctorFindings = {
   'doctor-failed': {
     stage: 'doctor',
@@ -9,7 +9,7 @@ export const doctorFindings = {
   'doctor-out-of-time': {
     stage: 'doctor',
     severity: 'error',
-    sentence: 'The stage "{at}" did not end within {seconds} s: each answer came, but all of them late.',
-    advice: 'Look at the load of the server and at the line (packet loss), then run the doctor again.',
+    sentence: 'The stage "{at}" did not end within {seconds} s: every answer came, but late.',
+    advice: 'Check the load of the server and the network (packet loss), then run the doctor again.',
   },
 } as const;

@@ -13,7 +13,7 @@ import { tcpStage } from './tcp-stage.ts';
 import { tlsStage } from './tls-stage.ts';
 import { upgradeStage } from './upgrade-stage.ts';
 
-/** A stage, and how long it may take, in steps: one step is the longest wait for a single answer. */
+/** A stage, and how many steps it may take. A step is the longest wait for one answer. */
 interface TimedStage {
   readonly run: Stage;
   readonly steps: number;
@@ -51,8 +51,9 @@ function budgetMs(
 }
 
 /**
- * Goes through a connection as a client would, up to `last`, and stops at the first error: all that follows would only be its
- * consequence. Never changes the document of the URL, never rejects, and ends within `maxDurationMs`.
+ * Opens a connection as a client would, stage by stage up to `last`. Stops after the first stage with an error, because
+ * the following stages would only repeat it. Never changes the document of the URL, never rejects, and ends within
+ * `maxDurationMs`.
  */
 export async function examine(target: Target, deps: DoctorDeps, last: NetworkStageName = 'idle'): Promise<Diagnosed> {
   const examination = newExamination(target, deps);
@@ -62,13 +63,13 @@ export async function examine(target: Target, deps: DoctorDeps, last: NetworkSta
     findings.push(...(await runStage(name, stages[name].run, examination, budgetMs(name, deps))));
     if (name === last || findings.some(({ severity }) => severity === 'error')) break;
   }
-  // A stage that was given up goes on without being able to connect.
+  // A stage that exceeded its time is still running, and must not connect any more.
   examination.ended = true;
   for (const socket of examination.sockets) socket.destroy();
   return { findings, measurements: examination.measurements };
 }
 
-/** Runs a stage. An exception becomes a finding, and so does a stage that takes longer than `limitMs`. */
+/** Runs a stage. An exception becomes a finding. So does a stage that takes longer than `limitMs`. */
 export async function runStage(
   at: StageName,
   stage: Stage,

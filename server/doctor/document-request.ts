@@ -2,19 +2,22 @@
 import type { Examination, HostAddress } from './examination.ts';
 import { isLoopback } from './target.ts';
 
-/** What Quire selects in the answer, so that the token is not echoed (docs/auth.md). */
+/** The subprotocol that Quire selects, so that it does not echo the token (docs/auth.md). */
 const marker = 'quire';
-/** RFC 9110, 5.6.2: what a subprotocol may consist of. */
+/** RFC 9110, 5.6.2: the characters of a subprotocol. */
 const httpToken = /^[!#$%&'*+.^_`|~0-9a-z-]+$/i;
 
 /**
- * Whether the token may be sent there: to a peer whose certificate is verified, as each connection does, or to this machine.
+ * Whether the token may be sent to these addresses: over TLS, where each connection verifies the certificate, or to
+ * this machine.
  */
 export function mayShowToken({ target }: Examination, addresses: readonly HostAddress[]): boolean {
   return target.token !== null && (target.secure || addresses.every(({ address }) => isLoopback(address)));
 }
 
-/** Whether the token can stand in the subprotocol, which stays out of access logs. A token in the URL stays there. */
+/**
+ * Whether the token can be sent as a subprotocol, which stays out of access logs. A token of the URL stays in the URL.
+ */
 export function fitsProtocol({ token, tokenInUrl }: Examination['target']): boolean {
   return token !== null && !tokenInUrl && token !== marker && httpToken.test(token);
 }
@@ -24,7 +27,7 @@ export function tokenProtocols({ target, tokenWay }: Examination): readonly stri
   return tokenWay === 'protocol' && target.token !== null ? [marker, target.token] : [];
 }
 
-/** The request target for a document, with the parameters of the URL, and the token if that is where it goes. */
+/** The request target for a document: path, parameters of the URL, and the token if it is sent in the query. */
 export function pathTo({ target, folder, tokenWay }: Examination, document: string): string {
   const path = document === target.document ? target.path : `${folder ?? target.folder}${document}`;
   return withQuery(path, target.query, tokenWay === 'query' ? target.token : null);

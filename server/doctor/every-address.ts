@@ -3,8 +3,8 @@ import { noted } from './finding.ts';
 import type { Finding } from './finding.ts';
 
 /**
- * Looks at every address that answers, at the same time: clients are given any of them. A finding that holds for all is
- * told once; of another one the sentence says at which address it holds.
+ * Examines all addresses that answer, in parallel, because a client may get any of them. A finding that is true for all
+ * addresses is returned once. The sentence of any other finding names the addresses for which it is true.
  */
 export async function atEveryAddress(
   { answering, target }: Examination,

@@ -10,50 +10,50 @@ export interface HostAddress {
 }
 
 export interface DoctorDeps {
-  /** All addresses of a name. Rejects with an error whose code is that of node:dns. */
+  /** All addresses of a name. Rejects with an error that has a code of node:dns. */
   lookup(host: string): Promise<readonly HostAddress[]>;
   /** In milliseconds since 1970. */
   now(): number;
-  /** In milliseconds since any moment. */
+  /** A monotonic clock, in milliseconds. */
   monotonicMs(): number;
-  /** How long a single step may take before it counts as no answer. */
+  /** How long to wait for one answer, in milliseconds. */
   readonly stepTimeoutMs: number;
-  /** How long the connection stays silent, in milliseconds, if that is asked for. */
+  /** How long the connection stays silent in the idle stage, in milliseconds. Null skips the stage. */
   readonly idleMs: number | null;
-  /** In how much silence something must come from the server, or proxies end the connection, in milliseconds. */
+  /** The idle timeout of common proxies, in milliseconds: the server must send something before it. */
   readonly proxyIdleMs: number;
 }
 
-/** A fact for the report, finding or not. */
+/** A fact for the report, not necessarily a problem. */
 export interface Measurement {
   readonly name: string;
   readonly value: string;
 }
 
-/** How the token reaches the server: in the subprotocol, which stays out of access logs, or as `?token=`. */
+/** How the token is sent: as a subprotocol, which stays out of access logs, or as `?token=`. */
 export type TokenWay = 'protocol' | 'query';
 
-/** What the stages know of the case so far; each adds what the next ones need. */
+/** The state of an examination. Each stage adds facts that later stages need. */
 export interface Examination {
   readonly target: Target;
   readonly deps: DoctorDeps;
   readonly measurements: Measurement[];
-  /** Every socket that the examination has opened, to be closed when it ends. */
+  /** The open sockets of the examination. They are closed when it ends. */
   readonly sockets: Set<Socket>;
-  /** No socket is opened any more. */
+  /** Set at the end: no socket may be opened any more. */
   ended: boolean;
   addresses: readonly HostAddress[];
-  /** Those that answered; set by the TCP stage. */
+  /** The addresses that accepted a connection. Set by the TCP stage. */
   answering: readonly HostAddress[];
-  /** The first of them. */
+  /** The first of the answering addresses. */
   address: HostAddress | null;
-  /** Null if no token is sent; set by the upgrade stage. */
+  /** Null if no token is sent. Set by the upgrade stage. */
   tokenWay: TokenWay | null;
-  /** Where names of documents begin in the path, `/sync/`; null if it is not known. Set by the upgrade stage. */
+  /** The path before the names of documents, such as `/sync/`. Null if it is unknown. Set by the upgrade stage. */
   folder: string | null;
-  /** Whether the server answers the saved probe; set by the sync stage. */
+  /** Whether the server answers the saved probe. Set by the sync stage. */
   probes: boolean;
-  /** A document that may be written; set by the sync stage. */
+  /** The name of a document that this client may write. Set by the sync stage. */
   scratch: string | null;
 }
 
@@ -74,7 +74,7 @@ export function newExamination(target: Target, deps: DoctorDeps): Examination {
   };
 }
 
-/** Looks at one step. An error among the findings ends the examination. */
+/** One stage of the examination. A finding with severity `error` ends the examination. */
 export type Stage = (examination: Examination) => Promise<readonly Finding[]>;
 
 /** Adds a fact to the report. */
@@ -82,7 +82,7 @@ export function measured({ measurements }: Examination, name: string, value: str
   measurements.push({ name: visibleText(name), value: visibleText(value) });
 }
 
-/** The smallest value that a fraction of all values does not exceed; 0 if there is none. */
+/** The smallest value that is not exceeded by this fraction of all values; 0 if there are no values. */
 export function percentile(values: readonly number[], fraction: number): number {
   const sorted = [...values].sort((one, other) => one - other);
   return sorted[Math.max(0, Math.ceil(sorted.length * fraction) - 1)] ?? 0;

@@ -36,24 +36,24 @@ export async function examineLocal(
   const notReady = await askReady(target, stepTimeoutMs);
   if (notReady !== null && notReady !== noAnswer) findings.push(finding('local-not-ready', { reason: notReady }));
   if (findings.some(({ severity }) => severity === 'error')) return { findings, measurements };
-  // Without a token the server refuses the doctor, and rightly so.
+  // Without a token, a server with authentication is right to refuse the doctor.
   const open = ['unset', 'none'].includes(config.auth.mode) || token !== null;
   const diagnosed = await examine(target, deps, open ? 'idle' : 'upgrade');
   findings.push(...diagnosed.findings);
-  // The connection itself tells more about a server that does not answer.
+  // The examination of the connection says more about a server that does not answer, unless it found nothing.
   if (notReady === noAnswer && !findings.some(({ severity }) => severity === 'error')) {
     findings.push(finding('local-not-ready', { reason: '/readyz does not answer' }));
   }
   return { findings, measurements: [...measurements, ...diagnosed.measurements] };
 }
 
-/** A target at this machine's own address, under the name that its certificate is for. */
+/** The target: this machine's address, with a name from the server's certificate. */
 function targetOf(config: Config, token: string | null, names: readonly string[]): Target {
   const everywhere = config.host === '0.0.0.0' || config.host === '::';
   const address = everywhere || config.host === 'localhost' ? '127.0.0.1' : config.host;
   const secure = config.tls.mode !== 'off';
   const hosts = secure ? names.map(hostOf) : [];
-  // A certificate may have names that no URL can.
+  // A certificate may have names that are not valid in a URL.
   const host = hosts.find((name) => URL.canParse(`wss://${name}/`)) ?? 'localhost';
   const ca = developmentAuthority(config);
   return parseTarget(`${secure ? 'wss' : 'ws'}://${host}:${config.port}/sync`, { token, address, ca });
@@ -75,7 +75,7 @@ async function listens({ address, port }: Target, timeoutMs: number): Promise<bo
 
 const noAnswer = Symbol('no answer');
 
-/** Why the server says that it is not ready; null if it is. */
+/** The reason from /readyz why the server is not ready; null if it is ready. */
 async function askReady(target: Target, timeoutMs: number): Promise<string | null | typeof noAnswer> {
   const options = {
     host: target.address,
@@ -92,7 +92,7 @@ async function askReady(target: Target, timeoutMs: number): Promise<string | nul
       new Promise<string | null>((resolve, reject) => {
         asked.on('response', (response) => {
           void readBody(response).then((body) => {
-            // No other status is one of Quire, or of this path of it.
+            // Quire answers this path with no other status.
             if (response.statusCode === 503) resolve(body);
             else if (response.statusCode === 200) resolve(null);
             else reject(new Error(`status ${response.statusCode}`));

@@ -17,13 +17,13 @@ export interface Diagnosis {
   readonly stage: StageName;
   /** A warning means that users can still work. */
   readonly severity: 'error' | 'warning';
-  /** What is wrong. */
+  /** The problem. */
   readonly sentence: string;
-  /** What to do about it. */
+  /** The remedy. */
   readonly advice: string;
 }
 
-/** Everything that the doctor can find: no two causes say the same. */
+/** All problems that the doctor can find. Each cause has its own sentence. */
 export const diagnoses = {
   ...reachFindings,
   ...tlsFindings,
@@ -33,14 +33,14 @@ export const diagnoses = {
   ...doctorFindings,
 } satisfies Readonly<Record<string, Diagnosis>>;
 
-/** Stable: scripts may ask for it. */
+/** Stable, because scripts may compare it. */
 export type FindingCode = keyof typeof diagnoses;
 
 export interface Finding extends Diagnosis {
   readonly code: FindingCode;
 }
 
-/** The exit status of the command: that of the first error. 2 is a wrong call. */
+/** The exit status of the command for an error in this stage. (2 means wrong usage.) */
 export const exitStatus: Readonly<Record<StageName, number>> = {
   doctor: 1,
   name: 10,
@@ -54,17 +54,20 @@ export const exitStatus: Readonly<Record<StageName, number>> = {
   local: 20,
 };
 
-/** A finding with the facts of this case. Facts may come from a hostile peer: they are made harmless for a terminal here. */
+/**
+ * A finding with the facts of this case. Facts may come from a hostile peer, so terminal control characters are
+ * replaced.
+ */
 export function finding(code: FindingCode, facts: Readonly<Record<string, string | number>> = {}): Finding {
   const diagnosis: Diagnosis = diagnoses[code];
-  // Paths of this machine may be long, and have to be whole.
+  // Paths of this machine may be long, and must not be cut.
   const maxLength = diagnosis.stage === 'local' ? Infinity : maxPeerText;
   const fill = (text: string): string =>
     text.replaceAll(/\{(\w+)\}/g, (braces, name: string) => visibleText(String(facts[name] ?? braces), maxLength));
   return { ...diagnosis, code, sentence: fill(diagnosis.sentence), advice: fill(diagnosis.advice) };
 }
 
-/** The same finding; its sentence says when or where it holds. */
+/** The same finding with a note before its sentence: when or where it is true. */
 export function noted(note: string, original: Finding): Finding {
   return { ...original, sentence: `${note}: ${original.sentence}` };
 }

@@ -7,14 +7,15 @@ import { inTime } from './deadline.ts';
 import type { Examination, HostAddress } from './examination.ts';
 import { hostHeader } from './target.ts';
 
-/** A frame of Hocuspocus is the name of a document, this type, and what follows. */
+/** A frame of Hocuspocus consists of the document's name, a type and a payload. This is the type for authentication. */
 const authType = 2;
-/** What the server says of a token: denied, accepted. */
+/** The answers to a token: denied, accepted. */
 const answers: readonly number[] = [1, 2];
 
 /**
- * Whether the server speaks the protocol of Hocuspocus: it is shown an empty token for a document that does not exist, and says
- * whether it takes it. One that accepts it creates an empty document, which it does not store.
+ * Whether the server speaks the protocol of Hocuspocus. The doctor sends an empty token for a document that does not
+ * exist, and a Hocuspocus server accepts or denies it. If it accepts, it creates an empty document, which it does not
+ * store.
  */
 export async function isHocuspocus(examination: Examination, address: HostAddress): Promise<boolean> {
   const { target, deps } = examination;
@@ -30,7 +31,7 @@ export async function isHocuspocus(examination: Examination, address: HostAddres
     });
     return await inTime(deps.stepTimeoutMs / 2, answersAuth(webSocket, document));
   } catch {
-    // It does not answer in this protocol.
+    // The server does not answer in this protocol.
     return false;
   } finally {
     webSocket?.terminate();

@@ -4,15 +4,15 @@ import { fileURLToPath } from 'node:url';
 import type { HostAddress } from './examination.ts';
 
 const script = fileURLToPath(new URL('./lookup-process.js', import.meta.url));
-/** What lookup-process.ts prints before it asks. */
+/** lookup-process.ts prints this before the lookup. */
 const ready = '\n';
 
 /** A lookup that failed. */
 export class LookupError extends Error {
   override readonly name = 'LookupError';
-  /** One of node:dns, such as ENOTFOUND. */
+  /** An error code of node:dns, such as ENOTFOUND. */
   readonly code: string;
-  /** What a name server answers, although getaddrinfo does not get it in time. */
+  /** The answer of a name server, if getaddrinfo does not get one in time. */
   readonly addresses: readonly HostAddress[];
 
   constructor(code: string, addresses: readonly HostAddress[] = []) {
@@ -23,11 +23,11 @@ export class LookupError extends Error {
 }
 
 /**
- * All addresses of a name by getaddrinfo, which browsers and Node clients use: with the hosts file, search domains and all
- * name servers. getaddrinfo does not say why it failed, so the name servers are asked for the reason at the same time.
+ * Looks up all addresses of a name with getaddrinfo, as browsers and Node clients do: with the hosts file, search
+ * domains and all name servers. getaddrinfo does not report why it failed, so the name servers are also asked directly.
  * Rejects with LookupError, at the latest `timeoutMs` after the child process has started.
  *
- * getaddrinfo cannot be cancelled, and a process does not end while a call is under way. So a child process makes the call.
+ * getaddrinfo cannot be cancelled, and a process cannot exit during a call. So a child process makes the call.
  */
 export async function lookUp(host: string, timeoutMs: number): Promise<readonly HostAddress[]> {
   const [answer, reason] = await Promise.all([getAddresses(host, timeoutMs), reasonOf(host, timeoutMs)]);
@@ -68,7 +68,7 @@ interface Reason {
   readonly addresses: readonly HostAddress[];
 }
 
-/** What the name servers answer for the name. Resolves within `timeoutMs`. */
+/** The answer of the name servers for the name. Resolves within `timeoutMs`. */
 async function reasonOf(host: string, timeoutMs: number): Promise<Reason> {
   const resolver = new Resolver({ timeout: Math.ceil(timeoutMs / 3), tries: 1 });
   const timer = setTimeout(() => resolver.cancel(), timeoutMs);

@@ -5,7 +5,7 @@ import { finding } from './finding.ts';
 import { ClosedError, SyncClient } from './sync-client.ts';
 import { syncFailure } from './sync-failure.ts';
 
-/** Stays silent for as long as was asked for, as somebody does who reads, and looks what is left of the connection. */
+/** Sends nothing for `idleMs`, like a user who only reads, and then checks that the connection still works. */
 export const idleStage: Stage = async (examination) => {
   const { deps, target } = examination;
   if (deps.idleMs === null) return [];

@@ -6,9 +6,9 @@ import { SyncClient } from './sync-client.ts';
 import { syncFailure } from './sync-failure.ts';
 
 const roundTrips = 20;
-/** On a slow line fewer have to do. */
+/** On a slow connection, fewer round trips must be enough. */
 const budgetMs = 1_500;
-/** Above this the caret of somebody else is felt to lag behind what they say. */
+/** Above this, users notice that the carets of others lag. */
 const slowMs = 300;
 const unevenMs = 1_000;
 

@@ -12,7 +12,7 @@ import { finding } from './finding.ts';
 import type { Finding } from './finding.ts';
 import type { Target } from './target.ts';
 
-/** The certificate files that a server with this configuration serves; none without TLS, or before the first start. */
+/** The certificate files that a server with this configuration uses. None without TLS, or before the first start. */
 export function certificatePaths({ tls, dataDir, ephemeral }: Config): readonly CertificatePaths[] {
   if (tls.mode === 'files') return tls.pairs;
   if (tls.mode === 'acme') {
@@ -25,18 +25,21 @@ export function certificatePaths({ tls, dataDir, ephemeral }: Config): readonly 
   return existsSync(paths.certPath) ? [paths] : [];
 }
 
-/** The authority of the development certificate; null if it is none. */
+/**
+ * The authority of the development certificate, PEM. Null if the server uses another certificate, or has not started
+ * yet.
+ */
 export function developmentAuthority({ tls, dataDir, ephemeral }: Config): string | null {
   if (tls.mode !== 'dev' || ephemeral) return null;
   try {
     return readFileSync(join(resolve(dataDir), 'tls', 'ca.pem'), 'utf8');
   } catch {
-    // The server has not been started yet.
+    // The server has not started yet.
     return null;
   }
 }
 
-/** Looks at a certificate on disk. */
+/** Reads and checks a certificate on disk. */
 export function checkStored(
   paths: CertificatePaths,
   nowMs: number,
@@ -53,8 +56,8 @@ export function checkStored(
 }
 
 /**
- * Whether the server serves one of the certificates that are on disk: which one depends on the key types that the doctor
- * offers. A handshake that fails is for the TLS stage to explain.
+ * Checks that the server uses one of the certificates on disk. Which one depends on the key types that the doctor
+ * offers. Ignores a failed handshake, which the TLS stage explains.
  */
 export async function checkServed(
   stored: readonly Certificate[],

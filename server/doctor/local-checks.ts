@@ -12,15 +12,15 @@ import { checkFiles } from './local-files.ts';
 import type { LocalDeps, LocalState } from './machine.ts';
 import { findingOf, findingOfAny } from './storage-findings.ts';
 
-/** A keystroke that waits longer than this is felt by its author's colleagues. */
+/** Above this, other users notice the delay of a keystroke. */
 const slowFsyncMs = 50;
-/** Time to act, before documents become read-only. */
+/** A warning at this multiple of the reserve leaves time to act before documents become read-only. */
 const lowFactor = 4;
 const clockToleranceMs = 60_000;
 /**
- * Examines the machine and the data folder. Writes only files of its own and removes them. The content of the data folder
- * does not change, for any user that runs the doctor, also while a server runs. A fault of the machine becomes a finding;
- * the promise does not reject for it.
+ * Examines the machine and the data folder. Writes only files of its own and removes them. The content of the data
+ * folder does not change, for any user that runs the doctor, also while a server runs. A fault of the machine becomes a
+ * finding; the promise does not reject for it.
  */
 export async function checkMachine(config: Config, deps: LocalDeps): Promise<LocalState> {
   const state: LocalState = { findings: [], measurements: [] };
@@ -39,7 +39,7 @@ async function checkFolder(config: Config, deps: LocalDeps, state: LocalState): 
   const folder = resolve(config.dataDir);
   const unusable = await accessFault(folder);
   if (unusable !== null) state.findings.push(unusable);
-  // A folder that may only be read can be looked at all the same.
+  // A folder without write permission can still be examined.
   const names = await readdir(folder).catch(() => null);
   if (names === null) return;
   if (names.includes('CURRENT'))
@@ -62,7 +62,7 @@ async function checkFolder(config: Config, deps: LocalDeps, state: LocalState): 
   await step(folder, state, () => deps.probeLocks(folder, false));
 }
 
-/** Turns an error of the file system into a finding: a check that fails does not keep the others from being made. */
+/** Turns an error of the file system into a finding, so that the other checks still run. */
 async function step(path: string, state: LocalState, check: () => Promise<void>): Promise<void> {
   try {
     await check();
@@ -71,14 +71,14 @@ async function step(path: string, state: LocalState, check: () => Promise<void>)
   }
 }
 
-/** One cause may be met by several checks. */
+/** Adds findings that are not in the list yet. Several checks may find the same cause. */
 function addNew({ findings }: LocalState, found: readonly Finding[]): void {
   for (const one of found) {
     if (!findings.some(({ code, sentence }) => code === one.code && sentence === one.sentence)) findings.push(one);
   }
 }
 
-/** Why a server of this user could not use the data folder. */
+/** Why a server that runs as this user could not use the data folder; null if it could. */
 async function accessFault(folder: string): Promise<Finding | null> {
   try {
     if (!(await stat(folder)).isDirectory())
@@ -115,12 +115,12 @@ async function checkFsync(folder: string, deps: LocalDeps, state: LocalState): P
   if (Number(p50) > slowFsyncMs) state.findings.push(finding('local-fsync-slow', { p50, p99 }));
 }
 
-/** What was written last was written before now. */
+/** Finds a clock that is behind: the newest file is then dated in the future. */
 async function checkClock(documents: string, deps: LocalDeps, state: LocalState): Promise<void> {
   const files = await readdir(documents);
   const times = await Promise.all(
     files.map(async (file) => {
-      // The server removes files meanwhile, and a link may lead to a file of something else.
+      // The server may remove files meanwhile. `lstat`, because a link may lead to an unrelated file.
       return lstat(join(documents, file)).then(
         ({ mtimeMs }) => mtimeMs,
         () => 0,

@@ -13,11 +13,11 @@ import type { Finding } from './finding.ts';
 import type { LocalDeps, LocalState } from './machine.ts';
 import { withOwnFolder } from './own-files.ts';
 
-/** Damaged documents that are named beside the first. */
+/** How many damaged documents are named after the first. */
 const maxNamed = 20;
 
 /**
- * Looks at the database in a folder, through an image of it: a server that runs, or starts meanwhile, does not notice.
+ * Checks the database in a folder. Works on an image, so a server that runs or starts meanwhile is not disturbed.
  * Rejects with errors of the file system and LogError.
  */
 export async function checkDatabase(folder: string, deps: LocalDeps, state: LocalState): Promise<void> {
@@ -45,10 +45,10 @@ export async function checkDatabase(folder: string, deps: LocalDeps, state: Loca
   }
 }
 
-/** Only writing meets these, and only the image is written to. */
+/** Faults that only writing can meet. Only the image is written. */
 const writeFaults: readonly StorageFaultName[] = ['no-space', 'no-inodes', 'quota', 'read-only', 'no-locks'];
 
-/** A finding if the doctor had no place for its image: no fault of the database. */
+/** A finding if the doctor could not make its image, which is not a fault of the database. Otherwise null. */
 function scratchProblem(error: unknown, parent: string): Finding | null {
   const isFault = error instanceof StorageFault && writeFaults.includes(error.fault);
   const { path, reason } = readFileError(isFault || error instanceof ImagePlaceError ? error.cause : error);
@@ -70,7 +70,7 @@ async function checkImage(folder: string, scratch: string, deps: LocalDeps, stat
   });
   try {
     const store = await openImage(scratch, folder, {
-      // In the image, so that the other documents can be verified.
+      // Damage is removed from the image, so that the other documents can be verified.
       containDamage: ({ message: reason }) => state.findings.push(finding('local-database-unreadable', { reason })),
       leftUnchecked({ tables }) {
         state.measurements.push({ name: 'tables', value: `${tables} not checked; --deep for all` });
@@ -80,7 +80,7 @@ async function checkImage(folder: string, scratch: string, deps: LocalDeps, stat
     try {
       await image.preventCompaction();
       state.measurements.push({ name: 'database', value: 'opens' });
-      // LevelDB names the files of the image, and the operator knows those of the folder.
+      // LevelDB names files of the image, but the operator knows those of the data folder.
       const named = (text: string): string => text.replaceAll(scratch, folder);
       await checkRecords(store, named, deps, state).catch(async (error: unknown) => {
         throw error instanceof LogError ? await faultOf(folder, error.cause, scratch) : error;

@@ -1,4 +1,4 @@
-/** Whether the server can use the files in its data folder. Only looks at them. */
+/** Checks that the server can use the files in its data folder, without changing them. */
 import { constants, type Stats } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { finding } from './finding.ts';
 import type { Finding } from './finding.ts';
 import { findingOf } from './storage-findings.ts';
 
-/** More are not looked at: a folder of so many is not one of Quire. */
+/** Files beyond this number are not checked. A data folder of Quire never has so many. */
 const maxFiles = 50_000;
 
 /** Files that LevelDB reads or locks. */
@@ -20,7 +20,7 @@ interface UserId {
   readonly gid: number;
 }
 
-/** Looks at every file in the data folder; names the first that is in the way, of each kind. */
+/** Checks every file in the data folder. Returns the first problem of each kind. */
 export async function checkFiles(dataDir: string): Promise<Finding[]> {
   const user = await serverUser(dataDir);
   const findings = new Map<string, Finding>();
@@ -31,7 +31,9 @@ export async function checkFiles(dataDir: string): Promise<Finding[]> {
   return [...findings.values()];
 }
 
-/** Null where everything belongs to root, or where there are no users. */
+/**
+ * The owner of the data folder, under whom the server runs. Null if root owns everything, or on systems without users.
+ */
 async function serverUser(dataDir: string): Promise<UserId | null> {
   for (const folder of [dataDir, join(dataDir, 'documents')]) {
     const found = await stat(folder).catch(() => null);
@@ -54,7 +56,7 @@ async function* pathsIn(dataDir: string): AsyncIterable<string> {
 }
 
 async function checkFile(path: string, dataDir: string, user: UserId | null): Promise<Finding | null> {
-  // A file that LevelDB or the server has removed meanwhile is not in the way.
+  // LevelDB or the server may have removed the file meanwhile.
   const found = await stat(path).catch(() => null);
   if (found === null) return null;
   if (!found.isFile() && (!found.isDirectory() || databaseFile.test(path))) {
@@ -74,7 +76,7 @@ function wantedOf(path: string, found: Stats): number {
   return path.endsWith('/LOCK') ? constants.R_OK | constants.W_OK : constants.R_OK;
 }
 
-/** Whether the permissions of a file let a user use it; R_OK, W_OK and X_OK are the bits of a mode. */
+/** Whether the mode of a file permits the access that a user wants. R_OK, W_OK and X_OK are the bits of a mode. */
 function mayUse({ mode, uid, gid }: Stats, user: UserId, wanted: number): boolean {
   const shift = uid === user.uid ? 6 : gid === user.gid ? 3 : 0;
   return ((mode >> shift) & wanted) === wanted;

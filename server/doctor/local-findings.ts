@@ -1,13 +1,13 @@
 import { storageFaults } from '../../persistence/level/storage-faults.ts';
 import type { StorageFaultName } from '../../persistence/level/storage-faults.ts';
 
-/** In the words of the server, which does not start with this fault. */
+/** Uses the text of the server, which does not start with this fault. */
 function storage(fault: StorageFaultName) {
   const { sentence, advice } = storageFaults[fault];
   return { stage: 'local', severity: 'error', sentence, advice } as const;
 }
 
-/** What is wrong on the server's own machine. */
+/** Problems of the server's machine. */
 export const localFindings = {
   'local-config': {
     stage: 'local',
@@ -118,7 +118,7 @@ export const localFindings = {
     stage: 'local',
     severity: 'warning',
     sentence: 'The certificate on disk expires on {date}: less than a third of its life is left.',
-    advice: 'Look into the log of whatever renews it.',
+    advice: 'Look into the log of the program that renews it.',
   },
   'local-certificate-stale': {
     stage: 'local',

@@ -1,7 +1,7 @@
-/** A program of its own: looks up the host that is its argument, and prints the answer as JSON, `{addresses, code}`. */
+/** A program that looks up the host in its argument and prints the answer as JSON, `{addresses, code}`. */
 import { lookup } from 'node:dns';
 
-// Says that the process has started: from now on its time is that of the lookup.
+// Tells the parent that the process has started, so that its time for the lookup begins now.
 process.stdout.write('\n');
 lookup(process.argv[2] ?? '', { all: true }, (error, addresses) => {
   process.stdout.write(

@@ -8,42 +8,44 @@ import type { Measurement } from './examination.ts';
 import type { Finding } from './finding.ts';
 import { withOwnFile, withOwnFolder } from './own-files.ts';
 
+/** The machine, as the local checks use it. */
 export interface LocalDeps {
   /** In milliseconds since 1970. */
   now(): number;
   monotonicMs(): number;
-  /** Free space for this user on the disk of a folder, in bytes. */
+  /** The free space for this user on the disk of a folder, in bytes. */
   freeBytes(folder: string): Promise<number>;
-  /** How many more files its file system can have; null if that is not limited. */
+  /** The number of free inodes on the file system of a folder; null if they are not limited. */
   freeInodes(folder: string): Promise<number | null>;
-  /** Writes and syncs a block in the folder; resolves with how long each of them took, in milliseconds. */
+  /** Writes and syncs blocks in the folder. Resolves with the durations, in milliseconds. */
   fsyncsMs(folder: string): Promise<readonly number[]>;
   /**
-   * Locks a file of its own in the folder. Skipped for file systems that are known to lock files, unless locks have failed
+   * Locks a new file in the folder. Skipped on file systems that are known to support locks, unless locks have failed
    * elsewhere. Rejects with LogError.
    */
   probeLocks(folder: string, haveFailed: boolean): Promise<void>;
-  /** How many files a process of this user may open; null if the system does not say. */
+  /** How many files a process of this user may open; null if that is unknown. */
   openFilesLimit(): Promise<number | null>;
-  /** How long records of the database may be read, in milliseconds. */
+  /** How long to read records of the database, in milliseconds. */
   readonly verifyBudgetMs: number;
-  /** Where the image of the database is made: in the first of these folders that takes it. */
+  /** The folders for the image of the database. The first one that works is used. */
   readonly scratchParents: readonly [string, ...string[]];
 }
 
+/** The results of the local checks, which each check adds to. */
 export interface LocalState {
   readonly findings: Finding[];
   readonly measurements: Measurement[];
 }
 
-/** Types of file systems of local disks, all of which lock files: ext, XFS, Btrfs, ZFS, F2FS, tmpfs, overlayfs. */
+/** Types of local file systems, which all support locks: ext, XFS, Btrfs, ZFS, F2FS, tmpfs, overlayfs. */
 const localTypes = [0xef53, 0x58465342, 0x9123683e, 0x2fc12fc1, 0xf2f52010, 0x01021994, 0x794c7630];
 
-/** What the machine says. */
+/** The real machine. */
 export const machine: LocalDeps = {
-  // Some 100 MB.
+  // Enough for about 100 MB.
   verifyBudgetMs: 3_000,
-  // A container whose files are read-only has the second.
+  // A container with a read-only root still has the second.
   scratchParents: [tmpdir(), '/dev/shm'],
   now: Date.now,
   monotonicMs: () => performance.now(),
@@ -53,7 +55,7 @@ export const machine: LocalDeps = {
   },
   async freeInodes(folder) {
     const { files, ffree } = await statfs(folder);
-    // Some file systems make inodes as they need them.
+    // Some file systems create inodes on demand.
     return files === 0 ? null : ffree;
   },
   fsyncsMs: (folder) =>

@@ -4,24 +4,25 @@ import { readQuireError } from './upgrade-refusal.ts';
 
 /** The longest name of a document, in bytes. */
 const maxNameBytes = 255;
-/** U+2028, which no name may have. Proxies pass it on. */
+/** U+2028, which is not allowed in names. Proxies forward it. */
 const badCharacter = '%E2%80%A8';
 const badName = 'x'.repeat(maxNameBytes - 3) + badCharacter;
-/** More slashes than that are part of the name. */
+/** Further slashes are part of the name. */
 const maxFolders = 6;
 
-/** What a server says of names. */
+/** The result of the probe. */
 export interface NamedServer {
-  /** It refuses names as Quire does. */
+  /** Whether the server refuses names as Quire does. */
   readonly isQuire: boolean;
-  /** Where the names of documents begin in the path; null if that is not known. */
+  /** The path before the names of documents; null if it is unknown. */
   readonly folder: string | null;
 }
 
 /**
- * Finds out whether Quire answers, and where names begin in the path: in `/docs/notes/todo` behind a proxy the document may
- * be `todo` or `notes/todo`. Each request has a name that Quire refuses before it opens anything, and without a token. The
- * name is as long as a name may be, so that Quire finds it too long if it begins earlier than supposed.
+ * Finds out whether the server is Quire, and where names begin in the path. Behind a proxy, `/docs/notes/todo` may be
+ * the document `todo` or `notes/todo`. Each request has no token, and a name that Quire refuses before it opens
+ * anything. The name has the maximum length, so Quire finds it too long if names begin earlier in the path than
+ * assumed.
  */
 export async function probeNames(examination: Examination, address: HostAddress): Promise<NamedServer> {
   const { target } = examination;
@@ -35,7 +36,7 @@ export async function probeNames(examination: Examination, address: HostAddress)
   return { isQuire, folder: isQuire ? null : target.folder };
 }
 
-/** All beginnings of a path that end in a slash, the longest first. */
+/** All prefixes of a path that end in a slash, the longest first. */
 function foldersOf(path: string): readonly string[] {
   const folders = [...path.matchAll(/\//g)].map(({ index }) => path.slice(0, index + 1));
   return folders.slice(0, maxFolders).toReversed();
@@ -49,7 +50,7 @@ async function refusalOfName(examination: Examination, address: HostAddress, fol
     const quire = status === 400 ? readQuireError(body) : null;
     return quire?.error === 'bad-document-name' ? quire.reason : null;
   } catch {
-    // Another server, or one that is worse off than a moment ago: the next step finds out.
+    // Not Quire, or the server has failed meanwhile, which the next stage reports.
     return null;
   }
 }

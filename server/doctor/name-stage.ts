@@ -6,7 +6,7 @@ import { finding } from './finding.ts';
 import type { FindingCode } from './finding.ts';
 import { LookupError } from './host-lookup.ts';
 
-/** Looks the host up. */
+/** Looks up the addresses of the host. */
 export const nameStage: Stage = async (examination) => {
   const { target, deps } = examination;
   const { host } = target;
@@ -18,7 +18,7 @@ export const nameStage: Stage = async (examination) => {
   }
   const facts = { host, seconds: deps.stepTimeoutMs / 1000 };
   try {
-    // The lookup has a deadline of its own; to start it takes time too.
+    // The lookup has its own deadline, and starting it takes time too.
     examination.addresses = await inTime(2 * deps.stepTimeoutMs, deps.lookup(host));
   } catch (error) {
     if (error instanceof SilenceError) return [finding('name-server-silent', facts)];
@@ -35,7 +35,7 @@ export const nameStage: Stage = async (examination) => {
   return [];
 };
 
-/** By the error codes of node:dns. */
+/** Findings by the error codes of node:dns. */
 const causes: Readonly<Record<string, FindingCode>> = {
   ENOTFOUND: 'name-unknown',
   ENODATA: 'name-without-address',

@@ -1,20 +1,26 @@
-/** Files and folders that the doctor makes. They are gone when it ends, also when a signal ends it. */
+/** Temporary files and folders of the doctor. They are removed when it ends, also if a signal ends it. */
 import { randomUUID } from 'node:crypto';
 import { closeSync, constants, mkdtempSync, openSync, rmSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** Linux: opens a file without a name. No other process can reach it, and it is gone when it is closed. Node has no constant for this flag. */
+/**
+ * O_TMPFILE of Linux, for which Node has no constant: opens a file without a name. No other process can open it, and it
+ * is removed when it is closed.
+ */
 const unnamed = 0o20_200_000;
-/** Types of file systems that take as long for an fsync of a file without a name as of another: tmpfs, ext, XFS, overlayfs. */
+/**
+ * Types of file systems where an fsync takes equally long for files with and without a name: tmpfs, ext, XFS,
+ * overlayfs.
+ */
 const honestTypes = [0x01021994, 0xef53, 0x58465342, 0x794c7630];
-/** Fails if something has the name already, also a symbolic link: another user may have put it there. */
+/** Fails if the name exists, also as a symbolic link, because another user may have put it there. */
 const newFile = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
 /**
- * Creates a folder with a random name, for this user alone, in the first of `parents` that takes it, and removes it after
- * `use`. Rejects with the error of the first if none does.
+ * Creates a folder with a random name that only this user can open, and removes it after `use`. It is in the first of
+ * `parents` that works. If none works, rejects with the error of the first.
  */
 export async function withOwnFolder<T>(
   parents: readonly [string, ...string[]],
@@ -32,7 +38,7 @@ function makeFolder([parent, ...others]: readonly [string, ...string[]]): string
       try {
         return mkdtempSync(join(other, '.quire-doctor-'));
       } catch {
-        // The error of the first says what is to be corrected.
+        // The error of the first folder is the one to report.
       }
     }
     throw error;
@@ -53,7 +59,7 @@ function openUnnamed(folder: string): number | null {
   try {
     return openSync(folder, unnamed | constants.O_RDWR, 0o600);
   } catch (error) {
-    // The kernel, or what lies below overlayfs, cannot.
+    // The kernel, or the file system under overlayfs, does not support it.
     if (['EOPNOTSUPP', 'EISDIR', 'EINVAL'].includes((error as NodeJS.ErrnoException).code ?? '')) return null;
     throw error;
   }
@@ -73,7 +79,7 @@ async function removedAfter<T>(path: string, use: () => Promise<T>): Promise<T> 
   const end = (signal: NodeJS.Signals): void => {
     forget();
     remove();
-    // The signal does now what it does without a listener: the process ends, and its parent sees by what.
+    // Without this listener, the signal ends the process, and the parent sees which signal it was.
     process.kill(process.pid, signal);
   };
   const forget = (): void => {

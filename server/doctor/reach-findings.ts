@@ -1,4 +1,4 @@
-/** What keeps a client from reaching the port at all. */
+/** Problems of reaching the port. */
 export const reachFindings = {
   'name-unknown': {
     stage: 'name',
@@ -72,12 +72,13 @@ export const reachFindings = {
     severity: 'warning',
     sentence: 'Over {works} the server answers, over {broken} ({address}) it does not: {reason}.',
     advice:
-      'Clients that try {broken} first wait for nothing: let the server listen there too, or remove that address from the DNS.',
+      'Clients that try {broken} first wait in vain: let the server listen there too, or remove that address from the DNS.',
   },
   'tcp-one-address': {
     stage: 'tcp',
     severity: 'warning',
     sentence: 'Of the addresses of {host}, {address} does not answer: {reason}.',
-    advice: 'A part of all clients meets it: start what should listen there, or remove the address from the DNS.',
+    advice:
+      'Some clients get this address: start the server that should listen there, or remove the address from the DNS.',
   },
 } as const;

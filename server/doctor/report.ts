@@ -2,25 +2,25 @@ import type { Diagnosed } from './doctor.ts';
 import { exitStatus } from './finding.ts';
 import { visibleText } from './visible-text.ts';
 
-/** The exit status for what was found: that of the stage of the first error, or 0. */
+/** The exit status: that of the first error's stage, or 0 without errors. */
 export function statusOf({ findings }: Diagnosed): number {
   const error = findings.find(({ severity }) => severity === 'error');
   return error === undefined ? 0 : exitStatus[error.stage];
 }
 
-/** How long an examination may take. */
+/** The time limit of an examination. */
 export interface TimeLimit {
-  /** Null if nothing bounds it. */
+  /** Null for no limit. */
   readonly maxSeconds: number | null;
 }
 
-/** What is printed before the examination begins. */
+/** The text that is printed before the examination begins. */
 export function textHeading(subject: string, { maxSeconds }: TimeLimit): string {
   const limit = maxSeconds === null ? '' : `, which takes ${maxSeconds} s at most`;
   return `Examining ${visibleText(subject)}${limit}.\n`;
 }
 
-/** For people. */
+/** The report as text. */
 export function textReport({ findings, measurements }: Diagnosed): string {
   const width = Math.max(0, ...measurements.map(({ name }) => name.length));
   return [
@@ -37,7 +37,7 @@ export function textReport({ findings, measurements }: Diagnosed): string {
     .trimEnd();
 }
 
-/** For machines. */
+/** The report as JSON. */
 export function jsonReport(target: string, { maxSeconds }: TimeLimit, diagnosed: Diagnosed): string {
   const measurements = Object.fromEntries(diagnosed.measurements.map(({ name, value }) => [name, value]));
   const { findings } = diagnosed;

@@ -6,8 +6,8 @@ import type { Examination, HostAddress } from './examination.ts';
 import { hostHeader } from './target.ts';
 
 /**
- * The clock of the server, by the Date of an ordinary HTTP answer, in milliseconds since 1970; null if it does not say. The
- * peer need not be trusted, so the request holds nothing of the URL.
+ * The time of the server's clock in milliseconds since 1970, from the Date header of an HTTP response. Null if there is
+ * none. The peer may not be trusted, so the request contains nothing of the URL.
  */
 export async function serverTimeMs({ target, deps }: Examination, { address }: HostAddress): Promise<number | null> {
   let socket: Socket | null = null;
@@ -19,7 +19,7 @@ export async function serverTimeMs({ target, deps }: Examination, { address }: H
     const timeMs = Date.parse(date ?? '');
     return Number.isNaN(timeMs) ? null : timeMs;
   } catch {
-    // A server that does not answer says nothing about the time.
+    // A server that does not answer gives no time.
     return null;
   } finally {
     socket?.destroy();

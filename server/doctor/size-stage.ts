@@ -7,11 +7,11 @@ import type { Finding } from './finding.ts';
 import { ClosedError, SyncClient } from './sync-client.ts';
 import { syncFailure } from './sync-failure.ts';
 
-/** A pasted picture, or a day of offline work. */
+/** The size of a pasted picture, or of a day of offline work. */
 const largeBytes = 1024 * 1024;
 const field = 'quire-doctor-size';
 
-/** Sends a large edit to a second connection, through everything that is between, both ways; and deletes it again. */
+/** Sends a large edit from one connection to a second one, and deletes it again. */
 export const sizeStage: Stage = async (examination) => {
   const { scratch } = examination;
   if (scratch === null) {
@@ -43,7 +43,7 @@ async function send(examination: Examination, writer: SyncClient, reader: SyncCl
   const startMs = deps.monotonicMs();
   writer.update(Y.encodeStateAsUpdate(doc));
   const arrived = reader.next((message) => message.type === 'update' && message.payload.length > largeBytes);
-  // Whoever is refused is told so; the other one only hears nothing.
+  // If the edit is refused, only the writer is told. The reader just gets nothing.
   await Promise.race([arrived, writer.failed]);
   measured(examination, 'message of 1 MB', `${Math.round(deps.monotonicMs() - startMs)} ms`);
   doc.getText(field).delete(0, largeBytes);

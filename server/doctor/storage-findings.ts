@@ -31,7 +31,7 @@ const codes: Readonly<Record<StorageFaultName, FindingCode>> = {
   damaged: 'local-database-damaged',
 };
 
-/** Says of an error what the server says when it keeps the server from starting. */
+/** A finding with the text that the server prints when this error keeps it from starting. */
 export function findingOf(error: LogError): Finding {
   if (!(error instanceof StorageFault)) {
     return finding('local-disk-error', { path: 'the database', reason: error.message });
@@ -40,7 +40,7 @@ export function findingOf(error: LogError): Finding {
   return finding(codes[fault], { ...facts, sentence, advice });
 }
 
-/** The same for an error of the file system, or of LevelDB. */
+/** The same for any error of the file system or of LevelDB. */
 export async function findingOfAny(folder: string, error: unknown): Promise<Finding> {
   return findingOf(await faultOf(folder, error));
 }

@@ -16,7 +16,7 @@ export type Message =
   | { readonly type: 'denied'; readonly reason: string }
   | { readonly type: 'awareness' };
 
-/** The WebSocket is gone. `reason` is what its close frame said. */
+/** The WebSocket was closed. `reason` is from its close frame. */
 export class ClosedError extends Error {
   override readonly name = 'ClosedError';
   readonly closeCode: number;
@@ -33,7 +33,7 @@ export class ClosedError extends Error {
 export class NotOpenedError extends Error {
   override readonly name = 'NotOpenedError';
   readonly address: HostAddress;
-  /** What came instead; null if nothing did that could be read, then `cause` says why. */
+  /** The HTTP response that came instead. Null if there was none that could be read; `cause` then says why. */
   readonly answer: UpgradeAnswer | null;
 
   constructor(address: HostAddress, answer: UpgradeAnswer | null, cause?: unknown) {
@@ -43,17 +43,17 @@ export class NotOpenedError extends Error {
   }
 }
 
-/** Quire holds a refusal back that repeats, for up to 4 s: until then there is no telling whether it will come. */
+/** How long to wait for the first answer. Quire delays repeated refusals by up to 4 s. */
 export function firstAnswerMs({ stepTimeoutMs }: DoctorDeps): number {
   return stepTimeoutMs * 1.5;
 }
 
-/** The server has said in words that this document is not for us. */
+/** The server denied access to this document, with a reason. */
 export class DeniedError extends Error {
   override readonly name = 'DeniedError';
 }
 
-/** What came cannot be a message of a sync server. */
+/** The server sent something that is not a message of the sync protocol. */
 export class StrangeMessageError extends Error {
   override readonly name = 'StrangeMessageError';
   readonly kind: 'text' | 'echo' | 'unreadable' | 'frame';
@@ -68,7 +68,7 @@ const syncTypes = ['sync-step-1', 'sync-step-2', 'update'] as const;
 const probeType = 102;
 const nothing = Uint8Array.of(0, 0);
 
-/** An HTTP answer came in place of the WebSocket. */
+/** The server answered with an HTTP response instead of a WebSocket. */
 class RejectedError extends Error {
   override readonly name = 'RejectedError';
   readonly answer: UpgradeAnswer;
@@ -79,13 +79,15 @@ class RejectedError extends Error {
   }
 }
 
-/** A client of one document that is nothing but messages. Answers each SyncStep1 by saying that it has nothing more. */
+/**
+ * A client of one document that works with messages, without a Y.Doc. Answers each SyncStep1 with an empty SyncStep2.
+ */
 export class SyncClient {
-  /** Whether anything at all has come, a ping included. */
+  /** Whether anything has been received, pings included. */
   heard = false;
-  /** Whether a message of y-websocket has come. */
+  /** Whether a message of y-websocket has been received. */
   understood = false;
-  /** Rejects when the connection has failed, with ClosedError or StrangeMessageError. */
+  /** Rejects when the connection fails, with ClosedError or StrangeMessageError. */
   readonly failed: Promise<never>;
   #rejectFailed: (error: Error) => void = () => {};
   readonly #webSocket: WebSocket;
@@ -93,10 +95,10 @@ export class SyncClient {
   #queue: Message[] = [];
   #failure: Error | null = null;
   #wake: () => void = () => {};
-  /** A state vector that names a client who does not exist: nobody but an echo sends it back. */
+  /** A state vector with a client id that does not exist. Only an echo service sends it back. */
   readonly #mark = Uint8Array.of(1, ...varUint(Math.floor(Math.random() * 2 ** 32)), 1);
 
-  /** Opens a WebSocket at an address, the first one unless told. Rejects with NotOpenedError. */
+  /** Opens a WebSocket at an address, by default the first one. Rejects with NotOpenedError. */
   static async open(
     examination: Examination,
     document: string,
@@ -118,9 +120,9 @@ export class SyncClient {
     this.failed = new Promise<never>((_, reject) => {
       this.#rejectFailed = reject;
     });
-    // Not every user of a client waits for it.
+    // Not every caller waits for it.
     this.failed.catch(() => {});
-    // TLS, if any, is up already.
+    // `socket` is already a TLS socket if the target has TLS.
     const url = `ws://${hostHeader(target)}${pathTo(examination, document)}`;
     const webSocket = new WebSocket(url, [...tokenProtocols(examination)], {
       perMessageDeflate: false,
@@ -161,7 +163,7 @@ export class SyncClient {
     }
   }
 
-  /** Whether the connection is still there, as far as can be seen. */
+  /** Why the connection failed; null if it has not, as far as this client knows. */
   get failure(): Error | null {
     return this.#failure;
   }
@@ -179,12 +181,15 @@ export class SyncClient {
     this.#send(probeType, null, payload);
   }
 
-  /** The first message for which it holds; those before are dropped. Rejects with ClosedError, StrangeMessageError or SilenceError. */
+  /**
+   * Resolves with the first message for which `holds` is true. Drops the messages before it. Rejects with ClosedError,
+   * StrangeMessageError or SilenceError.
+   */
   next(holds: (message: Message) => boolean, timeoutMs: number = this.#timeoutMs): Promise<Message> {
     return inTime(timeoutMs, this.#take(holds));
   }
 
-  /** Resolves when the connection is gone, or after `timeoutMs`. */
+  /** Resolves when the connection fails, or after `timeoutMs`. */
   async silence(timeoutMs: number): Promise<void> {
     await inTime(timeoutMs, this.failed).catch(() => {});
   }
@@ -244,7 +249,7 @@ function varUint(value: number): Uint8Array {
   return encoding.toUint8Array(encoder);
 }
 
-/** Null if it is none. */
+/** Null if the bytes are not a message. */
 function decode(data: Uint8Array): Message | null {
   try {
     const decoder = decoding.createDecoder(data);

@@ -28,21 +28,21 @@ const strange = {
   frame: 'sync-bad-frame',
 } as const;
 
-/** Close codes of Hocuspocus for what it cannot read or who does not log in; Quire uses the first two. */
+/** Close codes of Hocuspocus for messages that it cannot read and clients without a login. Quire uses the first two. */
 const hocuspocusCodes: readonly number[] = [4401, 4403, 4205, 4408];
 
-/** How far a connection had come when it failed. */
+/** How far a failed connection got. */
 export interface FailedAt {
   readonly document: string;
-  /** By default the first one. */
+  /** By default the first address. */
   readonly address?: HostAddress;
-  /** Whether anything at all had come over the WebSocket. */
+  /** Whether anything had been received over the WebSocket. */
   readonly heard: boolean;
-  /** Whether it may be another kind of server: nothing has been understood yet. */
+  /** Whether no message has been understood yet, so that it may be another kind of server. */
   readonly isFirst?: boolean;
 }
 
-/** Why there was no answer to a sync message. Throws on what is no failure of the connection. */
+/** The finding for a failed connection. Throws other errors again. */
 export async function syncFailure(
   error: unknown,
   examination: Examination,
@@ -73,7 +73,7 @@ export async function syncFailure(
   return finding(closings[closeCode] ?? 'sync-closed', facts);
 }
 
-/** The upgrade stage has seen a WebSocket open, so that one does not is a fault of its own kind: a limit, or a second server. */
+/** A WebSocket opened in the upgrade stage, and a later one did not: because of a limit, or a second server. */
 async function notOpened(examination: Examination, { address, answer, cause }: NotOpenedError): Promise<Finding> {
   const found =
     answer === null ? await requestFailed(examination, address, cause) : await refused(examination, address, answer);

@@ -1,4 +1,4 @@
-/** What is wrong once the WebSocket is open. */
+/** Problems after the WebSocket has opened. */
 export const syncFindings = {
   'sync-token-missing': {
     stage: 'sync',
@@ -85,7 +85,7 @@ export const syncFindings = {
     stage: 'sync',
     severity: 'error',
     sentence: 'The connection was closed with code {closeCode}: {reason}.',
-    advice: 'Look for that code in docs/protocol.md, or at whoever closes with it.',
+    advice: 'Look for that code in docs/protocol.md, or in the documentation of the proxy.',
   },
   'sync-cut': {
     stage: 'sync',

@@ -14,8 +14,8 @@ const field = 'quire-doctor';
 const mark = Uint8Array.of(1);
 
 /**
- * Opens the document at every address, without changing it. Then makes an edit in a scratch document, waits until it is
- * saved, and checks that it reaches the other clients, one at each address. The edit is deleted again.
+ * Opens the document at every address, without changing it. Then makes an edit in a scratch document, waits until the
+ * edit is saved, and checks that it reaches one other client at each address. The edit is deleted again.
  */
 export const syncStage: Stage = async (examination) => {
   const { document } = examination.target;
@@ -41,7 +41,7 @@ async function open(examination: Examination, document: string, address: HostAdd
   }
 }
 
-/** Whether the server says that everything is saved, of a document in which nothing was written. */
+/** Whether the server answers the saved probe. Writes nothing. */
 async function probes(examination: Examination, document: string): Promise<boolean> {
   const client = await SyncClient.open(examination, document);
   try {
@@ -53,7 +53,7 @@ async function probes(examination: Examination, document: string): Promise<boole
   }
 }
 
-/** The document of the URL is all that may be opened. */
+/** For a client that may open only the document of the URL: checks the saved probe there. */
 async function onlyProbe(examination: Examination, document: string, why: string): Promise<readonly Finding[]> {
   measured(examination, 'writing', `not tried: ${why}`);
   try {
@@ -67,7 +67,7 @@ async function onlyProbe(examination: Examination, document: string, why: string
 async function editScratch(examination: Examination): Promise<readonly Finding[]> {
   const { target, folder } = examination;
   if (folder === null) {
-    // A document of another name than it seems would be kept for good.
+    // The scratch document could get a name that is not a scratch name, and be kept permanently.
     const why = 'where the name of the document begins in the URL is not known';
     if (target.document !== null) return onlyProbe(examination, target.document, why);
     measured(examination, 'writing', `not tried: ${why}`);
@@ -83,7 +83,7 @@ async function editScratch(examination: Examination): Promise<readonly Finding[]
   };
   try {
     const { answering } = examination;
-    // All settle, or one would be left open.
+    // Wait for all of them, so that each is closed below.
     const joined = await Promise.allSettled([examination.address!, ...answering].map(join));
     const [writer, ...readers] = joined.map(valueOf) as [SyncClient, ...SyncClient[]];
     const findings = await edit(examination, writer, readers, join);
@@ -120,7 +120,7 @@ async function edit(
   writer.update(Y.encodeStateAsUpdate(doc));
   writer.probe(mark);
   const relayed = Promise.all(readers.map((reader) => reader.next(isUpdate).then(() => true, silent)));
-  // A client that may not write does not wait for it.
+  // Not awaited if this client may not write.
   relayed.catch(() => {});
   const reply = await writer
     .next((message) => message.type === 'denied' || isProbe(message))
@@ -140,7 +140,7 @@ async function edit(
   return findings;
 }
 
-/** What it means that the edit did not reach the reader of an address. */
+/** The findings if the edit did not reach the reader of an address. */
 async function missed(
   { answering, address, target }: Examination,
   relayed: readonly boolean[],
@@ -154,13 +154,13 @@ async function missed(
   return [noted(`From ${address!.address} to ${missing.address}, both addresses of ${target.host}`, found)];
 }
 
-/** False for an answer that did not come; any other error is thrown again. */
+/** Returns false if an answer did not come. Throws any other error again. */
 function silent(error: unknown): false {
   if (error instanceof SilenceError) return false;
   throw error;
 }
 
-/** Whether a client that connects later finds the edit. */
+/** Whether a client that connects later gets the edit. */
 async function isStored(join: Join, address: HostAddress): Promise<boolean> {
   const late = await join(address);
   late.syncStep1();
@@ -168,7 +168,7 @@ async function isStored(join: Join, address: HostAddress): Promise<boolean> {
   return payload.length > 2;
 }
 
-/** Resolves when the server has answered with the document; the bytes of it. Rejects with DeniedError too. */
+/** Waits for the document. Resolves with its size in bytes. Rejects also with DeniedError. */
 async function synced(client: SyncClient, { deps }: Examination): Promise<number> {
   client.syncStep1();
   const answer = await client.next(({ type }) => type === 'sync-step-2' || type === 'denied', firstAnswerMs(deps));

@@ -5,30 +5,30 @@ import type { SecureContext } from 'node:tls';
 import { isLoopbackAddress } from '../limits/ip-address.ts';
 import { newScratchName } from '../net/scratch-name.ts';
 
-/** What the doctor looks at: the URL of a document, as an editor would open it. */
+/** The target of an examination: the URL of a document, as an editor would open it. */
 export interface Target {
   readonly secure: boolean;
   /** A name or an address, without brackets. */
   readonly host: string;
   readonly port: number;
-  /** Up to the document: `/sync/`. A guess where the path has no `/sync/`. */
+  /** The path before the document, such as `/sync/`. A guess if the path has no `/sync/`. */
   readonly folder: string;
-  /** As in the URL, slashes included; null if it names none. */
+  /** The document, encoded as in the URL, slashes included. Null if the URL has none. */
   readonly document: string | null;
-  /** The path of the URL; if that names no document, of a new one. */
+  /** The path of the URL. If the URL has no document, a path with a new scratch name. */
   readonly path: string;
-  /** The parameters of the URL as they stand there, but for the token: empty, or with a question mark. */
+  /** The parameters of the URL without the token, in their original order and encoding. Empty, or begins with `?`. */
   readonly query: string;
   readonly token: string | null;
-  /** The token stands in the URL, and nowhere else. */
+  /** Whether the token comes from the URL. */
   readonly tokenInUrl: boolean;
-  /** The page that a browser would connect from; null for a client that is no browser. */
+  /** The origin of the page in a browser. Null for other clients. */
   readonly origin: string | null;
-  /** Authorities to trust beside the public ones, PEM. */
+  /** Authorities to trust in addition to the public ones, PEM. */
   readonly ca: string | null;
-  /** For TLS with those authorities; null for the ones of Node. It takes 20 ms to make, so all connections share it. */
+  /** The TLS context with these authorities. Null for Node's own. Takes 20 ms to make, so all connections share it. */
   readonly trust: SecureContext | null;
-  /** Where to connect to instead of looking the host up. */
+  /** The address to connect to, in place of a lookup of the host. */
   readonly address: string | null;
 }
 
@@ -39,7 +39,7 @@ export interface TargetOptions {
   readonly address?: string | null;
 }
 
-/** The URL or an option makes no sense. The message says what to write instead. */
+/** The URL or an option is invalid. The message says what to write instead. */
 export class TargetError extends Error {
   override readonly name = 'TargetError';
 }
@@ -71,14 +71,17 @@ export function parseTarget(text: string, options: TargetOptions = {}): Target {
   };
 }
 
-/** `/sync` and `/sync/` name no document; `/sync/a`, `/collab/sync/a` and `/sync/a/b` do. Elsewhere it is the last part. */
+/**
+ * Without a document: `/sync`, `/sync/`. With one: `/sync/a`, `/collab/sync/a`, `/sync/a/b`. Otherwise the last
+ * segment.
+ */
 function split(path: string): { folder: string; document: string | null } {
   const [, folder = '/', document = ''] =
     /^(.*?\/sync\/)(.*)$/.exec(path.replace(/\/sync$/, '/sync/')) ?? /^(.*\/)([^/]*)$/.exec(path) ?? [];
   return { folder, document: document || null };
 }
 
-/** Parameters keep their order and their encoding: a gateway may compare them byte by byte. */
+/** Keeps the order and the encoding of the parameters, because a gateway may compare them byte by byte. */
 function parametersOf(search: string): string {
   const kept = search
     .slice(1)
@@ -87,7 +90,7 @@ function parametersOf(search: string): string {
   return kept.length === 0 ? '' : `?${kept.join('&')}`;
 }
 
-/** As a browser writes it: without path. Applications outside of browsers have schemes of their own. */
+/** The origin as a browser sends it, without a path. Applications outside of browsers use their own schemes. */
 function originOf(text: string | null): string | null {
   if (text === null || text === 'null') return text;
   const url = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) && URL.canParse(text) ? new URL(text) : null;
@@ -97,7 +100,7 @@ function originOf(text: string | null): string | null {
   return `${url.protocol}//${url.host}`;
 }
 
-/** The certificates of a PEM file. Throws TargetError if it has none, or a broken one. */
+/** The certificates of a PEM file. Throws TargetError if there are none, or if one cannot be read. */
 export function authoritiesOf(pem: string): readonly X509Certificate[] {
   const blocks = pem.match(/-----BEGIN (TRUSTED |X509 )?CERTIFICATE-----[^]*?-----END \1CERTIFICATE-----/g) ?? [];
   if (blocks.length === 0) {
@@ -116,32 +119,32 @@ export function authoritiesOf(pem: string): readonly X509Certificate[] {
   }
 }
 
-/** An authority of `--ca` comes beside the public ones, not in their place. */
+/** Trusts the authority of `--ca` in addition to the public ones. */
 function trusting(ca: string): SecureContext {
   return createSecureContext({ ca: [...rootCertificates, ca] });
 }
 
-/** A shorter token is no secret, and may be part of any word. */
+/** A shorter token is not a secret, and may be part of a word. */
 const minSecretLength = 8;
 
-/** Text of a peer, which may repeat the URL, without the token. */
+/** Removes the token from the text of a peer, which may repeat the URL. */
 export function withoutToken(text: string, { token }: Target): string {
   if (token === null || token.length < minSecretLength) return text;
   return text.replaceAll(token, '…').replaceAll(encodeURIComponent(token), '…');
 }
 
-/** As it stands in a Host header. */
+/** The value of the Host header. */
 export function hostHeader({ host, port, secure }: Target): string {
   const name = host.includes(':') ? `[${host}]` : host;
   return port === (secure ? 443 : 80) ? name : `${name}:${port}`;
 }
 
-/** The host as certificates have it: a name may end in a dot in a URL. */
+/** The host as it is in certificates. In a URL a name may end in a dot. */
 export function certificateName({ host }: Target): string {
   return host.replace(/\.$/, '');
 }
 
-/** Whether browsers take the host of a URL, without brackets, for this machine. */
+/** Whether browsers treat the host of a URL, without brackets, as this machine. */
 export function isLoopback(host: string): boolean {
   const name = host.replace(/\.$/, '');
   if (isIP(name) !== 0) return isLoopbackAddress(name);

@@ -6,7 +6,7 @@ import type { Examination, HostAddress, Stage } from './examination.ts';
 import { finding } from './finding.ts';
 import type { Finding } from './finding.ts';
 
-/** A handful: some names have dozens of addresses. */
+/** Some names have dozens of addresses. */
 const maxAddresses = 8;
 
 /** Connects to every address of the host, of both families. */
@@ -28,12 +28,12 @@ export const tcpStage: Stage = async (examination) => {
       }
     }),
   );
-  // In the order in which clients try them.
+  // In the order in which clients try the addresses.
   examination.answering = addresses.filter((address) => answered.has(address));
   const [first] = examination.answering;
   if (first === undefined) return [nothingAnswers(examination, failures)];
   examination.address = first;
-  // Every machine looks both up for itself, and a server that listens on one of them is meant so.
+  // Each machine has both addresses of localhost. A server that listens on only one of them does so on purpose.
   if (target.host === 'localhost') return [];
   return someAnswer(target.host, examination.answering, failures);
 };
@@ -46,7 +46,7 @@ function nothingAnswers({ target }: Examination, failures: readonly Failure[]): 
 
 function someAnswer(host: string, answered: readonly HostAddress[], failures: readonly Failure[]): readonly Finding[] {
   const failed = failures.find(
-    // A machine without IPv6 knows no way to any such address, and its programs do not try.
+    // A machine without IPv6 has no route to any IPv6 address, and its programs do not try them.
     ({ address, kind }) => kind !== 'unreachable' || answered.some(({ family }) => family === address.family),
   );
   if (failed === undefined) return [];

@@ -1,4 +1,4 @@
-/** What is wrong with TLS, or with the certificate. */
+/** Problems of TLS and of the certificate. */
 export const tlsFindings = {
   'tls-plain-http': {
     stage: 'tls',
@@ -188,13 +188,13 @@ export const tlsFindings = {
   'tls-long-lived': {
     stage: 'tls',
     severity: 'warning',
-    sentence: 'The certificate is valid for {days} days in all; Apple devices refuse more than {max}.',
+    sentence: 'The certificate is valid for {days} days; Apple devices refuse more than {max}.',
     advice: 'Have it issued for a shorter time, and renewed automatically.',
   },
   'tls-expires-soon': {
     stage: 'tls',
     severity: 'warning',
     sentence: 'The certificate expires on {date}, in {days} days: less than a third of its life is left.',
-    advice: 'Renewal should have happened by now: look into the log of whatever renews it.',
+    advice: 'Renewal should have happened by now: look into the log of the program that renews it.',
   },
 } as const;

@@ -9,10 +9,10 @@ import { finding } from './finding.ts';
 import type { Finding } from './finding.ts';
 import { serverTimeMs } from './server-time.ts';
 
-/** Smaller differences between clocks have other causes. */
+/** A smaller difference between the clocks is ignored. */
 const clockToleranceMs = 60_000;
 
-/** Shakes hands at every address, and judges the certificates as browsers, phones and Node clients would. */
+/** Makes a TLS handshake with every address, and checks the certificates as browsers, phones and Node clients do. */
 export const tlsStage: Stage = async (examination) => {
   if (!examination.target.secure) return [];
   const fingerprints = new Map<string, string>();
@@ -52,7 +52,7 @@ async function shakeHands(
   }
 }
 
-/** Dates are judged by the clock of this machine: null if it agrees with that of the server. */
+/** The finding if the clock of this machine is wrong, so that the dates seem bad. Null if both clocks agree. */
 async function clockFault(
   examination: Examination,
   address: HostAddress,

@@ -1,4 +1,4 @@
-/** What becomes of the request that turns HTTP into a WebSocket. */
+/** Problems of the request for a WebSocket. */
 export const upgradeFindings = {
   'upgrade-headers-stripped': {
     stage: 'upgrade',
@@ -87,7 +87,7 @@ export const upgradeFindings = {
   'upgrade-forbidden': {
     stage: 'upgrade',
     severity: 'error',
-    sentence: 'Access is forbidden (status 403), whatever the origin.',
+    sentence: 'Access is forbidden (status 403), with every origin.',
     advice:
       'A firewall for web applications, a list of addresses or a rule of the proxy refuses: its log says which. Quire itself refuses tokens after the upgrade.',
   },

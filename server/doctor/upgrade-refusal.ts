@@ -11,7 +11,9 @@ import type { Target } from './target.ts';
 import { requestUpgrade } from './upgrade-request.ts';
 import type { UpgradeAnswer } from './upgrade-request.ts';
 
-/** Why there is no answer that could be read. Throws on what is no failure of the connection. */
+/**
+ * The finding for a request without a readable response. Throws errors again that are not failures of the connection.
+ */
 export async function requestFailed(examination: Examination, address: HostAddress, error: unknown): Promise<Finding> {
   const { target, deps } = examination;
   if (error instanceof ConnectionError) return error.finding;
@@ -19,7 +21,7 @@ export async function requestFailed(examination: Examination, address: HostAddre
   const failure = error as NodeJS.ErrnoException & { rawPacket?: Buffer };
   const { code, rawPacket } = failure;
   if (code === undefined) throw error;
-  // With TLS 1.3 this comes after the handshake.
+  // With TLS 1.3 this alert comes after the handshake.
   if (isCertificateWanted(failure)) return finding('tls-client-certificate');
   if (!target.secure && (isTlsAlert(rawPacket) || (await speaksTls(examination, address)))) {
     return finding('upgrade-needs-tls', { port: target.port });
@@ -51,7 +53,7 @@ async function speaksTls({ target, deps }: Examination, { address }: HostAddress
   }
 }
 
-/** What an HTTP answer other than 101 means. */
+/** The finding for an HTTP response other than 101. */
 export async function refused(examination: Examination, address: HostAddress, answer: UpgradeAnswer): Promise<Finding> {
   const { target } = examination;
   const { status, headers, body } = answer;
@@ -92,7 +94,7 @@ export async function refused(examination: Examination, address: HostAddress, an
   }
 }
 
-/** Whether there is a token that may not be sent there. */
+/** Whether the doctor has a token that it may not send to this address. */
 export function isWithheld({ target }: Examination, address: HostAddress): boolean {
   return target.token !== null && !target.secure && !isLoopback(address.address);
 }
@@ -113,7 +115,7 @@ interface QuireError {
   readonly reason: string;
 }
 
-/** What Quire itself says, which is more than the status. */
+/** The body of a refusal of Quire, which says more than the status. Null for other bodies. */
 export function readQuireError(body: string): QuireError | null {
   try {
     const { error, reason } = JSON.parse(body) as Partial<QuireError>;
@@ -155,7 +157,7 @@ async function worksWithoutOrigin(examination: Examination, address: HostAddress
   }
 }
 
-/** Whether the page comes from the host and port that it connects to: Quire allows such pages by itself. */
+/** Whether the page comes from the host and port that it connects to. Quire allows such pages by default. */
 function isSameHost(target: Target): boolean {
   const { origin } = target;
   if (origin === null || !URL.canParse(origin)) return false;
@@ -164,7 +166,7 @@ function isSameHost(target: Target): boolean {
   return page.host === hostHeader({ ...target, secure });
 }
 
-/** What a page is about, for a report of one line. */
+/** The title of a page, or the beginning of its text, on one line. */
 function titleOf(body: string): string {
   const title = /<title>([^<]*)<\/title>/i.exec(body)?.[1] ?? body;
   return title.replaceAll(/\s+/g, ' ').trim().slice(0, 120);

@@ -7,13 +7,13 @@ import { inTime } from './deadline.ts';
 import type { Examination, HostAddress } from './examination.ts';
 import { hostHeader } from './target.ts';
 
-/** What came back for a request to become a WebSocket. */
+/** The response to a request for a WebSocket. */
 export interface UpgradeAnswer {
   readonly status: number;
   readonly headers: IncomingMessage['headers'];
   /** Up to 4 KB; empty after status 101. */
   readonly body: string;
-  /** For status 101: the accept header fits the key that was sent. */
+  /** With status 101: whether the accept header fits the key that was sent. */
   readonly accepted: boolean;
 }
 
@@ -21,17 +21,18 @@ const maxBodyBytes = 4096;
 /** RFC 6455, 4.2.2. */
 const acceptSuffix = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
-/** What is asked for. */
+/** The parts of the request that vary. */
 export interface UpgradeRequest {
-  /** With the query. */
+  /** Path and query. */
   readonly path: string;
   readonly origin: string | null;
   readonly protocols: readonly string[];
 }
 
 /**
- * Asks for a WebSocket by hand, because a library would not say what exactly came back. Rejects with ConnectionError, with
- * the error of the socket or of the HTTP parser, or with SilenceError. The connection is ended.
+ * Sends a request for a WebSocket without a WebSocket library, because a library would hide details of the response.
+ * Closes the connection afterwards. Rejects with ConnectionError, SilenceError, or the error of the socket or the HTTP
+ * parser.
  */
 export async function requestUpgrade(
   examination: Examination,
@@ -71,11 +72,11 @@ function ask(socket: Socket, host: string, { path, origin, protocols }: UpgradeR
     };
     asked.on('upgrade', (response) => answer(response, ''));
     asked.on('response', (response) => {
-      // Without Upgrade in the answer, Node takes 101 for an ordinary answer that never ends.
+      // Without an Upgrade header, Node treats 101 as an ordinary response that never ends.
       if (response.statusCode === 101) answer(response, '');
       else readBody(response).then((body) => answer(response, body), reject);
     });
-    // 1xx answers other than this one do not come here.
+    // Node emits this for 101 without the headers of an upgrade.
     asked.on('information', ({ statusCode, headers }) => {
       if (statusCode === 101) resolve({ status: 101, headers, body: '', accepted: false });
     });
@@ -85,7 +86,7 @@ function ask(socket: Socket, host: string, { path, origin, protocols }: UpgradeR
   });
 }
 
-/** The answer to a request, its body having been read. */
+/** Makes an UpgradeAnswer from a response and its body. */
 export function answerOf(
   { statusCode = 0, headers }: IncomingMessage,
   body: string,
@@ -94,7 +95,7 @@ export function answerOf(
   return { status: statusCode, headers, body, accepted };
 }
 
-/** Resolves with the beginning of the body, also if the rest of it is cut off. */
+/** Resolves with the beginning of the body, also if the response ends early. */
 export function readBody(response: IncomingMessage): Promise<string> {
   return new Promise((resolve) => {
     let body = '';

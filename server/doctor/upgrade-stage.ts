@@ -10,7 +10,7 @@ import { isWithheld, refused, requestFailed } from './upgrade-refusal.ts';
 import { requestUpgrade } from './upgrade-request.ts';
 import type { UpgradeAnswer } from './upgrade-request.ts';
 
-/** Asks for a WebSocket at every address, and reads what comes instead. */
+/** Requests a WebSocket at every address. */
 export const upgradeStage: Stage = async (examination) => {
   const { target, answering } = examination;
   const isMixed = !target.secure && target.origin?.startsWith('https:') === true;
@@ -58,7 +58,7 @@ async function ask(examination: Examination, address: HostAddress): Promise<read
   return accepted(answer, protocols);
 }
 
-/** What is wrong with an answer 101. */
+/** The findings for a response with status 101. */
 function accepted({ headers, accepted: isOurs }: UpgradeAnswer, protocols: readonly string[]): readonly Finding[] {
   const protocol = headers['sec-websocket-protocol'];
   const extension = headers['sec-websocket-extensions'];

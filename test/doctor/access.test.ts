@@ -32,8 +32,8 @@ function codesOf({ findings }: Diagnosed): readonly string[] {
   return findings.map(({ code }) => code);
 }
 
-test('behind a login of Quire, the doctor names what is wrong with the token, also when it was refused before', async (t) => {
-  // A server of its own for each kind of refusal: the second one is held back for longer, and so on.
+test('on a server with authentication, the doctor names the problem of the token, also after an earlier refusal', async (t) => {
+  // One server for each kind of refusal, because each repeated refusal is delayed longer.
   const [quire, other, third] = await Promise.all([0, 1, 2].map(() => Quire.start(t, { env: secret })));
   const ask = async (given: string | null, document = 'doc', server = quire!): Promise<readonly string[]> =>
     codesOf(await examine(parseTarget(`${server.url}/${document}`, { token: given }), deps));
@@ -44,7 +44,7 @@ test('behind a login of Quire, the doctor names what is wrong with the token, al
   ]);
   assert.deepEqual(await ask(forAll), []);
   assert.deepEqual(await ask(forReaders), ['sync-read-only']);
-  // It may not write into a document of its own, and that is nobody's fault.
+  // The token does not allow the scratch document, which is not a fault.
   assert.deepEqual(await ask(forOne), []);
   assert.deepEqual(await ask(null, 'doc', other), ['sync-token-missing']);
   assert.deepEqual(await ask(forOne, 'other', other), ['sync-forbidden']);
@@ -56,7 +56,7 @@ test('behind a login of Quire, the doctor names what is wrong with the token, al
   assert.deepEqual(local, [], 'without a token the local examination ends before the login');
 });
 
-test('a refusal that is held back for as long as the server ever does is no silence', () => {
+test('the longest delay of a refusal does not count as silence', () => {
   const delay = new RefusalDelay();
   const delays = Array.from({ length: 20 }, () => delay.refused('192.0.2.1', 'x', 0));
   assert.ok(firstAnswerMs({ ...deps, stepTimeoutMs }) > Math.max(...delays));

@@ -12,7 +12,7 @@ const dayMs = 86_400_000;
 const root = Authority.root();
 const names = ['sync.test'];
 const good = root.leaf({ names });
-/** The two addresses of sync.test. The first is sound. */
+/** The two addresses of sync.test. The server at the first one has no fault. */
 const [first, second] = ['127.0.0.2', '127.0.0.3'];
 
 const deps: Partial<DoctorDeps> = {
@@ -63,20 +63,20 @@ export const addressFaults: readonly Fault[] = [
     answering(t, httpAnswer('400 Bad Request'), place),
   ),
   atSecond(
-    'one address whose proxy has lost its server',
+    'one address whose proxy does not reach its server',
     'upgrade-bad-gateway',
     new RegExp(`^${where}: .*502`),
     (t, place) =>
       tlsPeer(t, good, (socket) => socket.once('data', () => socket.end(httpAnswer('502 Bad Gateway'))), place),
   ),
   atSecond(
-    'a handshake that one address does not answer',
+    'one address that does not answer the handshake',
     'tls-silent',
     new RegExp(`^${where}: .*no answer`),
     (t, place) => tcpPeer(t, () => {}, place),
   ),
   {
-    name: 'addresses that do not know of each other',
+    name: 'two addresses with separate documents',
     expected: 'sync-not-shared',
     says: /^From 127\.0\.0\.2 to 127\.0\.0\.3, both addresses of sync\.test: /,
     async plant(t) {

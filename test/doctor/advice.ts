@@ -1,6 +1,6 @@
 import type { FindingCode } from '../../server/doctor/finding.ts';
 
-/** What the advice of each cause must name: the thing to do, so that a wrong advice does not pass under a right code. */
+/** Words that the advice of each cause must contain, so that wrong advice under a right code is found. */
 export const adviceOf: Partial<Readonly<Record<FindingCode, string>>> = {
   'name-unknown': 'typing error',
   'name-without-address': 'A record',

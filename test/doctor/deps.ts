@@ -1,7 +1,7 @@
 import type { DoctorDeps } from '../../server/doctor/examination.ts';
 import { guardMs } from '../support/deadline.ts';
 
-/** Every name is this machine, round trips take no time, and no step is given up on a busy machine. */
+/** Every name resolves to this machine, round trips take no time, and steps do not time out on a busy machine. */
 export const patientDeps: DoctorDeps = {
   lookup: () => Promise.resolve([{ address: '127.0.0.1', family: 4 }]),
   now: Date.now,

@@ -20,7 +20,7 @@ const named = [...page.matchAll(/`((?:doctor|name|tcp|tls|upgrade|sync|latency|s
   (match) => match[1] ?? '',
 );
 
-test('the page for people leads to every finding, and to none that does not exist', () => {
+test('docs/troubleshooting.md names every finding, and no other code', () => {
   assert.deepEqual(
     Object.keys(diagnoses).filter((code) => !named.includes(code)),
     [],
@@ -31,14 +31,14 @@ test('the page for people leads to every finding, and to none that does not exis
   );
 });
 
-test('no code is in two tables, no sentence and no advice stands for two causes', () => {
+test('no code is in two tables, and no sentence is used for two causes', () => {
   const tables = [reachFindings, tlsFindings, upgradeFindings, syncFindings, localFindings, doctorFindings];
   const count = tables.reduce((sum, table) => sum + Object.keys(table).length, 0);
   assert.equal(Object.keys(diagnoses).length, count);
   assert.equal(new Set(Object.values(diagnoses).map(({ sentence }) => sentence)).size, count);
 });
 
-test('every stage has an exit status of its own', () => {
+test('every stage has its own exit status', () => {
   assert.equal(new Set(Object.values(exitStatus)).size, Object.keys(exitStatus).length);
   for (const { stage } of Object.values(diagnoses))
     assert.ok(page.includes(String(exitStatus[stage])) || stage === 'latency');

@@ -1,4 +1,4 @@
-/** What holds for an examination as a whole: it ends in time, never throws, and does not trust what it prints. */
+/** Properties of the whole examination: it ends in time, never throws, and prints no untrusted control characters. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { examine, maxDurationMs, runStage } from '../../server/doctor/doctor.ts';
@@ -41,7 +41,7 @@ test('a stage that never ends becomes a finding of that stage when its time is o
   assert.equal(statusOf({ findings, measurements: [] }), 14);
 });
 
-test('the longest duration grows with the wait for an answer and the silence that is asked for, and is printed first', () => {
+test('the maximum duration depends on the step timeout and the idle time, and is printed first', () => {
   assert.equal(maxDurationMs({ stepTimeoutMs: 3_000, idleMs: null }), 66_000);
   assert.equal(maxDurationMs({ stepTimeoutMs: 3_000, idleMs: 105_000 }), 66_000 + 105_000 + 4 * 3_000);
   assert.match(textHeading('wss://host', { maxSeconds: 66 }), /^Examining wss:\/\/host, which takes 66 s at most\.\n$/);
@@ -49,7 +49,7 @@ test('the longest duration grows with the wait for an answer and the silence tha
   assert.deepEqual(report, { target: 'wss://host', maxSeconds: 66, ok: true, findings: [], measurements: {} });
 });
 
-test('an examination leaves no socket open, also where it gave up', async (t) => {
+test('an examination leaves no socket open, also after a stage that timed out', async (t) => {
   const closed: Promise<void>[] = [];
   const port = await tcpPeer(t, (socket) => {
     closed.push(new Promise((resolve) => void socket.once('close', () => resolve())));
@@ -66,7 +66,7 @@ test('an examination leaves no socket open, also where it gave up', async (t) =>
   await within(guardMs, 'all sockets are closed', Promise.all(closed));
 });
 
-test('control characters of a peer, of all kinds, reach neither report', () => {
+test('control characters from a peer appear in neither report', () => {
   const evil =
     '\u0000\u0007\u001b]8;;http://evil\u001b\\\u007f\u009b2J\u200b\u200f\u202e\u2066\u2028\ufeff\u{e0001}\n\r\t';
   const findings = [
@@ -84,12 +84,12 @@ test('control characters of a peer, of all kinds, reach neither report', () => {
   assert.doesNotMatch(textHeading(evil, noTime).trimEnd(), hidden);
 });
 
-test('long text of a peer is cut', () => {
+test('long text from a peer is cut', () => {
   const { sentence } = finding('sync-denied', { reason: 'x'.repeat(100_000) });
   assert.ok(sentence.length < 300);
 });
 
-test('an authority that cannot be used, and an origin that is none, are errors', () => {
+test('an unusable authority and an invalid origin are errors', () => {
   const { cert, key } = Authority.root().leaf();
   const cases: readonly [string, RegExp][] = [
     ['', /no certificate in PEM form/],
@@ -115,7 +115,7 @@ function originOf(origin: string): string | null {
   return parseTarget('wss://localhost/sync/doc', { origin }).origin;
 }
 
-test('an origin is what the browser sends, whatever page is given', () => {
+test('the origin is what the browser sends for a page', () => {
   assert.equal(originOf('https://App.example.org/editor?x#y'), 'https://app.example.org');
   assert.equal(originOf('https://app.example.org:443/'), 'https://app.example.org');
   assert.equal(originOf('http://[::1]:3000'), 'http://[::1]:3000');

@@ -1,4 +1,4 @@
-/** Examines data folders as one user: `test/doctor/local-faults.test.ts` forks it, and it becomes the user it is told. */
+/** A child process of `test/doctor/local-faults.test.ts` that examines data folders as another user. */
 import { openDatabase } from '../../persistence/level/database.ts';
 import { StorageFault } from '../../persistence/level/storage-faults.ts';
 import { parseConfig } from '../../server/config/config.ts';
@@ -16,16 +16,16 @@ export interface Question {
 
 export type Answer =
   | { readonly findings: readonly Finding[] }
-  /** What the server says when it does not start; null if it starts. */
+  /** The error of the server if it does not start; null if it starts. */
   | { readonly refusal: { readonly sentence: string; readonly advice: string } | null }
-  /** An error that the operator would see as a stack. */
+  /** An error that the operator would see as a stack trace. */
   | { readonly raw: string };
 
 export async function answer({ data, scratchParent, asServer }: Question): Promise<Answer> {
   try {
     if (asServer) return { refusal: await refusalOf(`${data}/documents`) };
     const config = parseConfig(['--data', data], {});
-    // An fsync may take long on a busy disk; the time of it is not what these tests are about.
+    // An fsync may take long on a busy disk, and these tests are not about its duration.
     const sound = { openFilesLimit: () => Promise.resolve(null), fsyncsMs: () => Promise.resolve([1]) };
     const deps = { ...machine, ...sound, scratchParents: [scratchParent] as const };
     return { findings: (await checkMachine(config, deps)).findings };

@@ -18,17 +18,17 @@ import { tlsFaults } from './tls-faults.ts';
 import { upgradeFaults } from './upgrade-faults.ts';
 
 /**
- * How long the doctor waits for an answer, 3 s for people. A machine that is too slow for the first is given the next: a doctor
- * that names a wrong cause names it with each of them.
+ * How long the doctor waits for an answer; 3 s in the command. If the machine is too slow for the first value, the test
+ * repeats with the next. A wrong cause would be named with each of them.
  */
 const patience = [500, 3_000, 15_000] as const;
-/** More than two steps in silence it may not wait, beside the 1.5 s in which round trips are measured. */
+/** The doctor may wait for two unanswered steps, in addition to the 1.5 s in which it measures round trips. */
 const maxSilences = 2;
 const latencyMs = 1_500;
 const faults = [...reachFaults, ...tlsFaults, ...addressFaults, ...upgradeFaults, ...syncFaults];
 const owner = new Disposer();
 const said = new Map<string, string>();
-/** Controls, and overrides of the text direction. */
+/** Control characters, and overrides of the text direction. */
 const hidden = /[\p{Cc}\u202a-\u202e\u2066-\u2069]/u;
 let quire: Quire;
 
@@ -42,7 +42,7 @@ async function diagnose({ url, deps = {}, ...options }: Planted, stepTimeoutMs: 
     lookup: async (host) =>
       (await lookup(host, { all: true })).map(({ address, family }) => ({ address, family: family === 6 ? 6 : 4 })),
     now: Date.now,
-    // Round trips take no time but where a fault delays them.
+    // Round trips take no time unless a fault delays them.
     monotonicMs: () => 0,
     stepTimeoutMs,
     idleMs: null,
@@ -55,7 +55,7 @@ async function healthy(planted: Planted): Promise<void> {
   assert.deepEqual(await diagnose(planted, guardMs), []);
 }
 
-// Most of their time is waiting for what does not come.
+// Concurrent, because most of their time is spent waiting for answers that do not come.
 describe('the doctor names exactly the cause, within seconds', { concurrency: 12 }, () => {
   for (const { name, expected, says, plant } of faults) {
     test(`${name}: ${expected}`, async (t) => {
@@ -96,7 +96,7 @@ describe('and otherwise', () => {
     assert.ok(faults.length >= 120);
   });
 
-  test('a healthy server gives none: over ws, over wss, in silence, and another that speaks y-websocket', async () => {
+  test('a healthy server has no findings: over ws, over wss, idle, and with another y-websocket server', async () => {
     await healthy({ url: `${quire.url}/doc` });
     await healthy({ url: `${quire.wssUrl}/doc`, ca: quire.ca });
     await healthy({ url: quire.wssUrl, ca: quire.ca, deps: { idleMs: 300 } });

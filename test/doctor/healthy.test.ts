@@ -1,4 +1,4 @@
-/** Deployments in which nothing is wrong: the doctor must say nothing. The documented proxies are in proxies.test.ts. */
+/** Deployments without a fault: the doctor must report nothing. The documented proxies are in proxies.test.ts. */
 import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
@@ -32,7 +32,7 @@ async function diagnose(url: string, options: TargetOptions, more: Partial<Docto
   return examine(parseTarget(url, options), { ...patientDeps, ...more });
 }
 
-/** Nothing is wrong, and the doctor has also written. */
+/** There are no findings, and the doctor has also written. */
 async function healthy(url: string, options: TargetOptions = {}, more: Partial<DoctorDeps> = {}): Promise<void> {
   const { findings, measurements } = await diagnose(url, options, more);
   assert.deepEqual(findings, []);
@@ -47,7 +47,7 @@ test('a private authority with its intermediate', async (t) => {
   await healthy(`wss://localhost:${front}/sync/doc`, { ca: root.cert });
 });
 
-test('a private authority with two intermediates, the root, and a stranger in its chain, in another order', async (t) => {
+test('a private authority whose chain has two intermediates, the root and an unrelated certificate, in another order', async (t) => {
   const intermediate = root.intermediate();
   const second = intermediate.intermediate('Test second');
   const { cert, key } = second.leaf();
@@ -73,7 +73,7 @@ test('several addresses with different certificates, each of them good', async (
 });
 
 test('IPv6 alone', async (t) => {
-  // No program can be installed for it, so it is no skip that fails CI.
+  // Not a skip, which fails CI: IPv6 cannot be installed like a program.
   if (!hasIPv6) return t.diagnostic('not tested: this machine has no IPv6');
   const front = await listen(
     t,
@@ -103,7 +103,7 @@ const rewriting = (from: string, to: string) => (head: string) =>
     ? { pass: head.replace(from, to) }
     : { answer: httpAnswer('404 Not Found', [], 'nothing here') };
 
-test('behind a path, whether the proxy takes it off or not, with any document', async (t) => {
+test('behind a path that the proxy removes or replaces, with any document', async (t) => {
   for (const [from, to] of [
     ['/collab/sync/', '/sync/'],
     ['/docs/', '/sync/'],
@@ -117,7 +117,7 @@ test('behind a path, whether the proxy takes it off or not, with any document', 
   }
 });
 
-test('a token for the scratch documents of the documentation fits, with slashes in the name and behind a path', async (t) => {
+test('the documented token for scratch documents works, with slashes in the name and behind a path', async (t) => {
   const locked = await Quire.start(t, { tls: 'off', env: secret, args: ['--ephemeral'] });
   const proxy = await gateway(t, Number(new URL(locked.url).port), rewriting('/docs/', '/sync/'));
   const documents = ['--document', 'notes/a/b', '--document', 'quire-doctor/*'];

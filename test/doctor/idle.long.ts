@@ -1,4 +1,4 @@
-/** The silence that a proxy allows, waited out: nginx ends after 60 s what nobody has said anything on. */
+/** Waits for the idle timeout of a real proxy: nginx closes a connection after 60 s of silence. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { examine } from '../../server/doctor/doctor.ts';

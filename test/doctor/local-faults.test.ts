@@ -116,7 +116,7 @@ for (const by of ['ordinary', 'root'] as const) {
         };
         const before = treeOf(join(data, '..'));
         const answered = await ask(by, question);
-        // The first two lines are those of the data folder and the one above it.
+        // The first two lines are the data folder and its parent.
         const first = fault.holdsImage === true ? 2 : 0;
         assert.deepEqual(treeOf(join(data, '..')).slice(first), before.slice(first), 'the data folder is as it was');
         assert.ok('findings' in answered, JSON.stringify(answered));

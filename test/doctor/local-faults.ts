@@ -1,4 +1,4 @@
-/** Faults of a data folder that can be planted with real files, and what the doctor is to say of each. */
+/** Faults of a data folder, planted with real files, and the finding for each. */
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
@@ -23,15 +23,15 @@ import { inDatabase } from '../support/raw-database.ts';
 /** "nobody" on every Linux. */
 export const ordinaryId = 65_534;
 
-/** Where a fault is planted: a data folder with a sound database of one table and one log, which belongs to `uid`. */
+/** A data folder for one fault. It belongs to `uid`, and has a sound database with one table and one log. */
 export interface Place {
   readonly data: string;
   readonly documents: string;
-  /** A path in `documents` of the first file with this ending or beginning. */
+  /** The path of the first file in `documents` with this suffix or prefix. */
   file(pattern: RegExp): string;
 }
 
-/** How the doctor is to be called, where it is not just about the data folder. */
+/** Further options for the doctor. */
 export interface Call {
   readonly data?: string;
   readonly scratchParent?: string;
@@ -44,15 +44,15 @@ export interface LocalFault {
   readonly advice: string | RegExp;
   /** A part of the sentence of the first finding. */
   readonly sentence?: RegExp;
-  /** Who examines it: each user in turn, unless told. */
+  /** The user that examines the folder. By default each user in turn. */
   readonly by?: 'root' | 'ordinary';
   /** Plants the fault in a folder that belongs to the ordinary user. */
   readonly plant: (place: Place) => Call | void | Promise<Call | void>;
-  /** A file system of its own for the data folder, by options of tmpfs; `null` for none. Needs root. */
+  /** Options of tmpfs for a separate file system of the data folder, which needs root. `null` for none. */
   readonly tmpfs?: string;
-  /** The server starts with this fault, or does not meet it in the same place. */
+  /** Whether the server starts with this fault, or meets it in another place. */
   readonly unlikeServer?: true;
-  /** The image is made in the data folder, so the time of the folder changes. */
+  /** Whether the image is made in the data folder, so that the time of the folder changes. */
   readonly holdsImage?: true;
 }
 
@@ -73,7 +73,7 @@ function fill(path: string): void {
     try {
       for (;;) writeFileSync(path, Buffer.alloc(bytes), { flag: 'a' });
     } catch {
-      // Not that much is left.
+      // Less than that is left.
     }
   }
 }
@@ -91,7 +91,7 @@ const backup = 'Restore a backup';
 export const localFaults: readonly LocalFault[] = [
   // The data folder.
   {
-    name: 'a data folder that is not there',
+    name: 'a data folder that does not exist',
     expected: ['local-folder-missing'],
     advice: '--data',
     plant: ({ data }) => ({ data: join(data, 'none') }),
@@ -263,7 +263,7 @@ export const localFaults: readonly LocalFault[] = [
     plant: ({ file }) => rmSync(file(log)),
   },
   {
-    name: 'a device without an end in the place of the log',
+    name: 'an endless device in the place of the log',
     expected: ['local-not-a-file'],
     advice: 'Move it away',
     sentence: /\.log is a device/,
@@ -342,7 +342,7 @@ export const localFaults: readonly LocalFault[] = [
   },
   // Permissions, as the user of the server.
   {
-    name: 'a data folder that its owner may not write into',
+    name: 'a data folder without write permission for its owner',
     by: 'ordinary',
     expected: ['local-folder-denied'],
     advice: 'chmod u+rwX',
@@ -362,7 +362,7 @@ export const localFaults: readonly LocalFault[] = [
     unlikeServer: true,
   },
   {
-    name: 'a data folder below one that may not be entered',
+    name: 'a data folder below a folder without search permission',
     by: 'ordinary',
     expected: ['local-folder-denied'],
     advice: /chown|sudo/,
@@ -375,7 +375,7 @@ export const localFaults: readonly LocalFault[] = [
     },
   },
   {
-    name: 'a folder of the database that may not be entered',
+    name: 'a folder of the database without search permission',
     by: 'ordinary',
     expected: ['local-folder-denied'],
     advice: 'chmod u+rwX',
@@ -391,7 +391,7 @@ export const localFaults: readonly LocalFault[] = [
     plant: ({ file }) => chmodSync(file(pattern), 0),
   })),
   {
-    name: 'a LOCK that may not be written to',
+    name: 'a LOCK without write permission',
     by: 'ordinary',
     expected: ['local-folder-denied'],
     advice: /sudo -u '#0'.*chown -R 65534/,
@@ -401,7 +401,7 @@ export const localFaults: readonly LocalFault[] = [
       chmodSync(file(/^LOCK$/), 0o644);
     },
   },
-  // What a command that root ran has left in the folder of another user.
+  // Files that a command run by root left in the folder of another user.
   ...[/^LOCK$/, table, manifest].map((pattern): LocalFault => ({
     name: `${pattern.source} of root in a folder of another user`,
     by: 'root',
@@ -447,7 +447,7 @@ export const localFaults: readonly LocalFault[] = [
     },
   },
   {
-    name: 'a full disk that the image is to be made on',
+    name: 'a full disk under the folder for the image',
     tmpfs: 'size=1m',
     expected: ['local-disk-full', 'local-scratch'],
     advice: 'Make room',

@@ -1,4 +1,4 @@
-/** The server on this machine, as its own doctor meets it: one that hangs, or does not speak what the settings say. */
+/** The doctor on the server's machine, with a server that hangs or does not fit its settings. */
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { test } from 'node:test';
@@ -21,7 +21,7 @@ const deps: DoctorDeps = {
   proxyIdleMs: 60_000,
 };
 
-/** Findings about the connection: this machine may have others. */
+/** The findings about the connection. The machine that runs the test may have others. */
 async function codes(args: readonly string[], stepTimeoutMs: number = guardMs): Promise<readonly string[]> {
   const local = { ...machine, openFilesLimit: () => Promise.resolve(null), fsyncsMs: () => Promise.resolve([1]) };
   const config = parseConfig(args, {});
@@ -37,12 +37,12 @@ test('a certificate whose first name is an IPv6 address, a wildcard, or not the 
     const { certPath, keyPath } = writePair(tempFolder(t), 'pair', pair);
     const port = await tlsFront(t, pair, Number(new URL(quire.url).port));
     const args = ['--data', quire.dataFolder, '--tls-cert', certPath, '--tls-key', keyPath, '--port', String(port)];
-    // Nothing but that its authority is not public.
+    // The only finding is that its authority is not public.
     assert.deepEqual(await codes(args), ['tls-private-authority'], names.join());
   }
 });
 
-test('settings with TLS, and a server without; and the other way round', async (t) => {
+test('settings with TLS for a server without TLS, and the reverse', async (t) => {
   const quire = await Quire.start(t);
   const plain = new URL(quire.url).port;
   const tls = new URL(quire.wssUrl).port;

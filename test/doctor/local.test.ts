@@ -25,7 +25,7 @@ const deps: DoctorDeps = {
   idleMs: null,
   proxyIdleMs: 60_000,
 };
-/** A machine on which all is well, whatever the one is like on which the test runs. */
+/** A machine without faults, independent of the machine that runs the test. */
 const sound: LocalDeps = {
   ...machine,
   freeBytes: () => Promise.resolve(100 * 1024 ** 3),
@@ -52,13 +52,13 @@ async function database(folder: string): Promise<string> {
   return documents;
 }
 
-test('a healthy server on this machine has nothing wrong', async (t) => {
+test('a healthy server on this machine has no findings', async (t) => {
   const quire = await Quire.start(t);
   const { port } = new URL(quire.wssUrl);
   assert.deepEqual(await codes(['--data', quire.dataFolder, '--port', port]), []);
 });
 
-test('what is wrong with the machine is named', async (t) => {
+test('faults of the machine are named', async (t) => {
   const folder = tempFolder(t);
   const args = off(folder);
   assert.deepEqual(await codes(args), [notRunning]);
@@ -89,7 +89,7 @@ test('a file system without locks or inodes is named', async (t) => {
   ]);
 });
 
-test('what is wrong with the database is named', async (t) => {
+test('faults of the database are named', async (t) => {
   const foreign = tempFolder(t);
   mkdirSync(join(foreign, 'documents'));
   writeFileSync(join(foreign, 'documents', 'letter.txt'), '');
@@ -105,7 +105,7 @@ test('what is wrong with the database is named', async (t) => {
   assert.deepEqual(await codes(off(future)), ['local-clock', notRunning]);
 });
 
-test('what is wrong with the certificate on disk, and another one that is served, are named', async (t) => {
+test('a faulty certificate on disk, and a served certificate that differs from it, are named', async (t) => {
   const folder = tempFolder(t);
   const root = Authority.root();
   const good = root.leaf();

@@ -34,9 +34,9 @@ test('the doctor finds the same under the current LTS release of Node', needsLts
   assert.match(output, /^# pass [1-9]\d\d/m, 'the tests ran');
 });
 
-/** Runs the LTS binary; only this process and its children see it. */
+/** Runs the LTS binary of Node. Resolves with its exit code and its output. */
 async function run(args: readonly string[]): Promise<{ readonly code: number | null; readonly output: string }> {
-  // A process with this variable reports to the runner that has set it, and not on stdout.
+  // With this variable, a process reports to the test runner that set it, and not on stdout.
   const { NODE_TEST_CONTEXT: _, ...env } = process.env;
   const child = spawn(binary, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
   const exited = once(child, 'exit') as Promise<[number | null]>;
@@ -44,7 +44,7 @@ async function run(args: readonly string[]): Promise<{ readonly code: number | n
   return { code: (await exited)[0], output };
 }
 
-/** From each test that failed: its name and why. */
+/** The name and the reason of each failed test. */
 function failuresIn(output: string): string {
   const lines = output.split('\n');
   const failed = lines.flatMap((line, index) => (/^ *not ok/.test(line) ? lines.slice(index, index + 20) : []));

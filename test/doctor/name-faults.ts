@@ -1,11 +1,11 @@
 import type { FindingCode } from '../../server/doctor/finding.ts';
 import type { NameServerFault } from './name-server.ts';
 
-/** Name servers of a machine, in the order of its /etc/resolv.conf, and what the doctor must say of them. */
+/** The name servers of a machine, in the order of its /etc/resolv.conf, and the finding for them. */
 export interface NameFault {
   readonly name: string;
   readonly expected: FindingCode;
-  /** `nothing` is an address at which none listens. */
+  /** `nothing` is an address without a listener. */
   readonly servers: readonly (NameServerFault | 'nothing')[];
 }
 

@@ -2,12 +2,12 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import type { Owner } from '../support/owner.ts';
 
-/** What a name server does with a question: response codes of RFC 1035 4.1.1, silence, or 127.0.0.1 for an A record. */
+/** How a name server answers: a response code of RFC 1035 4.1.1, silence, or 127.0.0.1 for an A record. */
 const responses = { 'no such name': 3, 'no address': 0, failure: 2, refused: 5, silence: null, address: 0 } as const;
 
 export type NameServerFault = keyof typeof responses;
 
-/** An address that a server of a test can have for itself, with port 53. */
+/** A random loopback address, so that its port 53 is free. */
 function someLoopback(): string {
   const parts = Array.from({ length: 3 }, () => 1 + Math.floor(Math.random() * 253));
   return ['127', ...parts].join('.');
@@ -42,7 +42,7 @@ const headerBytes = 12;
 /** For the name of the question: type A, class IN, one minute, 127.0.0.1. */
 const aRecord = Buffer.from([0xc0, headerBytes, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 127, 0, 0, 1]);
 
-/** Where the type of the question stands. */
+/** The offset of the question's type. */
 function endOfName(query: Buffer): number {
   return query.indexOf(0, headerBytes) + 1;
 }

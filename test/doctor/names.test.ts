@@ -1,4 +1,4 @@
-/** Lookups by the real getaddrinfo of a process that has an /etc/resolv.conf of its own. */
+/** Lookups with the real getaddrinfo, in a process with its own /etc/resolv.conf. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -26,7 +26,7 @@ interface Report {
   readonly findings: readonly { readonly code: string; readonly sentence: string; readonly advice: string }[];
 }
 
-/** What `quire doctor --json` prints on a machine with these name servers. */
+/** The output of `quire doctor --json` on a machine with these name servers. */
 function doctorAt(owner: Owner, servers: readonly string[], url: string): Promise<Report> {
   const resolv = join(tempFolder(owner), 'resolv.conf');
   writeFileSync(resolv, `${servers.map((address) => `nameserver ${address}\n`).join('')}${patient}`);
@@ -52,7 +52,7 @@ describe(
         const addressOf = (kind: NameServerFault | 'nothing'): Promise<string> =>
           kind === 'nothing' ? Promise.resolve('127.254.254.254') : nameServer(t, kind);
         const addresses = await Promise.all(servers.map(addressOf));
-        // Where the lookup succeeds after all, nothing that it leads to may hang.
+        // If the lookup succeeds, the stages after it must not hang.
         const port = await tcpPeer(t, (socket) => socket.destroy());
         const report = await doctorAt(t, addresses, `ws://sync.test:${port}/sync/doc`);
         const [finding] = report.findings;
@@ -62,7 +62,7 @@ describe(
       });
     }
 
-    test('a name that is found leads on', asRoot, async (t) => {
+    test('the examination continues after a lookup that succeeds', asRoot, async (t) => {
       const port = await tcpPeer(t, (socket) => socket.destroy());
       const report = await doctorAt(t, [await nameServer(t, 'address')], `ws://sync.test:${port}/sync/doc`);
       assert.deepEqual(

@@ -1,4 +1,4 @@
-/** Holds an own folder and an own file until a signal ends it. */
+/** Keeps a temporary folder and a temporary file of the doctor until a signal ends the process. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { withOwnFile, withOwnFolder } from '../../server/doctor/own-files.ts';

@@ -9,7 +9,7 @@ import { withOwnFile, withOwnFolder } from '../../server/doctor/own-files.ts';
 import { treeOf } from '../support/folder-tree.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
-test('the time of an fsync is measured without following a planted link, and leaves the folder as it was', async (t) => {
+test('the fsync measurement does not follow a planted link, and leaves the folder unchanged', async (t) => {
   const folder = tempFolder(t);
   const precious = join(folder, 'precious');
   writeFileSync(precious, 'precious');
@@ -20,7 +20,7 @@ test('the time of an fsync is measured without following a planted link, and lea
   assert.equal(readFileSync(precious, 'utf8'), 'precious');
 });
 
-test('a file system that cannot have files without a name gets one with a random name, which is removed', async (t) => {
+test('on a file system without O_TMPFILE the file has a random name, and is removed', async (t) => {
   const folder = tempFolder(t);
   if (spawnSync('mount', ['-t', 'ramfs', 'ramfs', folder]).status !== 0) {
     t.skip('mounting a file system needs root');
@@ -49,7 +49,7 @@ async function nameOfOwnFile(folder: string): Promise<string> {
   return name;
 }
 
-test('an own folder is for this user alone, and is removed also after an error', async (t) => {
+test('only this user can open an own folder, which is also removed after an error', async (t) => {
   const parent = tempFolder(t);
   let made = '';
   const failing = withOwnFolder([join(parent, 'none'), parent], (folder) => {
@@ -65,7 +65,7 @@ test('an own folder is for this user alone, and is removed also after an error',
 });
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  test(`nothing stays behind after ${signal}, and the process ends by it`, async (t) => {
+  test(`${signal} removes all own files and ends the process`, async (t) => {
     const parent = tempFolder(t);
     const child = fork(join(import.meta.dirname, 'own-files-child.js'), [parent]);
     t.after(() => child.kill('SIGKILL'));

@@ -11,11 +11,11 @@ import type { Owner } from '../support/owner.ts';
 /** Where a peer listens. */
 export interface Place {
   readonly host?: string;
-  /** A free one unless told. */
+  /** A free port by default. */
   readonly port?: number;
 }
 
-/** Listens on 127.0.0.1 and a free port unless told; ended, with all connections, when the owner ends. */
+/** Listens, by default on 127.0.0.1 and a free port. The server and its connections are closed when the owner ends. */
 export async function listen(
   owner: Owner,
   server: Server,
@@ -37,12 +37,12 @@ export async function listen(
   return (server.address() as AddressInfo).port;
 }
 
-/** A peer that does something with every connection. */
+/** A peer that calls `handle` with every connection. */
 export function tcpPeer(owner: Owner, handle: (socket: Socket) => void, place: Place = {}): Promise<number> {
   return listen(owner, createServer(handle), place);
 }
 
-/** A peer that waits for a request and sends these bytes. */
+/** A peer that answers the first bytes of a client with these bytes. */
 export function answering(owner: Owner, bytes: string | Uint8Array, place: Place = {}): Promise<number> {
   return tcpPeer(owner, (socket) => socket.once('data', () => socket.end(bytes)), place);
 }
@@ -53,7 +53,7 @@ export function httpAnswer(status: string, headers: readonly string[] = [], body
   return `${lines.join('\r\n')}\r\n\r\n${body}`;
 }
 
-/** A peer that answers each upgrade with 101 and these headers, `ACCEPT` in them standing for the right key. */
+/** A peer that answers each upgrade with 101 and these headers. `ACCEPT` is replaced by the right key. */
 export function switching(owner: Owner, ...headers: readonly string[]): Promise<number> {
   return tcpPeer(owner, (socket) => {
     socket.once('data', (data) => {
@@ -77,7 +77,7 @@ export function tlsPeer(
   return listen(owner, server, place);
 }
 
-/** Ends TLS in front of a plain server, as a proxy does. `see` gets what clients send. */
+/** Terminates TLS in front of a plain server, like a proxy. `see` gets the bytes from clients. */
 export function tlsFront(
   owner: Owner,
   options: TlsOptions,
@@ -91,7 +91,7 @@ export function tlsFront(
   return tlsPeer(owner, options, pass, place);
 }
 
-/** Connects a socket with a server on 127.0.0.1. */
+/** Forwards a socket to a server on 127.0.0.1. */
 export function passOn(socket: Socket, port: number): void {
   const behind = connect(port, '127.0.0.1');
   behind.on('error', () => socket.destroy());
@@ -100,7 +100,7 @@ export function passOn(socket: Socket, port: number): void {
   socket.pipe(behind).pipe(socket);
 }
 
-/** A proxy that reads the head of each request, and decides: the head as it is passed on, an answer, or nothing more. */
+/** A proxy that decides for the head of each request: it forwards a head, answers, or does nothing. */
 export function gateway(
   owner: Owner,
   port: number,
@@ -120,7 +120,7 @@ export function gateway(
   });
 }
 
-/** A proxy that passes this many requests on, and then does something else. */
+/** A proxy that forwards this many requests, and then answers or does nothing. */
 export function passing(
   owner: Owner,
   port: number,
@@ -131,7 +131,7 @@ export function passing(
   return gateway(owner, port, (head) => (count++ < requests ? { pass: head } : then));
 }
 
-/** A proxy that passes requests on with other headers, and knows nothing of WebSockets unless it keeps `upgrade`. */
+/** A proxy that forwards requests with changed headers. Without the header `upgrade`, WebSockets do not work. */
 export function headerProxy(
   owner: Owner,
   port: number,

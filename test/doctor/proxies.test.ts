@@ -33,7 +33,7 @@ async function codes(url: string, options: TargetOptions, idleMs: number | null 
 }
 
 for (const name of ['nginx', 'caddy', 'haproxy'] as const) {
-  test(`the documented configuration of ${name} passes everything on but /metrics`, needs(name), async (t) => {
+  test(`the documented configuration of ${name} forwards everything except /metrics`, needs(name), async (t) => {
     const { url, ca } = await startProxy(t, name, documented(name), quirePort);
     const origin = new URL(url.replace('wss', 'https')).origin;
     assert.deepEqual(await codes(`${url}/doc`, { ca, origin }, 2_000), []);
@@ -56,7 +56,7 @@ const faults: readonly [string, string | RegExp, string, string, number?][] = [
   ['without the Upgrade header', /.*proxy_set_header (Upgrade|Connection).*\n.*\n/, '', 'upgrade-headers-stripped'],
   ['without proxy_http_version', 'proxy_http_version 1.1;', 'proxy_http_version 1.0;', 'upgrade-http-1-0'],
   [
-    'with nothing but proxy_pass',
+    'with proxy_pass only',
     /proxy_http_version 1.1;|proxy_set_header (Upgrade|Connection|Host).*\n/g,
     '',
     'upgrade-headers-stripped',
@@ -104,7 +104,7 @@ test('nginx that changes Host, for a page of the same host', withNginx, async (t
   assert.deepEqual(await codes(`${good}/doc`, options), ['sync-token-missing']);
 });
 
-test('nginx that asks for a client certificate, and leaves it to Quire to refuse', withNginx, async (t) => {
+test('nginx that asks for a client certificate, and lets Quire refuse', withNginx, async (t) => {
   const optional = spoilt('server_name', 'ssl_verify_client optional_no_ca; server_name');
   const env = { QUIRE_AUTH_SECRET: 'a secret of thirty-two bytes or more' };
   const quire = await Quire.start(t, { tls: 'off', args: ['--ephemeral'], env });
@@ -112,7 +112,7 @@ test('nginx that asks for a client certificate, and leaves it to Quire to refuse
   assert.deepEqual(await codes(`${url}/doc`, { ca }), ['sync-client-certificate']);
 });
 
-test('nginx before a server that is off, or hangs', withNginx, async (t) => {
+test('nginx in front of a server that is off, or hangs', withNginx, async (t) => {
   const off = await startProxy(t, 'nginx', documented('nginx'), 1);
   assert.deepEqual(await codes(`${off.url}/doc`, { ca: off.ca }), ['upgrade-bad-gateway']);
   const hanging = await tcpPeer(t, (socket) => socket.resume());

@@ -17,7 +17,7 @@ export interface RunningProxy {
   readonly ca: string;
 }
 
-/** Debian puts daemons where only root looks. */
+/** Debian installs daemons in folders that only root has in its PATH. */
 const env = { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin` };
 
 /** The configuration that docs/proxies.md gives for it. */
@@ -28,7 +28,10 @@ export function documented(name: ProxyName): string {
   return block;
 }
 
-/** Runs a proxy with a configuration of the documentation in front of a plain server, on free ports and with test certificates. */
+/**
+ * Runs a proxy with a configuration of the documentation in front of a plain server, on free ports and with test
+ * certificates.
+ */
 export async function startProxy(
   owner: Owner,
   name: ProxyName,
@@ -80,7 +83,7 @@ export async function startProxy(
   return { url: `wss://localhost:${port}/sync`, ca: root.cert };
 }
 
-/** What stands around the server block in every nginx.conf. */
+/** The part of nginx.conf around the server block. */
 function nginxAround(folder: string, server: string): string {
   const temp = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
     (kind) => `${kind}_temp_path ${folder}/${kind};`,
@@ -90,7 +93,7 @@ http { access_log off; ${temp.join(' ')}
 ${server}}`;
 }
 
-/** Programs of others do not say when they are ready. */
+/** Waits until a port accepts connections, because these programs do not say when they are ready. */
 async function listening(port: number): Promise<void> {
   for (let attempt = 0; attempt < 500; attempt++) {
     const socket = connect(port, '127.0.0.1');

@@ -5,10 +5,10 @@ import type { Owner } from '../support/owner.ts';
 import type { Fault } from './fault.ts';
 import { tcpPeer } from './peers.ts';
 
-/** The name itself: name-faults.ts. */
+/** Faults of the network. Those of the name are in name-faults.ts. */
 export const reachFaults: readonly Fault[] = [
   {
-    name: 'a port on which nothing listens',
+    name: 'a port without a listener',
     expected: 'tcp-refused',
     async plant(t) {
       const ended: (() => void | Promise<void>)[] = [];
@@ -24,19 +24,19 @@ export const reachFaults: readonly Fault[] = [
     plant: async (t) => ({ url: `ws://127.0.0.1:${await fullPort(t)}/sync/doc` }),
   },
   {
-    name: 'an address to which there is no way',
+    name: 'an address without a route',
     expected: 'tcp-unreachable',
     // Linux has no TCP to the broadcast address.
     plant: async () => ({ url: 'ws://255.255.255.255:8443/sync/doc' }),
   },
   {
-    name: 'an IPv6 address on which nothing listens',
+    name: 'an IPv6 address without a listener',
     expected: 'tcp-one-family',
     plant: async (_t, quire) => ({
       url: quire.url.replace('127.0.0.1', 'sync.test') + '/doc',
       deps: {
         lookup: async () => [
-          // Called IPv6 by the name server only: many a container has no IPv6 at all.
+          // Only the name server calls it IPv6, because many containers have no IPv6.
           { address: '127.0.0.3', family: 6 },
           { address: '127.0.0.1', family: 4 },
         ],
@@ -44,7 +44,7 @@ export const reachFaults: readonly Fault[] = [
     }),
   },
   {
-    name: 'one of two addresses on which nothing listens',
+    name: 'one of two addresses without a listener',
     expected: 'tcp-one-address',
     plant: async (_t, quire) => ({
       url: quire.url.replace('127.0.0.1', 'sync.test') + '/doc',
@@ -58,7 +58,7 @@ export const reachFaults: readonly Fault[] = [
   },
 ];
 
-/** A process that accepts no more, with a full queue: the kernel drops whatever else comes. */
+/** A process that does not accept connections and has a full queue, so the kernel drops further packets. */
 async function fullPort(owner: Owner): Promise<number> {
   const script = `const server = require('net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () =>
     console.log(server.address().port));`;

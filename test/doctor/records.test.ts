@@ -21,7 +21,7 @@ import { tempFolder } from '../support/temp-folder.ts';
 const eager = { minTailBytes: 500, tailToSnapshotRatio: 1, entryCostBytes: 0 };
 const keys = new DocumentKeys('notes/victim');
 
-/** Three documents of a snapshot up to 1 and entries 2 to 4 each. */
+/** Three documents, each with a snapshot up to 1 and entries 2 to 4. */
 async function dataFolder(t: TestContext): Promise<string> {
   const folder = tempFolder(t);
   const log = await LevelLog.open(
@@ -62,13 +62,13 @@ async function flip(database: LevelDatabase, key: Uint8Array): Promise<void> {
   await database.put(key, value);
 }
 
-test('a sound database is verified, and nothing is wrong', async (t) => {
+test('a sound database is verified without findings', async (t) => {
   const state = await check(await dataFolder(t));
   assert.deepEqual(state.findings, []);
   assert.equal(recordsOf(state), '3 documents verified');
 });
 
-test('a flipped bit, a hole and a missing record name the document, what of it is broken, and what to do', async (t) => {
+test('for a flipped bit, a gap and a missing record, the document, the damage and the advice are named', async (t) => {
   const damages: [RegExp, (database: LevelDatabase) => Promise<void>][] = [
     [/entry 3: its checksum is wrong/, (database) => flip(database, keys.entry(3))],
     [/part 0 of snapshot 1: its checksum is wrong/, (database) => flip(database, keys.piece(1, 0))],
@@ -93,7 +93,7 @@ test('a flipped bit, a hole and a missing record name the document, what of it i
   }
 });
 
-test('a record whose checksum is right and whose update cannot be read is found', async (t) => {
+test('a record with a right checksum and an unreadable update is found', async (t) => {
   const folder = await dataFolder(t);
   await inDatabase(join(folder, 'documents'), async (database) => {
     const entry = { seq: 3, timeMs: 0, userId: 'me', update: Uint8Array.of(1, 1) };
@@ -123,7 +123,7 @@ test('several damaged documents are all named', async (t) => {
   assert.match(messageOf(findings[0]!), /notes\/other/);
 });
 
-test('when the time is over it says how much it has seen, and how to see all', async (t) => {
+test('when the time is over, the report says how much was verified, and how to verify everything', async (t) => {
   let nowMs = 0;
   const state = await check(await dataFolder(t), { verifyBudgetMs: 2, monotonicMs: () => nowMs++ });
   assert.equal(recordsOf(state), '1 of 3 documents verified; --deep for all');
@@ -138,7 +138,7 @@ test('a database that a server uses is verified too', async (t) => {
   });
 });
 
-test('a damaged log of LevelDB is named, with what to do, and stays as it is', async (t) => {
+test('a damaged log of LevelDB is named with advice, and is not changed', async (t) => {
   const folder = await dataFolder(t);
   const documents = join(folder, 'documents');
   const file = readdirSync(documents).find((name) => name.endsWith('.log')) ?? assert.fail('There is no log');

@@ -1,4 +1,4 @@
-/** The doctor edits a document of its own; of that nothing may be left in the data folder. */
+/** The doctor edits a scratch document, of which nothing may stay in the data folder. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -18,12 +18,12 @@ async function recordsIn(quire: Quire): Promise<string[]> {
   return keys.map((key) => Buffer.from(key).toString('latin1'));
 }
 
-/** A proxy that replaces the path, so that /sync/ does not say where names begin. */
+/** A proxy that replaces the path, so that /sync/ does not show where names begin. */
 function pass(head: string): { readonly pass: string } {
   return { pass: head.replace('/docs/', '/sync/') };
 }
 
-test('after runs of the doctor and the end of the server nothing is left, in scratch documents or elsewhere', async (t) => {
+test('after runs of the doctor and the end of the server, no scratch document or other record is left', async (t) => {
   const quire = await Quire.start(t, { tls: 'off' });
   const proxy = await gateway(t, Number(new URL(quire.url).port), pass);
   for (const url of [`${quire.url}/doc`, `${quire.url}/notes/2026/todo`, `ws://127.0.0.1:${proxy}/docs/notes/todo`]) {
@@ -35,7 +35,7 @@ test('after runs of the doctor and the end of the server nothing is left, in scr
   assert.deepEqual(await recordsIn(quire), ['F']);
 });
 
-test('when doctor and server are killed in the middle, the next start erases what they left', async (t) => {
+test('when doctor and server are killed during an examination, the next start erases the scratch document', async (t) => {
   const quire = await Quire.start(t, { tls: 'off' });
   const client = new StockClient(quire.url, 'quire-doctor/killed');
   await client.synced();

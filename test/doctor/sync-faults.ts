@@ -33,7 +33,7 @@ function syncs(name: string, expected: Fault['expected'], options: SyncPeerOptio
   return { name, expected, plant: async (t) => at(await syncPeer(t, options), { deps }) };
 }
 
-/** A sync server whose nth answer takes so long, by a clock that only it moves. */
+/** A sync server whose nth answer takes this long, by a clock that only the server moves. */
 function delays(name: string, expected: Fault['expected'], delayMs: (answer: number) => number): Fault {
   return {
     name,
@@ -46,7 +46,7 @@ function delays(name: string, expected: Fault['expected'], delayMs: (answer: num
   };
 }
 
-/** A sync server that is gone, in one way or another, long before the doctor's silence is over. */
+/** A sync server that closes or dies long before the doctor's idle time is over. */
 function goesSilent(name: string, expected: Fault['expected'], end: 'close' | 'die'): Fault {
   return {
     name,
@@ -62,7 +62,7 @@ export const syncFaults: readonly Fault[] = [
   closes('a token that is missing after the upgrade', 'sync-token-missing', 4401),
   closes('a token that is refused after the upgrade', 'sync-token-refused', 4401, { token: 'x' }),
   closes('a token for other documents', 'sync-forbidden', 4403, { token: 'x' }),
-  closes('a token that has run out', 'sync-grant-ended', 4501, { token: 'x' }),
+  closes('a token that has expired', 'sync-grant-ended', 4501, { token: 'x' }),
   closes('messages that the server cannot read', 'sync-refused', 4400),
   closes('a deleted document', 'sync-deleted', 4404),
   closes('storage that fails', 'sync-storage', 4503),
@@ -70,14 +70,14 @@ export const syncFaults: readonly Fault[] = [
   closes('a restart', 'sync-restarting', 1012),
   closes('a busy server', 'sync-busy', 1013),
   closes('a server that has failed', 'sync-internal', 1011),
-  closes('a close code of somebody else', 'sync-closed', 4999),
+  closes('an unknown close code', 'sync-closed', 4999),
   web('a proxy that cuts WebSockets', 'sync-cut', (webSocket) => webSocket.terminate()),
   {
     name: 'a filter that changes bytes',
     expected: 'sync-bad-frame',
     plant: async (t) => {
       const open = await switching(t, 'Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Accept: ACCEPT');
-      // Passes the handshake on, and after it what no frame begins with.
+      // Forwards the handshake, and then a byte with which no frame begins.
       return at(
         await tcpPeer(t, (socket) => {
           const behind = connect(open, '127.0.0.1');
@@ -100,33 +100,31 @@ export const syncFaults: readonly Fault[] = [
   ),
   syncs('a token that may only read', 'sync-read-only', { writable: false }),
   syncs('a server that never says saved', 'sync-not-saved', { probe: false }),
-  syncs('two servers that do not know of each other', 'sync-not-shared', { share: false }),
-  syncs('a server that passes nothing on', 'sync-not-relayed', { relay: false }),
+  syncs('two servers with separate documents', 'sync-not-shared', { share: false }),
+  syncs('a server that does not relay edits', 'sync-not-relayed', { relay: false }),
   delays('a slow line', 'latency-slow', () => 310),
-  delays('a line that hangs at times', 'latency-uneven', (answer) => (answer === 12 ? 1_100 : 0)),
-  syncs('a proxy with a limit for messages', 'size-refused', { large: 'refuse' }),
+  delays('a line that hangs sometimes', 'latency-uneven', (answer) => (answer === 12 ? 1_100 : 0)),
+  syncs('a proxy that limits the message size', 'size-refused', { large: 'refuse' }),
   syncs('a firewall that cuts large messages', 'size-cut', { large: 'cut' }),
   syncs('a line that loses large messages', 'size-stalled', { large: 'lose' }),
   goesSilent('a proxy that ends idle connections', 'idle-cut', 'close'),
   goesSilent('a firewall that forgets idle connections', 'idle-dead', 'die'),
   syncs('a proxy that swallows pings', 'idle-no-ping', {}, { idleMs: 300, proxyIdleMs: 200 }),
   closes('a document that is forbidden without a token', 'sync-closed-forbidden', 4403),
-  hocuspocus('a Hocuspocus that closes what it cannot read', 4403),
-  hocuspocus('a Hocuspocus that takes it for a missing login', 4401),
+  hocuspocus('a Hocuspocus that closes on messages that it cannot read', 4403),
+  hocuspocus('a Hocuspocus that reports a missing login', 4401),
   hocuspocus('a Hocuspocus that waits for a login', null),
-  ...(['TLSv1.2', 'TLSv1.3'] as const).map(
-    (version): Fault => ({
-      name: `a server with ${version} that wants a client certificate, and closes without one`,
-      expected: 'sync-client-certificate',
-      plant: async (t) => {
-        const port = await webSocketPeer(t, (webSocket) => webSocket.close(4401, 'unauthorized'));
-        const root = Authority.root();
-        const versions = { minVersion: version, maxVersion: version };
-        const options = { ...root.leaf(), requestCert: true, rejectUnauthorized: false, ...versions };
-        return { url: `wss://localhost:${await tlsFront(t, options, port)}/sync/doc`, ca: root.cert };
-      },
-    }),
-  ),
+  ...(['TLSv1.2', 'TLSv1.3'] as const).map((version): Fault => ({
+    name: `a server with ${version} that wants a client certificate, and closes without one`,
+    expected: 'sync-client-certificate',
+    plant: async (t) => {
+      const port = await webSocketPeer(t, (webSocket) => webSocket.close(4401, 'unauthorized'));
+      const root = Authority.root();
+      const versions = { minVersion: version, maxVersion: version };
+      const options = { ...root.leaf(), requestCert: true, rejectUnauthorized: false, ...versions };
+      return { url: `wss://localhost:${await tlsFront(t, options, port)}/sync/doc`, ca: root.cert };
+    },
+  })),
   {
     name: 'a server with TLS that wants a token, and no certificate',
     expected: 'sync-token-missing',
@@ -144,7 +142,7 @@ export const syncFaults: readonly Fault[] = [
   },
 ];
 
-/** A server that speaks as Hocuspocus does: each frame begins with the name of a document, and a login comes first. */
+/** A server with the protocol of Hocuspocus: each frame begins with the document's name, and a login comes first. */
 function hocuspocus(name: string, closeCode: number | null): Fault {
   return web(name, 'sync-hocuspocus', (webSocket) => {
     webSocket.on('message', (data: Buffer) => {
@@ -163,7 +161,7 @@ function hocuspocus(name: string, closeCode: number | null): Fault {
   });
 }
 
-/** The document that a login frame names; null for any other bytes. */
+/** The document in a login frame; null for any other bytes. */
 function documentOfLogin(data: Buffer): string | null {
   try {
     const decoder = decoding.createDecoder(data);

@@ -13,20 +13,20 @@ export interface SyncPeerOptions {
   readonly probe?: boolean;
   /** All connections see the same documents. */
   readonly share?: boolean;
-  /** Sends edits on to those who are connected. */
+  /** Relays edits to the other connections. */
   readonly relay?: boolean;
   readonly writable?: boolean;
-  /** Called before the nth answer of a connection: so much time passes by the clock of the doctor. */
+  /** Called before the nth answer of a connection, to move the clock of the doctor. */
   readonly delay?: (answer: number) => void;
   /** Larger messages: refused with 1009, cut off, or lost. */
   readonly large?: 'refuse' | 'cut' | 'lose';
-  /** What becomes of a connection after this time. */
+  /** How a connection ends, and when. */
   readonly silence?: { readonly afterMs: number; readonly end: 'close' | 'die' };
 }
 
 const largeBytes = 128 * 1024;
 
-/** A small sync server that speaks y-websocket, with faults to choose from. Resolves with its port. */
+/** A small y-websocket server with configurable faults. Resolves with its port. */
 export async function syncPeer(owner: Owner, options: SyncPeerOptions = {}, place: Place = {}): Promise<number> {
   const { probe = true, share = true, relay = true, writable = true, large, silence } = options;
   const documents = new Map<string, Y.Doc>();
@@ -79,7 +79,7 @@ export async function syncPeer(owner: Owner, options: SyncPeerOptions = {}, plac
   );
 }
 
-/** Null for bytes of another protocol, which the doctor sends when nothing is answered. Stock servers ignore them. */
+/** Null for bytes of another protocol, which the doctor sends if it gets no answer. Stock servers ignore them. */
 function read(data: Buffer): { type: number; subtype: number | null; payload: Uint8Array } | null {
   try {
     const decoder = decoding.createDecoder(data);
@@ -91,7 +91,7 @@ function read(data: Buffer): { type: number; subtype: number | null; payload: Ui
   }
 }
 
-/** A WebSocket server that does something with each connection. Resolves with its port. */
+/** A WebSocket server that calls `handle` with each connection. Resolves with its port. */
 export async function webSocketPeer(
   owner: Owner,
   handle: (webSocket: WebSocket, path: string) => void,

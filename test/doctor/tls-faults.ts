@@ -36,7 +36,7 @@ function certificate(
   };
 }
 
-/** The same, in front of a server that is sound. */
+/** The same, in front of a server without a fault. */
 function behindCertificate(name: string, expected: Fault['expected'], options: LeafOptions): Fault {
   const make = async (t: Owner, quire: Quire): Promise<Planted> =>
     at(await tlsFront(t, root.leaf(options), Number(new URL(quire.url).port)));
@@ -56,8 +56,8 @@ function insisting(owner: Owner, version: 'TLSv1.2' | 'TLSv1.3'): Promise<number
 }
 
 /**
- * The same with TLS 1.3. The connection of the upgrade, which is the third after those of the TCP and TLS stages, gets a
- * reset in place of the alert.
+ * The same with TLS 1.3. The connection of the upgrade, which is the third after those of the TCP and TLS stages, gets
+ * a reset in place of the alert.
  */
 async function insistingByReset(owner: Owner): Promise<number> {
   const port = await insisting(owner, 'TLSv1.3');
@@ -79,7 +79,7 @@ async function insistingByReset(owner: Owner): Promise<number> {
   });
 }
 
-/** As X.509 certificates show it, without the time: `Nov 27`. */
+/** A pattern for a date as X.509 certificates show it, without the time: `Nov 27`. */
 function shortDate(timeMs: number): string {
   const [, , dayOfMonth = '', month = ''] = /(\w+), 0?(\d+) (\w+)/.exec(new Date(timeMs).toUTCString()) ?? [];
   return `${month} +${dayOfMonth} `;
@@ -111,7 +111,7 @@ export const tlsFaults: readonly Fault[] = [
       at(await tlsPeer(t, { ...leaf(), minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' })),
   },
   {
-    name: 'ciphers that do not fit the certificate',
+    name: 'ciphers that do not match the certificate',
     expected: 'tls-no-cipher',
     plant: async (t) =>
       at(await tlsPeer(t, { ...leaf(), maxVersion: 'TLSv1.2', ciphers: 'ECDHE-RSA-AES128-GCM-SHA256' })),
@@ -137,13 +137,11 @@ export const tlsFaults: readonly Fault[] = [
     expected: 'tls-cut',
     plant: async (t) => at(await tcpPeer(t, (socket) => socket.once('data', () => socket.destroy()))),
   },
-  ...(['TLSv1.2', 'TLSv1.3'] as const).map(
-    (version): Fault => ({
-      name: `a server with ${version} that wants a client certificate`,
-      expected: 'tls-client-certificate',
-      plant: async (t) => at(await insisting(t, version)),
-    }),
-  ),
+  ...(['TLSv1.2', 'TLSv1.3'] as const).map((version): Fault => ({
+    name: `a server with ${version} that wants a client certificate`,
+    expected: 'tls-client-certificate',
+    plant: async (t) => at(await insisting(t, version)),
+  })),
   {
     name: 'a server that wants a client certificate, and whose alert is lost in a reset',
     expected: 'tls-client-certificate',
@@ -172,7 +170,7 @@ export const tlsFaults: readonly Fault[] = [
     { says: /that of 'Old'/ },
   ),
   certificate(
-    'an intermediate of tomorrow',
+    'an intermediate that is valid from tomorrow',
     'tls-not-yet-valid',
     () => {
       const young = root.intermediate('Young', { fromMs: Date.now() + dayMs });
@@ -180,7 +178,9 @@ export const tlsFaults: readonly Fault[] = [
     },
     { says: /certificate of 'Young'/ },
   ),
-  certificate('a certificate of tomorrow', 'tls-not-yet-valid', () => leaf({ fromMs: Date.now() + dayMs })),
+  certificate('a certificate that is valid from tomorrow', 'tls-not-yet-valid', () =>
+    leaf({ fromMs: Date.now() + dayMs }),
+  ),
   {
     name: 'a client whose clock is behind',
     expected: 'tls-clock',
@@ -218,7 +218,7 @@ export const tlsFaults: readonly Fault[] = [
     { says: /'Test intermediate'/ },
   ),
   certificate(
-    'an intermediate that is named after nothing else',
+    'an intermediate whose name says nothing about its authority',
     'tls-missing-intermediate',
     () => chain(Authority.root('Root CA').intermediate('Issuing CA 1')),
     { ca: Authority.root('Root CA').cert, says: /'Issuing CA 1'/ },
@@ -226,7 +226,7 @@ export const tlsFaults: readonly Fault[] = [
   certificate('a private chain without --ca', 'tls-private-authority', () => chain(intermediate, intermediate), {
     ca: null,
   }),
-  certificate('an authority that was made again', 'tls-other-authority', () => chain(Authority.root())),
+  certificate('an authority that was created again', 'tls-other-authority', () => chain(Authority.root())),
   certificate('the placeholder of ACME', 'tls-acme-pending', () => placeholder(['localhost'], Date.now())),
   certificate('the placeholder of ACME for another name', 'tls-acme-pending', () =>
     placeholder(['example.org'], Date.now()),

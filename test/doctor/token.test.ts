@@ -31,7 +31,7 @@ async function codes(url: string, options: TargetOptions): Promise<readonly stri
   return (await examine(parseTarget(url, options), patientDeps)).findings.map(({ code }) => code);
 }
 
-/** Ends TLS in front of a server; `sent` is what clients have sent. */
+/** Terminates TLS in front of a server. `sent` collects the bytes from clients. */
 async function recorded(t: Owner, port: number): Promise<{ port: number; sent: () => string }> {
   const parts: Buffer[] = [];
   const front = await tlsFront(t, root.leaf(), port, { see: (part) => parts.push(part) });

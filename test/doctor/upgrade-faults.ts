@@ -13,7 +13,7 @@ const at = (port: number, more: Partial<Planted> = {}): Planted => ({
 
 /** sync.test is this machine. */
 const named: Partial<DoctorDeps> = { lookup: async () => [{ address: '127.0.0.1', family: 4 }] };
-/** The same, by an address that does not say so: Linux takes it for 127.0.0.1. */
+/** The same with 0.0.0.0, which does not look like this machine, but which Linux treats as 127.0.0.1. */
 const elsewhere: Partial<DoctorDeps> = { lookup: async () => [{ address: '0.0.0.0', family: 4 }] };
 
 function portOf({ url }: Quire): number {
@@ -62,7 +62,7 @@ export const upgradeFaults: readonly Fault[] = [
       at(await headerProxy(t, portOf(quire), (headers) => delete headers['sec-websocket-key'])),
   },
   answers('a web site in place of the server', 'upgrade-ignored', ['200 OK', [], '<title>Welcome</title>']),
-  answers('a server that wants an upgrade', 'upgrade-required', ['426 Upgrade Required']),
+  answers('a server that requires an upgrade', 'upgrade-required', ['426 Upgrade Required']),
   answers('a request that is refused as malformed', 'upgrade-bad-request', [
     '400 Bad Request',
     [],
@@ -87,16 +87,16 @@ export const upgradeFaults: readonly Fault[] = [
     expected: 'upgrade-origin',
     plant: async (_t, quire) => ({ url: `${quire.url}/doc`, origin: 'https://other.test' }),
   },
-  answers('a firewall for applications', 'upgrade-forbidden', ['403 Forbidden'], { origin: 'https://app.test' }),
+  answers('a firewall for web applications', 'upgrade-forbidden', ['403 Forbidden'], { origin: 'https://app.test' }),
   answers('a proxy that wants a login', 'upgrade-proxy-login', ['407 Proxy Authentication Required']),
   {
     name: 'a wrong path to Quire',
     expected: 'upgrade-wrong-path',
     plant: async (_t, quire) => ({ url: `${quire.url.replace('/sync', '/collab')}/doc` }),
   },
-  answers('a path that nobody serves', 'upgrade-not-found', ['404 Not Found', [], 'nothing here']),
+  answers('a path that is not served', 'upgrade-not-found', ['404 Not Found', [], 'nothing here']),
   {
-    name: 'a name that no document can have',
+    name: 'a name that is not allowed for documents',
     expected: 'upgrade-bad-document',
     plant: async (_t, quire) => ({ url: `${quire.url}/a%00b` }),
   },
@@ -120,18 +120,18 @@ export const upgradeFaults: readonly Fault[] = [
     '{"error":"shutting-down","reason":"server is restarting"}',
   ]),
   answers('a server that is too slow for its proxy', 'upgrade-gateway-timeout', ['504 Gateway Timeout']),
-  answers('a status that means nothing here', 'upgrade-status', ["418 I'm a teapot"]),
+  answers('an unexpected status', 'upgrade-status', ["418 I'm a teapot"]),
   switches('a cached answer', 'upgrade-bad-accept', ...upgrade, 'Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo='),
   switches('an answer without Upgrade', 'upgrade-incomplete', 'Connection: Upgrade', 'Sec-WebSocket-Accept: ACCEPT'),
   switches(
-    'a subprotocol that nobody offered',
+    'a subprotocol that was not offered',
     'upgrade-protocol',
     ...upgrade,
     'Sec-WebSocket-Accept: ACCEPT',
     'Sec-WebSocket-Protocol: graphql-ws',
   ),
   switches(
-    'an extension that nobody offered',
+    'an extension that was not offered',
     'upgrade-extension',
     ...upgrade,
     'Sec-WebSocket-Accept: ACCEPT',
@@ -205,7 +205,7 @@ export const upgradeFaults: readonly Fault[] = [
     },
   },
   {
-    name: 'a page over https and a URL of ws',
+    name: 'a page over https and a ws URL',
     expected: 'upgrade-mixed-content',
     says: /https:\/\/app\.test .*mixed content/,
     plant: async (_t, quire) => ({
@@ -215,7 +215,7 @@ export const upgradeFaults: readonly Fault[] = [
     }),
   },
   {
-    name: 'a page over https and a URL of ws on this machine',
+    name: 'a page over https and a ws URL of this machine',
     expected: 'upgrade-mixed-loopback',
     plant: async (_t, quire) => ({ url: `${quire.url}/doc`, origin: 'https://localhost:3000' }),
   },
@@ -250,7 +250,7 @@ export const upgradeFaults: readonly Fault[] = [
     plant: async (t, quire) => at(await passing(t, portOf(quire), 2, { answer: httpAnswer(status) })),
   })),
   {
-    name: 'a server that falls silent after the first request',
+    name: 'a server that stops answering after the first request',
     expected: 'upgrade-silent',
     says: /a later one did not/,
     plant: async (t, quire) => at(await passing(t, portOf(quire), 2, null)),
