@@ -76,10 +76,6 @@ function ask(socket: Socket, host: string, { path, origin, protocols }: UpgradeR
       if (response.statusCode === 101) answer(response, '');
       else readBody(response).then((body) => answer(response, body), reject);
     });
-    // Node emits this for 101 without the headers of an upgrade.
-    asked.on('information', ({ statusCode, headers }) => {
-      if (statusCode === 101) resolve({ status: 101, headers, body: '', accepted: false });
-    });
     asked.on('error', reject);
     socket.on('error', reject);
     asked.end();
