@@ -38,7 +38,8 @@ export function linkTo(name: string): string {
   return url.href;
 }
 
-function decode(text: string): string {
+/** Undoes `encodeURIComponent`. Text that is not encoded stays as it is. */
+export function decode(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {

@@ -1,19 +1,24 @@
 import type { WebsocketProvider } from 'y-websocket';
 import { setToken } from './client/authorized.ts';
+import { decode } from './document-name.ts';
 
 const key = 'quire/token';
 
+/** The end of a fragment like `#notes/first?token=abc`. Names of documents are encoded, so they contain no `?`. */
+const tokenInFragment = /\?token=([^?]*)$/;
+
 /**
- * The token of this tab, or null. A token in the page's address (`?token=`) moves to the session storage: links that
- * are copied and the history then do not contain it, and a reload still has it. An empty one (`?token=`) removes it.
+ * The token of this tab, or null. A token in the fragment of the page's URL moves to the session storage: links that are
+ * copied and the history then do not contain it, and a reload still has it. An empty one (`?token=`) removes it.
+ * Browsers do not send the fragment, so a proxy cannot log the token.
  */
 export function takeToken(): string | null {
   const url = new URL(location.href);
-  const given = url.searchParams.get('token');
-  if (given !== null) {
+  const given = tokenInFragment.exec(url.hash)?.[1];
+  if (given !== undefined) {
     if (given === '') sessionStorage.removeItem(key);
-    else sessionStorage.setItem(key, given);
-    url.searchParams.delete('token');
+    else sessionStorage.setItem(key, decode(given));
+    url.hash = url.hash.replace(tokenInFragment, '');
     history.replaceState(null, '', url);
   }
   return storedToken();

@@ -36,7 +36,7 @@ test('the demo page with authentication', inChromium, async (t) => {
     async (t) => {
       const sockets: string[] = [];
       const demo = await open(t, 'from the address', {
-        query: `?token=${await token('from the address')}`,
+        token: await token('from the address'),
         prepare: async (page) => page.on('websocket', (socket) => sockets.push(socket.url())),
       });
       assert.equal(demo.page.url(), `${quire.httpUrl}/#from%20the%20address`);
@@ -76,7 +76,7 @@ test('the demo page with authentication', inChromium, async (t) => {
   });
 
   await t.test('a token that is refused is asked for again, and any characters may be in it', async (t) => {
-    const demo = await open(t, 'bad', { query: '?token=bad', until: 'refused' });
+    const demo = await open(t, 'bad', { token: 'bad', until: 'refused' });
     for (const bad of ['as bad', 'ümlaut & more', (await token('bad')).slice(0, -4)]) {
       await demo.states();
       await enter(demo, bad);
@@ -91,14 +91,14 @@ test('the demo page with authentication', inChromium, async (t) => {
   });
 
   await t.test('after a token for another document the page takes a second one', async (t) => {
-    const demo = await open(t, 'mine', { query: `?token=${await token('yours')}`, until: 'refused' });
+    const demo = await open(t, 'mine', { token: await token('yours'), until: 'refused' });
     await demo.page.locator('#status', { hasText: 'Refused: forbidden. Ask its owner for access, or enter' }).waitFor();
     await enter(demo, await token('mine'));
     await demo.status('saved');
   });
 
   await t.test('a reader cannot type, and keeps the edit when a token to write comes', async (t) => {
-    const reader = await open(t, 'reading', { query: `?token=${await token('reading', 'read')}` });
+    const reader = await open(t, 'reading', { token: await token('reading', 'read') });
     await reader.caretAfter(0);
     await reader.type('x');
     await reader.page.locator('#status', { hasText: 'you may only read this document' }).waitFor();
@@ -113,7 +113,7 @@ test('the demo page with authentication', inChromium, async (t) => {
   await t.test('the writers of the proof have the token of the page, and leave when they may only read', async (t) => {
     const writing = async (access: 'read' | 'write'): Promise<Page> => {
       const docName = `writers ${access}`;
-      const { page } = await open(t, docName, { query: `?token=${await token(docName, access)}` });
+      const { page } = await open(t, docName, { token: await token(docName, access) });
       await page.getByRole('button', { name: 'Proof' }).click();
       await page.getByRole('button', { name: 'Type like mad' }).click();
       return page;
@@ -128,7 +128,7 @@ test('the demo page with authentication', inChromium, async (t) => {
   });
 
   await t.test('when the token ends the page asks for another one, and no edit is lost (I1)', async (t) => {
-    const demo = await open(t, 'expiry', { query: `?token=${await token('expiry')}` });
+    const demo = await open(t, 'expiry', { token: await token('expiry') });
     await demo.caretAfter(0);
     await demo.type('before, ');
     await demo.status('saved');

@@ -6,6 +6,8 @@ export type StatusState = 'connecting' | 'offline' | 'syncing' | 'saving' | 'sav
 export interface DemoPageOptions {
   /** `?view`, for instance. */
   readonly query?: string;
+  /** In the fragment of the page's URL. */
+  readonly token?: string;
   /** Called before the page is loaded: to stand between it and the server. */
   readonly prepare?: (page: Page) => Promise<unknown>;
   /** What the status line comes to say; `saved` unless told. */
@@ -26,12 +28,13 @@ export class DemoPage {
     context: BrowserContext,
     address: string,
     docName: string,
-    { query = '', prepare, until = 'saved' }: DemoPageOptions = {},
+    { query = '', token, prepare, until = 'saved' }: DemoPageOptions = {},
   ): Promise<DemoPage> {
     const demo = new DemoPage(await context.newPage());
     await demo.page.addInitScript(recordStates);
     await prepare?.(demo.page);
-    await demo.page.goto(`${address}/${query}#${encodeURIComponent(docName)}`);
+    const ending = token === undefined ? '' : `?token=${encodeURIComponent(token)}`;
+    await demo.page.goto(`${address}/${query}#${encodeURIComponent(docName)}${ending}`);
     await demo.status(until);
     return demo;
   }
