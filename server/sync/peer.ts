@@ -1,7 +1,7 @@
 import type { RefusedError } from '../errors.ts';
 import type { Broadcast } from './room/broadcast.ts';
 import type { Grant } from './grant.ts';
-import type { PresenceOwner } from './presence/presence.ts';
+import type { PresenceOwner } from './presence/presence-state.ts';
 
 /** A room's view of a session. None of these may throw. */
 export interface Peer extends PresenceOwner {

@@ -1,30 +1,35 @@
 /**
- * Keeps presence states from breaking editors. The bindings of Yjs draw the carets of other people from fields of their
- * awareness states, unchecked. A position that they cannot read makes y-prosemirror, y-tiptap, BlockNote and Lexical throw
- * in the middle of a remote edit. The edit then never reaches the view, and the next local edit writes the stale view
- * over it.
+ * Keeps presence states from breaking editors. The bindings of Yjs draw the carets of other users from fields of their
+ * awareness states, and do not check these fields. An unreadable position makes y-prosemirror, y-tiptap, BlockNote and
+ * Lexical throw in the middle of a remote edit. The edit then never reaches the view, and the next local edit
+ * overwrites it with the stale view.
  */
 
-/** Longer names cover the text beside a caret. */
+/** Longer names would cover the text beside a caret. */
 const MAX_NAME_LENGTH = 200;
-/** A root type's name. A reader could otherwise fill the memory of others: Yjs creates each type that a position names. */
+/**
+ * Length of a root type's name. Yjs creates each type that a position names, so long names could fill a client's
+ * memory.
+ */
 const MAX_ROOT_NAME_LENGTH = 255;
 
-/** Control characters, and the marks that reverse the text that follows them. */
+/** Control characters, and the marks that change the direction of the text after them. */
 const unsafeInName = /[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu;
 
-/** Bindings put colors into style attributes. These cannot end the declaration that they stand in, and load nothing. */
+/**
+ * Colors that are safe in a style attribute, where bindings put them: they cannot end the declaration or load a file.
+ */
 const safeColor =
   /^(#[\da-f]{3,8}|[a-z]{3,30}|((rgb|hsl)a?|hwb|(ok)?(lab|lch)|color(-mix)?|var)\([\w#%.,\s/+-]{1,80}\))$/i;
 
 type Fields = Readonly<Record<string, unknown>>;
 
 /**
- * The state without the fields that make a stock binding fail; the same value if it has none of them. Fields that no
+ * The state without the fields that make a stock binding fail; the same object if there are none. Fields that no
  * binding reads are never changed.
  */
 export function drawable(state: unknown): unknown {
-  // Bindings find nothing in a text, a number or a list.
+  // Bindings read no fields of a string, a number or an array.
   if (!isObject(state)) return state;
   let shown = changed(state, { user: person(state['user']) });
   if (isSet(shown['cursor'])) shown = changed(shown, { cursor: caret(shown['cursor'], shown['user']) });
@@ -32,13 +37,16 @@ export function drawable(state: unknown): unknown {
   return 'focusing' in shown ? lexical(shown) : shown;
 }
 
-/** y-prosemirror, y-tiptap, BlockNote, y-codemirror.next and y-quill. The first three set a default color on the user. */
+/**
+ * The field `cursor`, for y-prosemirror, y-tiptap, BlockNote, y-codemirror.next and y-quill. The first three assign a
+ * default color to `user`, so it must not be a primitive value.
+ */
 function caret(cursor: unknown, user: unknown): unknown {
   const canBeNamed = !user || typeof user === 'object';
   return canBeNamed && hasPair(cursor) ? pair(cursor) : undefined;
 }
 
-/** Lexical keeps positions, name and color at the top. */
+/** The fields of Lexical, which keeps positions, name and color at the top level. */
 function lexical(state: Fields): Fields {
   const anchorPos = state['anchorPos'] ? position(state['anchorPos']) : state['anchorPos'];
   const focusPos = state['focusPos'] ? position(state['focusPos']) : state['focusPos'];
@@ -49,7 +57,7 @@ function person(user: unknown): unknown {
   return isObject(user) ? changed(user, labels(user)) : user;
 }
 
-/** Name and colors as they may be shown. */
+/** The name and colors, cleaned for display. */
 function labels({ name, color, colorLight }: Fields): Fields {
   return {
     name: typeof name === 'string' ? shortened(name) : typeof name === 'number' || name === null ? name : undefined,
@@ -60,7 +68,7 @@ function labels({ name, color, colorLight }: Fields): Fields {
 
 function shortened(name: string): string {
   const safe = name.replace(unsafeInName, '');
-  // Not half of a pair of surrogates.
+  // Do not keep half of a surrogate pair.
   return safe.length <= MAX_NAME_LENGTH ? safe : safe.slice(0, MAX_NAME_LENGTH).replace(/[\ud800-\udbff]$/, '');
 }
 
@@ -79,8 +87,8 @@ function pair(value: Fields): Fields | undefined {
 }
 
 /**
- * A relative position of Yjs as all bindings read it. `relativePositionToJSON` leaves out what is null; y-codemirror.next,
- * y-monaco and Lexical read only the long form. Undefined if it is not a position.
+ * A relative position of Yjs in the long form, which all bindings can read; undefined if it is not a position.
+ * `relativePositionToJSON` omits null fields, but y-codemirror.next, y-monaco and Lexical expect them.
  */
 function position(value: unknown): Fields | undefined {
   if (!isObject(value)) return undefined;
@@ -106,7 +114,7 @@ function isCount(value: unknown): boolean {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
-/** A copy with these fields, without those that are undefined; the same object if it has them already. */
+/** A copy with these changes, where undefined removes a field; the same object if nothing changes. */
 function changed(fields: Fields, changes: Fields): Fields {
   let copy: Record<string, unknown> | null = null;
   for (const name of Object.keys(changes)) {

@@ -1,51 +1,62 @@
-import type { Peer } from '../peer.ts';
-import type { PresenceOwner } from './presence.ts';
-import type { Room } from '../room/room.ts';
+import type { PresenceOwner } from './presence-state.ts';
 
-/** A room of 200 people answers a nudge with 200 announcements to 200 people: not more often than this. */
+/** A room of 200 users answers a nudge with 200 announcements to 200 users. It is not nudged more often than this. */
 const NUDGE_MS = 200;
 
-/** The peers of a room that are to be nudged when the time is up. */
+/** A session that can be nudged. */
+export interface NudgedPeer extends PresenceOwner {
+  /** Sends presence to this session only. */
+  deliverPresence(states: Uint8Array): void;
+}
+
+/** A room as the nudger sees it. */
+export interface NudgedRoom {
+  readonly peers: Iterable<NudgedPeer>;
+  /** Makes the client of a peer announce its presence again. */
+  nudge(peer: NudgedPeer): void;
+}
+
+/** The peers of one room that are nudged when the timer fires. */
 interface Due {
-  /** All peers that have not been nudged since the last join; false if nobody has joined. */
+  /** A client has joined: all peers that were not nudged since then are due. */
   all: boolean;
-  readonly nudged: Set<Peer>;
-  /** Those that another client has lost sight of. */
+  readonly nudged: Set<PresenceOwner>;
+  /** The owners of states that another client has lost sight of. */
   readonly lostSight: Set<PresenceOwner>;
 }
 
 /**
- * Makes everybody visible to everybody after a join. A client that reconnects announces itself with a clock that the
- * others have seen, and has itself seen theirs. Neither side would show the other until the next renewal, 15 s later. A
- * client that shows nothing of itself announces nothing, but has seen the clocks of the others all the same. A client
- * that is nudged raises its clock. One timer for all rooms, armed only when there is a reason.
+ * Makes all clients of a room visible to each other after a join. A client that reconnects announces itself with a
+ * clock that the others have seen already, and it has seen theirs. Neither side would show the other until the next
+ * renewal, up to 15 s later. A client without presence announces nothing, but it has seen the clocks of the others too.
+ * A nudge makes a client raise its clock. All rooms share one timer, which runs only when a nudge is due.
  */
 export class Nudger {
-  #due = new Map<Room, Due>();
+  #due = new Map<NudgedRoom, Due>();
 
-  /** Every peer is nudged a little later, once for all that join meanwhile. */
-  joined(room: Room): void {
+  /** A client has joined: every peer is nudged a little later, once for all clients that join until then. */
+  joined(room: NudgedRoom): void {
     const due = this.#dueOf(room);
     due.all = true;
-    // The newcomer may have seen what these have said since they were nudged.
+    // The new client may have seen what these peers announced since they were nudged.
     due.nudged.clear();
   }
 
-  /** The newcomer is nudged at once, every other peer as if it had joined now. */
-  announced(room: Room, newcomer: Peer): void {
+  /** A new client has announced itself: it is nudged at once, and every other peer as after a join. */
+  announced(room: NudgedRoom, newcomer: NudgedPeer): void {
     room.nudge(newcomer);
     const due = this.#dueOf(room);
     due.all = true;
     due.nudged.add(newcomer);
   }
 
-  /** Other clients of the room have dropped the states of these peers, which are still here. */
-  lostSight(room: Room, owners: ReadonlySet<PresenceOwner>): void {
+  /** Other clients of the room have dropped the states of these owners, which are still present. */
+  lostSight(room: NudgedRoom, owners: ReadonlySet<PresenceOwner>): void {
     const due = this.#dueOf(room);
     for (const owner of owners) due.lostSight.add(owner);
   }
 
-  #dueOf(room: Room): Due {
+  #dueOf(room: NudgedRoom): Due {
     if (this.#due.size === 0) setTimeout(this.#nudgeDue, NUDGE_MS).unref();
     const due = this.#due.get(room) ?? { all: false, nudged: new Set(), lostSight: new Set() };
     this.#due.set(room, due);

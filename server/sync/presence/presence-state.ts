@@ -1,19 +1,28 @@
 import { isUtf8 } from 'node:buffer';
 import { RefusedError } from '../../errors.ts';
 import { fixedLimits, limitReached } from '../../limits/limits.ts';
+import type { Person } from '../grant.ts';
 
 const MAX_STATE_BYTES = fixedLimits['presence-size'].max;
 const MAX_STATE_DEPTH = fixedLimits['presence-depth'].max;
 
+/** A session that announces presence states. */
+export interface PresenceOwner {
+  readonly userId: string;
+  /** The verified identity; null if the client chooses its own. */
+  readonly person: Person | null;
+}
+
 /**
- * Reads a state that is to be shown to others: whatever passes, stock clients can read, compare and send on. One that they
- * cannot read costs them the whole message, with everybody in it. Throws RefusedError ('malformed').
+ * Reads a presence state that other clients will see. Accepts only states that stock clients can read, compare and send
+ * on: a client that fails to read one state loses the whole message, with the states of all users. Throws RefusedError
+ * ('malformed').
  */
 export function parsePresenceState(json: Buffer): unknown {
   if (json.length > MAX_STATE_BYTES) throw limitReached('presence-size');
   if (deepestBracket(json) > MAX_STATE_DEPTH) throw limitReached('presence-depth');
   const state = isUtf8(json) ? parse(json.toString()) : undefined;
-  // Null in other words than everybody writes it would be here for us, and gone for everybody else.
+  // Null with spaces around it would mean a present client to the server and an absent one to all clients.
   if (state === undefined || state === null) throw new RefusedError('malformed', 'a presence state is not JSON');
   return state;
 }
@@ -22,12 +31,12 @@ function parse(json: string): unknown {
   try {
     return JSON.parse(json);
   } catch {
-    // The caller says so, in words for the client.
+    // The caller throws, with a message for the client.
     return undefined;
   }
 }
 
-/** How deep brackets nest outside of strings. */
+/** The greatest depth of nested brackets outside of strings. */
 function deepestBracket(json: Buffer): number {
   let depth = 0;
   let deepest = 0;
@@ -40,4 +49,25 @@ function deepestBracket(json: Buffer): number {
     else if (byte === 0x5d || byte === 0x7d) depth--;
   }
   return deepest;
+}
+
+/**
+ * The state with the verified identity of its owner in place of the identity that the client claims. Sets `user.id`
+ * and, if the grant has them, `user.name` and `user.color`, where most editors look (y-prosemirror, y-codemirror,
+ * TipTap, BlockNote). Also replaces a `name` or `color` at the top level, where Lexical looks. A state that is not an
+ * object shows no user, and is returned unchanged.
+ */
+export function identified(state: unknown, { userId, person }: PresenceOwner): unknown {
+  if (person === null || !isObject(state)) return state;
+  const real = {
+    ...(person.name === null ? {} : { name: person.name }),
+    ...(person.color === null ? {} : { color: person.color }),
+  };
+  const claimed = Object.fromEntries(Object.entries(real).filter(([field]) => field in state));
+  const user = isObject(state['user']) ? state['user'] : {};
+  return { ...state, ...claimed, user: { ...user, ...real, id: userId } };
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

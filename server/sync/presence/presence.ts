@@ -1,47 +1,39 @@
 import { RefusedError } from '../../errors.ts';
 import { fixedLimits, limitReached } from '../../limits/limits.ts';
 import { drawable } from './drawable.ts';
-import type { Person } from '../grant.ts';
-import { identified } from './identified.ts';
 import { MessageReader } from '../protocol/message-reader.ts';
-import { parsePresenceState } from './presence-state.ts';
+import { identified, parsePresenceState, type PresenceOwner } from './presence-state.ts';
 import { encodeVarUint } from '../protocol/var-uint.ts';
 
-/** States expire after this much silence; y-protocols' clients renew theirs after half of it. */
+/** A state expires after this time without a message. Clients with y-protocols renew theirs after half of it. */
 export const PRESENCE_TIMEOUT_MS = 30_000;
 const MAX_ENTRIES = fixedLimits['presence-entries'].max;
-/** A clock counts a client's changes one by one; 2^53 - 1 would be a ghost that nobody can overwrite. */
+/** A clock counts the changes of a client. A state with the clock 2^53 - 1 could never be overwritten. */
 const MAX_CLOCK = 2 ** 31;
 /**
- * How far beyond that a clock may lie above the highest one so far. Somebody else may have lifted a client up to the limit
- * by speaking in its name: it goes on from there.
+ * How far a clock may be above the highest one so far, even beyond MAX_CLOCK. Another session may have raised a
+ * client's clock to the limit by speaking in its name. The client must be able to continue from there.
  */
 const MAX_CLOCK_STEP = 2 ** 16;
-/** What a state takes in memory beside its text. */
+/** Memory of a state without its text. */
 const STATE_BYTES = 200;
-/** Clocks of so many clients that have left are kept, 50 bytes each. A fixed client id comes back within a reload. */
+/** How many clocks of departed clients are kept. A page with a fixed client id comes back after a reload. */
 const MAX_PAST_CLOCKS = 1_000;
 const PAST_CLOCK_BYTES = 50;
 /**
- * How often a client announces itself again because another one has lost sight of it. States expire after 30 s without
- * news, so an honest client has no reason to lose sight of another twice within that time.
+ * The shortest interval at which a client is asked to announce itself because another client has lost sight of it.
+ * States expire after 30 s without a message, so an honest client has no reason to lose sight of another twice in that
+ * time.
  */
 const LOST_SIGHT_MS = 10_000;
 const NULL_STATE = Buffer.from('null');
 
-/** Whoever announces states: a session. */
-export interface PresenceOwner {
-  readonly userId: string;
-  /** Who this really is; null where the client is believed. */
-  readonly person: Person | null;
-}
-
 interface State {
   /** The highest clock that other clients may have seen. */
   clock: number;
-  /** The clock that the owner itself used last. It is lower if the client has begun to count again, after a reload. */
+  /** The last clock that the owner itself used. It is lower if the client has restarted its count after a reload. */
   ownClock: number;
-  /** The state as JSON text; null once it is gone and only the others must still hear of it. */
+  /** The state as JSON text; null if it was removed and the other clients have not been told yet. */
   json: Uint8Array | null;
   /** The state as its owner sent it. */
   ownJson: Uint8Array;
@@ -52,21 +44,21 @@ interface State {
 }
 
 /**
- * The awareness states of one room, never stored. A state belongs to one session: the first that announces its client id
- * alone. Another session of the same user takes it over with the first thing it says (a reconnect while the old socket is
- * not yet known to be dead), or with a newer clock (from a sibling tab that spoke for it). Whatever else anybody says of a
- * state that is not its own is an echo, and is dropped.
+ * The awareness states of one room, which are never stored. A state belongs to one session: the first one to send a
+ * message with only that client id. Another session of the same user takes the state over with its first message (a
+ * reconnect while the old socket still seems alive), or with a newer clock (a client whose state a sibling tab had
+ * sent). Any other message about the state of another session is an echo, and is dropped.
  */
 export class Presence {
   readonly #states = new Map<number, State>();
   readonly #dirty = new Set<number>();
   #changes = 0;
   #trimmed = 0;
-  /** Kept when its owner leaves, who may come back with it. */
+  /** Kept when the owner of the state leaves, because the client may come back with this clock. */
   #highestClock = 0;
-  /** Every session that has sent anything, and the client id that it owns. */
+  /** Every session that has sent presence, with the client id that it owns; null if it owns none. */
   readonly #ownIds = new Map<PresenceOwner, number | null>();
-  /** The last clocks of client ids that are gone, the latest last: clients remember them, and ignore older ones. */
+  /** The last clocks of removed client ids, the latest last. Clients remember these clocks and ignore older ones. */
   readonly #pastClocks = new Map<number, number>();
   #lostSight: Set<PresenceOwner> | null = null;
 
@@ -74,23 +66,23 @@ export class Presence {
     return this.#states.size;
   }
 
-  /** Somebody is here. */
+  /** Whether any client is present. */
   get hasPresent(): boolean {
     for (const { json } of this.#states.values()) if (json !== null) return true;
     return false;
   }
 
-  /** How often a state was set or taken away: what is echoed changes nothing. */
+  /** How often a state was set or removed. Echoes do not count. */
   get changes(): number {
     return this.#changes;
   }
 
-  /** How many states were set without some of their fields, because these break editors. */
+  /** How often a state was set without some of its fields, because these would break editors. */
   get trimmed(): number {
     return this.#trimmed;
   }
 
-  /** What the states take in memory, about. */
+  /** Approximate memory use. */
   get bytes(): number {
     let bytes = this.#pastClocks.size * PAST_CLOCK_BYTES;
     for (const { json, ownJson } of this.#states.values()) {
@@ -104,16 +96,16 @@ export class Presence {
   }
 
   /**
-   * Takes what a session says of its own state. Returns true if a session announces itself with the first thing it says:
-   * it may hold a clock that the others have seen already, and must be nudged (see `nudge`). Throws RefusedError
-   * ('malformed').
+   * Applies a session's awareness update. Returns true if it is the first message of the session and announces its
+   * state: other clients may have seen its clock already, so the session must be nudged (see `nudge`). Throws
+   * RefusedError ('malformed').
    */
   apply(owner: PresenceOwner, message: Uint8Array, nowMs: number): boolean {
     const reader = new MessageReader(message);
     const count = reader.varUint();
     if (count > MAX_ENTRIES) throw limitReached('presence-entries');
-    const isFirstWord = !this.#ownIds.has(owner);
-    if (isFirstWord) this.#ownIds.set(owner, null);
+    const isFirstMessage = !this.#ownIds.has(owner);
+    if (isFirstMessage) this.#ownIds.set(owner, null);
     let announced = false;
     for (let i = 0; i < count; i++) {
       const clientId = reader.varUint();
@@ -124,15 +116,15 @@ export class Presence {
         this.#renew(clientId, known, clock, json, nowMs);
       } else if (known !== undefined && known.json !== null && clock === known.clock && isNull(json)) {
         this.#loseSight(known, nowMs);
-      } else if (count === 1 && this.#ownIds.get(owner) === null && mayClaim(known, owner, clock, isFirstWord)) {
+      } else if (count === 1 && this.#ownIds.get(owner) === null && mayClaim(known, owner, clock, isFirstMessage)) {
         announced = this.#announce(owner, clientId, clock, json, nowMs);
       }
     }
     reader.end();
-    return announced && isFirstWord;
+    return announced && isFirstMessage;
   }
 
-  /** A client has dropped a state that is still here: its own clock ran ahead, as after a sleep. */
+  /** A client has dropped a state that is still present, because its own time jumped ahead, as after a sleep. */
   #loseSight(state: State, nowMs: number): void {
     if (nowMs - state.lostSightMs < LOST_SIGHT_MS) return;
     state.lostSightMs = nowMs;
@@ -149,7 +141,7 @@ export class Presence {
   #announce(owner: PresenceOwner, clientId: number, clock: number, json: Uint8Array, nowMs: number): boolean {
     if (isNull(json)) return false;
     const known = this.#states.get(clientId);
-    // An older clock from a new session is the same client all the same: the nudge makes it raise it.
+    // A new session with an older clock is still the same client. The nudge makes it raise its clock.
     const lastClock = known?.clock ?? this.#pastClocks.get(clientId) ?? 0;
     this.#set(clientId, owner, Math.max(clock, lastClock), json, nowMs);
     this.#states.get(clientId)!.ownClock = clock;
@@ -190,8 +182,8 @@ export class Presence {
   }
 
   /**
-   * The state as JSON text for the other clients: with its owner's identity where that is known, and without fields that
-   * break editors; the same bytes if that changes nothing. Throws RefusedError ('malformed').
+   * The state as JSON text for the other clients: with the verified identity of its owner, if there is one, and without
+   * fields that break editors. The same bytes if nothing changes. Throws RefusedError ('malformed').
    */
   #read(json: Buffer, owner: PresenceOwner): Uint8Array {
     const state = parsePresenceState(json);
@@ -215,7 +207,7 @@ export class Presence {
     this.#changes++;
   }
 
-  /** A session has ended: its state goes with it. */
+  /** A session has ended. Removes its state. */
   release(owner: PresenceOwner): void {
     const clientId = this.#ownIds.get(owner) ?? null;
     const state = clientId === null ? undefined : this.#states.get(clientId);
@@ -223,7 +215,7 @@ export class Presence {
     this.#ownIds.delete(owner);
   }
 
-  /** Removes what was not renewed in time. */
+  /** Removes the states that were not renewed in time. */
   expire(nowMs: number): void {
     for (const [clientId, state] of this.#states) {
       if (state.json !== null && nowMs - state.renewedMs >= PRESENCE_TIMEOUT_MS)
@@ -231,7 +223,7 @@ export class Presence {
     }
   }
 
-  /** What changed since the last call, as an awareness update; null if nothing did. */
+  /** The changes since the last call as an awareness update; null if there are none. */
   takeDirty(): Uint8Array | null {
     if (this.#dirty.size === 0) return null;
     const message = this.#encode([...this.#dirty]);
@@ -252,8 +244,8 @@ export class Presence {
   }
 
   /**
-   * Everybody who is here, as an awareness update, and which of these client ids, each with its last clock, are gone; null if
-   * that is nobody.
+   * An awareness update with all present states. It also removes those of the client ids in `gone`, each with its last
+   * clock, that are not present. Null if there is neither.
    */
   encodeAll(gone: ReadonlyMap<number, number> = new Map()): Uint8Array | null {
     const clientIds: number[] = [];
@@ -264,13 +256,14 @@ export class Presence {
   }
 
   /**
-   * An awareness update that makes the session's client announce its state again, with a higher clock: other clients that
-   * know its clock already ignore anything else. Null if the session has no state.
+   * An awareness update that makes the session's client announce its state again with a higher clock. Other clients
+   * ignore a state whose clock they know already. Null if the session has no state.
    *
-   * It is the client's own state with the next clock. A stock client takes it, which changes nothing, and sends it back;
-   * one that has changed its state meanwhile has used that clock itself, and ignores it. A client that counts from the
-   * start again may have used any of the clocks up to the known one for newer states, so it is told that its state is
-   * gone: it keeps the state and goes on from there, but its `change` event says that it has left.
+   * The update is the client's own state with the next clock. A stock client applies it, which changes nothing, and
+   * sends it back. A client that has changed its state meanwhile has used that clock itself, and ignores the update. A
+   * client that has restarted its count may have used any clock up to the known one for newer states, so the update
+   * says that its state is removed: the client keeps the state and continues from that clock, but emits a `change`
+   * event that it left.
    */
   nudge(owner: PresenceOwner): Uint8Array | null {
     const clientId = this.#ownIds.get(owner) ?? null;
@@ -280,7 +273,7 @@ export class Presence {
     return encodeEntry(clientId, inStep ? state.clock + 1 : state.clock, inStep ? state.ownJson : NULL_STATE);
   }
 
-  /** `gone` tells the clocks of those that have been forgotten. */
+  /** `gone` has the clocks of client ids without a state. */
   #encode(clientIds: readonly number[], gone?: ReadonlyMap<number, number>): Uint8Array {
     const chunks: Uint8Array[] = [];
     let head: number[] = [];
@@ -298,7 +291,7 @@ export class Presence {
   }
 }
 
-/** The client ids that an awareness update takes away, with their clocks. */
+/** The client ids that an awareness update removes, with their clocks. */
 export function readGone(message: Uint8Array): Map<number, number> {
   const gone = new Map<number, number>();
   const reader = new MessageReader(message);
@@ -310,7 +303,7 @@ export function readGone(message: Uint8Array): Map<number, number> {
   return gone;
 }
 
-/** An awareness update of one entry. */
+/** An awareness update with one entry. */
 function encodeEntry(clientId: number, clock: number, json: Uint8Array): Uint8Array {
   const head = [1];
   encodeVarUint(head, clientId);
@@ -319,9 +312,9 @@ function encodeEntry(clientId: number, clock: number, json: Uint8Array): Uint8Ar
   return Buffer.concat([Uint8Array.from(head), json]);
 }
 
-function mayClaim(known: State | undefined, owner: PresenceOwner, clock: number, isFirstWord: boolean): boolean {
+function mayClaim(known: State | undefined, owner: PresenceOwner, clock: number, isFirstMessage: boolean): boolean {
   if (known === undefined || known.json === null) return true;
-  return known.owner.userId === owner.userId && (isFirstWord || clock > known.clock);
+  return known.owner.userId === owner.userId && (isFirstMessage || clock > known.clock);
 }
 
 function isNull(json: Uint8Array): boolean {

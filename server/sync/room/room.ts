@@ -17,7 +17,7 @@ import type { Knowledge } from './knowledge.ts';
 import { LastAnswer } from '../join/last-answer.ts';
 import { loadDocument } from './load-document.ts';
 import type { OldCopies } from './old-copies.ts';
-import type { Nudger } from '../presence/nudger.ts';
+import type { NudgedPeer, NudgedRoom, Nudger } from '../presence/nudger.ts';
 import type { Offload } from '../offload.ts';
 import type { Peer } from '../peer.ts';
 import { Presence } from '../presence/presence.ts';
@@ -45,7 +45,7 @@ export interface RoomDeps {
 }
 
 /** One live document: what is known of it, what came after its snapshot, who is here. Holds no Y.Doc and no content. */
-export class Room implements LogFollower, Tickable {
+export class Room implements LogFollower, NudgedRoom, Tickable {
   readonly docId: string;
   readonly rhythm = new Rhythm();
   readonly tail = new Tail();
@@ -197,7 +197,7 @@ export class Room implements LogFollower, Tickable {
   }
 
   /** Asks a peer to announce its presence again. Called by a timer, too: an error ends this room only. */
-  nudge(peer: Peer): void {
+  nudge(peer: NudgedPeer): void {
     try {
       const states = this.presence.nudge(peer);
       if (states !== null) peer.deliverPresence(states);

@@ -4,7 +4,7 @@ import * as Y from 'yjs';
 import { RefusedError } from '../../../server/errors.ts';
 import { MessageReader } from '../../../server/sync/protocol/message-reader.ts';
 import { Presence, PRESENCE_TIMEOUT_MS } from '../../../server/sync/presence/presence.ts';
-import type { PresenceOwner } from '../../../server/sync/presence/presence.ts';
+import type { PresenceOwner } from '../../../server/sync/presence/presence-state.ts';
 import { encodeEntries, readEntries } from '../../support/frames.ts';
 import type { AwarenessEntry } from '../../support/frames.ts';
 import type { Random } from '../../support/random.ts';

@@ -8,7 +8,7 @@ import { randomOf, type Random } from '../../../support/random.ts';
 
 type Fields = Record<string, unknown>;
 
-/** A document with text, nested nodes, attributes and deletions, by two clients. */
+/** A document of two clients with text, nested nodes, attributes and deletions. */
 function someDocument(): { doc: Y.Doc; fragment: Y.XmlFragment } {
   const doc = new Y.Doc();
   doc.clientID = 1;
@@ -28,7 +28,7 @@ function someDocument(): { doc: Y.Doc; fragment: Y.XmlFragment } {
   return { doc, fragment };
 }
 
-/** Reads every caret of a state as the bindings do. Throws where one of them would. */
+/** Reads every caret of a state like the bindings do. Throws if one of them would throw. */
 function draw(state: unknown, { doc, fragment }: ReturnType<typeof someDocument>): void {
   const { user, cursor, selection, anchorPos, focusPos, focusing, name, color } = state as Fields;
   // y-prosemirror, y-tiptap and BlockNote.
@@ -38,12 +38,12 @@ function draw(state: unknown, { doc, fragment }: ReturnType<typeof someDocument>
     shown['name'] ??= 'User';
     write(shown['name'], shown['color']);
     for (const position of pairOf(cursor)) {
-      // Every node has a size, as in an editor that shows them all.
+      // Every node has a size, as in an editor that shows all nodes.
       const mapping = { get: () => ({ nodeSize: 2 }) } as never;
       relativePositionToAbsolutePosition(doc, fragment, Y.createRelativePositionFromJSON(position), mapping);
     }
   }
-  // y-codemirror.next and y-monaco: the long form alone.
+  // y-codemirror.next and y-monaco read only the long form.
   for (const value of [cursor, selection]) {
     if (!isSet(value) || !pairOf(value).every(isSet)) continue;
     for (const position of pairOf(value)) readLong(position, doc);
@@ -62,28 +62,28 @@ function readLong(position: unknown, doc: Y.Doc): void {
   assert.ok(found === null || Number.isSafeInteger(found.index), `an index of ${found?.index}`);
 }
 
-/** As `createTextNode` and a style attribute do. */
+/** Converts a value like `createTextNode` and a style attribute do. */
 function write(name: unknown, color: unknown): void {
   // oxlint-disable-next-line typescript/no-base-to-string, typescript/restrict-template-expressions -- that is the test
   assert.equal(typeof `${name}${color}`, 'string');
 }
 
-/** A state as another client receives it. */
+/** The state that another client receives. */
 const relayed = (state: unknown): unknown => JSON.parse(JSON.stringify(drawable(structuredClone(state))));
 
-suite('what other editors are shown of a presence state', () => {
+suite('presence state as other editors receive it', () => {
   for (const { name, state } of hostileStates('default')) {
-    test(`no binding fails to draw ${name} (I6)`, () => draw(relayed(state), someDocument()));
+    test(`I6: no binding fails to draw ${name}`, () => draw(relayed(state), someDocument()));
   }
 
   for (const { name, state } of honestStates('default')) {
-    test(`the state of ${name} passes as it is`, () => {
+    test(`the state of ${name} passes unchanged`, () => {
       assert.equal(drawable(state), state);
       draw(relayed(state), someDocument());
     });
   }
 
-  test('the short form of a position, which not every binding reads, passes in the long form', () => {
+  test('the short form of a position, which some bindings cannot read, passes in the long form', () => {
     const { fragment } = someDocument();
     const list = fragment.get(0) as Y.XmlElement;
     for (const position of [
@@ -99,18 +99,18 @@ suite('what other editors are shown of a presence state', () => {
     }
   });
 
-  test('a mouse pointer under cursor is dropped, and no other field', () => {
+  test('a mouse pointer in the field cursor is removed, and no other field', () => {
     const mouse = { x: 10, y: 20 };
     const user = { name: 'Ada', color: '#30bced' };
     assert.deepEqual(drawable({ user, cursor: mouse, mouse }), { user, mouse });
     assert.deepEqual(drawable({ user: 'Ada', cursor: { anchor: endOf('x'), head: endOf('x') } }), { user: 'Ada' });
   });
 
-  test('a state that is not an object passes: bindings find nothing in it', () => {
+  test('a state that is not an object passes, because bindings read no fields of it', () => {
     for (const state of [7, 'text', true, [], [{ cursor: {} }]]) assert.equal(drawable(state), state);
   });
 
-  test('no binding fails to read a position that passes (I6)', (t) => {
+  test('I6: no binding fails to read a position that passes', (t) => {
     const random = randomOf(t);
     const document = someDocument();
     let drawn = 0;
@@ -133,7 +133,7 @@ suite('what other editors are shown of a presence state', () => {
 const shown = (user: Fields): unknown => (drawable({ user }) as { user: unknown }).user;
 
 suite('names and colors in presence', () => {
-  test('a color cannot bring other styles along, and loads nothing', () => {
+  test('a color cannot add other styles or load a file', () => {
     for (const color of [
       'red; background: url(//example.org/x)',
       'red;position:fixed',
@@ -153,7 +153,7 @@ suite('names and colors in presence', () => {
     }
   });
 
-  test('every way to write a color passes', () => {
+  test('every notation of a color passes', () => {
     for (const color of [
       '#abc',
       '#30bced',
@@ -173,7 +173,7 @@ suite('names and colors in presence', () => {
     }
   });
 
-  test('a name in any language passes; control characters, overrides of the direction and other types do not', () => {
+  test('a name in any language passes; control characters, direction overrides and other types do not', () => {
     for (const name of ['Ada', 'Ünal', 'עדה\u200f', 'علی\u200cرضا', '李 小龍', '👩\u200d👩\u200d👧', 7, null]) {
       const user = { name };
       assert.equal(shown(user), user);
@@ -184,7 +184,7 @@ suite('names and colors in presence', () => {
     for (const name of [{}, { toString: 1 }, ['Ada']]) assert.deepEqual(shown({ name }), {});
   });
 
-  test('name and color at the top of a state, as Lexical has them, are checked too', () => {
+  test('a name and color at the top level, as in Lexical, are checked too', () => {
     const state = { focusing: true, anchorPos: null, focusPos: null };
     assert.deepEqual(drawable({ ...state, name: { toString: 1 }, color: 'red;left:0' }), state);
     assert.deepEqual(drawable({ ...state, name: '\u202eadA', color: 'red' }), { ...state, name: 'adA', color: 'red' });

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { RoomBench, type FakePeer } from '../../../support/fake-room.ts';
 import { encodeEntries, readEntries } from '../../../support/frames.ts';
 
-/** The ids that a peer was told to be gone. */
+/** The first entry of each nudge that a peer has got since the last call. */
 const nudgesOf = (peer: FakePeer) => peer.presence.splice(0).map((states) => readEntries(states)[0]);
 
 function announce(bench: RoomBench, peer: FakePeer, client: number, clock = 1): void {
@@ -12,7 +12,7 @@ function announce(bench: RoomBench, peer: FakePeer, client: number, clock = 1): 
   bench.room.presenceChanged();
 }
 
-test('a newcomer is nudged at once about its own id, the others after 200 ms, and once', async (t) => {
+test('a new client is nudged at once, and the others once, after 200 ms', async (t) => {
   const bench = await RoomBench.load(t);
   const [ada, bob] = [bench.join('ada'), bench.join('bob')];
   announce(bench, ada, 1);
@@ -28,7 +28,7 @@ test('a newcomer is nudged at once about its own id, the others after 200 ms, an
   assert.deepEqual([nudgesOf(ada), nudgesOf(bob)], [[], []]);
 });
 
-test('I7: many who come together cause one nudge for each of those who were here', async (t) => {
+test('I7: many clients that come together cause one nudge for each present client', async (t) => {
   const bench = await RoomBench.load(t);
   const here = bench.join('here');
   announce(bench, here, 1);
@@ -41,7 +41,7 @@ test('I7: many who come together cause one nudge for each of those who were here
   for (const peer of newcomers) assert.equal(nudgesOf(peer).length, 1);
 });
 
-test('what somebody announces later is no join, and nudges nobody', async (t) => {
+test('a later announcement of a client nudges no client', async (t) => {
   const bench = await RoomBench.load(t);
   const [ada, bob] = [bench.join('ada'), bench.join('bob')];
   announce(bench, ada, 1);
@@ -54,7 +54,7 @@ test('what somebody announces later is no join, and nudges nobody', async (t) =>
   assert.deepEqual([nudgesOf(ada), nudgesOf(bob)], [[], []]);
 });
 
-test('who has left meanwhile is not nudged', async (t) => {
+test('a client that has left meanwhile is not nudged', async (t) => {
   const bench = await RoomBench.load(t);
   const [ada, bob] = [bench.join('ada'), bench.join('bob')];
   announce(bench, ada, 1);
@@ -66,7 +66,7 @@ test('who has left meanwhile is not nudged', async (t) => {
   assert.deepEqual(nudgesOf(ada), []);
 });
 
-test('who comes and shows nothing of itself sees everybody too: those who are here are nudged, once for all who come', async (t) => {
+test('clients without presence see the others too: one nudge for each present client, however many come', async (t) => {
   const bench = await RoomBench.load(t);
   const ada = bench.join('ada');
   announce(bench, ada, 1);
@@ -80,7 +80,7 @@ test('who comes and shows nothing of itself sees everybody too: those who are he
   for (const peer of spectators) assert.deepEqual(nudgesOf(peer), []);
 });
 
-test('a client that reconnects within 200 ms of a join has seen the clocks of those that joined: they are nudged again', async (t) => {
+test('clients that were nudged are nudged again if another client reconnects within 200 ms', async (t) => {
   const bench = await RoomBench.load(t);
   const [ada, eve] = [bench.join('ada'), bench.join('eve')];
   const bob = bench.join('bob');
@@ -97,7 +97,7 @@ test('a client that reconnects within 200 ms of a join has seen the clocks of th
   assert.deepEqual([nudgesOf(ada).length, nudgesOf(eve).length, nudgesOf(back).length], [1, 1, 0]);
 });
 
-test('I7: of many that join together none is nudged more than twice', async (t) => {
+test('I7: of many clients that join together none is nudged more than twice', async (t) => {
   const bench = await RoomBench.load(t);
   const peers = Array.from({ length: 50 }, (_, i) => {
     const peer = bench.join(`user ${i}`);
@@ -111,7 +111,7 @@ test('I7: of many that join together none is nudged more than twice', async (t) 
   assert.ok(Math.max(...nudges) <= 2, String(nudges));
 });
 
-test('I6: an error while one room is nudged ends that room only', async (t) => {
+test('I6: an error while a room is nudged ends only that room', async (t) => {
   const bench = await RoomBench.load(t);
   const [ada, bob] = [bench.join('ada'), bench.join('bob')];
   announce(bench, ada, 1);

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 import { applyAwarenessUpdate, Awareness, encodeAwarenessUpdate } from 'y-protocols/awareness';
 import * as Y from 'yjs';
-import { Presence, type PresenceOwner } from '../../../../server/sync/presence/presence.ts';
+import { Presence } from '../../../../server/sync/presence/presence.ts';
+import type { PresenceOwner } from '../../../../server/sync/presence/presence-state.ts';
 import { encodeEntries, readEntries, type AwarenessEntry } from '../../../support/frames.ts';
 
-const someone = (userId: string): PresenceOwner => ({ userId, person: null });
+const ownerOf = (userId: string): PresenceOwner => ({ userId, person: null });
 
 const entriesOf = (update: Uint8Array | null): AwarenessEntry[] => (update === null ? [] : readEntries(update));
 
@@ -26,7 +27,7 @@ test('a nudged stock client keeps its state, raises its clock and is announced a
   const presence = new Presence();
   const awareness = stockAwareness();
   awareness.setLocalState({ name: 'Ada' });
-  const ada = someone('ada');
+  const ada = ownerOf('ada');
   presence.apply(ada, encodeAwarenessUpdate(awareness, [awareness.clientID]), 0);
   presence.takeDirty();
   const clock = awareness.meta.get(awareness.clientID)!.clock;
@@ -41,10 +42,10 @@ test('a nudged stock client keeps its state, raises its clock and is announced a
   assert.deepEqual(entriesOf(presence.takeDirty()), [state(awareness.clientID, clock + 1, '{"name":"Ada"}')]);
 });
 
-test('after a nudge others see somebody whose clock they knew already', () => {
+test('after a nudge other clients show a client whose clock they knew already', () => {
   const presence = new Presence();
   const [ada, other] = [stockAwareness(), stockAwareness()];
-  const session = someone('ada');
+  const session = ownerOf('ada');
   ada.setLocalState({ name: 'Ada' });
   const hello = encodeAwarenessUpdate(ada, [ada.clientID]);
   applyAwarenessUpdate(other, hello, 'server');
@@ -59,9 +60,9 @@ test('after a nudge others see somebody whose clock they knew already', () => {
   assert.deepEqual(other.getStates().get(ada.clientID), { name: 'Ada' });
 });
 
-test('somebody without a state cannot be nudged', () => {
+test('a session without a state cannot be nudged', () => {
   const presence = new Presence();
-  const ada = someone('ada');
+  const ada = ownerOf('ada');
   assert.equal(presence.nudge(ada), null);
   presence.apply(ada, encodeEntries([state(1, 5, null)]), 0);
   assert.equal(presence.nudge(ada), null);

@@ -1,4 +1,7 @@
-/** Visibility of clients that follow y-protocols and y-websocket. No client renews its state here: no time passes for it. */
+/**
+ * Visibility of clients with y-protocols and y-websocket. No client renews its state here, because too little time
+ * passes.
+ */
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { Presence } from '../../../../server/sync/presence/presence.ts';
@@ -6,7 +9,7 @@ import { encodeEntries, readEntries } from '../../../support/frames.ts';
 import { StockPresence, talk } from '../../../support/stock-presence.ts';
 import { SyncHarness } from '../../../support/sync-harness.ts';
 
-/** Longer than the server waits before it nudges. */
+/** Longer than the delay of a nudge. */
 const NUDGED_MS = 250;
 
 function bench(t: TestContext): {
@@ -22,7 +25,7 @@ function bench(t: TestContext): {
   return { harness, person };
 }
 
-/** Resolves when everything that a join causes has happened. */
+/** Resolves when all effects of a join are over. */
 async function settled(harness: SyncHarness, people: readonly StockPresence[]): Promise<void> {
   await talk(harness, people);
   harness.passMs(NUDGED_MS);
@@ -36,7 +39,7 @@ function assertAllSeeAll(people: readonly StockPresence[]): void {
   assert.deepEqual(blind, [], 'clients that do not see another');
 }
 
-test('a client is never told that it has left: a page that lists people by added and removed lists itself', async (t) => {
+test('a client is never told that it has left, so a page that lists users by added and removed lists itself', async (t) => {
   const { harness, person } = bench(t);
   const caret = { type: null, tname: 'text', item: null, assoc: 0 };
   const people = [person(1), person(2, { user: { name: 'Bob' }, cursor: { anchor: caret, head: caret } }), person(3)];
@@ -59,7 +62,7 @@ test('a client is never told that it has left: a page that lists people by added
   for (const { listed } of [ada, bob, eve]) assert.deepEqual(listed, new Set([1, 2, 3]));
 });
 
-test('a nudge changes nothing in the state of the client, whatever the server has made of it for others', async (t) => {
+test('a nudge does not change the state of the client, even if the server has changed it for others', async (t) => {
   const { harness, person } = bench(t);
   const state = { user: 'Ada', cursor: { x: 10, y: 20 }, mouse: { x: 1 } };
   const people = [person(1, state), person(2)];
@@ -76,7 +79,7 @@ test('a nudge changes nothing in the state of the client, whatever the server ha
   assert.deepEqual(bob.awareness.getStates().get(1), { user: 'Ada', mouse: { x: 1 } });
 });
 
-test('a client that changes its state while a nudge is on its way keeps the change', async (t) => {
+test('a client that changes its state while a nudge is in flight keeps the change', async (t) => {
   const { harness, person } = bench(t);
   const people = [person(1), person(2)];
   const [ada, bob] = people as [StockPresence, StockPresence];
@@ -90,7 +93,7 @@ test('a client that changes its state while a nudge is on its way keeps the chan
   assertAllSeeAll(people);
 });
 
-test('a client that has dropped others, as after a sleep, sees them again; it can be asked for every 10 s at most (I7)', async (t) => {
+test('I7: a client that has dropped others, as after a sleep, sees them again, every 10 s at most', async (t) => {
   const { harness, person } = bench(t);
   const people = [person(1), person(2), person(3)];
   const [ada, bob, eve] = people as [StockPresence, StockPresence, StockPresence];
@@ -115,7 +118,7 @@ test('a client that has dropped others, as after a sleep, sees them again; it ca
   assertAllSeeAll(people);
 });
 
-test('a client with a fixed id that begins to count again is visible at once, with its newest state', async (t) => {
+test('a client with a fixed id that restarts its count is visible at once, with its newest state', async (t) => {
   const { harness, person } = bench(t);
   const [ada, before] = [person(1), person(2)];
   await ada.connect();
@@ -128,17 +131,17 @@ test('a client with a fixed id that begins to count again is visible at once, wi
 
   const reloaded = person(2, { user: 'the same again' });
   await reloaded.connect();
-  // Before it hears that it is to go on from the old clock.
+  // Before it is told to continue from the old clock.
   for (let times = 0; times < 5; times++) reloaded.awareness.setLocalStateField('at', `again ${times}`);
   await settled(harness, [ada, reloaded]);
   assert.equal(reloaded.awareness.getLocalState()?.['at'], 'again 4');
-  // It is told that it has left, once: docs/connect.md says how a page lists people all the same.
+  // It is told once that it has left. docs/connect.md says how a page lists users nevertheless.
   assert.equal(reloaded.farewells, 1);
   assert.ok(reloaded.awareness.getStates().has(2));
   assertAllSeeAll([ada, reloaded]);
 });
 
-test('I7: of the clocks of clients that have left the last 1,000 are kept', () => {
+test('I7: the clocks of the last 1,000 departed clients are kept', () => {
   const presence = new Presence();
   for (let client = 0; client < 3_000; client++) {
     const session = { userId: 'ada', person: null };

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Presence, PRESENCE_TIMEOUT_MS, type PresenceOwner } from '../../../../server/sync/presence/presence.ts';
+import { Presence, PRESENCE_TIMEOUT_MS } from '../../../../server/sync/presence/presence.ts';
+import type { PresenceOwner } from '../../../../server/sync/presence/presence-state.ts';
 import { encodeEntries, readEntries, type AwarenessEntry } from '../../../support/frames.ts';
 import { malformed } from '../../../support/refused.ts';
 
-const someone = (userId: string): PresenceOwner => ({ userId, person: null });
+const ownerOf = (userId: string): PresenceOwner => ({ userId, person: null });
 
 const states = (...entries: AwarenessEntry[]): Uint8Array => encodeEntries(entries);
 
@@ -16,9 +17,9 @@ const state = (client: number, clock: number, json: string | null = `{"at":${clo
   state: json,
 });
 
-test('what a session announces is dirty once, and there for everybody who comes', () => {
+test('an announced state is dirty once, and shown to every client that comes', () => {
   const presence = new Presence();
-  const [ada, bob] = [someone('ada'), someone('bob')];
+  const [ada, bob] = [ownerOf('ada'), ownerOf('bob')];
   assert.equal(presence.apply(ada, states(state(1, 5)), 0), true);
   assert.equal(presence.apply(bob, states(state(2, 7)), 0), true);
   assert.deepEqual(entriesOf(presence.takeDirty()), [state(1, 5), state(2, 7)]);
@@ -28,16 +29,16 @@ test('what a session announces is dirty once, and there for everybody who comes'
   assert.deepEqual(entriesOf(presence.encodeAll()), [state(1, 6), state(2, 7)]);
 });
 
-test('several changes within a tick go out as the last one', () => {
+test('of several changes within a tick only the last is sent', () => {
   const presence = new Presence();
-  const ada = someone('ada');
+  const ada = ownerOf('ada');
   for (let clock = 1; clock <= 20; clock++) presence.apply(ada, states(state(1, clock)), 0);
   assert.deepEqual(entriesOf(presence.takeDirty()), [state(1, 20)]);
 });
 
 test('a clock that is not newer changes nothing; the same clock with null removes', () => {
   const presence = new Presence();
-  const ada = someone('ada');
+  const ada = ownerOf('ada');
   presence.apply(ada, states(state(1, 5)), 0);
   presence.takeDirty();
   presence.apply(ada, states(state(1, 5, '"other"')), 0);
@@ -49,22 +50,22 @@ test('a clock that is not newer changes nothing; the same clock with null remove
   assert.equal(presence.size, 0);
 });
 
-test('a null state ends one’s own presence only', () => {
+test('a null state removes only the state of its sender', () => {
   const presence = new Presence();
-  const [ada, bob] = [someone('ada'), someone('bob')];
+  const [ada, bob] = [ownerOf('ada'), ownerOf('bob')];
   presence.apply(ada, states(state(1, 5)), 0);
   presence.apply(bob, states(state(2, 5)), 0);
   presence.takeDirty();
   presence.apply(bob, states(state(1, 5, null)), 0);
   presence.apply(bob, states(state(1, 99, null)), 0);
-  presence.apply(someone('carol'), states(state(1, 99, null)), 0);
+  presence.apply(ownerOf('carol'), states(state(1, 99, null)), 0);
   assert.equal(presence.dirty, false);
   assert.deepEqual(entriesOf(presence.encodeAll()), [state(1, 5), state(2, 5)]);
 });
 
-test('nobody can speak for somebody else, neither with a newer clock nor in a long message', () => {
+test('no client can change the state of another user, neither with a newer clock nor in a long message', () => {
   const presence = new Presence();
-  const [ada, mallory] = [someone('ada'), someone('mallory')];
+  const [ada, mallory] = [ownerOf('ada'), ownerOf('mallory')];
   presence.apply(ada, states(state(1, 5)), 0);
   presence.takeDirty();
   assert.equal(presence.apply(mallory, states(state(1, 6)), 0), false);
@@ -73,9 +74,9 @@ test('nobody can speak for somebody else, neither with a newer clock nor in a lo
   assert.equal(presence.size, 1);
 });
 
-test('a session has one client id: a second one is not taken', () => {
+test('a session has one client id: a second one is ignored', () => {
   const presence = new Presence();
-  const ada = someone('ada');
+  const ada = ownerOf('ada');
   presence.apply(ada, states(state(1, 5)), 0);
   presence.apply(ada, states(state(2, 5)), 0);
   presence.apply(ada, states(state(1, 6), state(3, 1)), 0);
@@ -84,7 +85,7 @@ test('a session has one client id: a second one is not taken', () => {
 
 test('I6: echoes are dropped before their JSON is read', () => {
   const presence = new Presence();
-  const [ada, bob] = [someone('ada'), someone('bob')];
+  const [ada, bob] = [ownerOf('ada'), ownerOf('bob')];
   presence.apply(ada, states(state(1, 5)), 0);
   presence.apply(bob, states(state(2, 5)), 0);
   presence.takeDirty();
@@ -94,9 +95,9 @@ test('I6: echoes are dropped before their JSON is read', () => {
   assert.throws(() => presence.apply(bob, states(state(2, 6, unreadable)), 0), malformed);
 });
 
-test('the late end of an id that a session had before leaves it the one that it has now', () => {
+test('the late removal of an earlier client id of a session does not remove its current one', () => {
   const presence = new Presence();
-  const ada = someone('ada');
+  const ada = ownerOf('ada');
   presence.apply(ada, states(state(1, 5)), 0);
   presence.apply(ada, states(state(1, 6, null)), 0);
   presence.apply(ada, states(state(2, 1)), 0);
@@ -106,13 +107,13 @@ test('the late end of an id that a session had before leaves it the one that it 
   assert.deepEqual(entriesOf(presence.takeDirty()), [state(2, 1, null)]);
 });
 
-test('a session that ends takes its state with it, and only its own', () => {
+test('when a session ends, its state is removed and no other', () => {
   const presence = new Presence();
-  const [ada, bob] = [someone('ada'), someone('bob')];
+  const [ada, bob] = [ownerOf('ada'), ownerOf('bob')];
   presence.apply(ada, states(state(1, 5)), 0);
   presence.apply(bob, states(state(2, 5)), 0);
   presence.takeDirty();
-  presence.release(someone('nobody'));
+  presence.release(ownerOf('stranger'));
   assert.equal(presence.dirty, false);
   presence.release(ada);
   assert.deepEqual(entriesOf(presence.takeDirty()), [state(1, 5, null)]);
@@ -121,7 +122,7 @@ test('a session that ends takes its state with it, and only its own', () => {
 
 test('a state expires after 30 s without renewal, and may be announced again', () => {
   const presence = new Presence();
-  const [ada, bob] = [someone('ada'), someone('bob')];
+  const [ada, bob] = [ownerOf('ada'), ownerOf('bob')];
   presence.apply(ada, states(state(1, 5)), 0);
   presence.apply(bob, states(state(2, 5)), 0);
   presence.apply(bob, states(state(2, 6)), PRESENCE_TIMEOUT_MS / 2);
@@ -136,9 +137,9 @@ test('a state expires after 30 s without renewal, and may be announced again', (
   assert.deepEqual(entriesOf(presence.takeDirty()), [state(1, 6)]);
 });
 
-test('somebody who reconnects takes over from the old socket, whose late words and end then change nothing', () => {
+test('a reconnected client takes over from its old socket, whose late messages and end then change nothing', () => {
   const presence = new Presence();
-  const [before, after] = [someone('ada'), someone('ada')];
+  const [before, after] = [ownerOf('ada'), ownerOf('ada')];
   presence.apply(before, states(state(1, 5)), 0);
   presence.takeDirty();
   assert.equal(presence.apply(after, states(state(1, 5)), 0), true);
@@ -151,19 +152,19 @@ test('somebody who reconnects takes over from the old socket, whose late words a
   assert.deepEqual(entriesOf(presence.encodeAll()), [state(1, 6)]);
 });
 
-test('a client that comes back with an older clock than the room knows is nudged beyond the known one', () => {
+test('a client that comes back with an older clock than the room knows is nudged to a newer one', () => {
   const presence = new Presence();
-  presence.apply(someone('ada'), states(state(1, 9)), 0);
-  const back = someone('ada');
+  presence.apply(ownerOf('ada'), states(state(1, 9)), 0);
+  const back = ownerOf('ada');
   presence.apply(back, states(state(1, 3, '"back"')), 0);
   assert.deepEqual(entriesOf(presence.takeDirty()), [state(1, 9, '"back"')]);
   assert.deepEqual(entriesOf(presence.nudge(back)), [state(1, 9, null)]);
 });
 
-test('the owner takes its id back from a sibling tab that spoke for it first', () => {
+test('the owner takes its client id back from a sibling tab that announced it first', () => {
   const presence = new Presence();
-  const [owner, sibling] = [someone('ada'), someone('ada')];
-  // The sibling heard of the state by BroadcastChannel and has none of its own.
+  const [owner, sibling] = [ownerOf('ada'), ownerOf('ada')];
+  // The sibling received the state by BroadcastChannel and has none of its own.
   presence.apply(sibling, states(state(1, 5)), 0);
   assert.equal(presence.apply(owner, states(state(1, 5)), 0), true);
   presence.takeDirty();
@@ -173,9 +174,9 @@ test('the owner takes its id back from a sibling tab that spoke for it first', (
   assert.deepEqual(entriesOf(presence.encodeAll()), [state(1, 6)]);
 });
 
-test('a spectator of the same user, who only sends back what it hears, takes nobody’s state for long', () => {
+test('a tab of the same user that only echoes states does not keep the state of another tab', () => {
   const presence = new Presence();
-  const [owner, spectator] = [someone('anonymous'), someone('anonymous')];
+  const [owner, spectator] = [ownerOf('anonymous'), ownerOf('anonymous')];
   presence.apply(owner, states(state(1, 5)), 0);
   presence.apply(spectator, states(state(1, 5)), 0);
   for (let clock = 6; clock < 20; clock++) {
@@ -189,48 +190,48 @@ test('a spectator of the same user, who only sends back what it hears, takes nob
   assert.deepEqual(entriesOf(presence.encodeAll()), [state(1, 19)]);
 });
 
-test('I6, I7: 50,000 clients, a clock of 2^53 - 1 and a huge state are refused, and leave nothing behind', () => {
+test('I6, I7: 50,000 clients, a clock of 2^53 - 1 and a huge state are refused and leave no state', () => {
   const presence = new Presence();
   const many = states(...Array.from({ length: 50_000 }, (_, client) => state(client, 1, '{}')));
-  assert.throws(() => presence.apply(someone('a'), many, 0), malformed);
-  assert.throws(() => presence.apply(someone('b'), states(state(1, Number.MAX_SAFE_INTEGER)), 0), malformed);
+  assert.throws(() => presence.apply(ownerOf('a'), many, 0), malformed);
+  assert.throws(() => presence.apply(ownerOf('b'), states(state(1, Number.MAX_SAFE_INTEGER)), 0), malformed);
   const huge = JSON.stringify('x'.repeat(17_000));
-  assert.throws(() => presence.apply(someone('c'), states(state(2, 1, huge)), 0), malformed);
-  assert.throws(() => presence.apply(someone('d'), states(state(3, 1, '{')), 0), malformed);
+  assert.throws(() => presence.apply(ownerOf('c'), states(state(2, 1, huge)), 0), malformed);
+  assert.throws(() => presence.apply(ownerOf('d'), states(state(3, 1, '{')), 0), malformed);
   assert.equal(presence.size, 0);
   assert.equal(presence.dirty, false);
 });
 
-test('I6: what stock clients cannot read, compare or send on is refused, and a name full of brackets is not', () => {
+test('I6: a state that stock clients cannot read, compare or send on is refused; a name full of brackets is not', () => {
   const presence = new Presence();
   const deep = `{"user":${'['.repeat(100)}${']'.repeat(100)}}`;
   for (const json of [deep, ' null', '{"user":"\ud800']) {
-    assert.throws(() => presence.apply(someone('eve'), states(state(1, 1, json)), 0), malformed);
+    assert.throws(() => presence.apply(ownerOf('eve'), states(state(1, 1, json)), 0), malformed);
   }
   const notUtf8 = Uint8Array.of(1, 1, 1, 3, 0x22, 0xff, 0x22);
-  assert.throws(() => presence.apply(someone('eve'), notUtf8, 0), malformed);
+  assert.throws(() => presence.apply(ownerOf('eve'), notUtf8, 0), malformed);
   assert.equal(presence.size, 0);
-  presence.apply(someone('ada'), states(state(1, 1, JSON.stringify({ user: `"\\${'['.repeat(100)}` }))), 0);
+  presence.apply(ownerOf('ada'), states(state(1, 1, JSON.stringify({ user: `"\\${'['.repeat(100)}` }))), 0);
   assert.equal(presence.size, 1);
 });
 
-test('I6: somebody whose clock another has raised to the limit goes on from there, also after coming back', () => {
+test('I6: a client whose clock another client has raised to the limit can continue from it, even after a reconnect', () => {
   const presence = new Presence();
-  const [ada, eve] = [someone('same'), someone('same')];
+  const [ada, eve] = [ownerOf('same'), ownerOf('same')];
   presence.apply(ada, states(state(1, 5)), 0);
   presence.apply(eve, states(state(1, 2 ** 31)), 0);
   presence.apply(ada, states(state(1, 2 ** 31 + 1)), 0);
   assert.deepEqual(entriesOf(presence.takeDirty()), [state(1, 2 ** 31 + 1)]);
   presence.release(ada);
   presence.takeDirty();
-  presence.apply(someone('same'), states(state(1, 2 ** 31 + 2)), 0);
+  presence.apply(ownerOf('same'), states(state(1, 2 ** 31 + 2)), 0);
   assert.deepEqual(entriesOf(presence.takeDirty()), [state(1, 2 ** 31 + 2)]);
-  assert.throws(() => presence.apply(someone('same'), states(state(2, 2 ** 32)), 0), malformed);
+  assert.throws(() => presence.apply(ownerOf('same'), states(state(2, 2 ** 32)), 0), malformed);
 });
 
-test('a null state cannot raise a clock beyond what anybody can overwrite', () => {
+test('a null state cannot raise a clock so far that no state can overwrite it', () => {
   const presence = new Presence();
-  const ada = someone('ada');
+  const ada = ownerOf('ada');
   presence.apply(ada, states(state(1, 5)), 0);
   assert.throws(() => presence.apply(ada, states(state(1, Number.MAX_SAFE_INTEGER, null)), 0), malformed);
 });
@@ -244,6 +245,6 @@ for (const [name, bytes] of Object.entries({
   'a count that is a lie': [0xff, 0x26, 1, 1, 2, 123, 125],
 })) {
   test(`refused as malformed: ${name}`, () => {
-    assert.throws(() => new Presence().apply(someone('ada'), Uint8Array.from(bytes), 0), malformed);
+    assert.throws(() => new Presence().apply(ownerOf('ada'), Uint8Array.from(bytes), 0), malformed);
   });
 }
