@@ -8,7 +8,7 @@ import type { Peer } from '../../server/sync/peer.ts';
 import { Room } from '../../server/sync/room/room.ts';
 import { SyncStats } from '../../server/sync/stats.ts';
 import { GATHER_MS, GATHER_PRESENCE_MS, Ticker } from '../../server/sync/room/ticker.ts';
-import { UnsavedEdits } from '../../server/sync/session/unsaved-edits.ts';
+import { UnsavedEdits } from '../../server/sync/room/unsaved-edits.ts';
 import { FakeLog } from './fake-log.ts';
 import { FakeOffload } from './fake-offload.ts';
 import { isScratchName } from '../../server/net/scratch-name.ts';

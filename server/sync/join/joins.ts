@@ -6,8 +6,8 @@ import type { BucketSize } from '../../limits/token-bucket.ts';
 import type { Codec } from '../protocol/codec.ts';
 import { answerSyncStep1, type JoinSink } from './join.ts';
 import type { Peer } from '../peer.ts';
+import type { Offload } from '../offload.ts';
 import type { Room } from '../room/room.ts';
-import type { SharedOffload } from '../session/shared-offload.ts';
 import type { SyncStats } from '../stats.ts';
 
 const MAX_WAITING = fixedLimits['waiting-sync-requests'].max;
@@ -20,7 +20,8 @@ const REQUEST_RATE: BucketSize = {
 
 export interface JoinsDeps {
   readonly codec: Codec;
-  readonly offload: SharedOffload;
+  /** The worker thread, shared in turns by key. Jobs of a client that is gone do not start. */
+  readonly offload: { of(key: string, isGone: () => boolean): Offload };
   readonly stats: SyncStats;
   /** In bytes of answers. */
   readonly limits: { readonly syncRate: BucketSize };

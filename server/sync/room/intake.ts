@@ -9,7 +9,7 @@ import { Knowledge } from './knowledge.ts';
 import type { LoadedDocument } from './load-document.ts';
 import type { OldCopies } from './old-copies.ts';
 import type { SyncStats } from '../stats.ts';
-import type { UnsavedAuthor, UnsavedEdits } from '../session/unsaved-edits.ts';
+import type { UnsavedAuthor, UnsavedEdits } from './unsaved-edits.ts';
 
 const MAX_WAITING_BYTES = fixedLimits['waiting-edits'].max;
 /** Must stay below the scan's limit on clients, or a client that holds the whole document could not send it. */

@@ -24,7 +24,7 @@ import { Presence } from '../presence/presence.ts';
 import { ServedSnapshot } from '../join/served-snapshot.ts';
 import type { SyncStats } from '../stats.ts';
 import { type Block, Tail } from './tail.ts';
-import type { UnsavedEdits } from '../session/unsaved-edits.ts';
+import type { UnsavedEdits } from './unsaved-edits.ts';
 import { Rhythm, type Tickable, type Ticker } from './ticker.ts';
 
 export interface RoomDeps {

@@ -7,7 +7,7 @@ import type { Offload } from '../offload.ts';
 import type { Peer } from '../peer.ts';
 import { Room, type RoomDeps } from './room.ts';
 import type { SyncStats } from '../stats.ts';
-import { UnsavedEdits } from '../session/unsaved-edits.ts';
+import { UnsavedEdits } from './unsaved-edits.ts';
 import { GATHER_MS, GATHER_PRESENCE_MS, Ticker } from './ticker.ts';
 
 /** How often rooms look for what has expired. */

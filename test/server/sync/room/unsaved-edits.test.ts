@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import * as Y from 'yjs';
 import { fixedLimits } from '../../../../server/limits/limits.ts';
-import { UnsavedEdits } from '../../../../server/sync/session/unsaved-edits.ts';
+import { UnsavedEdits } from '../../../../server/sync/room/unsaved-edits.ts';
 import { Typist } from '../../../support/shared-text.ts';
 import { SyncHarness } from '../../../support/sync-harness.ts';
 
