@@ -66,6 +66,7 @@ export class Collaboration {
       // Presence and idle rooms must not depend on a clock that is set.
       now: () => performance.now(),
     });
+    this.rooms.start();
     this.#gate = new Gate({
       ...deps.auth,
       delay: new RefusalDelay(),

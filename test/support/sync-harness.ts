@@ -68,6 +68,7 @@ export class SyncHarness {
       roomFailed: (docId) => this.roomFailures.push(docId),
       now: () => this.nowMs,
     });
+    this.rooms.start();
   }
 
   /** A client whose session is still to become live. */

@@ -61,6 +61,7 @@ export class WorkerSite {
       roomFailed: (_docId, error) => this.roomFailures.push(error),
       now: Date.now,
     });
+    this.rooms.start();
     this.#dialect = new YWebsocket({
       rooms: this.rooms,
       offload: new SharedOffload(offload),

@@ -50,7 +50,7 @@ export class Rooms {
   readonly #deps: RoomsDeps;
   readonly #slots = new Map<string, Slot>();
   readonly #roomDeps: RoomDeps;
-  readonly #sweeper: NodeJS.Timeout;
+  #sweeper: NodeJS.Timeout | undefined;
   #closing: Promise<void> | null = null;
   #coarseNowMs: number;
   /** Counted at every sweep, and what was loaded since then. */
@@ -71,6 +71,10 @@ export class Rooms {
       unsaved: this.unsaved,
       failed: (room, error) => this.#failed(room, error),
     };
+  }
+
+  /** Sweeps once a second until `close`. To be called once. */
+  start(): void {
     this.#sweeper = setInterval(() => this.sweep(), SWEEP_MS);
     this.#sweeper.unref();
   }

@@ -2,6 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { CorruptDocumentError } from '../../../../persistence/errors.ts';
+import { Rooms } from '../../../../server/sync/room/rooms.ts';
+import { SyncStats } from '../../../../server/sync/stats.ts';
+import { FakeLog } from '../../../support/fake-log.ts';
+import { FakeOffload } from '../../../support/fake-offload.ts';
 import { textFrom, Typist } from '../../../support/shared-text.ts';
 import { refused } from '../../../support/refused.ts';
 import { storedSnapshot } from '../../../support/stored-snapshot.ts';
@@ -271,4 +275,29 @@ test('I6: an error in the sweep of a session ends that session only', async (t) 
   );
   assert.deepEqual([other.refusals, harness.roomFailures], [[], []]);
   assert.ok(other.connection.writes.length > before, 'the other session is kept alive');
+});
+
+test('rooms are swept once a second from `start` until `close`', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  let nowMs = 0;
+  const rooms = new Rooms({
+    log: new FakeLog(),
+    isTransient: () => false,
+    offload: new FakeOffload(),
+    stats: new SyncStats(),
+    idleRoomTimeoutMs: Infinity,
+    limits: { maxDocumentBytes: Infinity, maxRoomMemoryBytes: Infinity },
+    roomFailed: () => assert.fail(),
+    now: () => nowMs,
+  });
+  const pass = (): number => {
+    nowMs += 1_000;
+    t.mock.timers.tick(1_000);
+    return rooms.coarseNowMs;
+  };
+  assert.equal(pass(), 0, 'the constructor starts no timer');
+  rooms.start();
+  assert.deepEqual([pass(), pass()], [2_000, 3_000]);
+  await rooms.close();
+  assert.equal(pass(), 3_000);
 });
