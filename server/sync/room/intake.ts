@@ -90,11 +90,6 @@ export class Intake {
     return this.#durable;
   }
 
-  /** Something that was handed to the log waits for edits that are missing. */
-  get hasGap(): boolean {
-    return this.#accepted.hasGap;
-  }
-
   /** Nothing is on its way to the disk. */
   get isSettled(): boolean {
     return this.#inFlight.length === 0;

@@ -67,11 +67,6 @@ export class Knowledge {
     return copy;
   }
 
-  /** Whether anything waits for something that is missing: structs, or deletions of structs. */
-  get hasGap(): boolean {
-    return this.#waiting !== null || this.#deletedAhead !== null;
-  }
-
   /** About how much memory waiting structs and deletions take; never less than the bytes of the structs in their updates. */
   get waitingBytes(): number {
     const clientsAhead = this.#deletedAhead?.size ?? 0;

@@ -120,15 +120,6 @@ export class Room implements LogFollower, NudgedRoom, Tickable {
     return this.#intake.hasIntegrated(client, clock);
   }
 
-  /** Something that was handed to the log waits for edits that are missing. */
-  get hasGap(): boolean {
-    return this.#intake.hasGap;
-  }
-
-  get snapshot(): Snapshot | null {
-    return this.#snapshot.current;
-  }
-
   /** `RoomDeps.failed` was called: while it was being loaded, perhaps. */
   get hasFailed(): boolean {
     return this.#hasFailed;

@@ -91,7 +91,6 @@ suite('attacks that have brought servers down', () => {
     const tookMs = cpuTimeMs(() => {
       for (const update of updates) knowledge.add(scanUpdate(update), update);
     }, Infinity);
-    assert.ok(knowledge.hasGap);
     assert.ok(knowledge.waitingBytes > 2000 * 2000);
     assertTook(tookMs, 3_000, 'they took');
   });
