@@ -5,21 +5,20 @@ import { diffStructs } from '../../../persistence/update/parts.ts';
 import { covers, decodeStateVector, type StateVector } from '../../../persistence/update/state-vector.ts';
 import { CLIENT_WEIGHT, mergingWeightOfAll, readingWeight } from '../../../persistence/update/weight.ts';
 import type { Codec } from '../protocol/codec.ts';
-import { gather } from '../room/gather.ts';
 import { MAX_DOCUMENT_CLIENTS } from '../room/intake.ts';
 import { MAX_MERGE_WEIGHT, OFFLOAD_BYTES, type Offload } from '../offload.ts';
 import type { Room } from '../room/room.ts';
-import type { Block } from '../room/tail.ts';
+import { mergeSegments, type Segment } from '../room/tail.ts';
 
-/** Of the tail, what is compared with what a client has in one turn of the event loop. */
+/** How much of the tail is compared with a state vector in one turn of the event loop. */
 const WEIGHT_PER_TURN = OFFLOAD_BYTES / 2;
-/** What of the tail may be written at once; more is pulled as the socket drains. */
+/** How much of the tail is written at once. The rest follows as the socket drains. */
 const TAIL_BURST_BYTES = 1024 * 1024;
-/** Clients in a state vector: twice as many as a document takes, for what a client has and the server does not. */
+/** Clients in a state vector: twice the limit of a document, because a client may have edits that the server lacks. */
 export const MAX_STATE_VECTOR_CLIENTS = 2 * MAX_DOCUMENT_CLIENTS;
 const EMPTY_UPDATE = Uint8Array.of(0, 0);
 
-/** What the client says that it has, decoded and as it came. */
+/** A client's state vector, decoded and as it was received. */
 interface Client {
   readonly has: StateVector;
   readonly stateVector: Uint8Array;
@@ -30,27 +29,28 @@ export interface JoinSink {
   readonly codec: Codec;
   readonly ended: boolean;
   write(frames: Uint8Array): void;
-  /** Resolves when the socket has taken what was written, but for a little, or has ended. */
+  /** Resolves when the socket has taken nearly everything that was written, or has ended. */
   whenDrained(): Promise<void>;
 }
 
 /**
- * Answers a SyncStep1: sends what the client lacks, the last of it as SyncStep2. Pulled as the socket drains, so that
- * a slow client costs no more than one part. Calls `live` in the same turn in which the last message is written: what
- * is committed from then on must reach the client by itself. Resolves when that is done or the sink has ended. Rejects
- * with MalformedUpdateError for a bad state vector, with CorruptDocumentError if the snapshot cannot be read.
+ * Answers a SyncStep1 with the updates that the client lacks, the last one as SyncStep2. Sends the next part when the
+ * socket has drained, so a slow client costs the memory of one part. Calls `onSynced` in the same turn in which it
+ * writes the last message: the caller must send everything that is committed after that. Resolves when the answer is
+ * written or the sink has ended. Rejects with MalformedUpdateError for a bad state vector, and with
+ * CorruptDocumentError if the snapshot cannot be read.
  */
 export async function answerSyncStep1(
   room: Room,
   stateVector: Uint8Array,
   sink: JoinSink,
   offload: Offload,
-  live: () => void,
+  onSynced: () => void,
 ): Promise<void> {
-  const answer = room.lastAnswer.find(stateVector, room, sink.codec);
+  const answer = room.joinCache.answer(sink.codec, stateVector, room);
   if (answer !== null) {
     sink.write(answer);
-    live();
+    onSynced();
     return;
   }
   const has = decodeStateVector(stateVector, MAX_STATE_VECTOR_CLIENTS);
@@ -60,65 +60,69 @@ export async function answerSyncStep1(
     const stored = pinned === null ? null : decodeStateVector(pinned.snapshot.stateVector);
     const hasNothing = stored === null ? has.size === 0 : !sharesClient(has, stored);
     if (hasNothing) {
-      await sendAll(room, pinned, sink, live);
+      await sendAll(room, pinned, sink, onSynced);
       return;
     }
     const lacking = pinned === null || covers(has, stored!) ? EMPTY_UPDATE : await lackingOf(pinned, client, offload);
-    if (!sink.ended)
-      await sendLacking(room, { lastSeq: pinned?.snapshot.seq ?? 0, update: lacking }, client, sink, offload, live);
+    if (sink.ended) return;
+    const ofSnapshot = { lastSeq: pinned?.snapshot.seq ?? 0, update: lacking };
+    await sendLacking(room, ofSnapshot, client, sink, offload, onSynced);
   } finally {
     room.unpin(pinned);
   }
 }
 
-/** For a client that has nothing of the document: the snapshot as it lies on disk, then the tail. */
-async function sendAll(room: Room, pinned: PinnedSnapshot | null, sink: JoinSink, live: () => void): Promise<void> {
+/** Sends the whole document to a client that has none of it: the snapshot as it is on disk, then the tail. */
+async function sendAll(room: Room, pinned: PinnedSnapshot | null, sink: JoinSink, onSynced: () => void): Promise<void> {
   const { codec } = sink;
   if (pinned !== null) {
     for (let part = 0; part < pinned.snapshot.parts.length; part++) {
-      const frames = await room.snapshotFrames(codec, pinned, part);
+      const message = await room.joinCache.snapshotPart(codec, pinned, part);
       await sink.whenDrained();
       if (sink.ended) return;
-      sink.write(frames);
+      sink.write(message);
     }
     if (pinned.snapshot.pending !== null) sink.write(codec.update(pinned.snapshot.pending));
   }
   let seq = pinned?.snapshot.seq ?? 0;
   for (;;) {
-    const blocks = tailAfter(room, seq);
-    const burst = takeBurst(blocks);
-    const ends = burst === blocks.length;
-    if (blocks.length === 0) sink.write(codec.syncStep2(EMPTY_UPDATE));
-    for (const frames of room.tail.frames(codec, blocks.slice(0, burst), ends)) sink.write(frames);
-    if (ends) {
-      live();
+    const segments = tailAfter(room, seq);
+    const burst = burstLength(segments);
+    const endsJoin = burst === segments.length;
+    if (segments.length === 0) sink.write(codec.syncStep2(EMPTY_UPDATE));
+    for (const messages of room.joinCache.tailMessages(codec, segments.slice(0, burst), endsJoin)) sink.write(messages);
+    if (endsJoin) {
+      onSynced();
       return;
     }
-    seq = blocks[burst - 1]!.lastSeq;
+    seq = segments[burst - 1]!.lastSeq;
     await sink.whenDrained();
     if (sink.ended) return;
   }
 }
 
-/** What is durable may still be gathered for the peers: whoever is told that it is synced must have it too. */
-function tailAfter(room: Room, seq: number): Block[] {
+/** Durable updates may still wait in the room's batch. A client that is told that it is synced must have them too. */
+function tailAfter(room: Room, seq: number): Segment[] {
   room.tick();
   return room.tail.after(seq);
 }
 
-/** How many of the blocks go out at once: all those of one entry at least. The next burst is found by sequence number. */
-function takeBurst(blocks: readonly Block[]): number {
+/**
+ * How many segments are written at once. The segments of one entry stay together, because the next burst is found by
+ * sequence number.
+ */
+function burstLength(segments: readonly Segment[]): number {
   let bytes = 0;
-  for (const [index, { update, lastSeq }] of blocks.entries()) {
+  for (const [index, { update, lastSeq }] of segments.entries()) {
     bytes += update.length;
-    if (bytes > TAIL_BURST_BYTES && index > 0 && lastSeq !== blocks[index - 1]!.lastSeq) return index;
+    if (bytes > TAIL_BURST_BYTES && index > 0 && lastSeq !== segments[index - 1]!.lastSeq) return index;
   }
-  return blocks.length;
+  return segments.length;
 }
 
 /**
- * Of the snapshot, what a client lacks that has some of it. One update, whatever the number of parts: a document that is
- * shown with a piece missing is dangerous.
+ * The structs of the snapshot that a client lacks, if it has some of them. They come as one update even from several
+ * parts, because a document that is shown with a piece missing is dangerous.
  */
 async function lackingOf(pinned: PinnedSnapshot, client: Client, offload: Offload): Promise<Uint8Array> {
   const diffs: Uint8Array[] = [];
@@ -133,17 +137,17 @@ async function lackingOf(pinned: PinnedSnapshot, client: Client, offload: Offloa
 }
 
 /**
- * Sends the structs that a client lacks: these of the snapshot, then those of the tail. A state vector says nothing of deletions:
- * the whole delete set comes with the first of them, so that nothing is ever shown that was deleted, and no second time
- * unless it has grown.
+ * Sends the structs that a client lacks: first `ofSnapshot`, then those of the tail. A state vector does not cover
+ * deletions, so the first update carries the whole delete set: the client never shows deleted content. Later updates
+ * carry it only if it has grown.
  */
 async function sendLacking(
   room: Room,
-  ofSnapshot: Block,
+  ofSnapshot: Segment,
   client: Client,
   sink: JoinSink,
   offload: Offload,
-  live: () => void,
+  onSynced: () => void,
 ): Promise<void> {
   const { codec } = sink;
   let seq = ofSnapshot.lastSeq;
@@ -151,25 +155,25 @@ async function sendLacking(
   let sentDeletes: Uint8Array | null = null;
   let isFirst = true;
   const takeUpdates = (): Uint8Array[] => {
-    const updates = gather(lacking).map((block) => block.update);
+    const updates = mergeSegments(lacking).map((segment) => segment.update);
     const deletes = room.durable.encodeDeleteSet();
     if (deletes !== sentDeletes) updates[0] = withDeleteSet(updates[0] ?? EMPTY_UPDATE, deletes);
     sentDeletes = deletes;
     lacking = [];
     return updates;
   };
-  // What it took to read the state vector counts: with tens of thousands of clients that fills a turn.
+  // Reading the state vector counts, because tens of thousands of clients fill a turn.
   let read = client.has.size * CLIENT_WEIGHT + ofSnapshot.update.length;
-  for (let blocks = tailAfter(room, seq); blocks.length > 0; blocks = tailAfter(room, seq)) {
-    const { lastSeq } = blocks[0]!;
-    for (const { update } of blocks.filter((block) => block.lastSeq === lastSeq)) {
+  for (let segments = tailAfter(room, seq); segments.length > 0; segments = tailAfter(room, seq)) {
+    const { lastSeq } = segments[0]!;
+    for (const { update } of segments.filter((segment) => segment.lastSeq === lastSeq)) {
       const structs = await diff(update, client, offload);
       if (!isEmpty(structs)) lacking.push({ lastSeq, update: structs });
       read += readingWeight(update);
     }
     seq = lastSeq;
     if (read < WEIGHT_PER_TURN) continue;
-    // More than one turn of the event loop may hold: send what there is, and go on when the socket has taken it.
+    // The turn is full. Send what there is, and continue when the socket has taken it.
     sink.write(Buffer.concat(takeUpdates().map(codec.update)));
     isFirst = false;
     read = 0;
@@ -180,9 +184,9 @@ async function sendLacking(
   const updates = takeUpdates();
   const last = codec.syncStep2(updates.pop() ?? EMPTY_UPDATE);
   const answer = updates.length === 0 ? last : Buffer.concat([...updates.map(codec.update), last]);
-  if (isFirst) room.lastAnswer.keep(client.stateVector, room, codec, answer);
+  if (isFirst) room.joinCache.keepAnswer(codec, client.stateVector, room, answer);
   sink.write(answer);
-  live();
+  onSynced();
 }
 
 function isEmpty(structs: Uint8Array): boolean {

@@ -10,8 +10,8 @@ import type { Offload } from '../offload.ts';
 import type { Room } from '../room/room.ts';
 import type { SyncStats } from '../stats.ts';
 
-const MAX_WAITING = fixedLimits['waiting-sync-requests'].max;
-/** For how many seconds of SyncStep1 somebody who has not asked for long has tokens. */
+const MAX_QUEUED = fixedLimits['waiting-sync-requests'].max;
+/** How many seconds' worth of SyncStep1 a client may send at once after a long pause. */
 const REQUEST_BURST_SECONDS = 20;
 const REQUEST_RATE: BucketSize = {
   perSecond: fixedLimits['sync-requests'].max,
@@ -23,22 +23,25 @@ export interface JoinsDeps {
   /** The worker thread, shared in turns by key. Jobs of a client that is gone do not start. */
   readonly offload: { of(key: string, isGone: () => boolean): Offload };
   readonly stats: SyncStats;
-  /** In bytes of answers. */
+  /** The rate is in bytes of answers. */
   readonly limits: { readonly syncRate: BucketSize };
   readonly rooms: { readonly coarseNowMs: number };
 }
 
-/** The session as its joins see it. */
+/** A session as its joins see it. */
 export interface JoiningPeer extends Peer {
   readonly ended: boolean;
-  /** With whom it shares its turns at the worker thread. */
+  /** The key by which it takes turns at the worker thread. */
   readonly workKey: string;
   write(frames: Uint8Array): void;
-  /** Resolves when the socket has taken what was written, but for a little, or has ended. */
+  /** Resolves when the socket has taken nearly everything that was written, or has ended. */
   whenDrained(): Promise<void>;
 }
 
-/** The SyncStep1 of one session: answered one after the other, each when the last answer was read, and no faster than is allowed. */
+/**
+ * Answers the SyncStep1 messages of one session, one after the other. Each answer begins when the client has read the
+ * last one and the limits allow it.
+ */
 export class Joins implements JoinSink {
   readonly #peer: JoiningPeer;
   readonly #room: Room;
@@ -46,8 +49,9 @@ export class Joins implements JoinSink {
   readonly #requests: TokenBucket;
   readonly #bytes: TokenBucket;
   #last: Promise<void> = Promise.resolve();
-  #waiting = 0;
-  /** Goes on with an answer that had to wait. */
+  /** Requests without a complete answer. */
+  #queued = 0;
+  /** Continues an answer that waits for a limit. */
   #resume: (() => void) | null = null;
 
   constructor(peer: JoiningPeer, room: Room, deps: JoinsDeps) {
@@ -58,27 +62,27 @@ export class Joins implements JoinSink {
     this.#bytes = new TokenBucket(deps.limits.syncRate, deps.rooms.coarseNowMs);
   }
 
-  /** `live` is called as `answerSyncStep1` does. Throws RefusedError if too many wait. */
-  add(stateVector: Uint8Array, live: () => void): void {
-    if (this.#waiting >= MAX_WAITING) throw limitReached('waiting-sync-requests');
-    this.#waiting++;
+  /** Queues a request. `onSynced` is called as by `answerSyncStep1`. Throws RefusedError if too many are queued. */
+  add(stateVector: Uint8Array, onSynced: () => void): void {
+    if (this.#queued >= MAX_QUEUED) throw limitReached('waiting-sync-requests');
+    this.#queued++;
     this.#deps.stats.joins++;
     const answer = async (): Promise<void> => {
-      await this.#answer(stateVector, live);
-      this.#waiting--;
+      await this.#answer(stateVector, onSynced);
+      this.#queued--;
     };
-    this.#last = this.#waiting === 1 ? answer() : this.#last.then(answer);
+    this.#last = this.#queued === 1 ? answer() : this.#last.then(answer);
   }
 
-  async #answer(stateVector: Uint8Array, live: () => void): Promise<void> {
+  async #answer(stateVector: Uint8Array, onSynced: () => void): Promise<void> {
     try {
-      // Whoever asks again without reading the last answer gets no more of them.
+      // A client that does not read the last answer gets no further one.
       await this.whenDrained();
       await this.#whenAllowed();
       if (this.ended) return;
       this.#requests.spend(1, this.#deps.rooms.coarseNowMs);
       const offload = this.#deps.offload.of(this.#peer.workKey, () => this.ended);
-      await answerSyncStep1(this.#room, stateVector, this, offload, live);
+      await answerSyncStep1(this.#room, stateVector, this, offload, onSynced);
     } catch (error) {
       this.#peer.end(toRefusal(error));
     }
@@ -99,15 +103,15 @@ export class Joins implements JoinSink {
   }
 
   /**
-   * Called about once a second with the time of `RoomsDeps.now`. Returns whether nothing waits and nothing is spent:
-   * then another one is as good.
+   * Called about once a second with the time of `RoomsDeps.now`. Returns true if nothing is queued and no token is
+   * spent: the object can then be replaced by a new one.
    */
   sweep(nowMs: number): boolean {
     if (this.#limit(nowMs) === null) this.close();
-    return this.#waiting === 0 && this.#requests.isFull(nowMs) && this.#bytes.isFull(nowMs);
+    return this.#queued === 0 && this.#requests.isFull(nowMs) && this.#bytes.isFull(nowMs);
   }
 
-  /** What waits for better times sees that the session has ended. */
+  /** The session has ended. Wakes an answer that waits for a limit, so that it can stop. */
   close(): void {
     this.#resume?.();
     this.#resume = null;

@@ -65,8 +65,8 @@ export class Intake {
     this.#unsaved = unsaved;
   }
 
-  /** Begins with what is stored up to `seq`. To be called once, before anything else. */
-  start(log: DocumentLog, { knowledge: stored, seq, oldCopies }: LoadedDocument): void {
+  /** The document is loaded, with `seq` as its last entry. To be called once, before all other methods. */
+  loaded(log: DocumentLog, { knowledge: stored, seq, oldCopies }: LoadedDocument): void {
     this.#oldCopies = oldCopies;
     this.#log = log;
     this.#accepted = stored;

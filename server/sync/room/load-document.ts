@@ -7,51 +7,53 @@ import { noScanLimits, scanUpdate } from '../../../persistence/update/scan.ts';
 import { mergingWeight } from '../../../persistence/update/weight.ts';
 import { Knowledge } from './knowledge.ts';
 import { OldCopies } from './old-copies.ts';
-import { gather } from './gather.ts';
 import { MAX_MERGE_WEIGHT, OFFLOAD_BYTES, type Offload } from '../offload.ts';
-import type { Tail } from './tail.ts';
+import { mergeSegments, type Tail } from './tail.ts';
 
-/** Entries of a long tail that are merged and read in one turn of the event loop, if they are light: some 5 ms, 20 in a process that is not warm yet. */
+/**
+ * How many small entries of a long tail are merged and read in one turn of the event loop. They take about 5 ms, and 20
+ * ms in a process that has just started.
+ */
 const ENTRIES_PER_TURN = 500;
 
 export interface LoadedDocument {
   readonly knowledge: Knowledge;
-  /** The last entry's sequence number. */
+  /** The sequence number of the last entry. */
   readonly seq: number;
   /** Null for a document that was never deleted. */
   readonly oldCopies: OldCopies | null;
 }
 
-/** Learns what is stored, and fills the tail. Rejects with MalformedUpdateError if an update cannot be read. */
+/** Reads a stored document, and fills the tail. Rejects with MalformedUpdateError if an update cannot be read. */
 export async function loadDocument(
   { snapshot, tail: entries, deletedClients }: StoredDocument,
   tail: Tail,
   offload: Offload,
 ): Promise<LoadedDocument> {
   const knowledge = snapshot === null ? Knowledge.empty() : Knowledge.from(snapshot.stateVector, snapshot.deleteSet);
-  const learn = async (update: Uint8Array): Promise<readonly Run[]> => {
+  const add = async (update: Uint8Array): Promise<readonly Run[]> => {
     const isLarge = update.length > OFFLOAD_BYTES;
     const facts = isLarge ? await offload.scan(update, noScanLimits) : scanUpdate(update, noScanLimits);
     return knowledge.add(facts, update);
   };
-  if (snapshot !== null && snapshot.pending !== null) await learn(snapshot.pending);
+  if (snapshot !== null && snapshot.pending !== null) await add(snapshot.pending);
   let seq = snapshot?.seq ?? 0;
   for (let next = 0; next < entries.length;) {
     if (next > 0) await nextTurn();
     const end = turnEnd(entries, next);
-    // Merged first, so that hundreds of keystrokes are learned in one go.
+    // Merging first lets hundreds of keystrokes be added in one step.
     const update = mergeInLevels(entries.slice(next, end).map((entry) => entry.update));
-    const released = await learn(update);
+    const released = await add(update);
     seq = entries[end - 1]!.seq;
-    // As a room sends what `Intake.committed` returns: a client that joins gets these block by block.
+    // The same as `Intake.committed` returns. A client that joins gets these updates segment by segment.
     const updates = released.length === 0 ? [update] : [update, mergeInLevels(encodeRuns(released))];
-    for (const block of gather(updates.map((each) => ({ lastSeq: seq, update: each })))) tail.push(block);
+    for (const segment of mergeSegments(updates.map((each) => ({ lastSeq: seq, update: each })))) tail.push(segment);
     next = end;
   }
   return { knowledge, seq, oldCopies: deletedClients.size === 0 ? null : new OldCopies(deletedClients) };
 }
 
-/** Where the part of a tail ends that is read in one turn: one entry at least. */
+/** The end of the entries that are read in one turn of the event loop. There is at least one. */
 function turnEnd(entries: readonly Entry[], start: number): number {
   let weight = 0;
   for (let end = start; end < entries.length; end++) {

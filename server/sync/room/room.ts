@@ -10,20 +10,18 @@ import type {
 import type { UpdateFacts } from '../../../persistence/update/scan.ts';
 import { RefusedError } from '../../errors.ts';
 import { Broadcast } from './broadcast.ts';
-import type { Codec } from '../protocol/codec.ts';
-import { gather } from './gather.ts';
 import { type Author, type DocumentSize, Intake, type Submission } from './intake.ts';
 import type { Knowledge } from './knowledge.ts';
-import { LastAnswer } from '../join/last-answer.ts';
+import { JoinCache } from './join-cache.ts';
 import { loadDocument } from './load-document.ts';
 import type { OldCopies } from './old-copies.ts';
 import type { NudgedPeer, NudgedRoom, Nudger } from '../presence/nudger.ts';
 import type { Offload } from '../offload.ts';
 import type { Peer } from '../peer.ts';
 import { Presence } from '../presence/presence.ts';
-import { ServedSnapshot } from '../join/served-snapshot.ts';
+import { RoomSnapshot } from './room-snapshot.ts';
 import type { SyncStats } from '../stats.ts';
-import { type Block, Tail } from './tail.ts';
+import { mergeSegments, type Segment, Tail } from './tail.ts';
 import type { UnsavedEdits } from './unsaved-edits.ts';
 import { Rhythm, type Tickable, type Ticker } from './ticker.ts';
 
@@ -31,7 +29,7 @@ export interface RoomDeps {
   readonly log: UpdateLog;
   /** Whether this document is erased when the last session ends. */
   isTransient(docId: string): boolean;
-  /** A document of this size takes only deletions. */
+  /** A document of this size accepts only deletions. */
   readonly maxDocumentBytes: number;
   readonly ticker: Ticker;
   readonly presenceTicker: Ticker;
@@ -40,27 +38,31 @@ export interface RoomDeps {
   readonly stats: SyncStats;
   /** Shared by all rooms. */
   readonly unsaved: UnsavedEdits;
-  /** The room can no longer be used: whoever comes next needs a new one. Its peers have been ended. */
+  /** The room can no longer be used, and its peers have been ended. New clients need a new room. */
   failed(room: Room, error: Error): void;
 }
 
-/** One live document: what is known of it, what came after its snapshot, who is here. Holds no Y.Doc and no content. */
+/**
+ * One open document: what is known about it in clocks, the entries after its snapshot, and its peers. It holds no
+ * Y.Doc, and no content but that of these entries.
+ */
 export class Room implements LogFollower, NudgedRoom, Tickable {
   readonly docId: string;
   readonly rhythm = new Rhythm();
   readonly tail = new Tail();
   readonly peers = new Set<Peer>();
-  readonly lastAnswer = new LastAnswer();
-  /** The document is being deleted: its log is closed, and the sessions are ended when that is done. */
+  readonly joinCache = new JoinCache();
+  /** The document is being deleted: its log is closed, and its sessions are ended after the deletion. */
   isEnding = false;
   readonly #deps: RoomDeps;
-  /** Null until somebody has announced presence. */
+  /** Null until a client has announced presence. */
   #presence: Presence | null = null;
-  #awaiting: Set<Peer> | null = null;
+  /** The peers that asked for the next commit. */
+  #awaitingCommit: Set<Peer> | null = null;
   readonly #intake: Intake;
-  readonly #snapshot = new ServedSnapshot();
-  /** Durable, but not yet sent to the peers and not yet in the tail. */
-  #undelivered: Block[] | null = null;
+  readonly #snapshot = new RoomSnapshot();
+  /** Durable updates that are neither sent to the peers nor in the tail yet. */
+  #undelivered: Segment[] | null = null;
   #log: DocumentLog | null = null;
   #hasFailed = false;
 
@@ -70,7 +72,7 @@ export class Room implements LogFollower, NudgedRoom, Tickable {
     this.#intake = new Intake(deps.stats, deps.unsaved);
   }
 
-  /** Resolves when the document is loaded whole; rejects with what `UpdateLog.open` rejects with. */
+  /** Resolves when the whole document is loaded. Rejects like `UpdateLog.open`. */
   static async load(docId: string, deps: RoomDeps): Promise<Room> {
     const room = new Room(docId, deps);
     const log = await deps.log.open(docId, room, { transient: deps.isTransient(docId) });
@@ -88,15 +90,15 @@ export class Room implements LogFollower, NudgedRoom, Tickable {
   async #load(log: DocumentLog): Promise<void> {
     const { snapshot } = log.stored;
     this.#snapshot.current = snapshot;
-    this.#intake.start(log, await loadDocument(log.stored, this.tail, this.#deps.offload));
-    // One that was begun by an earlier opening may have been replaced meanwhile.
+    this.#intake.loaded(log, await loadDocument(log.stored, this.tail, this.#deps.offload));
+    // A compaction that began before this opening may have replaced the snapshot meanwhile.
     const { current } = this.#snapshot;
     if (current !== null && current !== snapshot) this.#intake.folded(current.deleteSet);
     this.tail.trim(this.#snapshot.foldedSeq);
     log.forgetStored();
   }
 
-  /** The last sequence number handed to the log. */
+  /** The sequence number of the last entry that was appended to the log. */
   get acceptedSeq(): number {
     return this.#intake.acceptedSeq;
   }
@@ -105,54 +107,54 @@ export class Room implements LogFollower, NudgedRoom, Tickable {
     return this.#intake.durableSeq;
   }
 
-  /** What is known to be on disk. Read only. */
+  /** Everything that is on disk. Read only. */
   get durable(): Knowledge {
     return this.#intake.durable;
   }
 
-  /** Whether everything in the update has integrated, so that nothing of it waits for missing edits. */
+  /** Whether all of the update has integrated, so that none of it waits for missing edits. */
   integrates(facts: UpdateFacts): boolean {
     return this.#intake.integrates(facts);
   }
 
-  /** Whether what a client wrote before this clock has integrated. */
+  /** Whether everything that a client wrote before this clock has integrated. */
   hasIntegrated(client: number, clock: number): boolean {
     return this.#intake.hasIntegrated(client, clock);
   }
 
-  /** `RoomDeps.failed` was called: while it was being loaded, perhaps. */
+  /** `RoomDeps.failed` was called. That is possible while the room is still loading. */
   get hasFailed(): boolean {
     return this.#hasFailed;
   }
 
-  /** Nothing is stored, and nothing is on its way to the disk. */
+  /** The document has no entry, neither on disk nor on its way there. */
   get isEmpty(): boolean {
     return this.#intake.isEmpty;
   }
 
-  /** The client ids of everybody who has written. */
+  /** The client ids of all writers. */
   get clients(): number[] {
     return this.#intake.clients;
   }
 
-  /** Tells who comes with a copy from before the document was deleted; null if it never was. */
+  /** Recognises copies from before a deletion of the document; null if it was never deleted. */
   get oldCopies(): OldCopies | null {
     return this.#intake.oldCopies;
   }
 
-  /** Half of a tail counts: folding makes less of it, and comes at twice the size of the snapshot at the latest. */
+  /** Half of the tail counts: folding shrinks it, and happens at twice the size of the snapshot at the latest. */
   get #size(): DocumentSize {
     const bytes = Math.max(this.#snapshot.bytes, this.tail.bytes / 2);
     return { bytes, maxBytes: this.#deps.maxDocumentBytes };
   }
 
-  /** What it takes in memory, about: 4 KB without anything in it. */
+  /** Approximate memory use; 4 KB for an empty room. */
   get memoryBytes(): number {
-    const joins = this.#snapshot.cachedBytes + this.lastAnswer.bytes;
-    return 4_096 + this.tail.memoryBytes + joins + this.#intake.memoryBytes + (this.#presence?.bytes ?? 0);
+    const presenceBytes = this.#presence?.bytes ?? 0;
+    return 4_096 + this.tail.bytes + this.joinCache.bytes + this.#intake.memoryBytes + presenceBytes;
   }
 
-  /** Nobody is here and nothing is on its way to the disk. */
+  /** The room has no peers, no join reads its snapshot, and all its entries are durable. */
   get isIdle(): boolean {
     return this.peers.size === 0 && this.#intake.isSettled && !this.#snapshot.isPinned;
   }
@@ -161,7 +163,7 @@ export class Room implements LogFollower, NudgedRoom, Tickable {
     return (this.#presence ??= new Presence());
   }
 
-  /** As `Presence.encodeAll`. */
+  /** Like `Presence.encodeAll`. */
   encodePresence(gone?: ReadonlyMap<number, number>): Uint8Array | null {
     return this.#presence?.encodeAll(gone) ?? null;
   }
@@ -173,21 +175,21 @@ export class Room implements LogFollower, NudgedRoom, Tickable {
 
   leave(peer: Peer): void {
     if (!this.peers.delete(peer)) return;
-    this.#awaiting?.delete(peer);
+    this.#awaitingCommit?.delete(peer);
     this.#presence?.release(peer);
     this.presenceChanged();
   }
 
-  /** `committed` of this peer is called after the next commit, once. */
+  /** Calls `committed` of this peer once, after the next commit. */
   awaitCommit(peer: Peer): void {
-    (this.#awaiting ??= new Set()).add(peer);
+    (this.#awaitingCommit ??= new Set()).add(peer);
   }
 
   presenceChanged(): void {
     if (this.#presence?.dirty === true) this.#deps.presenceTicker.schedule(this);
   }
 
-  /** Asks a peer to announce its presence again. Called by a timer, too: an error ends this room only. */
+  /** Makes a peer announce its presence again. Also called by a timer: an error ends only this room. */
   nudge(peer: NudgedPeer): void {
     try {
       const states = this.presence.nudge(peer);
@@ -202,24 +204,24 @@ export class Room implements LogFollower, NudgedRoom, Tickable {
     this.#deps.nudger.announced(this, peer);
   }
 
-  /** Other clients have dropped presence that is still here: its owners announce it again. */
+  /** Makes owners announce their presence again if another client has dropped it. */
   restoreSight(): void {
     const owners = this.#presence?.takeLostSight() ?? null;
     if (owners !== null) this.#deps.nudger.lostSight(this, owners);
   }
 
-  /** Nothing new in it that is not known. */
+  /** Whether the update holds nothing new. */
   knows(facts: UpdateFacts): boolean {
     return this.#intake.knows(facts);
   }
 
   /**
-   * Takes a checked update. `answer` tells that a client has answered our SyncStep1: it has nothing better, so that
-   * its gaps go into the log, up to a bound. Throws LogError if the log does not take it, RefusedError beyond the bound
-   * and for what comes from a deleted generation.
+   * Takes a checked update. `isSyncStep2` says that the update is a client's answer to our SyncStep1. The client has
+   * nothing more complete, so an update with gaps is appended to the log, up to a limit. Throws LogError if the log
+   * rejects the update, and RefusedError beyond a limit and for an update from a deleted generation.
    */
-  submit(update: Uint8Array, facts: UpdateFacts, answer: boolean, author: Author): Submission {
-    return this.#intake.submit(update, facts, answer, author, this.#size);
+  submit(update: Uint8Array, facts: UpdateFacts, isSyncStep2: boolean, author: Author): Submission {
+    return this.#intake.submit(update, facts, isSyncStep2, author, this.#size);
   }
 
   committed(entries: readonly Entry[]): void {
@@ -234,8 +236,8 @@ export class Room implements LogFollower, NudgedRoom, Tickable {
       return;
     }
     this.#deps.ticker.schedule(this);
-    const awaiting = this.#awaiting;
-    this.#awaiting = null;
+    const awaiting = this.#awaitingCommit;
+    this.#awaitingCommit = null;
     for (const peer of awaiting ?? []) peer.committed();
   }
 
@@ -243,28 +245,28 @@ export class Room implements LogFollower, NudgedRoom, Tickable {
     try {
       this.#deliver();
     } catch (error) {
-      // Updates that passed the scan can be merged; should one not, it must not take other documents along.
+      // Updates that passed the scan can be merged. If one cannot, the error must not affect other documents.
       this.#fail(error as Error, new RefusedError('internal'));
     }
   }
 
   #deliver(): void {
-    const blocks = gather(this.#undelivered ?? []);
+    const segments = mergeSegments(this.#undelivered ?? []);
     this.#undelivered = null;
     const presence = this.#presence?.takeDirty() ?? null;
-    const last = blocks.pop() ?? null;
-    for (const block of blocks) this.#broadcast(block, null);
+    const last = segments.pop() ?? null;
+    for (const segment of segments) this.#broadcast(segment, null);
     if (last !== null || presence !== null) this.#broadcast(last, presence);
   }
 
-  #broadcast(block: Block | null, presence: Uint8Array | null): void {
-    if (block !== null) this.tail.push(block);
-    const broadcast = new Broadcast(block?.update ?? null, presence);
+  #broadcast(segment: Segment | null, presence: Uint8Array | null): void {
+    if (segment !== null) this.tail.push(segment);
+    const broadcast = new Broadcast(segment?.update ?? null, presence);
     this.#deps.stats.broadcasts++;
     for (const peer of this.peers) peer.deliver(broadcast);
   }
 
-  /** The snapshot, and everything after it in the tail, until released: a join reads both while compaction goes on. */
+  /** Keeps the snapshot and the tail after it until `unpin`, so that a join can read both during a compaction. */
   pin(): PinnedSnapshot | null {
     return this.#snapshot.pin(this.#log!);
   }
@@ -274,17 +276,10 @@ export class Room implements LogFollower, NudgedRoom, Tickable {
     this.tail.trim(this.#snapshot.foldedSeq);
   }
 
-  /** A part of a pinned snapshot as the message that carries it. Rejects like `PinnedSnapshot.read`. */
-  snapshotFrames(codec: Codec, pinned: PinnedSnapshot, part: number): Promise<Uint8Array> {
-    return this.#snapshot.frames(codec, pinned, part);
-  }
-
-  /** Called by a timer about once a second, with the time of `RoomsDeps.now`. An error ends this room only. */
+  /** Called by a timer about once a second, with the time of `RoomsDeps.now`. An error ends only this room. */
   sweep(nowMs: number): void {
     try {
-      this.#snapshot.sweep(nowMs);
-      this.tail.sweep();
-      this.lastAnswer.sweep();
+      this.joinCache.sweep(this.tail);
       this.#presence?.expire(nowMs);
       this.presenceChanged();
       for (const peer of this.peers) peer.sweep(nowMs);
@@ -296,7 +291,7 @@ export class Room implements LogFollower, NudgedRoom, Tickable {
   compacted(snapshot: Snapshot, setAside: readonly number[]): void {
     this.#snapshot.current = snapshot;
     if (setAside.length > 0) {
-      const error = new Error('updates were set aside; the document must be loaded anew');
+      const error = new Error('updates were set aside; the document must be loaded again');
       this.#fail(error, new RefusedError('storage-unavailable'));
       return;
     }
@@ -315,14 +310,14 @@ export class Room implements LogFollower, NudgedRoom, Tickable {
     this.#deps.failed(this, error);
   }
 
-  /** Sends what is durable, then ends every session. */
+  /** Sends all durable updates, then ends every session. */
   end(refusal: RefusedError): void {
     this.isEnding = false;
     this.tick();
     for (const peer of this.peers) peer.end(refusal);
   }
 
-  /** Resolves when the log has let go of the document; only then can it be loaded again. */
+  /** Resolves when the log has closed the document. Only then can it be loaded again. */
   async close(): Promise<void> {
     await this.#log!.close();
   }

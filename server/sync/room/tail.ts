@@ -1,99 +1,115 @@
 import { mergeInLevels } from '../../../persistence/update/merge.ts';
-import { mergingWeightOfAll } from '../../../persistence/update/weight.ts';
-import type { Codec } from '../protocol/codec.ts';
+import { mergingWeight, mergingWeightOfAll } from '../../../persistence/update/weight.ts';
 import { MAX_MERGE_WEIGHT } from '../offload.ts';
-import { TailFrames } from '../join/tail-frames.ts';
 
 /**
- * Consecutive entries of the log, merged into one update; or a part of an entry, and of what had waited for it. The parts of an
- * entry have its sequence number and follow each other: a reader takes all of them.
+ * Consecutive entries of the log, merged into one update; or part of one entry, which is sent as several updates if
+ * runs had waited for it. All parts of an entry have its sequence number and follow each other. A reader takes all of
+ * them.
  */
-export interface Block {
+export interface Segment {
   readonly lastSeq: number;
   readonly update: Uint8Array;
 }
 
-/** Merging is linear up to about here; five hundred at once take 9 ms. */
-const BLOCKS_PER_MERGE = 50;
-/** Levels of merging: blocks of 50, then of 2,500. A third level would merge for longer than an event loop may wait. */
+/** Merging is linear up to about this many segments. Merging five hundred at once takes 9 ms. */
+const SEGMENTS_PER_MERGE = 50;
+/** Levels of merging: segments of 50 entries, then of 2,500. A third level would block the event loop for too long. */
 const LEVELS = 2;
-/** The entries after the snapshot, merged in levels as they come, so that a join sends few messages. */
+/** The most that one call of `mergeSegments` merges: a room may have received much since it last sent. */
+const MAX_WEIGHT_PER_CALL = 2 * MAX_MERGE_WEIGHT;
+
+/** The entries after the snapshot. They are merged in levels as they come, so that a join sends few messages. */
 export class Tail {
-  /** Blocks of the highest level (oldest) first; the last array holds the newest. Null without any: most documents are idle. */
-  #levels: Block[][] | null = null;
+  /**
+   * The highest level, which holds the oldest segments, comes first. Null if the tail is empty: most documents are
+   * idle.
+   */
+  #levels: Segment[][] | null = null;
   #bytes = 0;
-  /** Null unless somebody has joined lately. */
-  #frames: TailFrames | null = null;
 
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** With what is kept for joins. */
-  get memoryBytes(): number {
-    return this.#bytes + (this.#frames?.bytes ?? 0);
-  }
-
-  get lastSeq(): number {
-    return this.#levels?.findLast((blocks) => blocks.length > 0)?.at(-1)?.lastSeq ?? 0;
-  }
-
-  push(block: Block): void {
-    this.#bytes += block.update.length;
+  push(segment: Segment): void {
+    this.#bytes += segment.update.length;
     this.#levels ??= Array.from({ length: LEVELS + 1 }, () => []);
-    this.#pushAt(this.#levels, LEVELS, block);
+    this.#pushAt(this.#levels, LEVELS, segment);
   }
 
-  #pushAt(levels: Block[][], level: number, block: Block): void {
-    const blocks = levels[level]!;
-    blocks.push(block);
-    if (level === 0 || blocks.length < BLOCKS_PER_MERGE) return;
+  #pushAt(levels: Segment[][], level: number, segment: Segment): void {
+    const segments = levels[level]!;
+    segments.push(segment);
+    if (level === 0 || segments.length < SEGMENTS_PER_MERGE) return;
     levels[level] = [];
-    const updates = blocks.map(({ update }) => update);
-    // Larger blocks stay as they are: merging them costs time and saves nothing.
+    const updates = segments.map(updateOf);
+    // Merging larger segments costs time and saves nothing.
     if (mergingWeightOfAll(updates, MAX_MERGE_WEIGHT) > MAX_MERGE_WEIGHT) {
-      moveUp(levels, level, blocks);
+      moveToTop(levels, level, segments);
       return;
     }
     const update = mergeInLevels(updates);
-    this.#bytes += update.length - sumBytes(blocks);
-    this.#pushAt(levels, level - 1, { lastSeq: block.lastSeq, update });
+    this.#bytes += update.length - sumBytes(segments);
+    this.#pushAt(levels, level - 1, { lastSeq: segment.lastSeq, update });
   }
 
-  /** The blocks that hold entries after `seq`, in order. The first may hold some before it too. */
-  after(seq: number): Block[] {
-    return (this.#levels ?? []).flat().filter((block) => block.lastSeq > seq);
+  /** The segments that hold entries after `seq`, in order. The first one may also hold entries before it. */
+  after(seq: number): Segment[] {
+    return (this.#levels ?? []).flat().filter((segment) => segment.lastSeq > seq);
   }
 
-  /** Blocks of this tail as messages, like `TailFrames.of`. */
-  frames(codec: Codec, blocks: readonly Block[], ends: boolean): Uint8Array[] {
-    if (blocks.length === 0) return [];
-    if (this.#frames?.codec !== codec) this.#frames = new TailFrames(codec);
-    return this.#frames.of(blocks, ends);
-  }
-
-  /** Called about once a second: lets go of what was kept for joins when they are over. */
-  sweep(): void {
-    if (this.#frames?.sweep(this.after(0)) === false) this.#frames = null;
-  }
-
-  /** Forgets the blocks that hold nothing after `seq`. */
+  /** Drops the segments that hold no entry after `seq`. */
   trim(seq: number): void {
-    const levels = (this.#levels ?? []).map((blocks) => blocks.filter((block) => block.lastSeq > seq));
+    const levels = (this.#levels ?? []).map((segments) => segments.filter((segment) => segment.lastSeq > seq));
     this.#bytes = sumBytes(levels.flat());
     this.#levels = this.#bytes === 0 ? null : levels;
   }
 }
 
-function sumBytes(blocks: readonly Block[]): number {
-  return blocks.reduce((sum, block) => sum + block.update.length, 0);
+/**
+ * Merges neighbouring segments, but no more than fits into a turn of the event loop: a merged segment weighs
+ * `MAX_MERGE_WEIGHT` at most, and one call merges `MAX_WEIGHT_PER_CALL` at most. All other segments stay as they are,
+ * in order. The segments of one entry may stay separate, so several neighbours may have the same sequence number.
+ */
+export function mergeSegments(segments: readonly Segment[]): Segment[] {
+  if (segments.length < 2) return [...segments];
+  const merged: Segment[] = [];
+  let group: Segment[] = [];
+  let groupWeight = 0;
+  /** The weight of all closed groups of two segments or more. */
+  let mergedWeight = 0;
+  const closeGroup = (): void => {
+    const last = group.at(-1);
+    if (last !== undefined) merged.push({ lastSeq: last.lastSeq, update: mergeInLevels(group.map(updateOf)) });
+    if (group.length > 1) mergedWeight += groupWeight;
+    group = [];
+    groupWeight = 0;
+  };
+  for (const segment of segments) {
+    const added = mergingWeight(segment.update, MAX_MERGE_WEIGHT);
+    const weight = groupWeight + added;
+    if (weight > MAX_MERGE_WEIGHT || mergedWeight + weight > MAX_WEIGHT_PER_CALL) closeGroup();
+    group.push(segment);
+    groupWeight += added;
+  }
+  closeGroup();
+  return merged;
 }
 
-/** Blocks too large to merge go to the top as they are, behind what must come before them. */
-function moveUp(levels: Block[][], level: number, blocks: readonly Block[]): void {
+function updateOf({ update }: Segment): Uint8Array {
+  return update;
+}
+
+function sumBytes(segments: readonly Segment[]): number {
+  return segments.reduce((sum, segment) => sum + segment.update.length, 0);
+}
+
+/** Moves segments that are too large to merge to the highest level, after all segments that precede them. */
+function moveToTop(levels: Segment[][], level: number, segments: readonly Segment[]): void {
   for (let above = 1; above < level; above++) {
     levels[0]!.push(...levels[above]!);
     levels[above] = [];
   }
-  levels[0]!.push(...blocks);
+  levels[0]!.push(...segments);
 }

@@ -11,7 +11,7 @@ import { SyncHarness } from '../../../support/sync-harness.ts';
 
 const KIB = 1024;
 
-test('commits during a join reach the client, whatever part is under way', async (t) => {
+test('commits during any part of a join reach the client', async (t) => {
   const harness = new SyncHarness(t);
   const writer = largeText(randomOf(t), 300);
   const stored = storedSnapshot(writer.updates, 300, 2 * KIB);
@@ -32,7 +32,7 @@ test('commits during a join reach the client, whatever part is under way', async
 });
 
 for (const known of [0, 100]) {
-  test(`what is committed right after the last message of a join follows it: to a client with ${known} edits`, async (t) => {
+  test(`a commit right after the last message of a join follows it, to a client with ${known} edits`, async (t) => {
     const harness = new SyncHarness(t);
     const writer = largeText(randomOf(t), 200);
     harness.log.store('doc', writer.updates.slice(150), storedSnapshot(writer.updates.slice(0, 150), 150));
@@ -53,12 +53,12 @@ for (const known of [0, 100]) {
   });
 }
 
-test('a client is not synced without an edit that is saved, though it is still gathered for the others', async (t) => {
+test('a client that is synced has all saved edits, even those that still wait in the batch for the others', async (t) => {
   const harness = new SyncHarness(t);
   const writer = new Typist();
   const author = await harness.synced({ userId: 'author' });
   const editor = new DocClient(await harness.live({ userId: 'editor' }));
-  for (const text of ['sent at once, ', 'gathered']) {
+  for (const text of ['sent at once, ', 'batched']) {
     author.edit(writer.type(text));
     harness.log.commit('doc');
   }
@@ -71,10 +71,10 @@ test('a client is not synced without an edit that is saved, though it is still g
   };
   editor.ask();
   await harness.settle();
-  assert.equal(whenSynced, 'sent at once, gathered');
+  assert.equal(whenSynced, 'sent at once, batched');
 });
 
-test('I7: a slow socket is never sent the next part before it has taken the last', async (t) => {
+test('I7: a slow socket is sent the next part only after it has taken the last', async (t) => {
   const harness = new SyncHarness(t);
   const writer = largeText(randomOf(t), 300);
   const stored = storedSnapshot(writer.updates, 300, 2 * KIB);
@@ -93,7 +93,7 @@ test('I7: a slow socket is never sent the next part before it has taken the last
   assertSame(editor, writer);
 });
 
-test('a few bytes that the kernel has not taken hold nobody up: no drain is told for them', async (t) => {
+test('a few bytes that the kernel has not taken do not delay a join, because no drain event comes for them', async (t) => {
   const harness = new SyncHarness(t);
   const writer = largeText(randomOf(t), 100);
   harness.log.store('doc', [], storedSnapshot(writer.updates, 100, 2 * KIB));
@@ -104,7 +104,7 @@ test('a few bytes that the kernel has not taken hold nobody up: no drain is told
   assertSame(editor, writer);
 });
 
-test('compaction during a join: what the join has pinned is what the client gets, and the rest follows', async (t) => {
+test('a compaction during a join does not change the snapshot that the client gets, and the rest follows', async (t) => {
   const harness = new SyncHarness(t);
   const writer = largeText(randomOf(t), 200);
   const stored = storedSnapshot(writer.updates.slice(0, 150), 150, 2 * KIB);
@@ -129,7 +129,7 @@ test('compaction during a join: what the join has pinned is what the client gets
   assert.deepEqual(room.tail.after(0), []);
 });
 
-test('who goes away in the middle of a join leaves nothing pinned', async (t) => {
+test('a client that disconnects during a join leaves no snapshot pinned', async (t) => {
   const harness = new SyncHarness(t);
   const writer = largeText(randomOf(t), 200);
   harness.log.store('doc', writer.updates.slice(150), storedSnapshot(writer.updates.slice(0, 150), 150, 2 * KIB));
@@ -166,7 +166,7 @@ test('a snapshot that cannot be read ends the session with 4503, and the next jo
   assertSame(await joined(harness), writer);
 });
 
-test('a tail of megabytes is pulled as the socket drains', async (t) => {
+test('a tail of megabytes is sent as the socket drains', async (t) => {
   const harness = new SyncHarness(t);
   const writer = new Typist();
   for (let i = 0; i < 12; i++) writer.type(String(i).repeat(300 * KIB));
@@ -188,7 +188,7 @@ test('a tail of megabytes is pulled as the socket drains', async (t) => {
   assert.ok(most < 2 * KIB * KIB, `${most} bytes were buffered`);
 });
 
-test('a large tail for a client that has some of it is diffed in turns, the largest elsewhere', async (t) => {
+test('a large tail is compared with a state vector in several turns, and its largest update in a worker', async (t) => {
   const harness = new SyncHarness(t);
   const writer = new Typist();
   const old = new Y.Doc();
@@ -201,7 +201,7 @@ test('a large tail for a client that has some of it is diffed in turns, the larg
   assert.ok(harness.offload.calls.includes('diff'));
 });
 
-test('a second SyncStep1 on a live session is answered with what is missing by then', async (t) => {
+test('a second SyncStep1 of a session is answered with the edits that are missing by then', async (t) => {
   const harness = new SyncHarness(t);
   const writer = new Typist();
   harness.log.store('doc', writer.work(20));

@@ -10,21 +10,21 @@ import { SyncHarness } from '../../../support/sync-harness.ts';
 
 const KIB = 1024;
 
-test('an empty document: one empty SyncStep2', async (t) => {
+test('an empty document is sent as one empty SyncStep2', async (t) => {
   const harness = new SyncHarness(t);
   const editor = await joined(harness);
   assert.equal(editor.synced, 1);
   assert.deepEqual(editor.texts, ['']);
 });
 
-test('a document that is a tail only', async (t) => {
+test('a document without a snapshot is sent from its tail', async (t) => {
   const harness = new SyncHarness(t);
   const writer = new Typist();
   harness.log.store('doc', writer.work(200));
   assertSame(await joined(harness), writer);
 });
 
-test('a snapshot, whose bytes go out as they are stored, and an empty tail', async (t) => {
+test('a snapshot without a tail is sent with its bytes as stored', async (t) => {
   const harness = new SyncHarness(t);
   const writer = new Typist();
   const stored = storedSnapshot(writer.work(200), 200);
@@ -41,7 +41,7 @@ test('a snapshot, whose bytes go out as they are stored, and an empty tail', asy
   assertSame(editor, writer);
 });
 
-test('a snapshot and a tail', async (t) => {
+test('a document is sent as its snapshot and its tail', async (t) => {
   const harness = new SyncHarness(t);
   const writer = new Typist();
   const stored = storedSnapshot(writer.work(200), 200);
@@ -49,7 +49,7 @@ test('a snapshot and a tail', async (t) => {
   assertSame(await joined(harness), writer);
 });
 
-test('edits that wait in the snapshot come too', async (t) => {
+test('edits that wait in the snapshot are sent too', async (t) => {
   const harness = new SyncHarness(t);
   const [writer, other] = [new Typist(), new Typist()];
   const missing = other.type('missing ');
@@ -63,7 +63,7 @@ test('edits that wait in the snapshot come too', async (t) => {
   assert.equal(editor.isWhole, true);
 });
 
-test('a client that has a part of the snapshot is sent what it lacks and no more', async (t) => {
+test('a client that has part of the snapshot is sent only what it lacks', async (t) => {
   const harness = new SyncHarness(t);
   const writer = new Typist();
   const old = new Y.Doc();
@@ -102,7 +102,7 @@ test('a client that has everything gets a SyncStep2 and the deletions', async (t
 });
 
 for (const folded of [0, 200, 300]) {
-  test(`the deletions are sent once: who lacks one edit gets what Y.diffUpdate gives, ${folded} of 300 in the snapshot`, async (t) => {
+  test(`a client that lacks one edit gets no more than Y.diffUpdate gives, ${folded} of 300 edits in the snapshot`, async (t) => {
     const harness = new SyncHarness(t);
     const writer = new Typist();
     const updates = writer.work(299);
@@ -126,7 +126,7 @@ for (const folded of [0, 200, 300]) {
   });
 }
 
-test('a client with offline edits of its own, unrelated to the document', async (t) => {
+test('a client with offline edits that are unrelated to the document is brought up to date', async (t) => {
   const harness = new SyncHarness(t);
   const writer = new Typist();
   const stored = storedSnapshot(writer.work(50), 50);
@@ -140,7 +140,7 @@ test('a client with offline edits of its own, unrelated to the document', async 
   assertSame(other, writer);
 });
 
-test('a client with edits of its own and an old copy of the document', async (t) => {
+test('a client with its own edits and an outdated copy of the document is brought up to date', async (t) => {
   const harness = new SyncHarness(t);
   const [writer, offline] = [new Typist(), new Typist()];
   const first = writer.work(100);
@@ -152,7 +152,7 @@ test('a client with edits of its own and an old copy of the document', async (t)
   assertSame(editor, writer);
 });
 
-test('nothing of a document in several parts is seen before the last part is there', async (t) => {
+test('a document in several parts shows no content before the last part has come', async (t) => {
   const harness = new SyncHarness(t);
   const random = randomOf(t);
   const writer = largeText(random, 600);
@@ -169,7 +169,7 @@ test('nothing of a document in several parts is seen before the last part is the
   assert.notEqual(editor.texts[parts - 1], '');
 });
 
-test('a client that has some of a document in parts gets the rest in one message', async (t) => {
+test('a client that has some of a document in several parts gets the rest in one message', async (t) => {
   const random = randomOf(t);
   const writer = largeText(random, 400);
   const stored = storedSnapshot(writer.updates, 400, 2 * KIB);
@@ -186,7 +186,7 @@ test('a client that has some of a document in parts gets the rest in one message
   }
 });
 
-test('I4: whatever the state of document and client, they end equal', async (t) => {
+test('I4: from any state of document and client, both end equal', async (t) => {
   const random = randomOf(t);
   for (let round = 0; round < 40; round++) {
     await t.test(`round ${round}`, async (sub) => {

@@ -245,7 +245,7 @@ test('I6: an error in the sweep of a room ends that room only', async (t) => {
   const harness = new SyncHarness(t);
   const [broken, other] = [await harness.synced({ docId: 'broken' }), await harness.synced({ docId: 'other' })];
   const room = await harness.rooms.get('broken');
-  t.mock.method(room.tail, 'sweep', () => {
+  t.mock.method(room.joinCache, 'sweep', () => {
     throw new Error('broken');
   });
   const before = other.connection.writes.length;

@@ -1,15 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as Y from 'yjs';
-import { Tail } from '../../../../server/sync/room/tail.ts';
-import { yWebsocketCodec } from '../../../../server/sync/protocol/y-websocket-codec.ts';
-import { decodeWrite } from '../../../support/fake-connection.ts';
+import { scanUpdate } from '../../../../persistence/update/scan.ts';
+import { readingWeight } from '../../../../persistence/update/weight.ts';
+import { MAX_MERGE_WEIGHT } from '../../../../server/sync/offload.ts';
+import { mergeSegments, type Segment, Tail } from '../../../../server/sync/room/tail.ts';
 import { passiveDoc } from '../../../support/passive-doc.ts';
 import { RandomEditors } from '../../../support/random-edits.ts';
 import { randomOf } from '../../../support/random.ts';
-import { textFrom, Typist } from '../../../support/shared-text.ts';
+import { Typist } from '../../../support/shared-text.ts';
+import { TextWriter } from '../../../support/text-writer.ts';
+import { struct, updateOf } from '../../../support/update-bytes.ts';
 
-/** A document written by three people, an update for each of its edits. */
+const KIB = 1024;
+
+/** A document that three users have written, with one update for each edit. */
 function writtenDocument(count: number): { doc: Y.Doc; updates: Uint8Array[] } {
   const docs = [1, 2, 3].map((clientID) => Object.assign(new Y.Doc(), { clientID }));
   const updates: Uint8Array[] = [];
@@ -28,57 +33,61 @@ function writtenDocument(count: number): { doc: Y.Doc; updates: Uint8Array[] } {
   return { doc: docs[0]!, updates };
 }
 
+function segmentsOf(updates: readonly Uint8Array[]): Segment[] {
+  return updates.map((update, index) => ({ lastSeq: index + 1, update }));
+}
+
 function filledTail(updates: readonly Uint8Array[]): Tail {
   const tail = new Tail();
-  for (const [index, update] of updates.entries()) tail.push({ lastSeq: index + 1, update });
+  for (const segment of segmentsOf(updates)) tail.push(segment);
   return tail;
 }
 
-test('merged in levels, a tail of thousands of edits is a few messages that say the same', () => {
+test('merged in levels, a tail of thousands of edits becomes a few equivalent segments', () => {
   const { doc, updates } = writtenDocument(6_000);
   const tail = filledTail(updates);
-  const blocks = tail.after(0);
-  assert.ok(blocks.length <= 2 + 50 + 50, `${blocks.length} blocks`);
-  assert.equal(tail.lastSeq, updates.length);
+  const segments = tail.after(0);
+  assert.ok(segments.length <= 2 + 50 + 50, `${segments.length} segments`);
+  assert.equal(segments.at(-1)?.lastSeq, updates.length);
   assert.equal(
     tail.bytes,
-    blocks.reduce((sum, block) => sum + block.update.length, 0),
+    segments.reduce((sum, segment) => sum + segment.update.length, 0),
   );
   const copy = new Y.Doc();
-  for (const block of blocks) Y.applyUpdate(copy, block.update);
+  for (const segment of segments) Y.applyUpdate(copy, segment.update);
   assert.equal(copy.getText().toJSON(), doc.getText().toJSON());
   assert.deepEqual(Y.encodeStateVector(copy), Y.encodeStateVector(doc));
 });
 
-test('I4: the blocks of random edits of every kind say what the edits say one after the other', (t) => {
+test('I4: the segments of random edits of every kind are equivalent to the edits in order', (t) => {
   const { updates } = new RandomEditors(randomOf(t)).edit(3_000);
-  const blocks = filledTail(updates).after(0);
-  assert.ok(blocks.length < updates.length / 10, `${blocks.length} blocks`);
-  const copy = passiveDoc(blocks.map((block) => block.update));
+  const segments = filledTail(updates).after(0);
+  assert.ok(segments.length < updates.length / 10, `${segments.length} segments`);
+  const copy = passiveDoc(segments.map((segment) => segment.update));
   assert.deepEqual(Y.encodeStateAsUpdate(copy), Y.encodeStateAsUpdate(passiveDoc(updates)));
 });
 
-test('I3: blocks stay in the order of the log and none is lost, whatever their sizes', (t) => {
+test('I3: segments of any size stay in the order of the log and none is lost', (t) => {
   const random = randomOf(t);
   const [small, large] = [new Typist(1), new Typist(2)];
   const tail = new Tail();
   for (let seq = 1; seq <= 3_000; seq++) {
-    // Too large to merge with others: the fifty among which it stands are passed on as they are.
-    const update = random.below(100) === 0 ? large.type('x'.repeat(300 * 1024)) : small.type(String(seq % 10));
+    // Too large to merge: the fifty segments around it are moved up unchanged.
+    const update = random.below(100) === 0 ? large.type('x'.repeat(300 * KIB)) : small.type(String(seq % 10));
     tail.push({ lastSeq: seq, update });
   }
-  const blocks = tail.after(0);
-  const seqs = blocks.map((block) => block.lastSeq);
+  const segments = tail.after(0);
+  const seqs = segments.map((segment) => segment.lastSeq);
   assert.deepEqual(
     seqs,
     [...new Set(seqs)].sort((a, b) => a - b),
   );
   assert.equal(seqs.at(-1), 3_000);
-  const copy = new Typist().hear(...blocks.map((block) => block.update));
+  const copy = new Typist().hear(...segments.map((segment) => segment.update));
   assert.deepEqual(Y.encodeStateVector(copy.doc), Y.encodeStateVector(small.hear(...large.updates).doc));
 });
 
-test('after(seq) has every entry after seq, for every seq', () => {
+test('after(seq) returns every entry after seq, for every seq', () => {
   const { doc, updates } = writtenDocument(300);
   const tail = filledTail(updates);
   const reached = new Y.Doc();
@@ -86,13 +95,13 @@ test('after(seq) has every entry after seq, for every seq', () => {
     if (seq > 0) Y.applyUpdate(reached, updates[seq - 1]!);
     const copy = new Y.Doc();
     Y.applyUpdate(copy, Y.encodeStateAsUpdate(reached));
-    for (const block of tail.after(seq)) Y.applyUpdate(copy, block.update);
+    for (const segment of tail.after(seq)) Y.applyUpdate(copy, segment.update);
     assert.equal(copy.getText().toJSON(), doc.getText().toJSON(), `after ${seq}`);
   }
   assert.deepEqual(tail.after(updates.length), []);
 });
 
-test('trimming forgets what the snapshot holds and nothing after it', () => {
+test('trimming drops the entries that the snapshot holds and no later ones', () => {
   const { updates } = writtenDocument(120);
   const tail = filledTail(updates);
   const kept = tail.after(100);
@@ -100,46 +109,86 @@ test('trimming forgets what the snapshot holds and nothing after it', () => {
   assert.deepEqual(tail.after(0), kept);
   assert.equal(
     tail.bytes,
-    kept.reduce((sum, block) => sum + block.update.length, 0),
+    kept.reduce((sum, segment) => sum + segment.update.length, 0),
   );
   tail.trim(120);
   assert.deepEqual(tail.after(0), []);
   assert.equal(tail.bytes, 0);
-  assert.equal(tail.lastSeq, 0);
 });
 
-test('large blocks are encoded once for all who join, until nobody has for five sweeps', () => {
-  const writer = new Typist();
-  const tail = new Tail();
-  tail.push({ lastSeq: 1, update: writer.type('x'.repeat(20_000)) });
-  const join = (): Uint8Array[] => tail.frames(yWebsocketCodec, tail.after(0), true);
-  const [first] = join();
-  assert.equal(join()[0], first);
-  assert.ok(tail.memoryBytes >= 40_000, 'what is kept counts');
-  for (let sweep = 0; sweep < 4; sweep++) tail.sweep();
-  assert.equal(join()[0], first);
-  for (let sweep = 0; sweep < 5; sweep++) tail.sweep();
-  assert.equal(tail.memoryBytes, tail.bytes);
-  assert.deepEqual(join(), [first]);
+test('a few small segments become one, with the last sequence number', () => {
+  const writer = new TextWriter(1);
+  const [segment, ...others] = mergeSegments(segmentsOf(['a', 'b', 'c'].map((text) => writer.type(text))));
+  assert.equal(others.length, 0);
+  assert.equal(segment?.lastSeq, 3);
+  assert.deepEqual(scanUpdate(segment.update).intervals, [1, 0, 3]);
+  assert.deepEqual(mergeSegments([]), []);
 });
 
-test('while somebody types, the large blocks stay encoded, and the last message is the SyncStep2', () => {
-  const writer = new Typist();
-  const tail = new Tail();
-  tail.push({ lastSeq: 1, update: writer.type('x'.repeat(20_000)) });
-  tail.push({ lastSeq: 2, update: writer.type('more') });
-  const join = (): Uint8Array[] => tail.frames(yWebsocketCodec, tail.after(0), true);
-  const before = join();
-  tail.push({ lastSeq: 3, update: writer.type('and more') });
-  const after = join();
-  assert.equal(after[0], before[0]);
-  const frames = after.flatMap(decodeWrite);
+test('I3, I6: neighbouring segments are merged up to a weight, in order, and large segments stay as they are', () => {
+  const writer = new TextWriter(1);
+  const sizes = [1, 100, 100, 100, 300, 1, 1];
+  const segments = segmentsOf(sizes.map((size) => writer.type('x'.repeat(size * KIB))));
+  const merged = mergeSegments(segments);
   assert.deepEqual(
-    frames.map((frame) => frame.type),
-    ['update', 'update', 'sync-step-2'],
+    merged.map(({ lastSeq }) => lastSeq),
+    [3, 4, 5, 7],
   );
-  assert.equal(textFrom(...frames.map((frame) => (frame as { update: Uint8Array }).update)), writer.text);
-  tail.trim(1);
-  tail.sweep();
-  assert.equal(tail.memoryBytes, tail.bytes, 'what is folded is not kept');
+  assert.equal(merged[2]?.update, segments[4]?.update);
+  assert.deepEqual(
+    merged.map(({ update }) => scanUpdate(update).intervals[2]),
+    [201 * KIB, 301 * KIB, 601 * KIB, 603 * KIB],
+  );
 });
+
+test('I6: client ids weigh more than their bytes, so two updates with 3,000 clients are not merged', () => {
+  const updates = [manyClients(1_000_000), manyClients(900_000)];
+  assert.ok(updates.every((update) => update.length < 30 * KIB && readingWeight(update) < MAX_MERGE_WEIGHT));
+  assert.equal(mergeSegments(segmentsOf(updates)).length, 2);
+});
+
+test('I6: structs weigh more than their bytes, so updates that would take long to merge are not merged', () => {
+  const updates = [1, 2].map((client) => tinyStructs(client, 6_000));
+  assert.ok(updates.every((update) => update.length < 60 * KIB));
+  const merged = mergeSegments(segmentsOf(updates));
+  assert.deepEqual(
+    merged.map(({ update }) => update),
+    updates,
+  );
+});
+
+test('I3 I6: the segments of one entry follow each other, merged only if that is quick', () => {
+  const writer = new TextWriter(1);
+  const large = (): Uint8Array => writer.type('x'.repeat(200 * KIB));
+  const segments = [1, 2, 2, 3].map((lastSeq) => ({ lastSeq, update: large() }));
+  assert.deepEqual(mergeSegments(segments), segments);
+  const small = [1, 2, 2, 3].map((lastSeq) => ({ lastSeq, update: writer.type('x') }));
+  assert.deepEqual(
+    mergeSegments(small).map(({ lastSeq }) => lastSeq),
+    [3],
+  );
+});
+
+test('I6: one call merges a limited weight, for any number of segments', () => {
+  const updates = Array.from({ length: 200 }, (_, i) => tinyStructs(1_000 - i, 500));
+  const result = mergeSegments(segmentsOf(updates));
+  const merged = result.filter(({ update }) => !updates.includes(update));
+  assert.ok(merged.length > 0 && merged.length <= 3, `${merged.length} merged segments`);
+  assert.equal(result.at(-1)?.lastSeq, 200);
+  const brought = result.flatMap(({ update }) => [...scanUpdate(update).intervals]).filter((_, i) => i % 3 === 0);
+  assert.deepEqual(
+    brought.sort((a, b) => a - b),
+    updates.map((_, i) => 801 + i),
+  );
+});
+
+function tinyStructs(client: number, count: number): Uint8Array {
+  const structs = Array.from({ length: count }, (_, clock) =>
+    clock === 0 ? struct.text('x') : struct.textAfter(client, clock - 1, 'x'),
+  );
+  return updateOf([{ client, clock: 0, structs }]);
+}
+
+function manyClients(first: number): Uint8Array {
+  return updateOf(Array.from({ length: 3_000 }, (_, i) => ({ client: first - i, clock: 0, structs: [struct.gc(1)] })));
+}

@@ -7,7 +7,7 @@ import { SyncHarness } from '../../../support/sync-harness.ts';
 
 const SWEEPS_KEPT = 5;
 
-/** A document whose first edits are folded, and those who have had it: they lack the end of it. */
+/** A document whose first edits are folded, and clients that had it before its last edits. */
 function store(harness: SyncHarness): { readonly writer: Typist; readonly old: () => Typist } {
   const writer = new Typist();
   const first = writer.work(60);
@@ -16,14 +16,14 @@ function store(harness: SyncHarness): { readonly writer: Typist; readonly old: (
   return { writer, old: () => new Typist().hear(...first, ...had) };
 }
 
-/** What answers a client's SyncStep1, as it was written. */
+/** The answer to a client's SyncStep1, as it was written. */
 async function answerTo(harness: SyncHarness, { doc }: Typist, whole: Typist): Promise<Uint8Array> {
   const editor = await joined(harness, doc);
   assertSame(editor, whole);
   return editor.client.connection.writes.at(-1)!;
 }
 
-test('those who come back alike are sent the same buffer, made once', async (t) => {
+test('clients that come back with the same part of the document are sent the same buffer', async (t) => {
   const harness = new SyncHarness(t);
   const { writer, old } = store(harness);
   const answer = await answerTo(harness, old(), writer);
@@ -31,7 +31,7 @@ test('those who come back alike are sent the same buffer, made once', async (t) 
   assert.notEqual(await answerTo(harness, new Typist().hear(...writer.updates.slice(0, 70)), writer), answer);
 });
 
-test('I4: who comes back alike gets what was committed meanwhile, be it only a deletion', async (t) => {
+test('I4: the answer to clients that come back holds what was committed meanwhile, even if only a deletion', async (t) => {
   const harness = new SyncHarness(t);
   const { writer, old } = store(harness);
   await answerTo(harness, old(), writer);
@@ -43,7 +43,7 @@ test('I4: who comes back alike gets what was committed meanwhile, be it only a d
   }
 });
 
-test('what garbage collection has deleted beyond the log is in the answer', async (t) => {
+test('deletions that garbage collection has added are in the answer', async (t) => {
   const harness = new SyncHarness(t);
   const { writer, old } = store(harness);
   await answerTo(harness, old(), writer);
@@ -52,7 +52,7 @@ test('what garbage collection has deleted beyond the log is in the answer', asyn
   await answerTo(harness, old(), writer);
 });
 
-test('I7: an answer that is kept counts as memory of its room, and goes when nobody asks for it any more', async (t) => {
+test('I7: a kept answer counts as memory of its room, and is dropped when no client asks for it any more', async (t) => {
   const harness = new SyncHarness(t);
   const { writer, old } = store(harness);
   const reader = await harness.synced();
@@ -63,7 +63,7 @@ test('I7: an answer that is kept counts as memory of its room, and goes when nob
   for (let sweep = 1; sweep < SWEEPS_KEPT; sweep++) harness.sweepAfter(1_000);
   assert.equal(await answerTo(harness, old(), writer), answer);
   for (let sweep = 0; sweep < SWEEPS_KEPT; sweep++) harness.sweepAfter(1_000);
-  assert.equal(room.lastAnswer.bytes, 0);
+  assert.equal(room.joinCache.bytes, 0);
   assert.notEqual(await answerTo(harness, old(), writer), answer);
   reader.vanish();
 });
@@ -74,12 +74,14 @@ test('I7: a large answer is not kept', async (t) => {
   const author = await harness.synced({ userId: 'author' });
   author.edit(writer.type('x'.repeat(300_000)));
   harness.log.commit('doc');
+  const { joinCache } = await harness.rooms.get('doc');
+  const before = joinCache.bytes;
   const answer = await answerTo(harness, old(), writer);
   assert.ok(answer.length > 300_000);
-  assert.equal((await harness.rooms.get('doc')).lastAnswer.bytes, 0);
+  assert.equal(joinCache.bytes, before);
 });
 
-test('an answer in several messages is not kept: the last alone is not all of it', async (t) => {
+test('an answer in several messages is not kept, because the last message is not all of it', async (t) => {
   const harness = new SyncHarness(t);
   const writer = new Typist();
   const first = writer.type('before');
