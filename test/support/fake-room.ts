@@ -7,7 +7,7 @@ import { Nudger } from '../../server/sync/presence/nudger.ts';
 import type { Peer } from '../../server/sync/peer.ts';
 import { Room } from '../../server/sync/room/room.ts';
 import { SyncStats } from '../../server/sync/stats.ts';
-import { GATHER_MS, GATHER_PRESENCE_MS, Ticker } from '../../server/sync/room/ticker.ts';
+import { PRESENCE_BATCH_MS, Ticker, UPDATE_BATCH_MS } from '../../server/sync/room/ticker.ts';
 import { UnsavedEdits } from '../../server/sync/room/unsaved-edits.ts';
 import { FakeLog } from './fake-log.ts';
 import { FakeOffload } from './fake-offload.ts';
@@ -87,8 +87,8 @@ export class RoomBench {
       isTransient: isScratchName,
       stats,
       maxDocumentBytes,
-      ticker: new Ticker(GATHER_MS, () => clock.nowMs),
-      presenceTicker: new Ticker(GATHER_PRESENCE_MS, () => clock.nowMs),
+      ticker: new Ticker(UPDATE_BATCH_MS, () => clock.nowMs),
+      presenceTicker: new Ticker(PRESENCE_BATCH_MS, () => clock.nowMs),
       unsaved: new UnsavedEdits(),
       nudger: new Nudger(),
       offload: new FakeOffload(),
@@ -116,14 +116,14 @@ export class RoomBench {
     this.log.commit('doc', count);
   }
 
-  /** From now on, for as long as no time passes, the room gathers what is committed and who is here. */
+  /** From now on, for as long as no time passes, the room batches commits and presence. */
   becomeBusy(): void {
-    for (let news = 0; news < 20; news++) this.room.rhythm.news(this.#clock.nowMs);
+    for (let change = 0; change < 20; change++) this.room.rhythm.changed(this.#clock.nowMs);
     this.room.rhythm.lastTickMs = this.#clock.nowMs;
   }
 
-  /** Time passes, and with it the gathering of a busy room. */
-  passMs(ms = GATHER_MS): void {
+  /** Lets time pass: by default until a busy room sends its batch. */
+  passMs(ms = UPDATE_BATCH_MS): void {
     this.#clock.nowMs += ms;
     this.#t.mock.timers.tick(ms);
   }

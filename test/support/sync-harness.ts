@@ -11,7 +11,7 @@ import { Rooms } from '../../server/sync/room/rooms.ts';
 import type { SessionLimits } from '../../server/sync/session/session.ts';
 import { SharedOffload } from '../../server/sync/session/shared-offload.ts';
 import { SyncStats } from '../../server/sync/stats.ts';
-import { GATHER_MS } from '../../server/sync/room/ticker.ts';
+import { UPDATE_BATCH_MS } from '../../server/sync/room/ticker.ts';
 import { UserSessions } from '../../server/limits/user-sessions.ts';
 import { YWebsocket } from '../../server/sync/protocol/y-websocket.ts';
 import { FakeConnection } from './fake-connection.ts';
@@ -94,11 +94,11 @@ export class SyncHarness {
     return client;
   }
 
-  /** Lets everything happen that neither waits for a commit nor for a gate; rooms that gather send. */
+  /** Lets everything happen that neither waits for a commit nor for a gate; rooms send their batches. */
   async settle(): Promise<void> {
     for (let turn = 0; turn < TURNS_TO_SETTLE; turn++) {
       await nextTurn();
-      this.#t.mock.timers.tick(GATHER_MS);
+      this.#t.mock.timers.tick(UPDATE_BATCH_MS);
     }
   }
 

@@ -121,8 +121,8 @@ function burstLength(segments: readonly Segment[]): number {
 }
 
 /**
- * The structs of the snapshot that a client lacks, if it has some of them. They come as one update even from several
- * parts, because a document that is shown with a piece missing is dangerous.
+ * The structs of the snapshot that a client lacks, if it has some of them. They are sent as one update, even from
+ * several parts, because a document that is shown with a piece missing is dangerous.
  */
 async function lackingOf(pinned: PinnedSnapshot, client: Client, offload: Offload): Promise<Uint8Array> {
   const diffs: Uint8Array[] = [];

@@ -17,7 +17,7 @@ const MAX_CLOCK = 2 ** 31;
 const MAX_CLOCK_STEP = 2 ** 16;
 /** Memory of a state without its text. */
 const STATE_BYTES = 200;
-/** How many clocks of departed clients are kept. A page with a fixed client id comes back after a reload. */
+/** How many clocks of departed clients are kept. A page with a fixed client id returns after a reload. */
 const MAX_PAST_CLOCKS = 1_000;
 const PAST_CLOCK_BYTES = 50;
 /**
@@ -54,7 +54,7 @@ export class Presence {
   readonly #dirty = new Set<number>();
   #changes = 0;
   #trimmed = 0;
-  /** Kept when the owner of the state leaves, because the client may come back with this clock. */
+  /** Kept when the owner of the state leaves, because the client may return with this clock. */
   #highestClock = 0;
   /** Every session that has sent presence, with the client id that it owns; null if it owns none. */
   readonly #ownIds = new Map<PresenceOwner, number | null>();

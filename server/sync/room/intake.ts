@@ -15,47 +15,53 @@ const MAX_WAITING_BYTES = fixedLimits['waiting-edits'].max;
 /** Must stay below the scan's limit on clients, or a client that holds the whole document could not send it. */
 export const MAX_DOCUMENT_CLIENTS = fixedLimits['document-clients'].max;
 const MAX_DELETED_RANGES = fixedLimits['deleted-ranges'].max;
-/** By how much folding grows a document for each range that is deleted apart from others: the item that held it becomes three. */
+/** By how much folding grows a document for each separate deleted range: the item that held the range becomes three. */
 const DELETED_RANGE_BYTES = 24;
-/** A full document takes deletions that make it larger up to this share of its limit. */
+/** Deletions may make a full document larger, by up to this share of its limit. */
 const DELETION_ALLOWANCE = 1 / 8;
 
 /**
- * What became of a submitted update:
- * - `appended`: in the log; durable when `durableSeq` reaches `acceptedSeq`
- * - `appended-with-gap`: the same, but it waits for edits that are missing
- * - `known`: nothing new; the original is durable when `durableSeq` reaches `acceptedSeq`
- * - `known-waiting`: nothing new, but part of it waits for edits that are missing
- * - `gap`: not taken, because it builds on edits that are missing
+ * The result of submitting an update:
+ * - `appended`: it is in the log, and durable when `durableSeq` reaches `acceptedSeq`
+ * - `appended-with-gap`: the same, but it waits for missing edits
+ * - `known`: it holds nothing new, and the original is durable when `durableSeq` reaches `acceptedSeq`
+ * - `known-waiting`: it holds nothing new, but part of it waits for missing edits
+ * - `gap`: it was not accepted, because it builds on missing edits
  */
 export type Submission = 'appended' | 'appended-with-gap' | 'known' | 'known-waiting' | 'gap';
 
-/** Whoever sends updates. */
+/** The sender of an update. */
 export interface Author extends UnsavedAuthor {
   readonly userId: string;
-  /** Client ids that this author may still bring into the document; kept by `submit`. */
+  /** How many new client ids this author may still bring into the document. `submit` counts them down. */
   newClientsLeft: number;
 }
 
-/** How large a document is, and may become, in bytes. */
+/** Size of a document and its limit, in bytes. */
 export interface DocumentSize {
   readonly bytes: number;
   readonly maxBytes: number;
 }
 
-/** What a room takes in: judges updates by what is known, hands them to the log, and follows them until they are durable. */
+/**
+ * The input side of a room. Compares updates with what the room knows, appends new ones to the log, and tracks them
+ * until they are durable.
+ */
 export class Intake {
   readonly #stats: SyncStats;
   readonly #unsaved: UnsavedEdits;
   #log: DocumentLog | null = null;
-  /** Handed to the log; judges duplicates and gaps. */
+  /** Everything that is in the log, durable or not. Duplicates and gaps are judged by it. */
   #accepted = Knowledge.empty();
-  /** Committed; what joining clients are told. The same as `#accepted` until the first edit: most open documents are read. */
+  /**
+   * Everything that is durable, which is what joining clients are told. The same object as `#accepted` until the first
+   * edit, because most open documents are only read.
+   */
   #durable = this.#accepted;
-  /** The entries that are on their way to the disk, in order. */
+  /** The entries that are not durable yet, in order. */
   #inFlight: { readonly entry: Entry; readonly facts: UpdateFacts; readonly author: Author }[] = [];
   #oldCopies: OldCopies | null = null;
-  /** Deleted ranges when the document was last folded: the size of the document counts them. */
+  /** Number of deleted ranges when the document was last folded. The size of the document includes them. */
   #foldedRanges = 0;
   #acceptedSeq = 0;
   #durableSeq = 0;
@@ -76,7 +82,7 @@ export class Intake {
     this.#durableSeq = seq;
   }
 
-  /** The last sequence number handed to the log. */
+  /** The sequence number of the last entry that was appended to the log. */
   get acceptedSeq(): number {
     return this.#acceptedSeq;
   }
@@ -85,12 +91,12 @@ export class Intake {
     return this.#durableSeq;
   }
 
-  /** What is known to be on disk. Read only. */
+  /** Everything that is on disk. Read only. */
   get durable(): Knowledge {
     return this.#durable;
   }
 
-  /** Nothing is on its way to the disk. */
+  /** All appended entries are durable. */
   get isSettled(): boolean {
     return this.#inFlight.length === 0;
   }
@@ -99,38 +105,38 @@ export class Intake {
     return this.#oldCopies;
   }
 
-  /** Nobody has ever written anything that is still there. */
+  /** The document has no entry, neither on disk nor on its way there. */
   get isEmpty(): boolean {
     return this.#acceptedSeq === 0;
   }
 
-  /** Everybody who has written. */
+  /** The client ids of all writers. */
   get clients(): number[] {
     return this.#accepted.clients;
   }
 
-  /** Nothing new in it that is not known. */
+  /** Whether the update holds nothing new. */
   knows(facts: UpdateFacts): boolean {
     return this.#accepted.judge(facts) === 'duplicate';
   }
 
-  /** Whether everything in the update has integrated, so that nothing of it waits for missing edits. */
+  /** Whether all of the update has integrated, so that none of it waits for missing edits. */
   integrates(facts: UpdateFacts): boolean {
     return this.#accepted.integrates(facts);
   }
 
-  /** Whether what a client wrote before this clock has integrated. */
+  /** Whether everything that a client wrote before this clock has integrated. */
   hasIntegrated(client: number, clock: number): boolean {
     return (this.#accepted.stateVector.get(client) ?? 0) >= clock;
   }
 
-  /** What it takes in memory, about. */
+  /** Approximate memory use. */
   get memoryBytes(): number {
     return this.#accepted.memoryBytes + (this.#durable === this.#accepted ? 0 : this.#durable.memoryBytes);
   }
 
-  /** As `Room.submit`. A document that is full takes nothing but deletions. */
-  submit(update: Uint8Array, facts: UpdateFacts, answer: boolean, author: Author, size: DocumentSize): Submission {
+  /** Like `Room.submit`. A full document accepts only deletions. */
+  submit(update: Uint8Array, facts: UpdateFacts, isSyncStep2: boolean, author: Author, size: DocumentSize): Submission {
     const stats = this.#stats;
     stats.updateBytesIn += update.length;
     this.#oldCopies?.checkUpdate(facts);
@@ -139,7 +145,7 @@ export class Intake {
       stats.updatesKnown++;
       return this.#accepted.integrates(facts) ? 'known' : 'known-waiting';
     }
-    if (verdict === 'gap' && !answer) {
+    if (verdict === 'gap' && !isSyncStep2) {
       stats.updatesWithGap++;
       return 'gap';
     }
@@ -164,8 +170,9 @@ export class Intake {
   }
 
   /**
-   * Throws RefusedError if these deletions make more ranges, or a larger document, than there may be. Deletions that join
-   * ranges, or free at least as much as their ranges take, are always in bounds. Mostly the first look is enough.
+   * Throws RefusedError if these deletions exceed the limit on deleted ranges or on the size of the document. Deletions
+   * that join ranges, or that free at least as much as their ranges take, are always accepted. The cheap first check,
+   * with an upper bound, is nearly always enough.
    */
   #checkDeletions(newDeletes: Numbers, size: DocumentSize): void {
     const accepted = this.#accepted;
@@ -183,7 +190,7 @@ export class Intake {
   }
 
   #append(update: Uint8Array, facts: UpdateFacts, newDeletes: Numbers, author: Author): void {
-    // A client that reconnects sends the whole delete set again: what is known of it is not stored again.
+    // A client that reconnects sends the whole delete set again. The known part of it is not stored again.
     const stored = newDeletes === facts.deletes ? update.slice() : trimDeletes(update, facts, newDeletes);
     const entry = this.#log!.append(stored, author.userId);
     if (this.#durable === this.#accepted) this.#durable = this.#accepted.clone();
@@ -194,21 +201,23 @@ export class Intake {
   }
 
   /**
-   * An entry is durable, whoever appended it. Returns what must be sent to whoever follows: its update, and with it what
-   * waited for it. Yjs alone does not always see that what it keeps pending could integrate: of each client it remembers
-   * one missing clock, and that of a later struct may hide an earlier one.
+   * An entry is durable, from this room or another writer. Returns the updates that must be sent to the peers: its own,
+   * and one with the structs that had waited for it. Yjs does not always notice that pending structs can integrate: it
+   * remembers one missing clock per client, and the clock of a later struct can hide that of an earlier one.
    */
   committed(entry: Entry): Uint8Array[] {
-    const ours = this.#inFlight[0]?.entry === entry ? this.#inFlight.shift()! : null;
-    if (ours !== null) this.#unsaved.remove(entry.update, ours.author);
-    const facts = ours === null ? scanUpdate(entry.update, noScanLimits) : ours.facts;
+    const own = this.#inFlight[0]?.entry === entry ? this.#inFlight.shift()! : null;
+    if (own !== null) this.#unsaved.remove(entry.update, own.author);
+    const facts = own === null ? scanUpdate(entry.update, noScanLimits) : own.facts;
     const released = this.#durable.add(facts, entry.update);
     this.#durableSeq = entry.seq;
-    // Released runs are few (`waiting-edits`). As one update all of it integrates at once.
+    // The limit `waiting-edits` keeps released runs few. As one update they integrate at the same time.
     return released.length === 0 ? [entry.update] : [entry.update, mergeInLevels(encodeRuns(released))];
   }
 
-  /** The document has been folded. Garbage collection deletes more than the log says: a delete set of format V1. */
+  /**
+   * The document has been folded. Takes the delete set (V1), because garbage collection deletes more than the log says.
+   */
   folded(deleteSet: Uint8Array): void {
     const adopted = RangeSet.decodeDeleteSet(deleteSet);
     this.#accepted.adoptDeletes(adopted);
@@ -216,14 +225,14 @@ export class Intake {
     this.#foldedRanges = adopted.rangeCount;
   }
 
-  /** What is in flight may never be durable: nothing more is heard of it. */
+  /** The log has failed: the entries in flight may never become durable, and no longer count as unsaved. */
   abandon(): void {
     for (const { entry, author } of this.#inFlight) this.#unsaved.remove(entry.update, author);
     this.#inFlight = [];
   }
 }
 
-/** How many clocks flat triples client, start, end hold. */
+/** Number of clocks in flat triples client, start, end. */
 function clocksOf(flat: Numbers): number {
   let clocks = 0;
   for (let i = 0; i < flat.length; i += 3) clocks += (flat[i + 2] as number) - (flat[i + 1] as number);

@@ -68,7 +68,7 @@ export class JoinCache {
 
   /**
    * The message that brings a client with this state vector everything that is durable; null if none is kept. After an
-   * interruption of the network or the server, many clients come back with the same state vector and lack the same.
+   * interruption of the network or the server, many clients reconnect with the same state vector and lack the same.
    */
   answer(codec: Codec, stateVector: Uint8Array, { durableSeq, durable }: AnsweredState): Uint8Array | null {
     const answer = this.#messages?.get(codec)?.answer ?? null;

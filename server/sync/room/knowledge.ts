@@ -6,18 +6,20 @@ import { decodeStateVector, encodeStateVector, type StateVector } from '../../..
 import { WAITING_RUN_BYTES, WaitingRuns } from './waiting-runs.ts';
 
 /**
- * - `duplicate`: brings no clock and no deletion that is not known, integrated or waiting
- * - `gap`: something in it builds on what has not integrated and is not in itself: an earlier clock, an origin, a parent,
- *   what it deletes. It waits then, unless it is just what others wait for that it builds on
+ * What an update means to a room:
+ * - `duplicate`: all its clocks and deletions are known already, whether they have integrated or wait
+ * - `gap`: part of it depends on structs that have not integrated and are not in the update: an earlier clock, an
+ *   origin, a parent or the struct that it deletes. That part waits, unless waiting structs are all that it depends on
+ *   and the update releases them
  * - `new`: all of it integrates
  */
 export type Verdict = 'duplicate' | 'gap' | 'new';
 
-/** What an entry of a map takes in memory, about, and what a range does, with the space that is kept free behind it. */
+/** Approximate memory of an entry of a map, and of a range with its spare capacity. */
 const CLIENT_BYTES = 64;
 const RANGE_BYTES = 16;
 
-/** Deletions of clocks that have not integrated. */
+/** Numbers of deletions whose clocks have not integrated. */
 interface Ahead {
   clients: number;
   ranges: number;
@@ -25,22 +27,23 @@ interface Ahead {
 
 const noneAhead: Readonly<Ahead> = Object.freeze({ clients: 0, ranges: 0 });
 
-/** The state vector of an empty document. */
+/** State vector of an empty document. */
 const nothing: StateVector = new Map();
 
 const noRuns: readonly Run[] = Object.freeze([]);
 
 /**
- * What a room knows of its document, by clocks alone: what a Y.Doc that was given the same updates would have integrated,
- * what it would keep pending, and what is deleted. Eight bytes for each client and for each deleted range.
+ * What a room knows about its document, in clocks only: which structs a Y.Doc with the same updates would have
+ * integrated, which it would keep pending, and which are deleted. Eight bytes for each client and for each deleted
+ * range.
  */
 export class Knowledge {
-  /** Per client how many clocks have integrated. */
+  /** For each client the number of clocks that have integrated. */
   #clocks: Map<number, number> | null;
   readonly #deletes: RangeSet;
-  /** Per client how many deleted ranges reach beyond what has integrated of it. No client has none. */
+  /** For each client the number of deleted ranges that end beyond its integrated clocks. Holds no zeros. */
   #deletedAhead: Map<number, number> | null = null;
-  /** The sum of them. */
+  /** The sum of `#deletedAhead`. */
   #rangesAhead = 0;
   #waiting: WaitingRuns | null = null;
 
@@ -54,12 +57,12 @@ export class Knowledge {
     return new Knowledge(null, new RangeSet());
   }
 
-  /** From a state vector and a delete set in the encodings of Yjs (V1). @throws MalformedUpdateError */
+  /** Decodes a state vector and a delete set in the encodings of Yjs (V1). Throws MalformedUpdateError. */
   static from(stateVector: Uint8Array, deleteSet: Uint8Array): Knowledge {
     return new Knowledge(decodeStateVector(stateVector), RangeSet.decodeDeleteSet(deleteSet));
   }
 
-  /** Another that knows the same. */
+  /** An independent copy. */
   clone(): Knowledge {
     const clocks = this.#clocks === null ? null : new Map(this.#clocks);
     const copy = new Knowledge(clocks, this.#deletes.clone());
@@ -67,13 +70,16 @@ export class Knowledge {
     return copy;
   }
 
-  /** About how much memory waiting structs and deletions take; never less than the bytes of the structs in their updates. */
+  /**
+   * Approximate memory of the structs and deletions that wait for missing structs; 0 only if none waits. Never less
+   * than the bytes of these structs in their updates.
+   */
   get waitingBytes(): number {
     const clientsAhead = this.#deletedAhead?.size ?? 0;
     return (this.#waiting?.bytes ?? 0) + clientsAhead * CLIENT_BYTES + this.#rangesAhead * RANGE_BYTES;
   }
 
-  /** The most by which `waitingBytes` grows with an update. */
+  /** Upper bound of the growth of `waitingBytes` by an update. */
   waitingBytesOf(facts: UpdateFacts): number {
     const isContiguous = this.#isContiguous(facts);
     const structBytes = isContiguous ? 0 : facts.deleteSetOffset + facts.structCount * WAITING_RUN_BYTES;
@@ -81,7 +87,7 @@ export class Knowledge {
     return structBytes + clients * CLIENT_BYTES + ranges * RANGE_BYTES;
   }
 
-  /** Clients of which anything has integrated, waits or is deleted. */
+  /** Number of clients with structs that have integrated or wait, or with deletions. */
   get clientCount(): number {
     let count = this.#clocks?.size ?? 0;
     for (const client of this.#waiting?.clients ?? []) if (!this.#hasIntegrated(client)) count++;
@@ -91,31 +97,31 @@ export class Knowledge {
     return count;
   }
 
-  /** Ranges of deleted clocks, those that wait too. */
+  /** Number of ranges of deleted clocks, including deletions that wait. */
   get deletedRanges(): number {
     return this.#deletes.rangeCount;
   }
 
-  /** By how many `deletedRanges` grows with these deletions; negative if they close more holes than they make. */
+  /** Growth of `deletedRanges` by these deletions; negative if they join more ranges than they add. */
   addedRanges(deletes: Numbers): number {
     const after = this.#deletes.clone();
     after.addAll(deletes);
     return after.rangeCount - this.#deletes.rangeCount;
   }
 
-  /** Clients of whom anything has integrated or waits. */
+  /** The clients with structs that have integrated or wait. */
   get clients(): number[] {
     return [...(this.#clocks?.keys() ?? []), ...(this.#waiting?.clients ?? [])];
   }
 
-  /** What it takes in memory, about. */
+  /** Approximate memory use. */
   get memoryBytes(): number {
     const { rangeCount, clientCount } = this.#deletes;
     const clients = this.clientCount + clientCount;
     return clients * CLIENT_BYTES + rangeCount * RANGE_BYTES + (this.#waiting?.bytes ?? 0);
   }
 
-  /** By how many `clientCount` grows with the update. A client that brings structs and deletions counts once. */
+  /** Growth of `clientCount` by the update. A client with both structs and deletions counts once. */
   addedClients({ intervals, deletes }: UpdateFacts): number {
     let added: Set<number> | undefined;
     for (const ranges of [intervals, deletes]) {
@@ -136,7 +142,7 @@ export class Knowledge {
     return this.#waiting?.hasClient(client) === true;
   }
 
-  /** What has integrated. */
+  /** The integrated clocks. */
   get stateVector(): StateVector {
     return this.#clocks ?? nothing;
   }
@@ -146,14 +152,14 @@ export class Knowledge {
     return this.#isContiguous(facts) && this.#aheadOf(facts, true, 1).ranges === 0 ? 'new' : 'gap';
   }
 
-  /** Whether everything in the update has integrated, its deletions too, so that nothing of it waits. */
+  /** Whether all structs and deletions of the update have integrated, so that none of them waits. */
   integrates({ intervals, deletes }: UpdateFacts): boolean {
     return this.#reaches(intervals) && this.#reaches(deletes);
   }
 
   /**
-   * Takes in an accepted update. If it has a gap, what cannot integrate waits. Costs more then: the update is read again.
-   * Returns what had waited and has integrated with it.
+   * Adds an accepted update. If it has a gap, the structs that cannot integrate wait. That costs more, because the
+   * update is read again. Returns the runs of earlier updates that had waited and have integrated now.
    */
   add(facts: UpdateFacts, update: Uint8Array): readonly Run[] {
     const { intervals, deletes } = facts;
@@ -161,7 +167,7 @@ export class Knowledge {
     let released: readonly Run[] = noRuns;
     if (this.#isContiguous(facts)) {
       for (let i = 0; i < intervals.length; i += 3) {
-        // The last interval of a client ends where all of them end.
+        // The last interval of a client has the highest end.
         if (intervals[i] !== intervals[i + 3]) this.#advance(intervals[i] as number, intervals[i + 2] as number);
       }
     } else {
@@ -179,23 +185,23 @@ export class Knowledge {
     return released.filter((run) => !own.has(run));
   }
 
-  /** The deletions that are not known, as flat triples client, start, end. */
+  /** The deletions that are new, as flat triples client, start, end. */
   newDeletes(facts: UpdateFacts): Numbers {
     return this.#deletes.missing(facts.deletes);
   }
 
-  /** Takes in deletions from elsewhere: garbage collection deletes more than updates say. */
+  /** Adds deletions that are in no update: garbage collection deletes more than the updates say. */
   adoptDeletes(adopted: RangeSet): void {
     this.#deletes.addSet(adopted);
     for (const client of adopted.clients()) this.#watchDeletes(client);
   }
 
-  /** What has integrated, in the encoding of Yjs. */
+  /** The state vector of the integrated structs, in the encoding of Yjs. */
   encodeStateVector(): Uint8Array {
     return encodeStateVector(this.stateVector);
   }
 
-  /** All deletions, also of what has not integrated, in the encoding of Yjs (V1). */
+  /** All deletions, including those of structs that have not integrated, in the encoding of Yjs (V1). */
   encodeDeleteSet(): Uint8Array {
     return this.#deletes.encodeDeleteSet();
   }
@@ -225,7 +231,7 @@ export class Knowledge {
     return true;
   }
 
-  /** Whether all structs integrate: nothing is missing before them, nor what they depend on. */
+  /** Whether all structs of the update integrate: no earlier clock and no dependency is missing. */
   #isContiguous({ intervals, dependencies }: UpdateFacts): boolean {
     let client = -1;
     let clock = 0;
@@ -244,8 +250,8 @@ export class Knowledge {
   }
 
   /**
-   * How many ranges the update deletes, not known as deleted, that reach beyond what has integrated and, if the update is
-   * contiguous, beyond what it brings; and of how many clients. Counts no further than `maxRanges`.
+   * Counts the newly deleted ranges of the update that end beyond the integrated clocks and, if the update is
+   * contiguous, beyond its own clocks; and the clients of these ranges that have none yet. Stops at `maxRanges`.
    */
   #aheadOf({ intervals, deletes }: UpdateFacts, isContiguous: boolean, maxRanges = Infinity): Readonly<Ahead> {
     if (deletes.length === 0) return noneAhead;
@@ -295,7 +301,7 @@ export class Knowledge {
     return released;
   }
 
-  /** Called when a client's clock or its deletions have changed. */
+  /** Recounts a client's deletions that wait. Called when its clock or its deletions have changed. */
   #watchDeletes(client: number): void {
     const before = this.#deletedAhead?.get(client) ?? 0;
     const clock = this.#clockOf(client);
@@ -308,7 +314,7 @@ export class Knowledge {
   }
 }
 
-/** Per client where its last interval ends. */
+/** For each client the end of its last interval. */
 function endsOf(intervals: Numbers): Map<number, number> {
   const ends = new Map<number, number>();
   for (let i = 0; i < intervals.length; i += 3) ends.set(intervals[i] as number, intervals[i + 2] as number);

@@ -3,8 +3,8 @@ import { decodeStateVector } from '../../../persistence/update/state-vector.ts';
 import { RefusedError } from '../../errors.ts';
 
 /**
- * Tells copies of a document's deleted generations, by the clients that have written those: client ids are random, so
- * nobody else has them. What such a copy sends would bring back what was deleted.
+ * Recognises copies of the deleted generations of a document. Their content would bring back what was deleted. A copy
+ * is recognised by the client ids that wrote it: they are random, so no other document has them.
  */
 export class OldCopies {
   readonly #clients: ReadonlySet<number>;
@@ -13,12 +13,12 @@ export class OldCopies {
     this.#clients = deletedClients;
   }
 
-  /** Throws RefusedError 'generation-changed' if it is of an old copy, MalformedUpdateError if it cannot be read. */
+  /** Throws RefusedError ('generation-changed') for an old copy, and MalformedUpdateError if it cannot be read. */
   checkStateVector(stateVector: Uint8Array, maxClients: number): void {
     for (const client of decodeStateVector(stateVector, maxClients).keys()) this.#check(client);
   }
 
-  /** Throws RefusedError 'generation-changed' for an update that brings, builds on or deletes anything of an old copy. */
+  /** Throws RefusedError ('generation-changed') if the update holds, builds on or deletes content of an old copy. */
   checkUpdate({ intervals, dependencies, deletes }: UpdateFacts): void {
     for (let i = 0; i < dependencies.length; i += 2) this.#check(dependencies[i]!);
     for (const ranges of [intervals, deletes]) {

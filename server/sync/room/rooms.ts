@@ -7,10 +7,10 @@ import type { Offload } from '../offload.ts';
 import type { Peer } from '../peer.ts';
 import { Room, type RoomDeps } from './room.ts';
 import type { SyncStats } from '../stats.ts';
+import { PRESENCE_BATCH_MS, Ticker, UPDATE_BATCH_MS } from './ticker.ts';
 import { UnsavedEdits } from './unsaved-edits.ts';
-import { GATHER_MS, GATHER_PRESENCE_MS, Ticker } from './ticker.ts';
 
-/** How often rooms look for what has expired. */
+/** The interval of `Rooms.sweep`. */
 const SWEEP_MS = 1_000;
 
 export interface RoomsDeps {
@@ -19,32 +19,33 @@ export interface RoomsDeps {
   isTransient(docId: string): boolean;
   readonly offload: Offload;
   readonly stats: SyncStats;
-  /** How long a room without people stays loaded. */
+  /** How long a room without sessions stays loaded. */
   readonly idleRoomTimeoutMs: number;
   readonly limits: RoomsLimits;
-  /** A room had to be ended: a write failed, or its document must be loaded anew. */
+  /** A room was ended because a write failed or its document must be loaded again. */
   roomFailed(docId: string, error: Error): void;
-  /** In milliseconds, from any origin. Never goes back. */
+  /** A monotonic clock, in milliseconds from any origin. */
   now(): number;
 }
 
-export interface RoomsLimits {
+interface RoomsLimits {
   readonly maxDocumentBytes: number;
-  /** What all documents may take in memory, about. */
+  /** Approximate memory use of all documents. */
   readonly maxRoomMemoryBytes: number;
 }
 
 /**
- * - `loading`: everybody who comes waits for the same load
- * - `live`: `idleSinceMs` is when the last one left
- * - `closing`: the log has not let go yet, or is deleting the document; whoever comes waits, then loads anew
+ * The place of one document:
+ * - `loading`: all new clients wait for the same load
+ * - `loaded`: `idleSinceMs` is the time of the first sweep that found the room idle; null if it is in use
+ * - `closing`: the log is still closing or deleting the document; new clients wait, and then load it again
  */
 type Slot =
   | { readonly phase: 'loading'; readonly room: Promise<Room> }
-  | { readonly phase: 'live'; readonly room: Room; idleSinceMs: number | null }
+  | { readonly phase: 'loaded'; readonly room: Room; idleSinceMs: number | null }
   | { readonly phase: 'closing'; readonly closed: Promise<void> };
 
-/** The live documents of this process: each is loaded once, and let go when nobody needs it any more. */
+/** The open documents of this process. Each is loaded once, and unloaded when no client needs it any more. */
 export class Rooms {
   readonly unsaved = new UnsavedEdits();
   readonly #deps: RoomsDeps;
@@ -53,7 +54,7 @@ export class Rooms {
   #sweeper: NodeJS.Timeout | undefined;
   #closing: Promise<void> | null = null;
   #coarseNowMs: number;
-  /** Counted at every sweep, and what was loaded since then. */
+  /** Memory use at the last sweep, and of the rooms loaded since then. */
   #memoryBytes = 0;
 
   constructor(deps: RoomsDeps) {
@@ -65,8 +66,8 @@ export class Rooms {
       offload: deps.offload,
       stats: deps.stats,
       maxDocumentBytes: deps.limits.maxDocumentBytes,
-      ticker: new Ticker(GATHER_MS),
-      presenceTicker: new Ticker(GATHER_PRESENCE_MS),
+      ticker: new Ticker(UPDATE_BATCH_MS),
+      presenceTicker: new Ticker(PRESENCE_BATCH_MS),
       nudger: new Nudger(),
       unsaved: this.unsaved,
       failed: (room, error) => this.#failed(room, error),
@@ -79,7 +80,7 @@ export class Rooms {
     this.#sweeper.unref();
   }
 
-  /** The time of the last sweep, at most about a second ago: for what needs no more and is asked at every write. */
+  /** The time of the last sweep, at most about a second ago. Cheap enough to be read at every write. */
   get coarseNowMs(): number {
     return this.#coarseNowMs;
   }
@@ -88,32 +89,33 @@ export class Rooms {
     return this.#slots.size;
   }
 
-  /** What documents take in memory, about. */
+  /** Approximate memory use of all documents. */
   get memoryBytes(): number {
     return this.#memoryBytes;
   }
 
-  /** It is in memory, or on its way there. */
+  /** Whether the document is loaded or loading. */
   isOpen(docId: string): boolean {
     const phase = this.#slots.get(docId)?.phase;
-    return phase === 'live' || phase === 'loading';
+    return phase === 'loaded' || phase === 'loading';
   }
 
-  /** Whoever is in any room. */
+  /** The sessions of all rooms. */
   *sessions(): Iterable<Peer> {
-    for (const slot of this.#slots.values()) if (slot.phase === 'live') yield* slot.room.peers;
+    for (const slot of this.#slots.values()) if (slot.phase === 'loaded') yield* slot.room.peers;
   }
 
-  /** Sessions in all rooms. */
+  /** Number of sessions in all rooms. */
   get peers(): number {
     let peers = 0;
-    for (const slot of this.#slots.values()) if (slot.phase === 'live') peers += slot.room.peers.size;
+    for (const slot of this.#slots.values()) if (slot.phase === 'loaded') peers += slot.room.peers.size;
     return peers;
   }
 
   /**
-   * The room of a document, loaded whole. The caller joins it in the same turn in which this resolves, or it may be
-   * unloaded. Rejects with RefusedError while shutting down or without memory for one more, and with what `UpdateLog.open` rejects with.
+   * The room of a document. Resolves when the whole document is loaded. The caller must join the room in the same turn,
+   * because it may be unloaded later. Rejects with RefusedError while shutting down or without memory for another room,
+   * and like `UpdateLog.open`.
    */
   async get(docId: string): Promise<Room> {
     for (;;) {
@@ -122,12 +124,12 @@ export class Rooms {
       switch (slot.phase) {
         case 'loading':
           await slot.room;
-          // Look again: it may have failed in the meantime.
+          // Look again, because the room may have failed in the meantime.
           break;
         case 'closing':
           await slot.closed;
           break;
-        case 'live':
+        case 'loaded':
           slot.idleSinceMs = null;
           return slot.room;
       }
@@ -142,10 +144,10 @@ export class Rooms {
     room.then(
       (loaded) => {
         this.#deps.stats.roomsLoaded++;
-        this.#slots.set(docId, { phase: 'live', room: loaded, idleSinceMs: null });
+        this.#slots.set(docId, { phase: 'loaded', room: loaded, idleSinceMs: null });
         this.#memoryBytes += loaded.memoryBytes;
-        this.#makeRoom();
-        // Between the opening of its log and this turn a write may have failed: nobody gets the dead room.
+        this.#evictIdle();
+        // A write may have failed since the log was opened. No client may get a dead room.
         if (loaded.hasFailed) void this.#unload(loaded);
       },
       () => {
@@ -159,7 +161,7 @@ export class Rooms {
   #failed(room: Room, error: Error): void {
     this.#deps.roomFailed(room.docId, error);
     const slot = this.#slots.get(room.docId);
-    if (slot?.phase === 'live' && slot.room === room) void this.#unload(room);
+    if (slot?.phase === 'loaded' && slot.room === room) void this.#unload(room);
   }
 
   /** Resolves when the document can be loaded again. */
@@ -179,15 +181,14 @@ export class Rooms {
   }
 
   /**
-   * Deletes a document: what is on its way to the disk settles, then all of it goes. Resolves when that is on disk and its
-   * sessions are ended (4404), with false if there was nothing. Clients that come meanwhile wait, and so does what the
-   * sessions send. Rejects with what
-   * `UpdateLog.delete` rejects with; the sessions may come back then. One that cannot be read is deleted too, but then nobody
-   * knows who has written it: copies of it come back.
+   * Deletes a document, after the writes in flight have settled. Resolves when the deletion is on disk and the sessions
+   * are ended (4404); with false if there was no document. Until then new clients wait, and messages of the sessions
+   * too. Rejects like `UpdateLog.delete`; the clients may then reconnect. A damaged document is deleted too, but its
+   * writers are unknown, so copies of it are accepted again.
    */
   async delete(docId: string): Promise<boolean> {
     const room = await this.#getReadable(docId);
-    // Somebody else deletes it: what they have left is looked at then.
+    // Another call is deleting the document. Look again when it is done.
     if (!this.#isCurrent(docId, room)) return this.delete(docId);
     if (room?.isEmpty === true) return false;
     if (room !== null) room.isEnding = true;
@@ -222,16 +223,16 @@ export class Rooms {
 
   #isCurrent(docId: string, room: Room | null): boolean {
     const slot = this.#slots.get(docId);
-    return room === null ? slot === undefined : slot?.phase === 'live' && slot.room === room;
+    return room === null ? slot === undefined : slot?.phase === 'loaded' && slot.room === room;
   }
 
-  /** Beyond the bound of memory, lets go of what nobody uses: the longest unused first, until the rest fits. */
-  #makeRoom(): void {
+  /** Above the memory limit, unloads idle rooms until the rest fits. The room that was idle for longest goes first. */
+  #evictIdle(): void {
     const { maxRoomMemoryBytes } = this.#deps.limits;
     if (this.#memoryBytes <= maxRoomMemoryBytes) return;
     const idle: { readonly room: Room; readonly idleSinceMs: number }[] = [];
     for (const slot of this.#slots.values()) {
-      if (slot.phase !== 'live' || slot.idleSinceMs === null || !slot.room.isIdle) continue;
+      if (slot.phase !== 'loaded' || slot.idleSinceMs === null || !slot.room.isIdle) continue;
       idle.push({ room: slot.room, idleSinceMs: slot.idleSinceMs });
     }
     idle.sort((a, b) => a.idleSinceMs - b.idleSinceMs);
@@ -242,13 +243,13 @@ export class Rooms {
     }
   }
 
-  /** Lets presence expire, keeps quiet sessions alive, and unloads what has been idle for long. Runs once a second. */
+  /** Expires presence, keeps quiet sessions alive, and unloads rooms after `idleRoomTimeoutMs`. Runs once a second. */
   sweep(): void {
     const nowMs = this.#deps.now();
     this.#coarseNowMs = nowMs;
     this.#memoryBytes = 0;
     for (const slot of this.#slots.values()) {
-      if (slot.phase !== 'live') continue;
+      if (slot.phase !== 'loaded') continue;
       slot.room.sweep(nowMs);
       if (slot.room.hasFailed) continue;
       this.#memoryBytes += slot.room.memoryBytes;
@@ -259,12 +260,12 @@ export class Rooms {
       slot.idleSinceMs ??= nowMs;
       if (nowMs - slot.idleSinceMs >= this.#deps.idleRoomTimeoutMs) void this.#unload(slot.room);
     }
-    this.#makeRoom();
+    this.#evictIdle();
   }
 
   /**
-   * Ends every session (1012, come back), and resolves when all that was accepted is committed and every document
-   * is let go. The log itself stays open. Concurrent calls share one promise.
+   * Ends every session (1012: the client reconnects). Resolves when all accepted updates are committed and every
+   * document is closed. The log itself stays open. Concurrent calls share one promise.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -283,7 +284,7 @@ export class Rooms {
         case 'closing':
           closed.push(slot.closed);
           break;
-        case 'live':
+        case 'loaded':
           slot.room.end(refusal);
           closed.push(this.#unload(slot.room));
           break;

@@ -19,7 +19,7 @@ const LEVELS = 2;
 /** The most that one call of `mergeSegments` merges: a room may have received much since it last sent. */
 const MAX_WEIGHT_PER_CALL = 2 * MAX_MERGE_WEIGHT;
 
-/** The entries after the snapshot. They are merged in levels as they come, so that a join sends few messages. */
+/** The entries after the snapshot. They are merged in levels as they arrive, so that a join sends few messages. */
 export class Tail {
   /**
    * The highest level, which holds the oldest segments, comes first. Null if the tail is empty: most documents are

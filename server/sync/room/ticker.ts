@@ -1,76 +1,79 @@
 /**
- * How long a busy room gathers before it sends. Long enough for one message to carry several edits above some 200 edits
- * a second; short enough that nobody sees it.
+ * How long a busy room batches updates before it sends them. Above about 200 edits a second one message then carries
+ * several edits. Users do not notice a delay as short as this.
  */
-export const GATHER_MS = 5;
+export const UPDATE_BATCH_MS = 5;
 
 /**
- * The same for presence, which is most of what large rooms send: somebody who moves at 5 times a second is written to everybody
- * else, and stock clients send it back. One picture of a screen takes about as long. What is there when an edit goes out goes along.
+ * The same for presence alone, which is most of what large rooms send: a user who moves 5 times a second causes a
+ * message to every other client, and stock clients send each of them back. A screen shows a frame for about as long.
+ * Presence that has changed when an update is sent goes out with the update.
  */
-export const GATHER_PRESENCE_MS = 20;
+export const PRESENCE_BATCH_MS = 20;
 
-/** A pause counts as no longer than this: a room that begins to be busy is known as such after eighteen events. */
+/** Longer gaps count as this long, so that a room that becomes busy is recognised after eighteen changes. */
 const MAX_GAP_MS = 40;
-/** What a gap counts for in the average: a few short ones in a row, as chance has it, do not make a room busy. */
+/**
+ * Weight of a gap in the moving average, chosen so that a few short gaps in a row, by chance, do not make a room busy.
+ */
 const GAP_WEIGHT = 1 / 8;
 
-/** How often a room has news, and when it last sent some. */
+/** How often a room has something to send, and when it last sent. */
 export class Rhythm {
   lastTickMs = -Infinity;
-  #lastNewsMs = -Infinity;
+  #lastChangeMs = -Infinity;
   #averageGapMs = MAX_GAP_MS;
 
-  /** There is news. Returns the time between the last few, on average, in milliseconds. */
-  news(nowMs: number): number {
-    const gapMs = Math.min(nowMs - this.#lastNewsMs, MAX_GAP_MS);
-    this.#lastNewsMs = nowMs;
+  /** The room has something to send. Returns the average time between the last few calls, in milliseconds. */
+  changed(nowMs: number): number {
+    const gapMs = Math.min(nowMs - this.#lastChangeMs, MAX_GAP_MS);
+    this.#lastChangeMs = nowMs;
     this.#averageGapMs += (gapMs - this.#averageGapMs) * GAP_WEIGHT;
     return this.#averageGapMs;
   }
 }
 
-/** Something that has news to send. */
+/** A room as a ticker sees it. */
 export interface Tickable {
-  /** Kept by the tickers. */
+  /** Updated by the tickers. */
   readonly rhythm: Rhythm;
-  /** Sends to everybody what was gathered. */
+  /** Sends the current batch to all peers. */
   tick(): void;
 }
 
 /**
- * Says when a room sends what it has gathered: at once, unless it has news so often that more comes within `gatherMs`: then
- * together with that. For news that come more seldom a message less would be saved now and then, at the price of waiting each time.
- * One timer for all rooms, armed only while one waits.
+ * Decides when a room sends. A quiet room sends at once. A busy room, in which the next change comes within `batchMs`
+ * on average, sends one batch after that time. Batching in quiet rooms would delay every message and seldom save one.
+ * All rooms share one timer, which runs only while a room has a batch.
  */
 export class Ticker {
-  readonly #gatherMs: number;
+  readonly #batchMs: number;
   readonly #now: () => number;
-  #waiting = new Set<Tickable>();
+  #scheduled = new Set<Tickable>();
   #timer: NodeJS.Timeout | null = null;
 
   /** `now` in milliseconds from any origin, with fractions. */
-  constructor(gatherMs: number, now: () => number = () => performance.now()) {
-    this.#gatherMs = gatherMs;
+  constructor(batchMs: number, now: () => number = () => performance.now()) {
+    this.#batchMs = batchMs;
     this.#now = now;
   }
 
   schedule(room: Tickable): void {
     const nowMs = this.#now();
-    const isBusy = room.rhythm.news(nowMs) <= this.#gatherMs;
-    if (this.#waiting.has(room)) return;
-    if (!isBusy || nowMs - room.rhythm.lastTickMs >= this.#gatherMs) {
+    const isBusy = room.rhythm.changed(nowMs) <= this.#batchMs;
+    if (this.#scheduled.has(room)) return;
+    if (!isBusy || nowMs - room.rhythm.lastTickMs >= this.#batchMs) {
       this.#tick(room, nowMs);
       return;
     }
-    this.#waiting.add(room);
-    if (this.#timer === null) this.#timer = setTimeout(this.#flush, this.#gatherMs);
+    this.#scheduled.add(room);
+    if (this.#timer === null) this.#timer = setTimeout(this.#flush, this.#batchMs);
   }
 
   readonly #flush = (): void => {
     this.#timer = null;
-    const due = this.#waiting;
-    this.#waiting = new Set();
+    const due = this.#scheduled;
+    this.#scheduled = new Set();
     const nowMs = this.#now();
     for (const room of due) this.#tick(room, nowMs);
   };

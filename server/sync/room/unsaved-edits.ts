@@ -1,27 +1,27 @@
 import { fixedLimits } from '../../limits/limits.ts';
 
 const maxBytes = fixedLimits['unsaved-edits'].max;
-/** What one session may have handed in while little waits: the largest message (20 MB), and a paste. */
+/** The share of one session while the total is small: the largest message (20 MB) and a paste. */
 const usualShare = 24 * 1024 * 1024;
-/** The same from half of the limit on: some 100 keystrokes. */
+/** The share of one session once half of the limit is used: about 100 keystrokes. */
 const smallShare = maxBytes / 1024;
-/** What an edit takes in memory beside its update. */
+/** Memory of an edit without its update. */
 const entryBytes = 512;
 
-/** An author's edits that the disk does not have yet. */
+/** An author, with the edits of this author that are not durable yet. */
 export interface UnsavedAuthor {
-  /** In memory, about; kept by `UnsavedEdits`. */
+  /** Approximate memory use. `UnsavedEdits` keeps it up to date. */
   unsavedBytes: number;
 }
 
 /**
- * Edits of all sessions that were accepted but are not durable yet. A slow disk must not fill the memory, so a session
- * that has handed in more than its share is not read until the disk has caught up.
+ * Counts the edits of all sessions that were accepted but are not durable yet. A slow disk must not fill the memory, so
+ * a session that has sent more than its share is not read until the disk has caught up.
  */
 export class UnsavedEdits {
   #bytes = 0;
 
-  /** In memory, about. */
+  /** Approximate memory use. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -32,14 +32,14 @@ export class UnsavedEdits {
     this.#bytes += bytes;
   }
 
-  /** An edit is durable, or will never be. */
+  /** An edit has become durable, or has failed to. */
   remove(update: Uint8Array, author: UnsavedAuthor): void {
     const bytes = update.length + entryBytes;
     author.unsavedBytes -= bytes;
     this.#bytes -= bytes;
   }
 
-  /** Whether this author must wait. One of whom nothing is on its way to the disk never does. */
+  /** Whether this author must wait. An author without unsaved edits never waits. */
   isAboveShare({ unsavedBytes }: UnsavedAuthor): boolean {
     if (unsavedBytes <= smallShare && this.#bytes < maxBytes) return false;
     if (unsavedBytes <= usualShare && this.#bytes < maxBytes / 2) return false;

@@ -2,23 +2,23 @@ import { type RangeCursor, RangeSet } from '../../../persistence/update/ranges.t
 import type { Run } from '../../../persistence/update/runs.ts';
 import type { StateVector } from '../../../persistence/update/state-vector.ts';
 
-/** What a waiting run takes in memory, beside its bytes. */
+/** Memory of a waiting run without its bytes. */
 export const WAITING_RUN_BYTES = 128;
 
-/** From this many runs on, sorting a queue anew is cheaper than shifting it for each of them. */
+/** From this many new runs on, sorting the whole queue is cheaper than inserting each run. */
 const sortThreshold = 16;
 
 /** The runs of one client, in the order in which they must integrate. */
 interface Queue {
   readonly client: number;
-  /** Ascending by clock from `head` on; what lies before `head` has integrated. */
+  /** Ascending by clock from `head` on. The runs before `head` have integrated. */
   runs: Run[];
   head: number;
-  /** What the first run waits for, if it is another client. */
+  /** The dependency on another client for which the first run waits, if there is one. */
   waiter: Waiter | null;
 }
 
-/** A queue that waits until `onClient` has more clocks than `onClock`. */
+/** A queue that waits until more than `onClock` clocks of `onClient` have integrated. */
 interface Waiter {
   readonly queue: Queue;
   readonly onClient: number;
@@ -26,14 +26,14 @@ interface Waiter {
 }
 
 /**
- * Structs that wait for others, as Yjs keeps pending structs: the first run of a client integrates once everything before
- * it and everything that it depends on has. Each advance wakes only those who waited for just that.
+ * Structs that wait for missing structs, like the pending structs of Yjs. The first run of a client integrates when all
+ * earlier clocks and all its dependencies have integrated. An advance wakes only the queues that waited for it.
  */
 export class WaitingRuns {
   readonly #queues = new Map<number, Queue>();
-  /** By the client they wait for, descending by clock: whose turn comes first stands last. */
+  /** By the client that they wait for, descending by clock: the waiter that is woken first is the last one. */
   readonly #waiters = new Map<number, Waiter[]>();
-  /** All waiting clocks. Of a client that still has a queue it may also name some that have integrated. */
+  /** All waiting clocks. For a client that still has a queue, it may also hold clocks that have integrated. */
   readonly #ranges = new RangeSet();
   #bytes = 0;
   #count = 0;
@@ -50,30 +50,31 @@ export class WaitingRuns {
     return this.#queues.has(client);
   }
 
-  /** What they take in memory, about; never less than their bytes. */
+  /** Approximate memory use; never less than the bytes of the runs. */
   get bytes(): number {
     return this.#bytes + this.#count * WAITING_RUN_BYTES;
   }
 
-  /** Asks about waiting clocks. Of a client that still has a queue some may have integrated. */
+  /** A cursor over the waiting clocks. For a client that still has a queue, some of them may have integrated. */
   cursor(): RangeCursor {
     return this.#ranges.cursor();
   }
 
-  /** Takes the runs of one update in. They do not integrate before `settle`. */
+  /** Adds the runs of one update. They do not integrate before `settle`. */
   add(runs: readonly Run[]): void {
     for (let i = 0; i < runs.length;) {
       const client = (runs[i] as Run).client;
       const added: Run[] = [];
       for (let run = runs[i]; run?.client === client; run = runs[++i]) {
-        // What waits already is not kept twice: an update that comes again, a bit longer each time, would fill memory.
+        // A run that waits already is not kept twice: an update sent again and again, a bit longer each time, would
+        // fill memory.
         if (this.#ranges.add(client, run.clock, run.end)) added.push(run);
       }
       this.#enqueue(client, added);
     }
   }
 
-  /** Another in which the same waits, at these clocks. */
+  /** An independent copy, for a document with these clocks. */
   clone(clocks: StateVector): WaitingRuns {
     const copy = new WaitingRuns();
     for (const [client, { runs, head }] of this.#queues) {
@@ -82,14 +83,14 @@ export class WaitingRuns {
     copy.#ranges.addSet(this.#ranges);
     copy.#bytes = this.#bytes;
     copy.#count = this.#count;
-    // Finds again what each of them waits for.
+    // Registers the waiter of each queue.
     copy.settle(this.#queues.keys(), new Map(clocks));
     return copy;
   }
 
   /**
-   * Integrates what can be, after the clocks of `clients` have advanced or they have got new runs. `clocks` is carried
-   * forward; returns the runs that did it, those of each client in order.
+   * Integrates all runs that can be, after the clocks of `clients` have advanced or these clients have new runs.
+   * Advances `clocks`, and returns the integrated runs, in order for each client.
    */
   settle(clients: Iterable<number>, clocks: Map<number, number>): Run[] {
     const released: Run[] = [];
@@ -155,7 +156,7 @@ export class WaitingRuns {
     queue.waiter = waiter;
   }
 
-  /** The queue is looked at anew: what it waited for may not be what it waits for next. */
+  /** Removes the waiter of a queue that is examined again, because it may wait for something else next. */
   #cancel(queue: Queue): void {
     const { waiter } = queue;
     queue.waiter = null;
@@ -178,7 +179,7 @@ export class WaitingRuns {
   }
 }
 
-/** Offset of the first dependency that the clocks do not reach, or -1. */
+/** Offset of the first dependency that has not integrated, or -1. */
 function firstUnmet(dependencies: readonly number[], clocks: ReadonlyMap<number, number>): number {
   for (let i = 0; i < dependencies.length; i += 2) {
     if ((dependencies[i + 1] as number) >= (clocks.get(dependencies[i] as number) ?? 0)) return i;
@@ -186,7 +187,7 @@ function firstUnmet(dependencies: readonly number[], clocks: ReadonlyMap<number,
   return -1;
 }
 
-/** Where a run of this clock belongs: behind those of the same clock. */
+/** The position of a new run with this clock: after the runs with the same clock. */
 function firstBehind(runs: readonly Run[], from: number, clock: number): number {
   let low = from;
   let high = runs.length;
@@ -198,7 +199,7 @@ function firstBehind(runs: readonly Run[], from: number, clock: number): number 
   return low;
 }
 
-/** The first waiter, descending, for this clock or an earlier one. */
+/** The position of the first waiter for this clock or an earlier one, in descending order. */
 function firstAtMost(waiters: readonly Waiter[], clock: number): number {
   let low = 0;
   let high = waiters.length;

@@ -71,7 +71,7 @@ test('clients of two codecs that join in turns cost one encoding of snapshot and
   );
 });
 
-test('clients of two codecs that come back in turns with the same part cost one answer per codec', async (t) => {
+test('clients of two codecs that reconnect in turns with the same part cost one answer per codec', async (t) => {
   const writer = new Typist();
   const log = new FakeLog();
   log.store('doc', writer.work(60));

@@ -93,7 +93,7 @@ test('I7: a slow socket is sent the next part only after it has taken the last',
   assertSame(editor, writer);
 });
 
-test('a few bytes that the kernel has not taken do not delay a join, because no drain event comes for them', async (t) => {
+test('a few bytes that the kernel has not taken do not delay a join, because no drain event follows them', async (t) => {
   const harness = new SyncHarness(t);
   const writer = largeText(randomOf(t), 100);
   harness.log.store('doc', [], storedSnapshot(writer.updates, 100, 2 * KIB));

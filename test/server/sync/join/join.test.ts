@@ -152,7 +152,7 @@ test('a client with its own edits and an outdated copy of the document is brough
   assertSame(editor, writer);
 });
 
-test('a document in several parts shows no content before the last part has come', async (t) => {
+test('a document in several parts shows no content before the last part has arrived', async (t) => {
   const harness = new SyncHarness(t);
   const random = randomOf(t);
   const writer = largeText(random, 600);

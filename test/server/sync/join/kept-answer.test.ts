@@ -23,7 +23,7 @@ async function answerTo(harness: SyncHarness, { doc }: Typist, whole: Typist): P
   return editor.client.connection.writes.at(-1)!;
 }
 
-test('clients that come back with the same part of the document are sent the same buffer', async (t) => {
+test('clients that reconnect with the same part of the document are sent the same buffer', async (t) => {
   const harness = new SyncHarness(t);
   const { writer, old } = store(harness);
   const answer = await answerTo(harness, old(), writer);
@@ -31,7 +31,7 @@ test('clients that come back with the same part of the document are sent the sam
   assert.notEqual(await answerTo(harness, new Typist().hear(...writer.updates.slice(0, 70)), writer), answer);
 });
 
-test('I4: the answer to clients that come back holds what was committed meanwhile, even if only a deletion', async (t) => {
+test('I4: the answer to clients that reconnect holds what was committed meanwhile, even if only a deletion', async (t) => {
   const harness = new SyncHarness(t);
   const { writer, old } = store(harness);
   await answerTo(harness, old(), writer);

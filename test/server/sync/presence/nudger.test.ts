@@ -28,7 +28,7 @@ test('a new client is nudged at once, and the others once, after 200 ms', async 
   assert.deepEqual([nudgesOf(ada), nudgesOf(bob)], [[], []]);
 });
 
-test('I7: many clients that come together cause one nudge for each present client', async (t) => {
+test('I7: many clients that join together cause one nudge for each present client', async (t) => {
   const bench = await RoomBench.load(t);
   const here = bench.join('here');
   announce(bench, here, 1);
@@ -66,7 +66,7 @@ test('a client that has left meanwhile is not nudged', async (t) => {
   assert.deepEqual(nudgesOf(ada), []);
 });
 
-test('clients without presence see the others too: one nudge for each present client, however many come', async (t) => {
+test('clients without presence see the others too: one nudge for each present client, however many join', async (t) => {
   const bench = await RoomBench.load(t);
   const ada = bench.join('ada');
   announce(bench, ada, 1);

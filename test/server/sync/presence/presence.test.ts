@@ -17,7 +17,7 @@ const state = (client: number, clock: number, json: string | null = `{"at":${clo
   state: json,
 });
 
-test('an announced state is dirty once, and shown to every client that comes', () => {
+test('an announced state is dirty once, and shown to every new client', () => {
   const presence = new Presence();
   const [ada, bob] = [ownerOf('ada'), ownerOf('bob')];
   assert.equal(presence.apply(ada, states(state(1, 5)), 0), true);
@@ -152,7 +152,7 @@ test('a reconnected client takes over from its old socket, whose late messages a
   assert.deepEqual(entriesOf(presence.encodeAll()), [state(1, 6)]);
 });
 
-test('a client that comes back with an older clock than the room knows is nudged to a newer one', () => {
+test('a client that returns with an older clock than the room knows is nudged to a newer one', () => {
   const presence = new Presence();
   presence.apply(ownerOf('ada'), states(state(1, 9)), 0);
   const back = ownerOf('ada');

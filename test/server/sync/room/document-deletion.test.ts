@@ -5,10 +5,10 @@ import { CorruptDocumentError, LogError } from '../../../../persistence/errors.t
 import { textFrom, Typist } from '../../../support/shared-text.ts';
 import { SyncHarness, type FakeClient } from '../../../support/sync-harness.ts';
 
-/** How long an old copy is held back before it is told. */
+/** How long the close of a session with an old copy is delayed. */
 const HOLD_MS = 2_000;
 
-/** A document that ada has written and that was deleted; her copy is still there. */
+/** A deleted document that Ada has written. Her copy still exists. */
 async function deletedDocument(t: TestContext) {
   const harness = new SyncHarness(t);
   const ada = new Typist();
@@ -20,7 +20,7 @@ async function deletedDocument(t: TestContext) {
   return { harness, ada, client };
 }
 
-test('deleting ends the sessions with 4404 once it is on disk, after what was on its way has settled', async (t) => {
+test('a deletion waits for writes in flight, and ends the sessions with 4404 when it is on disk', async (t) => {
   const harness = new SyncHarness(t);
   const [client, reader] = [await harness.synced(), await harness.synced({ userId: 'bob' })];
   const ada = new Typist();
@@ -37,7 +37,7 @@ test('deleting ends the sessions with 4404 once it is on disk, after what was on
   assert.equal(harness.stats.documentsDeleted, 1);
 });
 
-test('who comes while a document is being deleted waits, and finds it empty', async (t) => {
+test('a client that connects during a deletion waits, and finds the document empty', async (t) => {
   const harness = new SyncHarness(t);
   harness.log.store('doc', [new Typist().type('old words')]);
   harness.log.deleting.close();
@@ -55,10 +55,10 @@ test('who comes while a document is being deleted waits, and finds it empty', as
   assert.equal(textFrom(client.takeOf('sync-step-2')[0]!.update), '');
 });
 
-test('an old copy that comes back gets 4409, and nothing that it brings is accepted', async (t) => {
+test('a client with an old copy gets 4409, and none of its edits is accepted', async (t) => {
   const { harness, ada } = await deletedDocument(t);
   const back = await harness.live();
-  // As stock clients do: a question, then the answer to ours, then what is typed.
+  // Like a stock client: SyncStep1, then the answer to the server's SyncStep1, then new edits.
   back.send({ type: 'sync-step-1', stateVector: Y.encodeStateVector(ada.doc) });
   back.answer(Y.encodeStateAsUpdate(ada.doc));
   back.edit(ada.type('more'));
@@ -67,12 +67,12 @@ test('an old copy that comes back gets 4409, and nothing that it brings is accep
   assert.deepEqual(harness.log.pending('doc'), []);
   assert.deepEqual(back.savedMarks, []);
   assert.equal(back.refusals[0]?.code, 'generation-changed');
-  assert.equal(back.closeCode, null, 'older clients would come back at once');
+  assert.equal(back.closeCode, null, 'older clients would reconnect at once');
   harness.passMs(HOLD_MS);
   assert.equal(back.closeCode, 4409);
 });
 
-test('an old copy that waits in the queue while the document loads is recognized before anything is taken', async (t) => {
+test('an old copy that is queued while the document loads is recognised before any of it is accepted', async (t) => {
   const { harness, ada } = await deletedDocument(t);
   harness.log.opening.close();
   harness.sweepAfter(0);
@@ -88,7 +88,7 @@ test('an old copy that waits in the queue while the document loads is recognized
   assert.equal(back.refusals[0]?.code, 'generation-changed');
 });
 
-test('without a question, too, nothing is taken that brings, builds on or deletes anything of an old copy', async (t) => {
+test('without a SyncStep1, too, an update that holds, builds on or deletes content of an old copy is refused', async (t) => {
   const { harness, ada } = await deletedDocument(t);
   const bob = new Typist().hear(...ada.updates);
   const [old] = ada.updates;
@@ -105,7 +105,7 @@ test('without a question, too, nothing is taken that brings, builds on or delete
   assert.deepEqual(harness.log.pending('doc'), []);
 });
 
-test('who has a new copy writes the new generation, and one that is deleted again is old as well', async (t) => {
+test('a client with a new copy writes the new generation; when that is deleted, its copies are old too', async (t) => {
   const { harness, ada } = await deletedDocument(t);
   const fresh = new Typist();
   const client = await harness.synced();
@@ -125,7 +125,7 @@ test('who has a new copy writes the new generation, and one that is deleted agai
   }
 });
 
-test('what waits for missing edits makes its author an old one, too', async (t) => {
+test('a client whose edits only waited for missing edits has an old copy too', async (t) => {
   const harness = new SyncHarness(t);
   const ada = new Typist();
   ada.type('missing');
@@ -139,7 +139,7 @@ test('what waits for missing edits makes its author an old one, too', async (t) 
   assert.equal(back.refusals[0]?.code, 'generation-changed');
 });
 
-test('I8: a deletion that fails sends everybody away to come back, and the document is still there', async (t) => {
+test('I8: after a failed deletion clients reconnect, and the document still exists', async (t) => {
   const harness = new SyncHarness(t);
   harness.log.store('doc', [new Typist().type('kept')]);
   const client = await harness.synced();
@@ -152,7 +152,7 @@ test('I8: a deletion that fails sends everybody away to come back, and the docum
   assert.equal(textFrom(back.takeOf('sync-step-2')[0]!.update), 'kept');
 });
 
-test('of several who delete a document one does, the others find nothing', async (t) => {
+test('of several concurrent deletions of a document one succeeds, and the others find no document', async (t) => {
   const harness = new SyncHarness(t);
   harness.log.store('doc', [new Typist().type('x')]);
   const deleted = await Promise.all([1, 2, 3].map(() => harness.rooms.delete('doc')));
@@ -160,7 +160,7 @@ test('of several who delete a document one does, the others find nothing', async
   assert.equal(await harness.rooms.delete('never'), false);
 });
 
-test('a document that cannot be read can be deleted', async (t) => {
+test('a damaged document can be deleted', async (t) => {
   const harness = new SyncHarness(t);
   harness.log.store('doc', [new Typist().type('x')]);
   harness.log.openError = new CorruptDocumentError('doc', 'damaged');
@@ -169,7 +169,7 @@ test('a document that cannot be read can be deleted', async (t) => {
   assert.equal((await harness.rooms.get('doc')).isEmpty, true);
 });
 
-test('rooms that close wait for a deletion', async (t) => {
+test('closing the rooms waits for a deletion', async (t) => {
   const harness = new SyncHarness(t);
   harness.log.store('doc', [new Typist().type('x')]);
   await harness.rooms.get('doc');
@@ -194,7 +194,7 @@ const duringDeletion: Record<string, (client: FakeClient, typist: Typist) => voi
 for (const [name, send] of Object.entries(duringDeletion)) {
   for (const fails of [false, true]) {
     const code = fails ? 4503 : 4404;
-    test(`${name} during a deletion that ${fails ? 'fails' : 'succeeds'} gets ${code} when that is over, and no answer`, async (t) => {
+    test(`${name} during a deletion that ${fails ? 'fails' : 'succeeds'} gets ${code} after it, and no answer`, async (t) => {
       const harness = new SyncHarness(t);
       const typist = new Typist();
       const client = await harness.synced({ limits: { maxQueuedBytes: 2 * 1_024 * 1_024 } });
@@ -218,7 +218,7 @@ for (const [name, send] of Object.entries(duringDeletion)) {
   }
 }
 
-test('a large edit that is being scanned when the deletion begins does not end its session as a restart would', async (t) => {
+test('a large edit that is being scanned when a deletion begins does not end its session with the code of a restart', async (t) => {
   const harness = new SyncHarness(t);
   const typist = new Typist();
   const client = await harness.synced();

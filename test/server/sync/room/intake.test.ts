@@ -10,7 +10,7 @@ import { deletionsOf, struct, updateOf } from '../../../support/update-bytes.ts'
 
 const emptyUpdate = Uint8Array.of(0, 0);
 
-test('a duplicate is known, of what is on its way too, and not appended', async (t) => {
+test('a duplicate is known and not appended, even while the original is in flight', async (t) => {
   const bench = await RoomBench.load(t);
   const typist = new Typist();
   const [first, second] = [typist.type('a'), typist.type('b')];
@@ -24,7 +24,7 @@ test('a duplicate is known, of what is on its way too, and not appended', async 
   assert.equal(bench.submit(typist.type('c')), 'appended');
 });
 
-test('an edit with a gap is not taken unless it is an answer', async (t) => {
+test('an edit with a gap is accepted only in a SyncStep2', async (t) => {
   const bench = await RoomBench.load(t);
   const typist = new Typist();
   const missing = typist.type('missing ');
@@ -39,7 +39,7 @@ test('an edit with a gap is not taken unless it is an answer', async (t) => {
   assert.deepEqual([stats.updatesWithGap, stats.gapsStored, stats.updatesAppended], [1, 1, 2]);
 });
 
-test('I7: answers that leave a megabyte waiting are refused, and what fits is taken afterwards', async (t) => {
+test('I7: a SyncStep2 that would leave a megabyte waiting is refused, and a smaller update is accepted after it', async (t) => {
   const bench = await RoomBench.load(t);
   const answers = Array.from({ length: 12 }, () => {
     const typist = new Typist();
@@ -53,34 +53,34 @@ test('I7: answers that leave a megabyte waiting are refused, and what fits is ta
   assert.equal(bench.submit(new Typist().type('fits')), 'appended');
 });
 
-test('I7: deletions that wait count like edits that wait, in every answer', async (t) => {
+test('I7: deletions that wait count like edits that wait, in every SyncStep2', async (t) => {
   const bench = await RoomBench.load(t);
   bench.submit(deletionsOf(1, 100, 30_000), true);
   assert.throws(() => bench.submit(deletionsOf(2, 100, 40_000), true), limited('waiting-edits'));
   assert.throws(() => bench.submit(deletionsOf(1, 1_000_000, 40_000), true), limited('waiting-edits'));
   assert.equal(bench.submit(deletionsOf(2, 100, 30_000), true), 'appended-with-gap');
   assert.ok(bench.room.memoryBytes < 3_000_000);
-  // They are known, and wait no longer when what they delete has come.
+  // They are known, and stop waiting when the structs that they delete have arrived.
   assert.equal(bench.submit(deletionsOf(1, 100, 30_000), true), 'known-waiting');
   for (const client of [1, 2]) bench.submit(updateOf([{ client, clock: 0, structs: [struct.gc(70_000)] }]));
   for (const client of [1, 2]) assert.equal(bench.submit(deletionsOf(client, 100, 30_000), true), 'known');
   assert.equal(bench.submit(deletionsOf(3, 100, 60_000), true), 'appended-with-gap');
 });
 
-test('I7: an answer whose structs have no gap is taken however large it is, though it deletes something unknown', async (t) => {
+test('I7: a SyncStep2 of any size is accepted if only a deletion in it has a gap', async (t) => {
   const bench = await RoomBench.load(t);
   const structs = [struct.text('x'.repeat(3_000_000))];
   assert.equal(bench.submit(updateOf([{ client: 1, clock: 0, structs }], [2, 5, 1]), true), 'appended-with-gap');
 });
 
-test('I7: separate deletions of a document are bounded, and a document that has all of them takes those that join them', async (t) => {
+test('I7: the deleted ranges of a document are limited, and a document at the limit accepts deletions that join them', async (t) => {
   const bench = await RoomBench.load(t);
   bench.submit(updateOf([{ client: 1, clock: 0, structs: [struct.gc(4_000_000)] }]));
   bench.submit(deletionsOf(1, 0, 300_000, 4));
   assert.throws(() => bench.submit(deletionsOf(1, 2, 300_000, 4)), limited('deleted-ranges'));
   bench.submit(deletionsOf(1, 2, 200_000, 4));
   assert.throws(() => bench.submit(deletionsOf(1, 3_000_000, 1)), limited('deleted-ranges'));
-  // All of it is sent again by a client that comes back.
+  // A client that reconnects sends all of them again.
   assert.equal(bench.submit(deletionsOf(1, 0, 300_000, 4)), 'known');
   assert.equal(bench.submit(deletionsOf(1, 1, 200_000, 4)), 'appended');
   assert.equal(bench.submit(deletionsOf(1, 3_000_000, 1)), 'appended');
@@ -88,7 +88,7 @@ test('I7: separate deletions of a document are bounded, and a document that has 
   assert.ok(bench.room.memoryBytes < 30_000_000);
 });
 
-test('I7: a document that is full takes what frees it, and other deletions up to an eighth of its size', async (t) => {
+test('I7: a full document accepts deletions that shrink it, and others up to an eighth of its size', async (t) => {
   const bench = await RoomBench.load(t, new FakeLog(), 100_000);
   const typist = new Typist(1);
   bench.submit(typist.type('x'.repeat(200_000)));
@@ -97,7 +97,7 @@ test('I7: a document that is full takes what frees it, and other deletions up to
   assert.throws(() => bench.submit(typist.type('y')), limited('document-size'));
   assert.equal(bench.submit(deletionsOf(1, 0, 400)), 'appended');
   assert.throws(() => bench.submit(deletionsOf(1, 10_000, 1_000)), limited('document-size'));
-  // One by one they are bounded in the same way.
+  // The limit also holds for deletions that arrive one by one.
   let taken = 0;
   assert.throws(() => {
     for (; taken < 1_000; taken++) bench.submit(deletionsOf(1, 20_000 + 2 * taken, 1));
@@ -107,7 +107,7 @@ test('I7: a document that is full takes what frees it, and other deletions up to
   assert.equal(bench.submit(updateOf([], [1, 100_000, 90_000])), 'appended', 'frees much');
 });
 
-test('clients that have written and deleted count once: 10,000 come with one connection', async (t) => {
+test('a client id with both structs and deletions counts once as a new client id of its connection', async (t) => {
   const bench = await RoomBench.load(t);
   const author = { userId: 'ada', newClientsLeft: 10_000, unsavedBytes: 0 };
   const clients = Array.from({ length: 9_000 }, (_, i) => 20_000 - i);
@@ -119,7 +119,7 @@ test('clients that have written and deleted count once: 10,000 come with one con
   assert.equal(author.newClientsLeft, 1_000);
 });
 
-test('deletions that are known are trimmed off what is stored and sent', async (t) => {
+test('known deletions are removed from an update before it is stored and sent', async (t) => {
   const bench = await RoomBench.load(t);
   const peer = bench.join();
   const typist = new Typist();
@@ -137,7 +137,7 @@ test('deletions that are known are trimmed off what is stored and sent', async (
   assert.equal(textFrom(...peer.updates), typist.text);
 });
 
-test('what is appended is a copy: a receiver may write over its buffer', async (t) => {
+test('the appended update is a copy, because the receive buffer is reused', async (t) => {
   const bench = await RoomBench.load(t);
   const typist = new Typist();
   const received = Uint8Array.from(typist.type('x'));

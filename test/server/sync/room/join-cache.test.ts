@@ -105,7 +105,7 @@ test('I8: all joins that wait for a failed read get its error, and the next join
   assert.deepEqual(reads, [0, 0]);
 });
 
-test('large segments of the tail are encoded once for all joins, until none has come for five sweeps', () => {
+test('large segments of the tail are encoded once for all joins, and dropped after five sweeps without a join', () => {
   const bench = new Bench();
   bench.tail.push({ lastSeq: 1, update: new Typist().type('x'.repeat(20_000)) });
   const [first] = bench.wholeTail();
@@ -138,7 +138,7 @@ test('large segments stay encoded while a user types, and the last message is th
   assert.equal(bench.cache.bytes, 0, 'folded segments are not kept');
 });
 
-test('I7: what one codec no longer uses is dropped while another codec is in use', async () => {
+test('I7: messages that one codec no longer uses are dropped while another codec is in use', async () => {
   const bench = new Bench();
   const { pinned } = pinnedSnapshot(1);
   const other = new CountingCodec();

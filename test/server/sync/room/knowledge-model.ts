@@ -10,8 +10,8 @@ import { RandomEditors } from '../../../support/random-edits.ts';
 import type { Random } from '../../../support/random.ts';
 
 /**
- * Gives random updates to a Knowledge and to a Y.Doc, and asserts after each that they agree about what has integrated,
- * what waits, and what is new. Returns how often each verdict was met.
+ * Gives random updates to a Knowledge and to a Y.Doc, and asserts after each update that they agree about what has
+ * integrated, what waits and what is new. Returns how often each verdict was met.
  */
 export function compareWithYjs(random: Random, documents: number): Record<Verdict, number> {
   const verdicts = { duplicate: 0, gap: 0, new: 0 };
@@ -21,7 +21,7 @@ export function compareWithYjs(random: Random, documents: number): Record<Verdic
     let doc = passiveDoc();
     const room = passiveDoc();
     const knowledge = Knowledge.empty();
-    // At last all comes, as it does when clients answer.
+    // In the end everything arrives, as it does when clients send a SyncStep2.
     for (const update of [...deliveries(random, editors.updates), Y.mergeUpdates(editors.updates)]) {
       const facts = scanUpdate(update);
       const verdict = knowledge.judge(facts);
@@ -39,7 +39,7 @@ export function compareWithYjs(random: Random, documents: number): Record<Verdic
       assert.equal(waits, doc.store.pendingStructs !== null || doc.store.pendingDs !== null);
       const after = Y.encodeStateAsUpdate(doc);
       if (verdict === 'duplicate') sameState(after, before);
-      // Where something waited before, the update may be just what was missing.
+      // If structs waited before, the update may hold what they waited for.
       if (verdict === 'gap' && !waitedBefore) assert.ok(waits && !knowledge.integrates(facts));
       if (verdict === 'new') {
         assert.ok(waitedBefore || !waits);
@@ -51,11 +51,11 @@ export function compareWithYjs(random: Random, documents: number): Record<Verdic
       }
       assert.equal(knowledge.judge(facts), 'duplicate');
       assert.deepEqual(knowledge.newDeletes(facts), []);
-      // Garbage collection deletes more than it was told.
+      // Garbage collection deletes more than the updates say.
       assert.ok(deletesOf(after).covers(RangeSet.decodeDeleteSet(knowledge.encodeDeleteSet())));
     }
     assert.equal(knowledge.waitingBytes, 0);
-    // What a room takes on, without duplicates and known deletions, is the whole document.
+    // The updates that a room stores, without duplicates and known deletions, make the whole document.
     assert.deepEqual(contentOf(room), contentOf(doc));
     assert.deepEqual(Y.encodeStateVector(room), Y.encodeStateVector(doc));
     assert.ok(deletesOf(Y.encodeStateAsUpdate(room)).equals(deletesOf(Y.encodeStateAsUpdate(doc))));
@@ -63,7 +63,7 @@ export function compareWithYjs(random: Random, documents: number): Record<Verdic
   return verdicts;
 }
 
-/** What a server might get of a document, in any order: some of it twice, in parts, overlapping, or never. */
+/** Updates that a server might receive, in random order: some twice, in parts, overlapping, or never. */
 export function deliveries(random: Random, singles: readonly Uint8Array[]): Uint8Array[] {
   const piece = (): Uint8Array => {
     const from = random.below(singles.length);
@@ -83,7 +83,7 @@ export function deliveries(random: Random, singles: readonly Uint8Array[]): Uint
   const result: Uint8Array[] = [];
   for (let i = 0; i < singles.length; i++)
     result.push(random.below(3) > 0 ? (singles[i] as Uint8Array) : random.pick(kinds)());
-  // Mostly in order, so that much integrates and something waits.
+  // Mostly in order, so that most structs integrate and some wait.
   for (let i = 0; i < result.length; i++) {
     const other = Math.min(result.length - 1, i + random.below(random.pick([1, 3, 20])));
     [result[i], result[other]] = [result[other] as Uint8Array, result[i] as Uint8Array];
@@ -91,7 +91,10 @@ export function deliveries(random: Random, singles: readonly Uint8Array[]): Uint
   return result;
 }
 
-/** Cuts between edits, but inside structs where Yjs has joined them. Never inside a surrogate pair: Yjs would break it. */
+/**
+ * A state vector that cuts between edits, but inside structs that Yjs has joined. It never cuts inside a surrogate
+ * pair, which Yjs would break.
+ */
 function randomVector(random: Random, singles: readonly Uint8Array[]): Uint8Array {
   const vector = new Map<number, number>();
   for (const update of singles) {
@@ -103,7 +106,7 @@ function randomVector(random: Random, singles: readonly Uint8Array[]): Uint8Arra
   return Y.encodeStateVector(vector);
 }
 
-/** A whole state, as a client has it that has followed up to some point. */
+/** The whole state of a client that has received these updates. */
 function stateAfter(singles: readonly Uint8Array[]): Uint8Array {
   const doc = new Y.Doc({ gc: false });
   for (const update of singles) Y.applyUpdate(doc, update);
@@ -121,8 +124,9 @@ function sameVector(knowledge: Knowledge, doc: Y.Doc): void {
 }
 
 /**
- * Yjs does not always see that what is pending could integrate: it remembers one missing clock for each client, and that of
- * a later struct may hide an earlier one. Loaded afresh, a document has integrated all that it can.
+ * Yjs does not always notice that pending structs can integrate: it remembers one missing clock for each client, and
+ * that of a later struct can hide an earlier one. A document that is loaded again has integrated everything that it
+ * can.
  */
 function settled(doc: Y.Doc): Y.Doc {
   if (doc.store.pendingStructs === null) return doc;
@@ -143,11 +147,14 @@ function contentOf(doc: Y.Doc): unknown {
     array: doc.getArray('array').toJSON(),
     xml: doc.getXmlFragment('xml').toJSON(),
   };
-  // Subdocuments are objects with much inside that differs; as JSON they are their content.
+  // Subdocuments are objects with differing internals. As JSON they are their content.
   return JSON.parse(JSON.stringify(content, withoutBigInt));
 }
 
-/** Brings and deletes the same. The bytes may differ: of two equal pending texts Yjs keeps either, cut here or there. */
+/**
+ * Asserts that two updates hold and delete the same clocks. The bytes may differ: of two equal pending strings Yjs
+ * keeps either one, cut at different places.
+ */
 function sameState(update: Uint8Array, other: Uint8Array): void {
   const { intervals, deletes } = scanUpdate(update);
   assert.deepEqual(

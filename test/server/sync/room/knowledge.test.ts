@@ -19,13 +19,13 @@ function updateBy(...clients: readonly ClientStructs[]): [ReturnType<typeof scan
 }
 
 suite('Knowledge', () => {
-  test('knows after every update just what a Y.Doc has integrated and keeps pending', (t) => {
+  test('agrees with a Y.Doc, after every update, about which structs have integrated and which are pending', (t) => {
     const verdicts = compareWithYjs(randomOf(t), repetitions(6, 20));
     t.diagnostic(JSON.stringify(verdicts));
     for (const count of Object.values(verdicts)) assert.ok(count > 12, 'each verdict was met');
   });
 
-  test('is the same after a restart from its own state vector and delete set, once what waits is added', (t) => {
+  test('is the same when restored from its state vector, its delete set and the edits that wait', (t) => {
     const random = randomOf(t);
     for (let i = 0; i < 20; i++) {
       const editors = new RandomEditors(random);
@@ -43,7 +43,7 @@ suite('Knowledge', () => {
     }
   });
 
-  test('has clones that know the same, what waits too, and learn by themselves', (t) => {
+  test('has independent clones, including the structs that wait', (t) => {
     const random = randomOf(t);
     for (let i = 0; i < 20; i++) {
       const editors = new RandomEditors(random);
@@ -63,7 +63,7 @@ suite('Knowledge', () => {
     }
   });
 
-  test('counts what waits as known, though not as integrated', () => {
+  test('counts waiting structs as known, but not as integrated', () => {
     const knowledge = Knowledge.empty();
     const [facts, update] = updateBy({ client: 1, clock: 2, structs: [struct.text('cd')] });
     assert.equal(knowledge.judge(facts), 'gap');
@@ -76,7 +76,7 @@ suite('Knowledge', () => {
     assert.deepEqual(knowledge.stateVector, new Map([[1, 4]]));
   });
 
-  test('does not take the hole of a Skip for known: the missing edit is new when it comes', () => {
+  test('does not count the hole of a Skip as known: the missing edit is new when it arrives', () => {
     const knowledge = Knowledge.empty();
     const text = struct.text('x');
     knowledge.add(...updateBy({ client: 1, clock: 0, structs: [text, struct.skip(1), text] }));
@@ -87,7 +87,7 @@ suite('Knowledge', () => {
     assert.deepEqual(Y.decodeStateVector(knowledge.encodeStateVector()), new Map([[1, 3]]));
   });
 
-  test('sees a gap in an update whose own clock fits but whose origin is unknown', () => {
+  test('finds a gap in an update whose clock fits but whose origin is unknown', () => {
     const knowledge = Knowledge.empty();
     const [facts, update] = updateBy({ client: 2, clock: 0, structs: [struct.textAfter(1, 0, 'b')] });
     assert.equal(knowledge.judge(facts), 'gap');
@@ -98,13 +98,13 @@ suite('Knowledge', () => {
     assert.equal(knowledge.waitingBytes, 0);
   });
 
-  test('counts a client once, whatever is known of it or new', () => {
+  test('counts a client once for its structs and deletions, known and new', () => {
     const knowledge = Knowledge.empty();
     const own = updateOf([{ client: 1, clock: 0, structs: [struct.text('abc')] }], [1, 1, 1]);
     assert.equal(knowledge.addedClients(scanUpdate(own)), 1);
     knowledge.add(scanUpdate(own), own);
     assert.equal(knowledge.clientCount, 1);
-    // Later structs of a client that has written before, and deletions of what it has not written yet.
+    // Later structs of a known client, and deletions of clocks that it has not written yet.
     const ahead = updateOf([{ client: 1, clock: 9, structs: [struct.text('x')] }], [1, 20, 1, 2, 0, 1]);
     assert.equal(knowledge.addedClients(scanUpdate(ahead)), 1);
     knowledge.add(scanUpdate(ahead), ahead);
@@ -112,22 +112,22 @@ suite('Knowledge', () => {
     assert.equal(knowledge.addedClients(scanUpdate(updateOf([], [2, 5, 1, 3, 0, 1]))), 1);
   });
 
-  test('I7: counts deletions that wait, for as long as they do', () => {
+  test('I7: counts the memory of deletions for as long as they wait', () => {
     const knowledge = Knowledge.empty();
     const update = deletionsOf(1, 10, 1_000);
     const expected = knowledge.waitingBytesOf(scanUpdate(update));
     knowledge.add(scanUpdate(update), update);
     assert.equal(knowledge.waitingBytes, expected);
     assert.ok(expected >= 16_000);
-    assert.equal(knowledge.waitingBytesOf(scanUpdate(update)), 0, 'what waits already counts once');
-    // Half of it comes.
+    assert.equal(knowledge.waitingBytesOf(scanUpdate(update)), 0, 'waiting deletions count once');
+    // Half of the deleted structs arrive.
     knowledge.add(...updateBy({ client: 1, clock: 0, structs: [struct.gc(1_010)] }));
     assert.ok(knowledge.waitingBytes < 0.6 * expected && knowledge.waitingBytes > 0.4 * expected);
     knowledge.add(...updateBy({ client: 1, clock: 1_010, structs: [struct.gc(1_010)] }));
     assert.equal(knowledge.waitingBytes, 0);
   });
 
-  test('sees a gap in a deletion of what is unknown, and closes it when that comes', () => {
+  test('finds a gap in a deletion of an unknown struct, and closes it when the struct arrives', () => {
     const knowledge = Knowledge.empty();
     const update = updateOf([], [1, 0, 1]);
     assert.equal(knowledge.judge(scanUpdate(update)), 'gap');
@@ -137,12 +137,12 @@ suite('Knowledge', () => {
     assert.equal(knowledge.waitingBytes, 0);
   });
 
-  test('lets an update delete what it brings itself', () => {
+  test('accepts an update that deletes its own structs', () => {
     const update = updateOf([{ client: 1, clock: 0, structs: [struct.text('abc')] }], [1, 1, 2]);
     assert.equal(Knowledge.empty().judge(scanUpdate(update)), 'new');
   });
 
-  test('adopts what garbage collection has deleted, so that it is not new when it comes', () => {
+  test('adopts the deletions of garbage collection, so that they are known when an update holds them', () => {
     const knowledge = Knowledge.empty();
     knowledge.add(...updateBy({ client: 1, clock: 0, structs: [struct.text('abc')] }));
     knowledge.adoptDeletes(RangeSet.from([1, 0, 2]));
@@ -151,10 +151,10 @@ suite('Knowledge', () => {
     assert.equal(knowledge.waitingBytes, 0);
   });
 
-  test('lets 20,000 edits that wait in a row for each other integrate at once when the first comes (I6)', () => {
+  test('I6: a chain of 20,000 waiting edits integrates quickly when the first edit arrives', () => {
     const knowledge = Knowledge.empty();
     const updates: Uint8Array[] = [];
-    // Two clients in turns, each edit behind the other's last.
+    // Two clients take turns. Each edit depends on the last one of the other client.
     for (let i = 0; i < 20_000; i++) {
       const [client, clock] = [1 + (i % 2), Math.floor(i / 2)];
       const structs = [i === 0 ? struct.text('x') : struct.textAfter(3 - client, Math.floor((i - 1) / 2), 'x')];

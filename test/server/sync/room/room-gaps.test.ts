@@ -11,18 +11,18 @@ import { SyncHarness } from '../../../support/sync-harness.ts';
 import { struct, updateOf } from '../../../support/update-bytes.ts';
 import { deliveries } from './knowledge-model.ts';
 
-/** Bob's word stands behind three of Ada's, who has also written something much later: both wait. */
+/** Bob's word comes after three letters of Ada, and Ada has also written something later: both wait. */
 const waiting = updateOf([
   { client: 2, clock: 0, structs: [struct.textAfter(1, 2, 'bob')] },
   { client: 1, clock: 9, structs: [struct.text('later')] },
 ]);
-/** All that Bob's word waits for, one after the other. Ada's later one needs more. */
+/** The letters that Bob's word waits for, one by one. Ada's later word needs more. */
 const missing = [struct.text('a'), struct.textAfter(1, 0, 'd'), struct.textAfter(1, 1, 'a')].map((letter, clock) =>
   updateOf([{ client: 1, clock, structs: [letter] }]),
 );
 
-test('I4: what waits reaches everybody once nothing is missing, even if their Yjs does not see it', async (t) => {
-  // Yjs alone remembers that Ada's ninth clock is missing, and not that her third would do for Bob.
+test('I4: edits that wait reach all clients when nothing is missing, even if their Yjs does not notice', async (t) => {
+  // Yjs remembers that Ada's ninth clock is missing, but forgets that Bob's word needs only the third.
   assert.equal(
     passiveDoc([waiting, ...missing])
       .getText('text')
@@ -38,10 +38,10 @@ test('I4: what waits reaches everybody once nothing is missing, even if their Yj
   assert.equal(bench.submit(waiting), 'known-waiting', 'the later word still waits');
 });
 
-test('I4: who joins gets what waited together with what it waited for, from a tail of many blocks', async (t) => {
+test('I4: a client that joins gets edits that waited with the edits they waited for, from a tail of many segments', async (t) => {
   const harness = new SyncHarness(t);
   const typist = new Typist(3);
-  // More than are read in one turn: what waits and what is missing come in different messages.
+  // More than are read in one turn: the waiting and the missing edits are in different messages.
   const others = Array.from({ length: 1_200 }, () => typist.type('x'));
   harness.log.store('doc', [waiting, ...others, ...missing]);
   const editor = await joined(harness, passiveDoc());
@@ -49,7 +49,7 @@ test('I4: who joins gets what waited together with what it waited for, from a ta
   assert.equal(editor.doc.getText('text').toJSON(), 'adabob');
 });
 
-test('I4: whoever follows a room has at any time what is on disk, whatever waits and in whatever order it comes', async (t) => {
+test('I4: a peer always has what is on disk, in any order of the updates and with any of them waiting', async (t) => {
   const random = randomOf(t);
   for (let document = 0; document < 60; document++) {
     const kinds = random.below(2) === 0 ? formattingEdits : undefined;
@@ -57,7 +57,7 @@ test('I4: whoever follows a room has at any time what is on disk, whatever waits
     const bench = await RoomBench.load(t);
     const peer = bench.join();
     const doc = passiveDoc();
-    // At last all comes, each edit by itself.
+    // In the end every edit arrives, each by itself.
     for (const update of [...deliveries(random, updates), ...updates]) {
       commit(bench, update);
       hear(doc, peer);
@@ -69,7 +69,7 @@ test('I4: whoever follows a room has at any time what is on disk, whatever waits
   }
 });
 
-/** Submits an update as the answer to a question, so that it is taken whatever is missing, and sends it to everybody. */
+/** Submits an update as a SyncStep2, so that it is accepted with gaps, and sends it to all peers. */
 function commit(bench: RoomBench, update: Uint8Array): void {
   bench.submit(update, true);
   bench.commit();

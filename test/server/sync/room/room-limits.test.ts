@@ -1,4 +1,4 @@
-/** I7: what documents, and those who are slow, may cost all together; and how many may come. */
+/** I7: memory limits for documents and slow readers, and limits on the number of clients. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as Y from 'yjs';
@@ -20,7 +20,7 @@ async function closeCode(harness: SyncHarness, client: FakeClient): Promise<numb
   return client.closeCode;
 }
 
-/** An update that deletes the first characters of what was written first. */
+/** An update that deletes the first characters of the first edit. */
 function deletionOf({ doc, updates }: Typist, length: number): Uint8Array {
   const eraser = new Typist();
   Y.applyUpdate(eraser.doc, updates[0]!, 'remote');
@@ -28,7 +28,7 @@ function deletionOf({ doc, updates }: Typist, length: number): Uint8Array {
   return eraser.delete(0, length);
 }
 
-test('I7: beyond the memory for documents, those that nobody uses go first: the longest unused before the others', async (t) => {
+test('I7: above the memory limit idle documents are unloaded, the one that was idle for longest first', async (t) => {
   const harness = new SyncHarness(t, { maxRoomMemoryBytes: 250 * KIB });
   for (const docId of ['a', 'b', 'c']) store(harness, docId, 100 * KIB);
   const b = await harness.live({ docId: 'b' });
@@ -45,14 +45,14 @@ test('I7: beyond the memory for documents, those that nobody uses go first: the 
   assert.ok(harness.rooms.memoryBytes <= 250 * KIB);
 });
 
-test('I7: when all documents in memory are in use, no more are opened until one is left', async (t) => {
+test('I7: while all documents in memory are in use, no other is opened', async (t) => {
   const harness = new SyncHarness(t, { maxRoomMemoryBytes: 150 * KIB });
   for (const docId of ['a', 'b']) store(harness, docId, 100 * KIB);
   const [a, b] = [await harness.live({ docId: 'a' }), await harness.live({ docId: 'b' })];
   const refusedClient = harness.connect({ docId: 'c' });
   assert.equal(await closeCode(harness, refusedClient), 1013);
   assert.equal(harness.stats.limitsReached.get('room-memory'), 1);
-  // Who is in a document, and who comes to it, does not notice.
+  // Clients of an open document are not affected.
   await harness.live({ docId: 'a' });
   assert.equal(a.closeCode, null);
   b.vanish();
@@ -61,7 +61,7 @@ test('I7: when all documents in memory are in use, no more are opened until one 
   await harness.live({ docId: 'c' });
 });
 
-test('I7: what people write counts as memory', async (t) => {
+test('I7: edits that clients send count as memory', async (t) => {
   const harness = new SyncHarness(t, { maxRoomMemoryBytes: 100 * KIB });
   const client = await harness.synced({ docId: 'a' });
   client.edit(new Typist().type('x'.repeat(120 * KIB)));
@@ -72,7 +72,7 @@ test('I7: what people write counts as memory', async (t) => {
   assert.equal(await closeCode(harness, harness.connect({ docId: 'b' })), 1013);
 });
 
-test('I7: a document that is full takes deletions, and nothing else', async (t) => {
+test('I7: a full document accepts only deletions', async (t) => {
   const typist = new Typist();
   const log = new FakeLog();
   const bench = await RoomBench.load(t, log, 10 * KIB);
@@ -82,13 +82,13 @@ test('I7: a document that is full takes deletions, and nothing else', async (t) 
   assert.throws(() => bench.submit(typist.type('y')), refused('document-too-large'));
   const writer = new Typist();
   assert.throws(() => bench.submit(writer.type('y')), refused('document-too-large'));
-  // What it has already it may hear again: everybody who joins sends it.
+  // Known edits are accepted, because every client that joins sends them.
   assert.equal(bench.submit(typist.updates[0]!), 'known');
   const deletion = deletionOf(typist, 5 * KIB);
   assert.equal(bench.submit(deletion), 'appended');
 });
 
-test('I7: a user has a bounded number of documents open; who leaves makes room, and others are not touched', async (t) => {
+test('I7: the connections of a user are limited; closing one frees it, and other users are not affected', async (t) => {
   const harness = new SyncHarness(t, { maxConnectionsPerUser: 2 });
   const first = await harness.live({ userId: 'ada' });
   await harness.live({ userId: 'ada', docId: 'other' });
@@ -100,7 +100,7 @@ test('I7: a user has a bounded number of documents open; who leaves makes room, 
   for (let i = 0; i < 3; i++) await harness.live({ userId: '' });
 });
 
-test('I7: a document takes a bounded number of people', async (t) => {
+test('I7: the connections to a document are limited', async (t) => {
   const harness = new SyncHarness(t);
   const limits = { maxConnectionsPerDocument: 2 };
   const first = await harness.live({ limits });
@@ -111,7 +111,7 @@ test('I7: a document takes a bounded number of people', async (t) => {
   await harness.live({ userId: 'eve', limits });
 });
 
-test('I7: who opens documents too fast waits a little, then is sent away; documents that are open cost nothing', async (t) => {
+test('I7: a client that opens documents too fast first waits and is then refused; open documents do not count', async (t) => {
   const harness = new SyncHarness(t, { openRatePerAddress: { perSecond: 1, burst: 2 } });
   const open = (docId: string, block: string): FakeClient => harness.connect({ docId, block });
   const clients = Array.from({ length: 7 }, (_, i) => open(`doc ${i}`, '192.0.2.1'));
@@ -131,7 +131,7 @@ test('I7: who opens documents too fast waits a little, then is sent away; docume
   assert.ok(clients.slice(0, 6).every(({ live }) => live));
 });
 
-test('I7: beyond what may wait for slow readers in all, whoever is furthest behind is sent away', () => {
+test('I7: above the memory limit of all outboxes, the slowest reader is ended', () => {
   const memory = new OutboxMemory(100);
   const ended: string[] = [];
   const readers = ['slow', 'slower', 'fine'].map((name) => ({
@@ -161,7 +161,7 @@ test('I7: beyond what may wait for slow readers in all, whoever is furthest behi
   assert.equal(memory.bytes, 0);
 });
 
-test('I7: what waits for a slow reader is given back when it has read, and when it is gone', async (t) => {
+test('I7: the outbox memory of a slow reader is freed when it has read, and when it disconnects', async (t) => {
   const harness = new SyncHarness(t);
   const author = await harness.synced();
   const readers = [await harness.synced({ userId: 'bob' }), await harness.synced({ userId: 'eve' })];

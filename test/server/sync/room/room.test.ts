@@ -3,14 +3,14 @@ import { test } from 'node:test';
 import * as Y from 'yjs';
 import { LogError } from '../../../../persistence/errors.ts';
 import { scanUpdate } from '../../../../persistence/update/scan.ts';
-import { GATHER_MS, GATHER_PRESENCE_MS } from '../../../../server/sync/room/ticker.ts';
+import { PRESENCE_BATCH_MS, UPDATE_BATCH_MS } from '../../../../server/sync/room/ticker.ts';
 import { FakeLog } from '../../../support/fake-log.ts';
 import { RoomBench } from '../../../support/fake-room.ts';
 import { encodeEntries, readEntries } from '../../../support/frames.ts';
 import { textFrom, Typist } from '../../../support/shared-text.ts';
 import { storedSnapshot } from '../../../support/stored-snapshot.ts';
 
-test('I2: nobody is told of an edit before it is committed, then everybody is, the author too', async (t) => {
+test('I2: no peer is told of an edit before it is committed, and then all peers are, including the author', async (t) => {
   const bench = await RoomBench.load(t);
   const [author, other] = [bench.join(), bench.join('bob')];
   const update = new Typist().type('x');
@@ -25,7 +25,7 @@ test('I2: nobody is told of an edit before it is committed, then everybody is, t
   assert.equal(author.broadcasts[0], other.broadcasts[0]);
 });
 
-test('I2: an edit that is on its way to the disk is neither in what joins are told nor in the tail', async (t) => {
+test('I2: an edit in flight is neither in the durable state nor in the tail', async (t) => {
   const bench = await RoomBench.load(t);
   bench.submit(new Typist().type('x'));
   assert.deepEqual(bench.room.durable.encodeStateVector(), Uint8Array.of(0));
@@ -38,7 +38,7 @@ test('I2: an edit that is on its way to the disk is neither in what joins are to
   );
 });
 
-test('I3: a commit of part of what is pending delivers that part, the rest follows in order', async (t) => {
+test('I3: a commit of some pending edits delivers these, and the others follow in order', async (t) => {
   const bench = await RoomBench.load(t);
   const peer = bench.join();
   const typist = new Typist();
@@ -49,12 +49,12 @@ test('I3: a commit of part of what is pending delivers that part, the rest follo
   assert.equal(bench.room.acceptedSeq, 4);
   bench.becomeBusy();
   bench.commit();
-  assert.equal(peer.updates.length, 1, 'a busy room gathers');
+  assert.equal(peer.updates.length, 1, 'a busy room batches');
   bench.passMs();
   assert.equal(textFrom(...peer.updates), 'abcd');
 });
 
-test('what one commit brings goes out as one message, and a busy room gathers several', async (t) => {
+test('a commit is sent as one message, and a busy room sends several commits as one', async (t) => {
   const bench = await RoomBench.load(t);
   const peer = bench.join();
   const typist = new Typist();
@@ -71,7 +71,7 @@ test('what one commit brings goes out as one message, and a busy room gathers se
   assert.equal(textFrom(...peer.updates), typist.text);
 });
 
-test('presence rides along with edits in one broadcast, and needs no commit', async (t) => {
+test('presence needs no commit, and is sent in one broadcast with edits', async (t) => {
   const bench = await RoomBench.load(t);
   const [ada, bob] = [bench.join(), bench.join('bob')];
   const announce = (clock: number) => {
@@ -94,7 +94,7 @@ test('presence rides along with edits in one broadcast, and needs no commit', as
   );
 });
 
-test('where many move presence alone is gathered for 20 ms, in which an edit does not wait for it', async (t) => {
+test('a busy room batches presence for 20 ms, but an edit does not wait for that', async (t) => {
   const bench = await RoomBench.load(t);
   const [ada, bob] = [bench.join(), bench.join('bob')];
   const typist = new Typist();
@@ -107,7 +107,7 @@ test('where many move presence alone is gathered for 20 ms, in which an edit doe
   for (let clock = 2; clock < 6; clock++) {
     announce(clock);
     assert.equal(bob.broadcasts.length, 1);
-    bench.passMs(GATHER_PRESENCE_MS / 4);
+    bench.passMs(PRESENCE_BATCH_MS / 4);
   }
   assert.equal(bob.broadcasts.length, 2);
   assert.deepEqual(
@@ -116,13 +116,13 @@ test('where many move presence alone is gathered for 20 ms, in which an edit doe
   );
   bench.submit(typist.type('x'));
   bench.commit();
-  bench.passMs(GATHER_MS);
+  bench.passMs(UPDATE_BATCH_MS);
   assert.equal(bob.broadcasts.length, 3);
-  bench.passMs(GATHER_PRESENCE_MS);
+  bench.passMs(PRESENCE_BATCH_MS);
   assert.equal(bob.broadcasts.length, 3);
 });
 
-test('who leaves takes its presence along, and is told nothing any more', async (t) => {
+test('a peer that leaves is told nothing any more, and its presence is removed', async (t) => {
   const bench = await RoomBench.load(t);
   const [ada, bob] = [bench.join(), bench.join('bob')];
   bench.room.presence.apply(ada, encodeEntries([{ client: 1, clock: 1, state: '{}' }]), 0);
@@ -138,7 +138,7 @@ test('who leaves takes its presence along, and is told nothing any more', async 
   assert.equal(readEntries(bob.broadcasts[1]!.presence!)[0]?.state, null);
 });
 
-test('entries that somebody else appended are delivered like one’s own', async (t) => {
+test('entries of another writer are delivered like those of the room', async (t) => {
   const bench = await RoomBench.load(t);
   const peer = bench.join();
   const typist = new Typist();
@@ -151,7 +151,7 @@ test('entries that somebody else appended are delivered like one’s own', async
   assert.equal(bench.room.durableSeq, 2);
 });
 
-test('a stored document is loaded from its snapshot, what waits in it, and its tail', async (t) => {
+test('a stored document is loaded from its snapshot, the edits that wait in it, and its tail', async (t) => {
   const log = new FakeLog();
   const [ada, bob] = [new Typist(), new Typist()];
   const missing = bob.type('missing ');
@@ -169,7 +169,7 @@ test('a stored document is loaded from its snapshot, what waits in it, and its t
   assert.equal(bench.log.pending('doc')[0]?.seq, 5);
 });
 
-test('I1, I8: a failed write ends everybody with 4503 and acknowledges nothing of what was pending', async (t) => {
+test('I1, I8: a failed write ends all peers with 4503 and acknowledges none of the pending edits', async (t) => {
   const bench = await RoomBench.load(t);
   const peer = bench.join();
   bench.submit(new Typist().type('lost'));
@@ -182,7 +182,7 @@ test('I1, I8: a failed write ends everybody with 4503 and acknowledges nothing o
   assert.throws(() => bench.submit(new Typist().type('x')), LogError);
 });
 
-test('what was durable before a failure is still delivered before the end', async (t) => {
+test('edits that were durable before a failure are delivered before the peers are ended', async (t) => {
   const bench = await RoomBench.load(t);
   const peer = bench.join();
   const typist = new Typist();
@@ -196,7 +196,7 @@ test('what was durable before a failure is still delivered before the end', asyn
   assert.equal(textFrom(...peer.updates), 'ab');
 });
 
-test('compaction lets go of the tail that it folded, and keeps what came after', async (t) => {
+test('compaction removes the folded entries from the tail and keeps the later ones', async (t) => {
   const bench = await RoomBench.load(t);
   const typist = new Typist();
   const updates = ['a', 'b', 'c'].map((word) => typist.type(word));
@@ -213,7 +213,7 @@ test('compaction lets go of the tail that it folded, and keeps what came after',
   assert.equal(bench.room.pin()?.snapshot.seq, 2);
 });
 
-test('a tail that a join has pinned stays until the last such join is done', async (t) => {
+test('a tail that joins have pinned stays until the last of them is done', async (t) => {
   const bench = await RoomBench.load(t);
   const typist = new Typist();
   const updates = ['a', 'b'].map((word) => typist.type(word));
@@ -233,7 +233,7 @@ test('a tail that a join has pinned stays until the last such join is done', asy
   assert.equal(bench.room.isIdle, true);
 });
 
-test('deletions that compaction found are adopted: a child of what somebody else deleted', async (t) => {
+test('the room adopts deletions that compaction has found, such as a child of a deleted parent', async (t) => {
   const bench = await RoomBench.load(t);
   const [ada, bob] = [new Typist(), new Typist()];
   const parent = new Y.Map();
@@ -252,7 +252,7 @@ test('deletions that compaction found are adopted: a child of what somebody else
   assert.deepEqual(bench.room.durable.encodeDeleteSet(), stored.snapshot.deleteSet);
 });
 
-test('when compaction sets entries aside everybody is sent to load the document anew', async (t) => {
+test('when compaction sets entries aside, all peers are ended so that they load the document again', async (t) => {
   const bench = await RoomBench.load(t);
   const peer = bench.join();
   const updates = [new Typist().type('good'), new Typist().type('poison')];
@@ -263,7 +263,7 @@ test('when compaction sets entries aside everybody is sent to load the document 
   assert.equal(bench.failures.length, 1);
 });
 
-test('a room is idle only if nobody is here and nothing is on its way to the disk', async (t) => {
+test('a room is idle only without peers and without edits in flight', async (t) => {
   const bench = await RoomBench.load(t);
   assert.equal(bench.room.isIdle, true);
   const peer = bench.join();

@@ -13,7 +13,7 @@ import { SyncHarness } from '../../../support/sync-harness.ts';
 
 const IDLE_MS = 30_000;
 
-test('everybody who comes while a document loads gets the same room, loaded once', async (t) => {
+test('all clients that connect while a document loads get the same room, loaded once', async (t) => {
   const harness = new SyncHarness(t);
   harness.log.opening.close();
   const asked = [harness.rooms.get('doc'), harness.rooms.get('doc'), harness.rooms.get('doc')];
@@ -25,7 +25,7 @@ test('everybody who comes while a document loads gets the same room, loaded once
   assert.equal(harness.stats.roomsLoaded, 2);
 });
 
-test('a load that fails fails for all who wait, and the next one tries again', async (t) => {
+test('a failed load fails for all clients that wait, and the next client tries again', async (t) => {
   const harness = new SyncHarness(t);
   harness.log.openError = new CorruptDocumentError('doc', 'damaged');
   const asked = [harness.rooms.get('doc'), harness.rooms.get('doc')];
@@ -36,7 +36,7 @@ test('a load that fails fails for all who wait, and the next one tries again', a
   await harness.rooms.get('doc');
 });
 
-test('a room without people is unloaded after its time, and loaded anew for who comes then', async (t) => {
+test('a room without sessions is unloaded after the idle timeout, and loaded again for the next client', async (t) => {
   const harness = new SyncHarness(t);
   const typist = new Typist();
   const client = await harness.synced();
@@ -59,7 +59,7 @@ test('a room without people is unloaded after its time, and loaded anew for who 
   assert.equal(textFrom(next.takeOf('sync-step-2')[0]!.update), 'kept');
 });
 
-test('who comes just before the time is up keeps the room', async (t) => {
+test('a client that connects just before the idle timeout keeps the room loaded', async (t) => {
   const harness = new SyncHarness(t);
   (await harness.live()).vanish();
   harness.sweepAfter(0);
@@ -73,10 +73,10 @@ test('who comes just before the time is up keeps the room', async (t) => {
   harness.sweepAfter(0);
   harness.sweepAfter(IDLE_MS - 1);
   await harness.settle();
-  assert.equal(harness.stats.roomsUnloaded, 0, 'idle time begins anew');
+  assert.equal(harness.stats.roomsUnloaded, 0, 'the idle time starts again');
 });
 
-test('a short visit between two sweeps counts as one', async (t) => {
+test('a short visit between two sweeps restarts the idle time', async (t) => {
   const harness = new SyncHarness(t);
   (await harness.live()).vanish();
   harness.sweepAfter(0);
@@ -90,7 +90,7 @@ test('a short visit between two sweeps counts as one', async (t) => {
   assert.equal(harness.stats.roomsUnloaded, 1);
 });
 
-test('I1: nothing is unloaded with appends in flight', async (t) => {
+test('I1: no room is unloaded with appends in flight', async (t) => {
   const harness = new SyncHarness(t);
   const client = await harness.synced();
   client.edit(new Typist().type('x'));
@@ -105,7 +105,7 @@ test('I1: nothing is unloaded with appends in flight', async (t) => {
   assert.equal(harness.rooms.size, 0);
 });
 
-test('nothing is unloaded under a join that is still reading', async (t) => {
+test('no room is unloaded during a join that is still reading', async (t) => {
   const harness = new SyncHarness(t);
   const typist = new Typist();
   harness.log.store('doc', [], storedSnapshot([typist.type('x')], 1));
@@ -127,7 +127,7 @@ test('nothing is unloaded under a join that is still reading', async (t) => {
   assert.equal(harness.rooms.size, 0);
 });
 
-test('reopening waits until the log has let go of the document', async (t) => {
+test('a document is reopened only after the log has closed it', async (t) => {
   const harness = new SyncHarness(t);
   (await harness.live()).vanish();
   harness.log.closing.close();
@@ -143,7 +143,7 @@ test('reopening waits until the log has let go of the document', async (t) => {
   assert.equal(harness.log.opens, 2);
 });
 
-test('after a failed write the next one to come gets a room loaded anew from what is stored', async (t) => {
+test('after a failed write the next client gets a new room, loaded from the stored edits', async (t) => {
   const harness = new SyncHarness(t);
   const typist = new Typist();
   const clients = [await harness.synced(), await harness.synced({ userId: 'bob' })];
@@ -164,7 +164,7 @@ test('after a failed write the next one to come gets a room loaded anew from wha
   assert.equal(textFrom(...harness.log.document('doc').entries.map((entry) => entry.update)), 'stored lost');
 });
 
-test('entries set aside send everybody to a room that does not have them', async (t) => {
+test('when entries are set aside, clients reconnect to a room without them', async (t) => {
   const harness = new SyncHarness(t);
   const [good, poison] = [new Typist().type('good'), new Typist().type('poison')];
   harness.log.store('doc', [good, poison]);
@@ -181,7 +181,7 @@ test('entries set aside send everybody to a room that does not have them', async
 test('a write that fails in the turn in which a document is loaded leaves no dead room behind', async (t) => {
   const harness = new SyncHarness(t);
   const asked = harness.rooms.get('doc');
-  // The handle is there, the room is not yet known to be loaded.
+  // The log is open, but `Rooms` does not know yet that the room is loaded.
   while (harness.log.document('doc').handle === null) await Promise.resolve();
   harness.log.fail('doc');
   await asked.catch(() => {});
@@ -191,7 +191,7 @@ test('a write that fails in the turn in which a document is loaded leaves no dea
   assert.equal(harness.log.pending('doc').length, 1);
 });
 
-test('I6: a long tail is read in turns, and what is large of it in a worker', async (t) => {
+test('I6: a long tail is read in several turns of the event loop, and its large updates in a worker', async (t) => {
   const harness = new SyncHarness(t);
   const typist = new Typist();
   typist.type('x'.repeat(1_100 * 1024));
@@ -206,7 +206,7 @@ test('I6: a long tail is read in turns, and what is large of it in a worker', as
   assert.equal((await loaded).durableSeq, typist.updates.length);
 });
 
-test('shutting down ends sessions with 1012, commits what was accepted, and lets nobody in', async (t) => {
+test('shutting down ends sessions with 1012, commits accepted edits, and admits no client', async (t) => {
   const harness = new SyncHarness(t);
   const [client, other] = [await harness.synced(), await harness.synced({ docId: 'other' })];
   client.edit(new Typist().type('x'));
@@ -230,7 +230,7 @@ test('shutting down ends sessions with 1012, commits what was accepted, and lets
   for (const docId of ['doc', 'other', 'third']) assert.equal(harness.log.document(docId).handle, null);
 });
 
-test('I7: 1,000 documents opened and left are let go', async (t) => {
+test('I7: 1,000 open documents are all closed', async (t) => {
   const harness = new SyncHarness(t);
   for (let i = 0; i < 1_000; i++) harness.connect({ docId: `doc ${i}` });
   await harness.settle();
@@ -241,7 +241,7 @@ test('I7: 1,000 documents opened and left are let go', async (t) => {
   assert.equal(harness.rooms.size, 0);
 });
 
-test('I6: an error in the sweep of a room ends that room only', async (t) => {
+test('I6: an error in the sweep of a room ends only that room', async (t) => {
   const harness = new SyncHarness(t);
   const [broken, other] = [await harness.synced({ docId: 'broken' }), await harness.synced({ docId: 'other' })];
   const room = await harness.rooms.get('broken');
@@ -261,7 +261,7 @@ test('I6: an error in the sweep of a room ends that room only', async (t) => {
   assert.notEqual(await harness.rooms.get('broken'), room);
 });
 
-test('I6: an error in the sweep of a session ends that session only', async (t) => {
+test('I6: an error in the sweep of a session ends only that session', async (t) => {
   const harness = new SyncHarness(t);
   const [broken, other] = [await harness.synced(), await harness.synced()];
   t.mock.method(broken.connection, 'write', () => {

@@ -1,4 +1,4 @@
-/** What was accepted once must be opened, folded and sent for as long as it is stored. */
+/** Every update that was accepted can be opened, folded and sent for as long as it is stored. */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import * as Y from 'yjs';
@@ -12,14 +12,14 @@ import { deletionsOf, struct, updateOf } from '../../../support/update-bytes.ts'
 import { WorkerSite } from '../../../support/worker-site.ts';
 import type { Owner } from '../../../support/owner.ts';
 
-/** Two structs of which each builds on the other. Each comes in an update of its own, so neither update shows the circle. */
+/** Two structs that depend on each other. Each is in a separate update, so neither update shows the circle. */
 const circle = [
   updateOf([{ client: 10, clock: 0, structs: [struct.textAfter(11, 0, 'a')] }]),
   updateOf([{ client: 11, clock: 0, structs: [struct.textAfter(10, 0, 'b')] }]),
 ];
 const text = updateOf([{ client: 1, clock: 0, structs: [struct.text('still here')] }]);
 
-/** Stores updates as a server would that has accepted them, and folds them into a snapshot. */
+/** Stores updates like a server that has accepted them, and folds them into a snapshot. */
 async function fold(t: Owner, store: MemoryStore, docId: string, updates: readonly Uint8Array[]): Promise<void> {
   const worker = new YjsWorker();
   t.after(() => worker.close());
@@ -35,7 +35,7 @@ async function fold(t: Owner, store: MemoryStore, docId: string, updates: readon
 }
 
 suite('stored documents', () => {
-  test('I4 I6: structs that wait for each other can be opened again beside more than a megabyte that waits', async (t) => {
+  test('I4 I6: a document with circular structs and more than a megabyte of waiting edits can be opened again', async (t) => {
     const store = new MemoryStore();
     const waiting = [0, 1, 2].map((i) => deletionsOf(100 + i, 1_000_000, 90_000));
     await fold(t, store, 'doc', [...circle, ...waiting, text]);
@@ -48,7 +48,7 @@ suite('stored documents', () => {
     client.vanish();
   });
 
-  test('I4 I6: five answers of one client do not make a document that cannot be opened', async (t) => {
+  test('I4 I6: hostile SyncStep2 messages cannot make a document that does not open', async (t) => {
     const store = new MemoryStore();
     const site = new WorkerSite(t, { store, minTailBytes: 1 });
     const person = await site.connect('doc').live();

@@ -1,4 +1,4 @@
-/** Edits that are not on disk yet are bounded: a session that has handed in its share is not read until the disk catches up. */
+/** Edits that are not durable yet are limited: a session above its share is not read until the disk has caught up. */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import * as Y from 'yjs';
@@ -10,10 +10,10 @@ import { SyncHarness } from '../../../support/sync-harness.ts';
 const max = fixedLimits['unsaved-edits'].max;
 const author = () => ({ unsavedBytes: 0 });
 
-/** Below what is scanned in a worker. */
+/** Small enough to be scanned on the main thread. */
 const pictureBytes = 400_000;
 
-/** Edits of a page that inserts one picture after the other. */
+/** Edits of a page that inserts pictures one by one. */
 function pictures(): () => Uint8Array {
   const doc = new Y.Doc();
   const list = doc.getArray<Uint8Array>('pictures');
@@ -25,7 +25,7 @@ function pictures(): () => Uint8Array {
 }
 
 suite('UnsavedEdits', () => {
-  test('gives each author a share that is smaller the more waits', () => {
+  test('gives each author a share that shrinks as the total grows', () => {
     const unsaved = new UnsavedEdits();
     const [typist, flood, other] = [author(), author(), author()];
     unsaved.add(new Uint8Array(30_000), typist);
@@ -47,7 +47,7 @@ suite('UnsavedEdits', () => {
     assert.equal(unsaved.isAboveShare(typist), false);
   });
 
-  test('counts what an edit takes beside its bytes, so that many empty ones are bounded too', () => {
+  test('counts the memory of an edit beside its bytes, so that many empty edits are limited too', () => {
     const unsaved = new UnsavedEdits();
     const one = author();
     let count = 0;
@@ -56,7 +56,7 @@ suite('UnsavedEdits', () => {
   });
 });
 
-test('I7: a session that floods a slow disk is not read until a commit, and all that it sent is saved', async (t) => {
+test('I7: a session that floods a slow disk is not read until a commit, and everything that it sent is saved', async (t) => {
   const harness = new SyncHarness(t);
   const flood = await harness.synced();
   const typist = await harness.synced();
@@ -69,7 +69,7 @@ test('I7: a session that floods a slow disk is not read until a commit, and all 
   typist.edit(new Typist().type('y'));
   typist.probe(2);
   assert.equal(typist.connection.paused, false);
-  // Time alone does not help.
+  // Time alone does not change that.
   harness.sweepAfter(60_000);
   assert.equal(flood.connection.paused, true);
   assert.deepEqual([flood.savedMarks, typist.savedMarks], [[], []]);
@@ -80,7 +80,7 @@ test('I7: a session that floods a slow disk is not read until a commit, and all 
   assert.equal(harness.stats.updatesAppended, sent + 1);
 });
 
-test('I7: a session with an edit on its way is not read while too much of others waits', async (t) => {
+test('I7: a session with an unsaved edit is not read while other sessions have too many', async (t) => {
   const harness = new SyncHarness(t);
   const typist = await harness.synced();
   const floods = [];
@@ -100,7 +100,7 @@ test('I7: a session with an edit on its way is not read while too much of others
   assert.equal(harness.rooms.unsaved.bytes, 0);
 });
 
-test('nothing counts as waiting any more after a write has failed', async (t) => {
+test('no edit counts as unsaved after a write has failed', async (t) => {
   const harness = new SyncHarness(t);
   const client = await harness.synced();
   client.edit(new Typist().type('lost'));
