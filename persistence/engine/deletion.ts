@@ -7,7 +7,7 @@ import type { Leftovers } from './leftovers.ts';
 import type { RecordStore } from './record-store.ts';
 import { sealTombstone, type Tombstone, unsealTombstone } from './records.ts';
 
-/** Client ids that a tombstone keeps: twice as many as a document can have (`MAX_DOCUMENT_CLIENTS`), 200 KB. */
+/** Client ids that a tombstone keeps, 200 KB: twice as many as a document can have (the limit `document-clients`). */
 const maxDeletedClients = 40_000;
 
 export interface DeletionDeps {
@@ -18,7 +18,7 @@ export interface DeletionDeps {
 }
 
 /** The content of the tombstone that the caller decides. */
-export type Epitaph = Pick<Tombstone, 'deletedMs' | 'passing'> & { readonly clients: Iterable<number> };
+export type Epitaph = Pick<Tombstone, 'deletedMs' | 'transient'> & { readonly clients: Iterable<number> };
 
 /**
  * Replaces a document with a tombstone in one batch: after a crash either all of the document is there or none.
@@ -42,7 +42,7 @@ export async function deleteDocument(keys: DocumentKeys, epitaph: Epitaph, deps:
     deletedMs: epitaph.deletedMs,
     lastSeq: Math.max(found.lastSeq, await headSeq(keys, store)),
     clients: [...new Set([...epitaph.clients, ...(before?.clients ?? [])])].slice(0, maxDeletedClients),
-    passing: epitaph.passing && before?.passing !== false,
+    transient: epitaph.transient && before?.transient !== false,
   };
   await commit.write((batch) => {
     batch.put(keys.tombstone, sealTombstone(keys.tombstone, tombstone));

@@ -84,11 +84,11 @@ export class Leftovers {
     const { store, commit, mutex, isOpen } = this.#deps;
     return mutex.run(keys.docId, async () => {
       const { meta, tombstone } = await readHead(store, keys);
-      const passing = tombstone?.passing === true && meta === null;
-      if (tombstone?.lastSeq !== swept?.lastSeq || (passing && isOpen(keys.docId))) return false;
+      const isUnneeded = tombstone?.transient === true && meta === null;
+      if (tombstone?.lastSeq !== swept?.lastSeq || (isUnneeded && isOpen(keys.docId))) return false;
       await commit.write((batch) => {
         batch.del(keys.leftovers);
-        if (passing) batch.del(keys.tombstone);
+        if (isUnneeded) batch.del(keys.tombstone);
       });
       this.#marked.delete(keys.docId);
       return true;

@@ -98,7 +98,7 @@ export class LiveStore {
       closed: (document) => {
         this.#documents.delete(document.docId);
         this.#compactor.closed(document);
-        if (document.isPassing) this.#eraseLater(() => this.#erase(document.keys));
+        if (document.mustBeErased) this.#eraseLater(() => this.#erase(document.keys));
       },
     };
     this.#compactor.start();
@@ -130,7 +130,7 @@ export class LiveStore {
     if (this.#documents.has(docId)) throw new Error('This document is open, or still closing');
     this.#documents.set(docId, null);
     try {
-      const epitaph = { deletedMs: this.#deps.clock.wallMs(), passing: false, clients };
+      const epitaph = { deletedMs: this.#deps.clock.wallMs(), transient: false, clients };
       return await this.#mutex.run(docId, () => deleteDocument(keys, epitaph, this.#deletionDeps));
     } catch (error) {
       throw this.#end ?? error;
@@ -150,7 +150,7 @@ export class LiveStore {
   /** Erases a closed transient document, unless it has been opened again. */
   async #erase(keys: DocumentKeys): Promise<void> {
     const { docId } = keys;
-    const epitaph = { deletedMs: this.#deps.clock.wallMs(), passing: true, clients: [] };
+    const epitaph = { deletedMs: this.#deps.clock.wallMs(), transient: true, clients: [] };
     await this.#mutex.run(docId, async () => {
       if ((this.#documents.get(docId) ?? null) === null) await deleteDocument(keys, epitaph, this.#deletionDeps);
     });

@@ -105,8 +105,8 @@ export class OpenDocument implements DocumentLog, CommitTarget {
     return this.#head;
   }
 
-  /** Whether the document must be erased when it is closed. */
-  get isPassing(): boolean {
+  /** Whether the document has records that must be erased when it is closed. */
+  get mustBeErased(): boolean {
     return this.#transient && this.#hasMeta;
   }
 

@@ -42,8 +42,8 @@ export interface Tombstone {
   readonly lastSeq: number;
   /** Client ids; those of the last generation come first. */
   readonly clients: readonly number[];
-  /** Whether the tombstone itself is removed as soon as all other records of the document are gone. */
-  readonly passing: boolean;
+  /** Of a transient document: the tombstone is removed as soon as all other records of the document are gone. */
+  readonly transient: boolean;
 }
 
 export interface Format {
@@ -96,18 +96,25 @@ export function unsealHead(key: Uint8Array, value: Uint8Array): Head {
   return decodeAny(unseal(key, value)) as Head;
 }
 
-export function sealTombstone(key: Uint8Array, { clients, ...rest }: Tombstone): Buffer {
+/** A tombstone on disk, where `transient` is called `passing`. */
+type StoredTombstone = Omit<Tombstone, 'clients' | 'transient'> & {
+  readonly clients: Uint8Array;
+  readonly passing: boolean;
+};
+
+export function sealTombstone(key: Uint8Array, { clients, transient, ...rest }: Tombstone): Buffer {
   const encoder = createEncoder();
   for (const client of clients) writeVarUint(encoder, client);
-  return seal(key, encodeAny({ ...rest, clients: toUint8Array(encoder) }));
+  const stored: StoredTombstone = { ...rest, passing: transient, clients: toUint8Array(encoder) };
+  return seal(key, encodeAny(stored));
 }
 
 export function unsealTombstone(key: Uint8Array, value: Uint8Array): Tombstone {
-  const { clients, ...rest } = decodeAny(unseal(key, value)) as Omit<Tombstone, 'clients'> & { clients: Uint8Array };
+  const { clients, passing, ...rest } = decodeAny(unseal(key, value)) as StoredTombstone;
   const decoder = createDecoder(clients);
   const ids: number[] = [];
   while (hasContent(decoder)) ids.push(readVarUint(decoder));
-  return { ...rest, clients: ids };
+  return { ...rest, transient: passing, clients: ids };
 }
 
 export function sealFormat(key: Uint8Array, format: Format): Buffer {
