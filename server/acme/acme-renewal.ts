@@ -3,13 +3,22 @@ import { CertificateError, NotYetValidError, checkCertificate } from '../tls/cer
 import type { Certificate, Credentials } from '../tls/certificate.ts';
 import type { AcmeCertificate } from './acme-certificate.ts';
 import { AcmeError } from './acme-error.ts';
-import type { AcmeStats } from './acme-stats.ts';
 import { newKey } from './acme-store.ts';
 import type { AcmeStore } from './acme-store.ts';
 import type { CertificateAuthority } from './certificate-authority.ts';
 import { certificateId } from './renewal-info.ts';
 import type { RenewalInfo } from './renewal-info.ts';
 import { maxRetryAfterMs, renewalTimeMs, retryDelayMs } from './renewal-time.ts';
+
+/** The counters of renewals. `metrics/certificates.ts` reads them when metrics are requested. */
+export class AcmeStats {
+  issued = 0;
+  failed = 0;
+  /** Failures since the last success. */
+  failuresInARow = 0;
+  /** When the authority is asked next, in milliseconds since 1970. */
+  nextAttemptMs = 0;
+}
 
 export interface AcmeRenewalDeps {
   readonly names: readonly string[];

@@ -3,8 +3,7 @@ import { ChallengeAnswers } from '../tls/challenge-answers.ts';
 import { AcmeAuthority } from './acme-authority.ts';
 import type { AcmeAccount } from './acme-authority.ts';
 import { AcmeCertificate } from './acme-certificate.ts';
-import { AcmeRenewal } from './acme-renewal.ts';
-import { AcmeStats } from './acme-stats.ts';
+import { AcmeRenewal, AcmeStats } from './acme-renewal.ts';
 import { AcmeStore } from './acme-store.ts';
 
 export interface AcmeOptions extends AcmeAccount {

@@ -4,10 +4,10 @@ import type { Grant } from '../sync/grant.ts';
 import { excerpt } from '../limits/peer-text.ts';
 import { AccessError, UnknownKeyError } from './access-error.ts';
 import type { AuthStats } from './auth-stats.ts';
+import { openToAll } from './authenticator.ts';
 import type { Attempt, Authenticator, BeforeAsking } from './authenticator.ts';
 import { LiveGrants } from './live-grants.ts';
 import type { Grantee } from './live-grants.ts';
-import { openToAll } from './open-to-all.ts';
 import type { RefusalDelay } from './refusal-delay.ts';
 import type { RevocationList } from './revocation-list.ts';
 

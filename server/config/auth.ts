@@ -1,6 +1,7 @@
 import type { OriginRule } from '../auth/origin-check.ts';
 import type { OptionName, OptionValues } from './options.ts';
 import { optionNames } from './options.ts';
+import { ConfigError } from './values.ts';
 
 /** How clients are authenticated. */
 export type AuthConfig =
@@ -23,28 +24,23 @@ export interface JwtConfig {
   readonly audience: string | null;
 }
 
-/** Two options contradict each other, or one needs another. The message is meant for the operator. */
-export class AuthOptionError extends Error {
-  override readonly name = 'AuthOptionError';
-}
-
 const keyOptions = ['auth-secret', 'auth-secret-file', 'auth-public-key', 'auth-jwks-url'] as const;
 
-/** `isLoopback` says whether only clients of this machine can connect. Throws AuthOptionError. */
+/** `isLoopback` says whether only clients of this machine can connect. Throws ConfigError. */
 export function authOf(values: OptionValues, isLoopback: boolean): AuthConfig {
   const isGiven = (name: OptionName): boolean => values[name] !== null;
   const keys = keyOptions.filter(isGiven);
   // Options for different kinds of keys may be combined.
   const [first, second] = [...keys.slice(0, 1), ...(['auth', 'auth-url'] as const).filter(isGiven)];
   if (first !== undefined && second !== undefined) {
-    throw new AuthOptionError(`--${first} and --${second} exclude each other. Remove one of them.`);
+    throw new ConfigError(`--${first} and --${second} exclude each other. Remove one of them.`);
   }
   const needsKeys = (['auth-issuer', 'auth-audience'] as const).find(isGiven);
   if (needsKeys !== undefined && keys.length === 0) {
-    throw new AuthOptionError(`--${needsKeys} is about tokens. Add --${keyOptions.join(', --')}.`);
+    throw new ConfigError(`--${needsKeys} is about tokens. Add --${keyOptions.join(', --')}.`);
   }
   if (isGiven('auth-revocations') && keys.length === 0 && !isGiven('auth-url') && !isGiven('tls-client-ca')) {
-    throw new AuthOptionError(
+    throw new ConfigError(
       '--auth-revocations has no effect without tokens, --auth-url or --tls-client-ca. Add one of them.',
     );
   }
@@ -52,16 +48,16 @@ export function authOf(values: OptionValues, isLoopback: boolean): AuthConfig {
   if (values['auth-url'] !== null) return { mode: 'callout', url: values['auth-url'] };
   if (isGiven('tls-client-ca')) {
     if (values.auth === 'none') {
-      throw new AuthOptionError('--auth none and --tls-client-ca exclude each other. Remove one of them.');
+      throw new ConfigError('--auth none and --tls-client-ca exclude each other. Remove one of them.');
     }
     if (values['tls-client-auth'] === 'required') return { mode: 'certificate' };
-    throw new AuthOptionError(
+    throw new ConfigError(
       '--tls-client-auth optional admits clients with a token instead. Configure how tokens are checked, or remove it.',
     );
   }
   if (values.auth === 'none') return { mode: 'none' };
   if (isLoopback) return { mode: 'unset' };
-  throw new AuthOptionError(
+  throw new ConfigError(
     `Listening on ${values.host} exposes every document to other machines. Configure authentication with ` +
       '--auth-secret-file, --auth-public-key, --auth-jwks-url or --auth-url, or allow everyone with --auth none.',
   );

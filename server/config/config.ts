@@ -1,14 +1,13 @@
 import type { BlockList } from 'node:net';
 import { parseArgs } from 'node:util';
 import type { OriginRule } from '../auth/origin-check.ts';
-import { ConfigError } from './config-error.ts';
-import { AuthOptionError, authOf, authWarnings, originsOf } from './auth.ts';
+import { authOf, authWarnings, originsOf } from './auth.ts';
 import type { AuthConfig } from './auth.ts';
 import { optionNames, options, variableOf } from './options.ts';
 import type { OptionName, OptionValues } from './options.ts';
 import { clientCertificatesOf, hstsOf, httpPortOf, isLoopback, plainPortOf, tlsOf, tlsWarnings } from './tls.ts';
 import type { ClientCertificates, Given, TlsConfig } from './tls.ts';
-import { documentNames, domains, list, ValueError } from './values.ts';
+import { ConfigError, documentNames, domains, list, ValueError } from './values.ts';
 import type { DocumentNames } from './values.ts';
 import { limitsOf } from '../limits/options.ts';
 import type { Limits } from '../limits/options.ts';
@@ -69,7 +68,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export function parseConfig(args: readonly string[], environment: Environment): Config {
   const { values, given } = readOptions(args, environment);
   const tls = tlsOf(values, given);
-  const auth = explained(() => authOf(values, isLoopback(values.host)));
+  const auth = authOf(values, isLoopback(values.host));
   return Object.freeze({
     host: values.host,
     port: values.port,
@@ -114,15 +113,6 @@ export function readOptions(args: readonly string[], environment: Environment): 
   for (const [name, flag] of readFlags(args)) given.set(name, flag);
   const values = Object.fromEntries(optionNames.map((name) => [name, valueOf(name, given.get(name))])) as OptionValues;
   return { values, given };
-}
-
-function explained<T>(read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof AuthOptionError) throw new ConfigError(error.message);
-    throw error;
-  }
 }
 
 function readFlags(args: readonly string[]): Map<OptionName, Given> {

@@ -6,16 +6,16 @@ import {
   httpUrl,
   list,
   oneOf,
+  option,
   origins,
   port,
   portOrOff,
   sizeOrZero,
   text,
 } from './values.ts';
+import type { Option } from './values.ts';
 import { limitOptions } from '../limits/options.ts';
 import { logLevels } from '../logger.ts';
-import { option } from './option.ts';
-import type { Option } from './option.ts';
 import { tlsOptions } from './tls-options.ts';
 
 /** All options with their defaults. No default stands anywhere else, and the help text is generated from this table. */

@@ -1,5 +1,4 @@
-import { domains, flag, httpUrl, oneOf, text } from './values.ts';
-import { option } from './option.ts';
+import { domains, flag, httpUrl, oneOf, option, text } from './values.ts';
 
 /** Let's Encrypt. `staging` is for tests: no client trusts its certificates. */
 export const acmeDirectories = {

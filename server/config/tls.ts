@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
-import { ConfigError } from './config-error.ts';
 import type { OptionName, OptionValues } from './options.ts';
 import { acmeDirectories, tlsOptions } from './tls-options.ts';
+import { ConfigError } from './values.ts';
 
 /** Files with a certificate and its key. */
 export interface CertificatePaths {

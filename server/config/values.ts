@@ -1,13 +1,37 @@
 import { BlockList, isIP } from 'node:net';
 import { domainToASCII } from 'node:url';
 
-/** Parsers for the values of options. Each takes the text and returns the value, or throws ValueError. */
+/** An option, set by a flag or an environment variable. */
+export interface Option<Value, Default extends string | null> {
+  readonly parse: (value: string) => Value;
+  /** As written on the command line; null if there is none. */
+  readonly default: Default;
+  /** The placeholder of the value in the help; null for a flag without a value. */
+  readonly value: string | null;
+  /** The effect of the option, and the reason for its default. */
+  readonly help: string;
+}
+
+export function option<Value, Default extends string | null>(
+  parse: (value: string) => Value,
+  defaultText: Default,
+  value: string | null,
+  help: string,
+): Option<Value, Default> {
+  return { parse, default: defaultText, value, help };
+}
+
+/** The configuration or command line is invalid. The message says how to correct it. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
 
 /** An invalid value. The message completes "<option> ...", as in "--port must be ...". */
 export class ValueError extends Error {
   override readonly name = 'ValueError';
 }
 
+/** This and the functions below parse the value of an option. They throw ValueError. */
 export function text(value: string): string {
   if (value.trim() === '') throw new ValueError('must not be empty');
   return value;

@@ -1,4 +1,4 @@
-import type { AcmeStats } from '../acme/acme-stats.ts';
+import type { AcmeStats } from '../acme/acme-renewal.ts';
 import type { CertificateKind } from '../tls/certificate-health.ts';
 import type { MetricRegistry } from './registry.ts';
 import type { ServedCertificates } from '../tls/served-certificates.ts';

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { pino } from 'pino';
 import { AuthStats } from '../../../server/auth/auth-stats.ts';
 import { AuthSetupError, openAuth } from '../../../server/auth/open-auth.ts';
-import { openToAll } from '../../../server/auth/open-to-all.ts';
+import { openToAll } from '../../../server/auth/authenticator.ts';
 import { ConfigError, parseConfig } from '../../../server/config/config.ts';
 import type { Config } from '../../../server/config/config.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
