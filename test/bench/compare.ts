@@ -4,7 +4,7 @@ import { Target } from './servers/target.ts';
 import type { TargetOptions } from './servers/target.ts';
 import type { BenchSettings, Figure, Goal, Outcome, Void } from './workload.ts';
 
-/** One figure, read from what a repetition has measured; null where there is nothing to measure. */
+/** Computes one figure from the measurements of a repetition; null if there is nothing to measure. */
 export interface Measure<Run> {
   readonly name: string;
   readonly unit: string;
@@ -14,27 +14,27 @@ export interface Measure<Run> {
 }
 
 export interface Round {
-  /** For the names of documents: nobody has used it yet. */
+  /** Prefix for the names of documents, unique to this round. */
   readonly prefix: string;
-  /** It only warms up, and is not counted. */
+  /** Whether the round only warms up and is not counted. */
   readonly isWarmUp: boolean;
 }
 
 export interface Plan<Run> {
   readonly measures: readonly Measure<Run>[];
-  /** Rejects if an edit was lost, doubled or out of order: then the contender has no figures. */
+  /** Rejects if an edit was lost, duplicated or out of order. The contender then has no figures. */
   play(target: Target, round: Round): Promise<Run>;
-  /** Once for every process, before anything is measured. */
+  /** Called once per process, before anything is measured. */
   prepare?(target: Target): Promise<void>;
-  /** A new process for every repetition, and no warming up: what an earlier one has stretched does not shrink again. */
+  /** Use a new process for every repetition, without a warm-up, because a process that has grown does not shrink. */
   readonly fresh?: boolean;
   readonly start?: TargetOptions;
   suits?(contender: Contender): boolean;
 }
 
 /**
- * Plays a workload on all contenders in turns, so that what else happens on the machine meets all alike. Everyone begins
- * once: whoever comes after another finds the load generator warmer.
+ * Runs a workload on all contenders in turns, so that other activity on the machine affects all of them equally. Each
+ * contender begins a round once, because a later one finds the load generator warmer.
  */
 export async function compare<Run>(settings: BenchSettings, plan: Plan<Run>): Promise<Outcome> {
   const race = new Race(settings, plan);
@@ -50,7 +50,7 @@ class Race<Run> {
   readonly #plan: Plan<Run>;
   readonly #runs = new Map<Contender, Run[]>();
   readonly #voids: Void[] = [];
-  /** Those that go on from round to round. */
+  /** The processes that are kept from round to round. */
   readonly #targets = new Map<Contender, Target>();
   readonly #disposer = new Disposer();
   #racing: readonly Contender[];
@@ -85,7 +85,7 @@ class Race<Run> {
     await this.#disposer.dispose();
   }
 
-  /** Who fails once is out, with all figures. */
+  /** A contender that fails once has no figures at all. */
   async #attempt(contender: Contender, work: () => Promise<void>): Promise<void> {
     try {
       await work();

@@ -1,14 +1,14 @@
 import type { Goal } from './workload.ts';
 
-/** Goals are those of Quire with fsync, unless another name is given. */
+/** Goals are for Quire with fsync by default. */
 const ours = 'quire';
 
-/** A multiple of another contender's figure, of the same repetition. */
+/** A multiple of another contender's figure in the same repetition. */
 export function times(bound: number, of: Goal['with'], whose = ours): Goal {
   return { of: whose, with: of, by: 'times', bound };
 }
 
-/** So much above another contender's figure. */
+/** An amount above another contender's figure in the same repetition. */
 export function plus(bound: number, of: Goal['with'], whose = ours): Goal {
   return { of: whose, with: of, by: 'plus', bound };
 }

@@ -1,4 +1,4 @@
-/** Does `work` for every index below `count`, at most `most` of them at a time; rejects as soon as one does. */
+/** Runs `work` for every index below `count`, at most `most` at a time. Rejects as soon as one of them does. */
 export async function inParallel(count: number, most: number, work: (index: number) => Promise<void>): Promise<void> {
   let next = 0;
   const worker = async (): Promise<void> => {

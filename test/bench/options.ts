@@ -7,11 +7,11 @@ export interface Options {
   readonly repetitions: number;
   /** A revision to compare this build with, instead of relays and peers. */
   readonly against: string | null;
-  /** Names of workloads; none: all. */
+  /** Names of workloads; empty for all. */
   readonly names: readonly string[];
 }
 
-/** Reads the command line; returns what is wrong with it, if anything is. */
+/** Parses the command line. Returns an error message if it is invalid. */
 export function readOptions(args: readonly string[], known: readonly string[]): Options | string {
   try {
     const { values, positionals } = parseArgs({
@@ -39,11 +39,11 @@ export function readOptions(args: readonly string[], known: readonly string[]): 
 export function usage(known: readonly string[]): string {
   return `Usage: npm run bench -- [options] [workload ...]
 
-  --peers           beside y-websocket, @y/websocket-server and Hocuspocus too (installs them in test/bench/peers)
-  --repetitions n   how often each is measured; 3 unless told
-  --quick           small numbers, once, without goals: only to see that nothing is lost
-  --against <rev>   this build beside that of another revision
-  --report          measures nothing; writes docs/benchmarks.md from what was measured with --peers before
+  --peers           also measure y-websocket, @y/websocket-server and Hocuspocus (installs them in test/bench/peers)
+  --repetitions n   number of repetitions; default 3
+  --quick           small workloads, once, without goals: only checks that no edit is lost
+  --against <rev>   compare this build with that of another revision
+  --report          measure nothing; write docs/benchmarks.md from earlier results of --peers
 
 Workloads: ${known.join(', ')}`;
 }

@@ -1,15 +1,16 @@
 import { randomFrom } from '../support/random.ts';
 
-/** Any will do; the same for every server, so that all of them meet the same moments. */
+/** Any number, the same for every server, so that all of them get edits at the same moments. */
 const seed = 1;
 
 /**
- * Calls each of `senders` at random moments, `ratePerS` times a second on average, as people who know nothing of each other
- * type. Resolves when the time is over. One timer for all of them: a timer each would cost more than what is measured.
+ * Calls each of `senders` at random moments, `ratePerS` times a second on average, like independent users who type.
+ * Resolves after `durationMs`. All senders share one timer, because a timer each would cost more than the measured
+ * work.
  */
 export function pace(senders: readonly (() => void)[], ratePerS: number, durationMs: number): Promise<void> {
   const random = randomFrom(seed);
-  // Exponential gaps: how long it is since the last call says nothing of when the next comes (a Poisson process).
+  // Exponential gaps (a Poisson process): the time since the last call does not predict the next call.
   const gapMs = (): number => (-Math.log(1 - random.fraction()) * 1000) / ratePerS;
   const startMs = performance.now();
   const dueMs = senders.map(() => startMs + gapMs());

@@ -5,12 +5,12 @@ import { Arrival } from './clients/arrival.ts';
 import { LoadClient } from './clients/load-client.ts';
 import type { Endpoint } from './servers/target.ts';
 
-/** Its author. */
+/** The client id of the paper's author. */
 const author = 1;
-/** Updates under way at most: the next is sent when one of them has come back. */
+/** Maximum number of updates in flight. The next one is sent when one of them has come back. */
 const windowUpdates = 500;
 
-/** A real document, as its author's editor sends it: the paper about Automerge, 259,778 edits, 105 KB of text. */
+/** A real document as its author's editor sends it: a paper about Automerge with 259,778 edits and 105 KB of text. */
 export interface Paper {
   readonly author: number;
   readonly updates: readonly Uint8Array[];
@@ -20,7 +20,7 @@ export interface Paper {
   readonly end: number;
   readonly edits: number;
   readonly content: string;
-  /** The whole as one update, as Yjs encodes it. */
+  /** The whole document as one update, encoded by Yjs. */
   readonly state: Uint8Array;
 }
 
@@ -46,7 +46,7 @@ export function writePaper(editsPerUpdate: number, maxEdits = Infinity): Paper {
   return { author, updates, clocks, end: clocks.at(-1) ?? 0, edits, content: text.toJSON(), state };
 }
 
-/** Writes the paper into a document, update by update; resolves when all of it has come back to its author. */
+/** Writes the paper into a document, update by update. Resolves when all updates have come back to the author. */
 export async function storePaper(
   endpoint: Endpoint,
   room: string,
@@ -70,7 +70,7 @@ export async function storePaper(
   return client;
 }
 
-/** Brings the paper into a document in one update; resolves when it has come back. */
+/** Writes the paper into a document in one update. Resolves when it has come back. */
 export async function storeState(endpoint: Endpoint, room: string, { state, end }: Paper): Promise<LoadClient> {
   const client = await LoadClient.open(endpoint, room);
   const arrival = new Arrival(author, end);
@@ -80,7 +80,7 @@ export async function storeState(endpoint: Endpoint, room: string, { state, end 
   return client;
 }
 
-/** Opens the document; resolves when all of the paper has come. The answer to SyncStep1 may come before that, and be empty. */
+/** Opens the document. Resolves when the whole paper has arrived. SyncStep2 may arrive before that, and be empty. */
 export async function openPaper(endpoint: Endpoint, room: string, { end }: Paper, read?: Reader): Promise<LoadClient> {
   const arrival = new Arrival(author, end, read);
   const client = await LoadClient.open(endpoint, room, { onUpdate: (update) => arrival.take(update) });
@@ -90,7 +90,7 @@ export async function openPaper(endpoint: Endpoint, room: string, { end }: Paper
 
 type Reader = ConstructorParameters<typeof Arrival>[2];
 
-/** Rejects if the document does not read as the paper does. */
+/** Rejects if the text of the document is not that of the paper. */
 export async function checkPaper(endpoint: Endpoint, room: string, paper: Paper): Promise<void> {
   const doc = new Y.Doc();
   const arrival = new Arrival(author, paper.end);
@@ -102,7 +102,8 @@ export async function checkPaper(endpoint: Endpoint, room: string, paper: Paper)
   });
   await orClosed(client, arrival.complete());
   client.terminate();
-  if (doc.getText(sharedTextName).toJSON() !== paper.content) throw new Error('The document is not what was written');
+  if (doc.getText(sharedTextName).toJSON() !== paper.content)
+    throw new Error('The document differs from what was written');
 }
 
 export async function orClosed(client: LoadClient, work: Promise<void>): Promise<void> {

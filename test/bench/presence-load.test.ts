@@ -8,7 +8,9 @@ import type { WebSocket } from 'ws';
 import { emptyStateVector } from '../support/frames.ts';
 import { PresenceLoad } from './presence-load.ts';
 
-/** Answers syncs, and sends awareness on to all others but those for whom `drops` holds: receivers are counted as they come. */
+/**
+ * Answers syncs, and relays awareness to all other clients except those for which `drops` returns true, by their order.
+ */
 async function room(
   t: TestContext,
   drops: (receiver: number) => boolean,
@@ -32,7 +34,7 @@ async function room(
   };
 }
 
-test('presence is complete when everybody knows the latest of everybody, whatever was overtaken', async (t) => {
+test('presence is complete when all clients have the latest state of all others, even if older states were skipped', async (t) => {
   let isLossy = false;
   const { url } = await room(t, () => isLossy);
   const load = await PresenceLoad.open({ url, dialect: 'y-websocket' }, 'room', 3);
@@ -43,20 +45,20 @@ test('presence is complete when everybody knows the latest of everybody, whateve
   load.move(second);
   load.move(second);
   await load.complete();
-  // What is sent back and forth is not taken for new: two moves, two others.
+  // States that are sent back do not count as new: two moves, two other clients.
   for (const { client } of load.people) await client.sync(emptyStateVector);
   assert.equal(load.latenciesMs.length, 4);
 
   isLossy = true;
   load.move(first);
-  // The answer to another sync tells that the move was read, and dropped.
+  // The answer to another sync shows that the move was read and dropped.
   await first.client.sync(emptyStateVector);
   isLossy = false;
   load.move(first);
   await load.complete();
 });
 
-test('presence is not complete while one does not know the latest of another', async (t) => {
+test('presence is not complete while a client lacks the latest state of another', async (t) => {
   let isLossy = false;
   const { url, closeAll } = await room(t, (receiver) => isLossy && receiver === 1);
   const load = await PresenceLoad.open({ url, dialect: 'y-websocket' }, 'room', 3);

@@ -5,7 +5,7 @@ import { LoadClient } from './clients/load-client.ts';
 import type { Endpoint } from './servers/target.ts';
 
 const deadlineMs = 120_000;
-/** Of people: far from the ids of writers. */
+/** The first client id of people, far from the ids of writers. */
 const firstId = 1_000_000;
 
 interface Person {
@@ -14,24 +14,24 @@ interface Person {
   clock: number;
   /** When each state was announced, by clock, in milliseconds. */
   readonly sentMs: number[];
-  /** The latest clock known of everybody, by number. */
+  /** The latest known clock of each person, by index. */
   readonly known: Int32Array;
 }
 
 /**
- * People in a room who move their cursors, and send back what is new to them of what they receive, as the stock clients
- * do. A run counts only if at the end everybody knows where everybody is; states that were overtaken need not have come.
+ * Users in a room who move their cursors. Their clients send back the new states that they receive, as stock clients
+ * do. A run counts only if at the end all clients have the latest state of all others. Older states may be skipped.
  */
 export class PresenceLoad {
   readonly people: readonly Person[];
   readonly latenciesMs: number[] = [];
-  /** Who has not seen the latest state of whom: pairs. */
+  /** The number of pairs in which one client lacks the latest state of the other. */
   #missing = 0;
   #settle: ((failure: Error | null) => void) | null = null;
   #failure: Error | null = null;
   #isEnding = false;
 
-  /** Resolves when all are connected and know each other. */
+  /** Resolves when all clients are connected and have the states of all others. */
   static async open(endpoint: Endpoint, room: string, count: number): Promise<PresenceLoad> {
     const clients: LoadClient[] = [];
     for (let index = 0; index < count; index++) clients.push(await LoadClient.open(endpoint, room));
@@ -68,7 +68,7 @@ export class PresenceLoad {
     );
   }
 
-  /** Resolves when everybody knows the latest of everybody. */
+  /** Resolves when all clients have the latest states of all others. */
   async complete(): Promise<void> {
     const all = new Promise<void>((resolve, reject) => {
       this.#settle = (failure): void => {
@@ -77,7 +77,7 @@ export class PresenceLoad {
       };
     });
     if (this.#failure || this.#missing === 0) this.#settle?.(this.#failure);
-    await within(deadlineMs, () => `${this.#missing} states that somebody has not seen`, all);
+    await within(deadlineMs, () => `${this.#missing} states that a client lacks`, all);
   }
 
   close(): void {

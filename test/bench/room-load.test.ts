@@ -6,7 +6,7 @@ import { startRelay } from '../support/relay.ts';
 import { TextWriter } from '../support/text-writer.ts';
 import { RoomLoad } from './room-load.ts';
 
-test('a run in which every edit reached every peer is complete, and has a latency for each', async (t) => {
+test('a run is complete if every edit has reached every peer, and has a latency for each delivery', async (t) => {
   const { url } = await startRelay(t);
   const room = await RoomLoad.open({ url, dialect: 'relay' }, 'a', { writers: 2, readers: 3 }, 1);
   t.after(() => room.close());
@@ -17,7 +17,7 @@ test('a run in which every edit reached every peer is complete, and has a latenc
   assert.ok(room.latenciesMs.every((latencyMs) => latencyMs >= 0));
 });
 
-test('a run is void if an edit is missing, doubled, of nobody, or if a peer was closed', async (t) => {
+test('a run is void if an edit is missing, duplicated or of an unknown client, or if a peer was closed', async (t) => {
   const { url, process: relay } = await startRelay(t);
   const open = async (name: string): Promise<{ room: RoomLoad; stranger: RawClient; type: () => void }> => {
     const room = await RoomLoad.open({ url, dialect: 'relay' }, name, { writers: 1, readers: 1 }, 1);
@@ -52,10 +52,10 @@ test('a run is void if an edit is missing, doubled, of nobody, or if a peer was 
   await within(guardMs, 'the first delivery', delivered());
   await assert.rejects(alone.complete(300), /1 of 2 deliveries/);
 
-  const nobody = await open('nobody');
-  nobody.stranger.edit(new TextWriter(9).type('x'));
-  nobody.type();
-  await assert.rejects(nobody.room.complete(), /an edit of nobody/i);
+  const unknown = await open('unknown');
+  unknown.stranger.edit(new TextWriter(9).type('x'));
+  unknown.type();
+  await assert.rejects(unknown.room.complete(), /an edit of an unknown client/i);
 
   const closed = await open('closed');
   await relay.kill();

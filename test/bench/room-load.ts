@@ -4,35 +4,35 @@ import { TextWriter } from '../support/text-writer.ts';
 import { LoadClient } from './clients/load-client.ts';
 import type { Endpoint } from './servers/target.ts';
 
-/** Some peers need minutes for what others do in seconds. */
+/** Some servers need minutes for a workload that others finish in seconds. */
 const deadlineMs = 120_000;
 
-/** One who writes: every edit is one character, so the clock counts the edits. */
+/** A client that writes. Every edit is one character, so the clock counts the edits. */
 export interface Writer {
   readonly peer: Peer;
   readonly text: TextWriter;
   /** When each edit was sent, by clock, in milliseconds. */
   readonly sentMs: number[];
-  /** As many edits have come back to their author. */
+  /** The number of edits that have come back to their author. */
   echoed: number;
 }
 
 export interface RoomShape {
   readonly writers: number;
   readonly readers: number;
-  /** What the peers have of the document already; nothing unless told. Edits of people who are not here are then nobody's fault. */
+  /** The state vector of the peers, empty by default. With one, edits of other clients do not fail the run. */
   readonly stateVector?: Uint8Array;
 }
 
 /**
- * The clients of one room, and the account of what each has received. A run counts only if every peer, the author
- * too, has received every edit once and in order: an edit that is doubled or out of order fails the run, and one that is
- * missing makes `complete` reject.
+ * The clients of one room, with a count of what each has received. A run counts only if every peer, including the
+ * author, has received every edit once and in order. A duplicate edit or one out of order fails the run, and a missing
+ * one makes `complete` reject.
  */
 export class RoomLoad {
   readonly writers: readonly Writer[];
   readonly peers: readonly Peer[];
-  /** From send to receipt, one number for each edit and peer, in milliseconds. */
+  /** The time from sending to receipt in milliseconds, for each edit and peer. */
   readonly latenciesMs: number[] = [];
   deliveries = 0;
   /** Called after edits of a writer have come back to their author. */
@@ -43,7 +43,10 @@ export class RoomLoad {
   #failure: Error | null = null;
   #isEnding = false;
 
-  /** Resolves when all are connected and, where there is something to join, synced. `firstClient`: ids count up from there. */
+  /**
+   * Resolves when all clients are connected and, unless the server is a relay, synced. Client ids begin at
+   * `firstClient`.
+   */
   static async open(endpoint: Endpoint, room: string, shape: RoomShape, firstClient: number): Promise<RoomLoad> {
     const options = shape.stateVector ? { stateVector: shape.stateVector } : {};
     const count = shape.writers + shape.readers;
@@ -77,7 +80,7 @@ export class RoomLoad {
     writer.peer.client.edit(writer.text.type('x'));
   }
 
-  /** Resolves when every peer has received everything; nothing may be sent any more. */
+  /** Resolves when every peer has received all edits. Nothing may be sent afterwards. */
   async complete(timeoutMs = deadlineMs): Promise<void> {
     const all = new Promise<void>((resolve, reject) => {
       this.#settle = (failure) => {
@@ -103,7 +106,7 @@ export class RoomLoad {
     for (const { client, start, end } of textRanges(update)) {
       const writer = this.#byClient.get(client);
       if (!writer) {
-        if (this.#knowsAll) return this.#fail(new Error(`An edit of nobody: client ${client}`));
+        if (this.#knowsAll) return this.#fail(new Error(`An edit of an unknown client: ${client}`));
         continue;
       }
       const expected = peer.received.get(client) ?? 0;
@@ -133,6 +136,6 @@ export class RoomLoad {
 /** One client of a room. */
 interface Peer {
   readonly client: LoadClient;
-  /** Per writer the clock up to which all has come. */
+  /** By writer, the clock up to which all edits have arrived. */
   readonly received: Map<number, number>;
 }

@@ -1,7 +1,7 @@
 /**
- * `npm run bench`, or `npm run bench -- flood idle` for some workloads only: Quire beside plain relays and, with `--peers`,
- * beside the servers that people use today. Each is a process of its own; this process generates the load. Ends with 1
- * if Quire lost an edit or, with `--against`, became dearer; not if a goal is missed. docs/benchmarks.md says more.
+ * `npm run bench`, or `npm run bench -- flood idle` for some workloads only. Compares Quire with plain relays and, with
+ * `--peers`, with other servers. Each is a process of its own, and this process generates the load. Exits with 1 if
+ * Quire lost an edit or, with `--against`, became more expensive, but not if a goal is missed. See docs/benchmarks.md.
  */
 import { Disposer } from '../support/owner.ts';
 import { times } from './goals.ts';
@@ -19,7 +19,7 @@ import { verdictOn } from './verdict.ts';
 import { workloads } from './workloads/all.ts';
 import type { BenchSettings, Outcome } from './workload.ts';
 
-/** What two builds of the same code may differ by. */
+/** The ratio by which two builds of the same code may differ. */
 const tolerated = 1.15;
 
 const names = workloads.map(({ name }) => name);
@@ -72,7 +72,7 @@ function fieldOf(
   };
 }
 
-/** Latencies are left out: they tell more of the machine than of a commit. */
+/** Ignores latencies, because they depend more on the machine than on a commit. */
 function hasFailed({ figures, voids }: Outcome, isRegressionCheck: boolean): boolean {
   if (voids.some(({ name }) => name.startsWith('quire'))) return true;
   const costs = figures.filter(({ name, better }) => better === 'less' && name.startsWith('CPU'));

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { median, quantile, spread } from './statistics.ts';
 
-test('a quantile is the value below which so many lie, whatever order they came in', () => {
+test('a quantile is the value below which a fraction of the values lie, for any order of the values', () => {
   const values = Array.from({ length: 1_000 }, (_, index) => (index * 7) % 1_000);
   assert.equal(quantile(values, 0), 0);
   assert.equal(quantile(values, 0.5), 500);

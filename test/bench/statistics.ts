@@ -1,17 +1,17 @@
-/** The value below which `fraction` of `values` lie; NaN if there are none. */
+/** The value below which `fraction` of `values` lie; NaN if there are no values. */
 export function quantile(values: readonly number[], fraction: number): number {
   const sorted = Float64Array.from(values).sort();
   return sorted[Math.min(sorted.length - 1, Math.floor(fraction * sorted.length))] ?? NaN;
 }
 
-/** The middle one, or what lies between the two in the middle. */
+/** The middle value, or the mean of the two in the middle. */
 export function median(values: readonly number[]): number {
   const sorted = Float64Array.from(values).sort();
   const upper = sorted.length >> 1;
   return ((sorted[upper] ?? NaN) + (sorted[sorted.length - 1 - upper] ?? NaN)) / 2;
 }
 
-/** `median (least-greatest)` in three significant digits. */
+/** `median (least-greatest)` with three significant digits. */
 export function spread(values: readonly number[]): string {
   if (values.length === 0) return '-';
   if (values.length === 1) return digits(values[0] ?? NaN);

@@ -10,10 +10,10 @@ import type { BenchSettings, Goal, Outcome } from './workload.ts';
 export interface Traffic {
   readonly rooms: number;
   readonly shape: RoomShape;
-  /** What the CPU time is counted per. */
+  /** The unit that the CPU time is divided by. */
   readonly per: 'delivery' | 'edit';
   readonly tls?: boolean;
-  /** Sends all there is to send; resolves when the last was sent. */
+  /** Sends the edits of the workload. Resolves when the last one was sent. */
   drive(rooms: readonly RoomLoad[]): Promise<void>;
 }
 
@@ -23,10 +23,10 @@ export interface TrafficGoals {
   readonly p99?: readonly Goal[];
 }
 
-/** What one repetition measured. */
+/** The measurements of one repetition. */
 export interface TrafficRun {
   readonly serverCpuMicros: number;
-  /** What the CPU time is divided by: edits, or deliveries. */
+  /** The number of edits or deliveries that the CPU time is divided by. */
   readonly units: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
@@ -58,7 +58,10 @@ export function trafficMeasures(per: Traffic['per'], { cpu, p50, p99 }: TrafficG
   ];
 }
 
-/** Opens the rooms, drives them, waits for the last delivery; the server's time counts from the first to the last. */
+/**
+ * Opens the rooms, drives them, and waits for the last delivery. The server's CPU time counts from the first edit to the
+ * last delivery.
+ */
 export async function playTraffic(target: Target, { prefix, isWarmUp }: Round, traffic: Traffic): Promise<TrafficRun> {
   const rooms: RoomLoad[] = [];
   try {
@@ -85,7 +88,7 @@ export async function playTraffic(target: Target, { prefix, isWarmUp }: Round, t
   }
 }
 
-/** So much makes V8 compile what is hot; at the pace of people it would take minutes. */
+/** Enough edits for V8 to compile the hot code. At the pace of the workload this would take minutes. */
 async function warmUp(rooms: readonly RoomLoad[]): Promise<void> {
   const writers = rooms.reduce((sum, room) => sum + room.writers.length, 0);
   await Promise.all(rooms.map((room) => typeByEcho(room, Math.ceil(warmUpEdits / writers), warmUpWindowEdits)));

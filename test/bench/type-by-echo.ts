@@ -1,8 +1,8 @@
 import type { RoomLoad, Writer } from './room-load.ts';
 
 /**
- * Everybody who writes in the room sends `edits` edits, as fast as they come back: at most `windowEdits` of each are under way.
- * Resolves when the last is sent.
+ * Each writer of the room sends `edits` edits as fast as they come back, with at most `windowEdits` in flight. Resolves
+ * when the last one is sent.
  */
 export function typeByEcho(room: RoomLoad, edits: number, windowEdits: number): Promise<void> {
   return new Promise((resolve) => {

@@ -17,13 +17,13 @@ const figure: Figure = {
   },
 };
 
-test('a goal is measured against the best of the peers, a relay is none of them', () => {
+test('a goal is compared with the best peer, and a relay is not a peer', () => {
   assert.match(verdictOn(figure, times(0.5, 'best peer'))?.text ?? '', /x0\.5 of y-websocket, the best peer/);
   assert.equal(verdictOn(figure, times(0.5, 'best peer'))?.isReached, true);
   assert.equal(verdictOn(figure, times(0.49, 'best peer'))?.isReached, false);
 });
 
-test('where more is better, the best peer is the one with most, and the goal a least', () => {
+test('if more is better, the best peer has the highest figure, and the goal is a minimum', () => {
   const joins: Figure = { ...figure, better: 'more' };
   assert.match(verdictOn(joins, times(6, 'best peer'))?.text ?? '', /of hocuspocus, the best peer; goal: at least x6/);
   assert.equal(verdictOn(joins, times(6, 'best peer'))?.isReached, false);
@@ -31,13 +31,13 @@ test('where more is better, the best peer is the one with most, and the goal a l
   assert.equal(verdictOn(joins, times(10.1, 'relay'))?.isReached, false);
 });
 
-test('repetitions are compared one by one: a moment that was slow for both does not count', () => {
+test('repetitions are compared one by one, so a moment that was slow for both does not count', () => {
   const drift: Figure = { ...figure, values: { relay: [10, 100, 1_000], quire: [11, 101, 1_001] } };
   assert.equal(verdictOn(drift, plus(1, 'relay'))?.isReached, true);
   assert.equal(verdictOn(drift, plus(0.9, 'relay'))?.isReached, false);
 });
 
-test('an absolute goal needs nobody else, and a goal without somebody to compare with has no verdict', () => {
+test('an absolute goal needs no other contender, and a goal whose contender is missing has no verdict', () => {
   assert.equal(verdictOn(figure, absolute(10))?.isReached, true);
   assert.equal(verdictOn(figure, absolute(9))?.isReached, false);
   assert.equal(verdictOn(figure, times(1, 'frame-relay')), null);

@@ -4,11 +4,11 @@ import type { Figure, Goal } from './workload.ts';
 
 export interface Verdict {
   readonly isReached: boolean;
-  /** One line: what was compared with what, what came out, what it should be. */
+  /** One line with the two contenders, the result and the goal. */
   readonly text: string;
 }
 
-/** Null if nobody is there whom it could be compared with. */
+/** Compares a figure with a goal. Returns null if the other contender has no figure. */
 export function verdictOn(figure: Figure, goal: Goal): Verdict | null {
   const own = figure.values[goal.of];
   if (!own) return null;
@@ -23,7 +23,7 @@ export function verdictOn(figure: Figure, goal: Goal): Verdict | null {
   const base = goal.with === 'best peer' ? bestPeer(figure) : goal.with;
   const others = base === null ? undefined : figure.values[base];
   if (base === null || !others) return null;
-  // The two of one repetition are compared, then the median is taken: they shared the same moments of the machine.
+  // Compares within each repetition and takes the median, because both ran under the same conditions.
   const pairs = own.map((value, index) => {
     const other = others[index] ?? NaN;
     return goal.by === 'times' ? value / other : value - other;

@@ -1,19 +1,19 @@
 import type { Contender } from './servers/contenders.ts';
 
 export interface BenchSettings {
-  /** Small numbers, one repetition, without goals: only whether everything arrives. */
+  /** A small workload with one repetition and no goals, which only checks that all edits arrive. */
   readonly quick: boolean;
   readonly repetitions: number;
   readonly contenders: readonly Contender[];
-  /** The goals that count in this comparison, of those that a figure has. */
+  /** Selects the goals that count in this comparison. */
   goalsOf(goals: readonly Goal[], better: Figure['better']): readonly Goal[];
 }
 
-/** What a figure of ours should be at most, or at least where more is better. */
+/** An upper bound for a figure of Quire, or a lower bound if more is better. */
 export interface Goal {
-  /** Whose figure, by name. */
+  /** The contender that has the goal. */
   readonly of: string;
-  /** What it is compared with: a contender by name, the best of all peers, or nothing. */
+  /** What the figure is compared with: a contender, the best peer, or nothing. */
   readonly with: 'best peer' | (string & {}) | null;
   readonly by: 'times' | 'plus';
   readonly bound: number;
@@ -36,7 +36,7 @@ export interface Void {
 
 export interface Outcome {
   readonly figures: readonly Figure[];
-  /** Who lost an edit, doubled one, brought one out of order, or failed. */
+  /** Contenders that lost, duplicated or reordered an edit, or failed. */
   readonly voids: readonly Void[];
 }
 

@@ -4,7 +4,7 @@ import * as Y from 'yjs';
 import { TextWriter } from '../../support/text-writer.ts';
 import { Arrival, rangeReader } from './arrival.ts';
 
-test('a document has arrived when its last edit has, not before, in whatever pieces and order', async () => {
+test('a document has arrived when its last edit has arrived, for any pieces and any order', async () => {
   const writer = new TextWriter(5);
   const updates = ['one', 'two', 'three'].map((text) => writer.type(text));
   const [first, second, third] = updates as [Uint8Array, Uint8Array, Uint8Array];
@@ -21,7 +21,7 @@ test('a document has arrived when its last edit has, not before, in whatever pie
   await arrival.complete();
 });
 
-test('what a Skip stands for has not arrived', () => {
+test('the clocks of a Skip have not arrived', () => {
   const writer = new TextWriter(5);
   const [first, , third] = ['one', 'two', 'three'].map((text) => writer.type(text));
   const arrival = new Arrival(5, writer.clock);
@@ -29,7 +29,7 @@ test('what a Skip stands for has not arrived', () => {
   assert.equal(arrival.clock, 3);
 });
 
-test('a large update that differs in one byte is read anew', () => {
+test('a large update that differs in one byte is read again', () => {
   const read = rangeReader();
   const update = new TextWriter(5).type('x'.repeat(5_000));
   const other = new TextWriter(6).type('x'.repeat(5_000));

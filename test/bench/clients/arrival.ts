@@ -3,22 +3,22 @@ import { textRanges } from '../../support/text-ranges.ts';
 import type { ClockRange } from '../../support/text-ranges.ts';
 
 const deadlineMs = 180_000;
-/** Smaller updates are read faster than they are compared. */
+/** Reading a smaller update is faster than comparing it. */
 const keptFromBytes = 4_096;
 const maxKept = 8;
 
-/** Waits until the edits of one author, as many as there are, have come to one reader. */
+/** Waits until all edits of one author have arrived at one reader. */
 export class Arrival {
-  /** So many edits have come, from the first on. */
+  /** The number of edits that have arrived without a gap. */
   clock = 0;
   readonly #author: number;
   readonly #end: number;
   readonly #read: (update: Uint8Array) => readonly ClockRange[];
-  /** Came too early: what lies before it is still missing. */
+  /** Ranges after a gap. */
   #early: ClockRange[] = [];
   #arrive: () => void = () => {};
   readonly #arrived: Promise<void>;
-  /** Called when more has come. */
+  /** Called when more edits have arrived. */
   onProgress: (() => void) | null = null;
 
   constructor(author: number, end: number, read: (update: Uint8Array) => readonly ClockRange[] = textRanges) {
@@ -41,13 +41,16 @@ export class Arrival {
     if (this.clock >= this.#end) this.#arrive();
   }
 
-  /** Resolves when all has come; rejects, saying what is missing, if that takes minutes. */
+  /** Resolves when all edits have arrived. Rejects after minutes, with the edits that are missing. */
   complete(): Promise<void> {
     return within(deadlineMs, () => `edits ${this.clock} to ${this.#end} of ${this.#author}`, this.#arrived);
   }
 }
 
-/** Reads the ranges of updates, those of a large one only once: 150 people get the same, and reading it takes longer than sending it. */
+/**
+ * Reads the ranges of updates. A large update is read only once, because 150 clients get the same one, and reading it
+ * takes longer than sending it.
+ */
 export function rangeReader(): (update: Uint8Array) => readonly ClockRange[] {
   const kept: { readonly update: Buffer; readonly ranges: readonly ClockRange[] }[] = [];
   return (update) => {

@@ -4,15 +4,15 @@ import { decodeFrame, emptyStateVector, emptyUpdate, encodeFrame } from '../../s
 import type { Endpoint } from '../servers/target.ts';
 import { LoadSocket } from './load-socket.ts';
 
-/** Every update that arrives, those of the first sync too. A view that must not be kept. */
+/** Receives every update, including those of the first sync. The bytes are a view that must not be kept. */
 export type UpdateListener = (update: Uint8Array) => void;
-/** The bytes of an awareness message from the message type on, and the entries in it. */
+/** Receives the bytes of an awareness message from the message type on, and its entries. */
 export type AwarenessListener = (message: Uint8Array, payload: Uint8Array) => void;
 
 export interface LoadClientOptions {
-  /** What this client has of the document: then it joins. Null: it only connects, as to a relay. */
+  /** The client's state vector, with which it joins. Null: it only connects, as to a relay. */
   readonly stateVector?: Uint8Array | null;
-  /** What it answers to SyncStep1: by default that it has nothing more. */
+  /** Returns the answer to SyncStep1. Default: an empty update. */
   readonly answer?: (stateVector: Uint8Array) => Uint8Array;
   readonly onUpdate?: UpdateListener;
 }
@@ -20,22 +20,22 @@ export interface LoadClientOptions {
 const deadlineMs = 120_000;
 const types = { sync: 0, awareness: 1, auth: 2, ping: 9 } as const;
 
-/** A client of any of the servers that is nothing but frames: no Y.Doc, no reconnecting. */
+/** A client for all measured servers that only handles frames: it has no Y.Doc and does not reconnect. */
 export class LoadClient {
   onUpdate: UpdateListener | null;
   onAwareness: AwarenessListener | null = null;
-  /** What the server has sent: payload of all messages. */
+  /** Payload bytes of all messages that the server has sent. */
   bytesReceived = 0;
   /** Settles with the reason when the server has closed the connection. */
   readonly closed: Promise<string>;
   readonly #answer: (stateVector: Uint8Array) => Uint8Array;
-  /** What stands before every message: with Hocuspocus the document's name. */
+  /** Precedes every message. With Hocuspocus it is the document's name. */
   readonly #prefix: Uint8Array;
   #socket: LoadSocket | null = null;
   #synced: (() => void) | null = null;
   #close: (why: string) => void = () => {};
 
-  /** Resolves when connected and, if it joins, synced (SyncStep2 has come). */
+  /** Resolves when connected and, if the client joins, synced (SyncStep2 has arrived). */
   static async open(endpoint: Endpoint, room: string, options: LoadClientOptions = {}): Promise<LoadClient> {
     const client = new LoadClient(endpoint.dialect === 'hocuspocus' ? namePrefix(room) : new Uint8Array(), options);
     const events = {
@@ -58,7 +58,7 @@ export class LoadClient {
     });
   }
 
-  /** Asks for what it lacks; resolves when the answer, SyncStep2, has come. */
+  /** Sends SyncStep1. Resolves when SyncStep2 has arrived. */
   async sync(stateVector: Uint8Array): Promise<void> {
     const synced = new Promise<void>((resolve, reject) => {
       this.#synced = resolve;
@@ -72,7 +72,7 @@ export class LoadClient {
     this.#send(encodeFrame({ type: 'update', update }));
   }
 
-  /** Sends a message of awareness, message type included. */
+  /** Sends an awareness message, including its message type. */
   announce(message: Uint8Array): void {
     this.#send(message);
   }
@@ -87,7 +87,7 @@ export class LoadClient {
 
   #receive(payload: Buffer): void {
     this.bytesReceived += payload.length;
-    // Hocuspocus pings with one byte and without a name; what is not about documents needs no answer otherwise.
+    // Hocuspocus pings with one byte and without a name. Other messages that are not about documents need no answer.
     const message = payload.subarray(this.#prefix.length);
     if (message.length === 0 || this.#isOther(payload, message)) return;
     const frame = decodeFrame(message);

@@ -11,7 +11,7 @@ import { guardMs, within } from '../../support/deadline.ts';
 import { Signal } from '../../support/signal.ts';
 import { LoadSocket } from './load-socket.ts';
 
-/** A client of `url`, all that it has heard, and a way to wait for more. */
+/** A client of `url`, the messages that it has received, and a way to wait for more. */
 async function connected(t: TestContext, url: string) {
   const heard: Buffer[] = [];
   const closed: string[] = [];
@@ -44,7 +44,7 @@ test('messages of all lengths go both ways unchanged', async (t) => {
     assert.ok(heard[index]?.equals(payload), `${payload.length} bytes`);
 });
 
-test('frames are found in chunks of any size, a ping is answered, a close is told', async (t) => {
+test('frames are found in chunks of any size, a ping is answered, and a close is reported', async (t) => {
   const server = createServer();
   t.after(() => server.close());
   server.listen(0, '127.0.0.1');
@@ -55,7 +55,7 @@ test('frames are found in chunks of any size, a ping is answered, a close is tol
   t.after(() => peer.destroy());
   peer.setNoDelay(true);
   await once(peer, 'data');
-  // The first message comes together with the answer to the handshake.
+  // The first message arrives together with the response to the handshake.
   peer.write(Buffer.concat([Buffer.from('HTTP/1.1 101 Switching Protocols\r\n\r\n'), Buffer.from([0x82, 1, 7])]));
   const { heard, closed, until } = await opening;
   await until(() => heard.length === 1);
@@ -79,7 +79,7 @@ test('frames are found in chunks of any size, a ping is answered, a close is tol
   assert.equal((pong[6] ?? 0) ^ (pong[2] ?? 0), 42);
 });
 
-test('a refused upgrade is told with its status', async (t) => {
+test('a refused upgrade is reported with its status', async (t) => {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1', verifyClient: () => false });
   t.after(() => server.close());
   await once(server, 'listening');

@@ -4,32 +4,32 @@ import type { Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 
 export interface LoadSocketEvents {
-  /** One message; it is a view that must not be kept. */
+  /** Receives one message. The bytes are a view that must not be kept. */
   readonly onMessage: (payload: Buffer) => void;
-  /** Once, unless `terminate` was called before. */
+  /** Called once, unless `terminate` was called before. */
   readonly onClose: (why: string) => void;
 }
 
 const opcodes = { continuation: 0, close: 8, ping: 9, pong: 10 } as const;
-/** Any: the server must unmask, as it has to for browsers. */
+/** Any mask: the server must unmask, as it does for browsers. */
 const mask = Uint8Array.of(0x6d, 0xa1, 0x3b, 0xf4);
 const endOfHead = Buffer.from('\r\n\r\n');
 const nothing = Buffer.alloc(0);
 
 /**
- * A WebSocket client that costs little, so that one process can be hundreds of clients and the server is what is
- * measured. Binary messages in one frame each, no extensions: all that the servers here send.
+ * A cheap WebSocket client, so that one process can be hundreds of clients and the measurement is about the server.
+ * Supports only what the measured servers send: binary messages in one frame each, without extensions.
  */
 export class LoadSocket {
   readonly #socket: Socket;
   readonly #events: LoadSocketEvents;
   #chunks: Buffer[] = [];
   #bytes = 0;
-  /** As many bytes must be there before it is worth looking again. */
+  /** Bytes that must be there before the next attempt to read a frame. */
   #needed = 2;
   #isOver = false;
 
-  /** Resolves when the server has agreed to speak WebSocket; rejects with its HTTP status otherwise. */
+  /** Resolves after a successful upgrade. Rejects with the server's HTTP status otherwise. */
   static open(url: string, events: LoadSocketEvents, ca?: string): Promise<LoadSocket> {
     const { hostname, port, pathname, protocol } = new URL(url);
     const at = { host: hostname, port: Number(port), localAddress: someAddress() };
@@ -55,7 +55,7 @@ export class LoadSocket {
         socket.off('data', read).off('error', failed).off('close', ended);
         const client = new LoadSocket(socket, events);
         resolve(client);
-        // After the promise: whoever awaits it must know of the socket before it hears from it.
+        // After the promise, because the caller must have the socket before its first message.
         const rest = head.subarray(end + endOfHead.length);
         if (rest.length > 0) setImmediate(() => client.#take(rest));
       };
@@ -143,7 +143,7 @@ export class LoadSocket {
   }
 }
 
-/** People come from addresses of their own: servers that limit what one address may do would limit the load otherwise. */
+/** Each client has an address of its own. Otherwise a server that limits one address would limit the load. */
 function someAddress(): string {
   return `127.${randomInt(1, 255)}.${randomInt(256)}.${randomInt(1, 255)}`;
 }

@@ -1,6 +1,6 @@
 /**
- * The floor of who keeps what Quire promises: the frame relay, but a message is in LevelDB, with an fsync, before anybody gets it.
- * What arrives while a batch is written shares the next one.
+ * The floor for a server with Quire's guarantee: the frame relay, but a message is in LevelDB, with an fsync, before
+ * any client receives it. Messages that arrive while a batch is written share the next one.
  */
 import { Level } from 'level';
 import { sendToAll, serveFrameRooms } from './frame-rooms.ts';

@@ -1,4 +1,4 @@
-/** The other floor: like the relay, but a message is made into a frame once, and the same bytes go to every socket. */
+/** The second floor: like the relay, but it builds a frame once and writes the same bytes to every socket. */
 import { sendToAll, serveFrameRooms } from './frame-rooms.ts';
 
 serveFrameRooms(sendToAll);

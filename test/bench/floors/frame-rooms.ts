@@ -3,10 +3,10 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 
-/** The sockets of everybody in a room. */
+/** The sockets of all clients in a room. */
 export type FrameRoom = ReadonlySet<Duplex>;
 
-/** Serves rooms by the path of the request, on the port that the first argument names. */
+/** Serves one room per request path, on the port in the first argument. */
 export function serveFrameRooms(received: (room: FrameRoom, data: Buffer) => void): void {
   const rooms = new Map<string, Set<Duplex>>();
   const server = createServer();
@@ -29,7 +29,7 @@ export function serveFrameRooms(received: (room: FrameRoom, data: Buffer) => voi
   });
 }
 
-/** Makes the message into a frame once, and writes the same bytes to every socket. */
+/** Builds the frame of a message once, and writes the same bytes to every socket. */
 export function sendToAll(room: FrameRoom, data: Buffer): void {
   const frame = frameOf(data);
   for (const peer of room) if (peer.writable) peer.write(frame);

@@ -1,4 +1,4 @@
-/** The yardstick: what a WebSocket server costs that does nothing but send every message to everybody in its room. */
+/** The lowest floor: a WebSocket server that only sends every message to all clients in its room. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { WebSocketServer } from 'ws';

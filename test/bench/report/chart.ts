@@ -9,7 +9,7 @@ const rowHeight = 26;
 const titleHeight = 34;
 const colors = { ours: '#1a7f5a', others: '#8a94a6', floor: '#c9ced8', range: '#1f2733' } as const;
 
-/** A bar for each contender, one figure below the other; the line over a bar goes from the least to the greatest repetition. */
+/** An SVG with one panel per figure and one bar per contender. The line over a bar spans all repetitions. */
 export function chart(figures: readonly Figure[]): string {
   let y = 8;
   const parts: string[] = [];

@@ -5,14 +5,19 @@ import { spread } from '../statistics.ts';
 import type { Result } from './results.ts';
 import { remarksOf, rowsOf } from './table.ts';
 
-/** docs/benchmarks.md: the account of all results. What does not depend on them stands in introduction.md beside this file. */
+const widthColumns = 120;
+
+/**
+ * The text of docs/benchmarks.md. Its first part, which is the same for all results, is introduction.md beside this
+ * file.
+ */
 export function markdown(results: readonly Result[]): string {
   const introduction = readFileSync(join(import.meta.dirname, '../../../../test/bench/report/introduction.md'), 'utf8');
   return [
     introduction.trim(),
-    '## In short',
+    '## Goals',
     table(['workload', 'goal', 'reached'], results.flatMap(verdictRows)),
-    '## Measured on',
+    '## Machines and versions',
     measuredOn(results),
     ...results.flatMap(section),
     '',
@@ -28,7 +33,7 @@ function verdictRows({ name, outcome }: Result): string[][] {
   );
 }
 
-/** Workloads that were measured in the same surroundings share a line. */
+/** One entry for all workloads that were measured on the same day, revision and machine. */
 function measuredOn(results: readonly Result[]): string {
   const groups = new Map<string, Result[]>();
   for (const result of results) {
@@ -40,7 +45,7 @@ function measuredOn(results: readonly Result[]): string {
   return [...groups]
     .map(([key, group]) => {
       const fsync = spread(group.map(({ surroundings }) => surroundings.fsyncMs));
-      return `- ${group.map(({ name }) => name).join(', ')}: ${key}. An fsync took ${fsync} ms.`;
+      return listItem(`${group.map(({ name }) => name).join(', ')}: ${key}. An fsync took ${fsync} ms.`);
     })
     .join('\n');
 }
@@ -54,7 +59,21 @@ function section(result: Result): string[] {
   return [`## ${name}`, sentence, ...picture, table(head, rows), remarks.join('\n')];
 }
 
-/** One contender alone needs no picture. */
+/** A list item, wrapped at 120 columns. */
+function listItem(text: string): string {
+  const lines: string[] = [];
+  let line = '-';
+  for (const word of text.split(' ')) {
+    if (line.length + 1 + word.length > widthColumns) {
+      lines.push(line);
+      line = ' ';
+    }
+    line += ` ${word}`;
+  }
+  return [...lines, line].join('\n');
+}
+
+/** Whether a result compares at least two contenders. */
 export function hasChart({ outcome }: Result): boolean {
   return outcome.figures.some(({ values }) => Object.keys(values).length > 1);
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Outcome, Workload } from '../workload.ts';
 import type { Surroundings } from './surroundings.ts';
 
-/** What one run of a workload beside all peers has found. */
+/** The result of one run of a workload on all servers. */
 export interface Result {
   readonly name: string;
   readonly description: string;
@@ -12,22 +12,22 @@ export interface Result {
   readonly outcome: Outcome;
 }
 
-/** From dist/test/bench/report. Git ignores it. */
+/** The path from dist/test/bench/report. Git ignores the folder. */
 const folder = join(import.meta.dirname, '../../../../test/bench/results');
 
-/** Keeps a result for the report, instead of an earlier one of this workload. */
+/** Keeps a result for the report, and replaces an earlier one of this workload. */
 export function keep(result: Result): void {
   mkdirSync(folder, { recursive: true });
   writeFileSync(fileOf(result.name), `${JSON.stringify(result, null, 2)}\n`);
 }
 
-/** What was kept of these workloads, in their order. */
+/** The kept results of these workloads, in the same order. */
 export function kept(workloads: readonly Workload[]): Result[] {
   return workloads.flatMap(({ name }) => {
     try {
       return [JSON.parse(readFileSync(fileOf(name), 'utf8')) as Result];
     } catch (error) {
-      // It was not measured yet.
+      // The workload was not measured yet.
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
       throw error;
     }

@@ -5,16 +5,16 @@ import { join } from 'node:path';
 import { peerVersions } from '../servers/peers.ts';
 import { median } from '../statistics.ts';
 
-/** What figures depend on, beside what is measured. */
+/** The conditions of a measurement. */
 export interface Surroundings {
-  /** Day, in UTC. */
+  /** The day, in UTC. */
   readonly date: string;
   readonly machine: string;
-  /** How long the disk took to keep 4 KB for good, in milliseconds: what Quire waits for, and peers do not. */
+  /** Median time of an fsync of 4 KB, in milliseconds. Quire waits for it, and the other servers do not. */
   readonly fsyncMs: number;
-  /** Commit that was measured; with a + if files were changed since. */
+  /** The measured commit, followed by + if files have changed since. */
   readonly revision: string;
-  /** Of Node and of the peers, by name. */
+  /** Versions of Node and of the other servers, by name. */
   readonly versions: Readonly<Record<string, string>>;
 }
 

@@ -2,7 +2,7 @@ import { spread } from '../statistics.ts';
 import { verdictOn } from '../verdict.ts';
 import type { Outcome } from '../workload.ts';
 
-/** A row for each contender: median and, in brackets, the least and the greatest of the repetitions. */
+/** One row per contender, with the median, the least and the greatest of the repetitions. */
 export function rowsOf({ figures }: Outcome): string[][] {
   const names = [...new Set(figures.flatMap(({ values }) => Object.keys(values)))];
   return [
@@ -11,7 +11,7 @@ export function rowsOf({ figures }: Outcome): string[][] {
   ];
 }
 
-/** What is to be said below the table: goals reached or missed, and who has no figures and why. */
+/** The remarks below the table: goals that were reached or missed, and why a contender has no figures. */
 export function remarksOf({ figures, voids }: Outcome): string[] {
   const verdicts = figures.flatMap((figure) => figure.goals.map((goal) => verdictOn(figure, goal)));
   return [
@@ -20,7 +20,7 @@ export function remarksOf({ figures, voids }: Outcome): string[] {
   ];
 }
 
-/** For the terminal. */
+/** The table for a terminal. */
 export function table(outcome: Outcome): string {
   const rows = rowsOf(outcome);
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];

@@ -5,10 +5,10 @@ import { chart } from './chart.ts';
 import { hasChart, markdown } from './markdown.ts';
 import type { Result } from './results.ts';
 
-/** From dist/test/bench/report. */
+/** The path from dist/test/bench/report. */
 const docs = join(import.meta.dirname, '../../../../docs');
 
-/** Writes docs/benchmarks.md and a chart for each comparison beside it, instead of those that are there. */
+/** Writes docs/benchmarks.md and a chart for each comparison. Replaces the existing ones. */
 export function writeReport(results: readonly Result[]): void {
   const page = join(docs, 'benchmarks.md');
   writeFileSync(page, markdown(results));

@@ -6,7 +6,7 @@ import type { Server } from './server.ts';
 /** One column of the comparison. */
 export interface Contender {
   readonly name: string;
-  /** A floor does less than a server must; a peer is what people use today. */
+  /** A floor does less than a server must. A peer is another server in use today. */
   readonly kind: 'floor' | 'peer' | 'ours';
   readonly server: Server;
 }

@@ -1,10 +1,10 @@
 import { fileURLToPath } from 'node:url';
 import type { Server } from './server.ts';
 
-/** Send every message to everybody in its room, and do nothing else: no Yjs, no disk. */
+/** Servers that only send every message to all clients in its room, without Yjs and without a disk. */
 export const relay = floor('relay.js');
 export const frameRelay = floor('frame-relay.js');
-/** The same, with every message on disk before anybody gets it. */
+/** The same, but every message is on disk before any client receives it. */
 export const durableRelay = floor('durable-relay.js');
 
 function floor(script: string): Server {

@@ -10,19 +10,19 @@ import type { Certificate } from './server.ts';
 const startTimeoutMs = 20_000;
 const pollMs = 20;
 
-/** nginx in front of a server that has no TLS of its own: a worker for each processor, as distributions set it up. */
+/** nginx in front of a server without TLS. It has a worker for each processor, as distributions configure it. */
 export class Nginx {
   readonly pid: number;
   readonly #child: ChildProcess;
   readonly #ended: Promise<unknown>;
 
-  /** Resolves when it takes connections. */
+  /** Resolves when nginx accepts connections. */
   static async start(folder: string, certificate: Certificate, port: number, backendPort: number): Promise<Nginx> {
     const file = join(folder, 'nginx.conf');
     writeFileSync(file, configuration(folder, certificate, port, backendPort));
     const nginx = new Nginx(
       spawn('nginx', ['-p', folder, '-e', 'stderr', '-c', file], {
-        // Debian puts daemons where only root looks.
+        // Debian installs daemons in a folder that only root has in PATH.
         env: { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin` },
         stdio: ['ignore', 'inherit', 'inherit'],
       }),
@@ -36,7 +36,7 @@ export class Nginx {
   }
 
   private constructor(child: ChildProcess) {
-    // Told by the missing number, too.
+    // The missing process id reports this as well.
     child.once('error', () => {});
     if (child.pid === undefined) throw new Error('nginx is not installed');
     this.pid = child.pid;
@@ -44,7 +44,7 @@ export class Nginx {
     this.#ended = once(child, 'exit');
   }
 
-  /** SIGTERM, so that it ends its workers too; resolves when it has ended. */
+  /** Sends SIGTERM, so that nginx ends its workers too. Resolves when it has ended. */
   async stop(): Promise<void> {
     this.#child.kill('SIGTERM');
     await this.#ended;

@@ -4,19 +4,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Owner } from '../../support/owner.ts';
 
-/** From dist/test/bench/servers. */
+/** The path from dist/test/bench/servers. */
 const root = join(import.meta.dirname, '../../../..');
 
 /**
- * Builds another revision in a temporary git worktree, which is removed when the owner ends; returns the folder of what
- * was compiled. Packages are those of this tree if that revision wants the same, else they are installed.
+ * Builds another revision in a temporary git worktree, which is removed when the owner ends. Returns the folder of the
+ * build. Uses the packages of this tree if that revision has the same lockfile, and installs its own otherwise.
  */
 export function buildRevision(revision: string, owner: Owner): string {
   const own = mkdtempSync(join(tmpdir(), 'quire-revision-'));
   const folder = join(own, 'tree');
   const git = (...args: string[]): void => void execFileSync('git', args, { cwd: root, stdio: 'pipe' });
   owner.after(() => {
-    // The link first, or else the packages of this tree would go as well.
+    // Removes the link first. Otherwise the packages of this tree would be removed as well.
     rmSync(join(folder, 'node_modules'), { recursive: true, force: true });
     git('worktree', 'remove', '--force', folder);
     rmSync(own, { recursive: true });

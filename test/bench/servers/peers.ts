@@ -3,10 +3,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Server } from './server.ts';
 
-/** From dist/test/bench/servers: the compiler leaves test/bench/peers alone. */
+/** The path from dist/test/bench/servers. The compiler does not copy test/bench/peers. */
 export const peersFolder = join(import.meta.dirname, '../../../../test/bench/peers');
 
-/** Keeps every update in LevelDB (y-leveldb), without waiting for it. */
+/** Stores every update in LevelDB (y-leveldb), without waiting for it. */
 export const yWebsocket: Server = {
   dialect: 'y-websocket',
   path: '',
@@ -45,14 +45,14 @@ export const hocuspocus: Server = {
   listening: /^hocuspocus listening on/,
 };
 
-/** Installs the peers in a folder of their own, unless they are there; needs a package registry. */
+/** Installs the peers in a folder of their own, unless they are installed. Needs a package registry. */
 export function installPeers(): void {
   if (existsSync(join(peersFolder, 'node_modules/.package-lock.json'))) return;
-  // Hocuspocus asks for Node 22 and runs on 20: npm only warns.
+  // Hocuspocus asks for Node 22 and runs on 20. npm only warns.
   execFileSync('npm', ['ci', '--prefix', peersFolder], { stdio: 'inherit' });
 }
 
-/** The versions that are installed, by package. */
+/** The installed versions, by package. */
 export function peerVersions(): Readonly<Record<string, string>> {
   const manifest = JSON.parse(readFileSync(join(peersFolder, 'package.json'), 'utf8')) as {
     readonly dependencies: Readonly<Record<string, string>>;

@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { treeCpuMicros } from './process-tree.ts';
 
-/** Burns processor time in a child that lives and in one that has ended, then says so. */
+/** Uses CPU time in a child that is running and in one that has ended, then prints a line. */
 const parent = `
 const { spawn, spawnSync } = require('node:child_process');
 const burn = 'const end = process.cpuUsage().user + 300_000; while (process.cpuUsage().user < end) for (let i = 0; i < 1e6; i++);';
@@ -14,7 +14,7 @@ const child = spawn(process.execPath, ['-e', burn + 'console.log("burnt"); setIn
 child.stdin.unref?.();
 `;
 
-test('what children use counts, of those that have ended too', async (t) => {
+test('the CPU time of children counts, including those that have ended', async (t) => {
   const child = spawn(process.execPath, ['-e', parent], { stdio: ['ignore', 'pipe', 'inherit'], detached: true });
   const { pid } = child;
   assert.ok(pid);

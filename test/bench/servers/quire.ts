@@ -2,13 +2,13 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import type { Server } from './server.ts';
 
-/** This build: dist/, three folders up from here when compiled. */
+/** This build: dist/, three folders above this file when it is compiled. */
 const thisBuild = join(import.meta.dirname, '../../..');
 
-/** Quire as it is by default, but for the log and two limits; `build` is the folder of another compiled revision. */
+/** Quire with its defaults, except for the log and two limits. `build` is the folder of a build. */
 export function quire(commit: 'fsync' | 'write', build: string = thisBuild): Server {
   const script = join(build, 'server/cli/main.js');
-  // Asked for once: how long a start takes is measured, and the question takes nearly as long.
+  // Determined once, because it takes nearly as long as a start, which is measured.
   let limits: Readonly<Record<string, number>> | null = null;
   const args = (port: number, dataFolder: string): string[] => {
     limits ??= unlimited(script);
@@ -24,14 +24,15 @@ export function quire(commit: 'fsync' | 'write', build: string = thisBuild): Ser
       script,
       args: [...args(port, dataFolder), '--tls-cert', certPath, '--tls-key', keyPath],
     }),
-    // Older revisions say `for editors ws:`.
+    // Older revisions print `for editors ws:`.
     listening: /editors +wss?:/i,
   };
 }
 
 /**
- * One client writes a whole paper here, where by default 1,000 edits a second are taken; and one opens 10,000 documents before
- * anything is measured, where 1,000 connections a second are. Older revisions have no such limits.
+ * Raises two limits: in one workload a client writes a whole paper, and by default Quire reads 1,000 messages a second
+ * from a client; in another 10,000 documents are opened first, and by default Quire accepts 1,000 connections a second.
+ * Older revisions do not have these limits.
  */
 function unlimited(script: string): Readonly<Record<string, number>> {
   const help = execFileSync(process.execPath, [script, 'serve', '--help'], { encoding: 'utf8' });

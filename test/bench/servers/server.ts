@@ -1,8 +1,8 @@
 import type { Launch } from '../../support/server-process.ts';
 
 /**
- * How its clients speak. `relay`: nothing to join, every message goes to all. `hocuspocus`: every message begins with the
- * document's name, and the first one shows a token.
+ * The protocol of the clients. `relay`: no join, every message goes to all clients. `hocuspocus`: every message begins
+ * with the document's name, and the first one contains a token.
  */
 export type Dialect = 'relay' | 'y-websocket' | 'hocuspocus';
 
@@ -11,22 +11,22 @@ export interface Place {
   readonly dataFolder: string;
 }
 
-/** Certificate and key, PEM files. */
+/** The paths of a certificate and its key (PEM). */
 export interface Certificate {
   readonly certPath: string;
   readonly keyPath: string;
   readonly caPath: string;
 }
 
-/** A kind of server that is measured: how it is started, and what it can do. It listens on 127.0.0.1. */
+/** A kind of server that is measured: how it is started, and what it supports. It listens on 127.0.0.1. */
 export interface Server {
   readonly dialect: Dialect;
-  /** What comes before the name of a document in its address. */
+  /** The path before the name of a document in the URL. */
   readonly path: '' | '/sync';
-  /** Whether documents are there again after a restart. */
+  /** Whether documents survive a restart. */
   readonly persists: boolean;
   launch(place: Place): Launch;
-  /** The same with TLS of its own; null if it needs a proxy for that. */
+  /** The same with TLS; null if the server needs a proxy for it. */
   readonly launchTls: ((place: Place, certificate: Certificate) => Launch) | null;
   /** Matches the line that it prints once it listens. */
   readonly listening: RegExp;

@@ -11,30 +11,30 @@ import { Nginx } from './nginx.ts';
 import { treeCpuMicros, treePssBytes } from './process-tree.ts';
 import type { Certificate, Dialect, Server } from './server.ts';
 
-/** Where load goes to. */
+/** The address that load is sent to. */
 export interface Endpoint {
-  /** Address up to the name of a document. */
+  /** The URL before the name of a document. */
   readonly url: string;
   readonly dialect: Dialect;
-  /** Authority of its certificate, PEM, if it speaks TLS. */
+  /** The authority of the server's certificate (PEM), if it uses TLS. */
   readonly ca?: string;
 }
 
 export interface TargetOptions {
   readonly nodeArgs?: readonly string[];
-  /** Clients come over wss: to the server itself if it can, else to nginx in front of it. */
+  /** Whether clients use wss: to the server itself if it supports TLS, else to nginx in front of it. */
   readonly tls?: boolean;
-  /** False if nothing is measured: nobody is waited for then. */
+  /** False if nothing is measured, so that there is no wait for a server to become idle. */
   readonly settles?: boolean;
 }
 
 const startTimeoutMs = 60_000;
-/** How long a server may go on working after a run before the next one begins all the same. */
+/** How long the next run waits for a server to become idle. */
 const settleTimeoutMs = 15_000;
 const settlePeriodMs = 200;
 const tickMicros = 10_000;
 
-/** A server that is measured: a process of its own, with a folder of its own, on a port that it keeps. */
+/** A server that is measured: a process with a folder of its own, on a port that stays the same after a restart. */
 export class Target implements Endpoint {
   readonly name: string;
   readonly persists: boolean;
@@ -91,7 +91,7 @@ export class Target implements Endpoint {
     return this.#process;
   }
 
-  /** User and system time so far of all that serves: its threads, its children, the proxy in front of it. */
+  /** User and system time so far of the server's threads and children, and of the proxy in front of it. */
   cpuMicros(): number {
     return treeCpuMicros(this.#process.pid) + (this.#nginx ? treeCpuMicros(this.#nginx.pid) : 0);
   }
@@ -105,12 +105,12 @@ export class Target implements Endpoint {
     return files.reduce((sum, file) => sum + (file.isFile() ? statSync(join(file.parentPath, file.name)).size : 0), 0);
   }
 
-  /** Asks it to end, and waits for that. */
+  /** Asks the server to stop. Resolves when it has ended. */
   async stop(): Promise<void> {
     await this.#process.stop(startTimeoutMs);
   }
 
-  /** Starts it again on its data; resolves with how long it took to listen, in milliseconds. */
+  /** Starts the server again on its data. Resolves with the time until it listens, in milliseconds. */
   async start(): Promise<number> {
     const startMs = performance.now();
     this.#process = this.#launch();
@@ -118,7 +118,7 @@ export class Target implements Endpoint {
     return performance.now() - startMs;
   }
 
-  /** Resolves when it has nothing more to do: what is put off must not disturb the next run. */
+  /** Resolves when the server is idle, so that deferred work does not disturb the next run. */
   async settles(timeoutMs = settleTimeoutMs): Promise<void> {
     if (this.#options.settles === false || !this.#process.isRunning) return;
     let before = this.cpuMicros();

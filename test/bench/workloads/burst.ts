@@ -3,7 +3,7 @@ import { pace } from '../pace.ts';
 import { compareTraffic } from '../traffic.ts';
 import type { Workload } from '../workload.ts';
 
-/** Everybody at once, for a few seconds, in a room full of people: more than a server can send one by one. */
+/** Ten writers at once in a full room, for a few seconds: more deliveries than a server can send one by one. */
 export const burst: Workload = {
   name: 'burst',
   describe: ({ quick }) => `one room, ${quick ? 20 : 200} readers, 10 writers at 100 edits/s each`,

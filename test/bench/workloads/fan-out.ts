@@ -4,7 +4,7 @@ import { compareTraffic } from '../traffic.ts';
 import type { Traffic } from '../traffic.ts';
 import type { BenchSettings, Workload } from '../workload.ts';
 
-/** A lecture: few write, many read. */
+/** A lecture: a few users write and many read. */
 export const fanOut: Workload = {
   name: 'fan-out',
   describe,
@@ -16,10 +16,10 @@ export const fanOut: Workload = {
     }),
 };
 
-/** The same over wss; what nginx needs counts where it ends TLS. */
+/** The same over wss. The CPU time of nginx counts where nginx ends TLS. */
 export const wssFanOut: Workload = {
   name: 'wss-fan-out',
-  describe: (settings) => `${describe(settings)}; over wss, to peers through nginx`,
+  describe: (settings) => `${describe(settings)}; over wss, peers behind nginx`,
   run: (settings) => compareTraffic(settings, { ...lecture(settings), tls: true }, { cpu: [times(0.7, 'best peer')] }),
 };
 

@@ -11,7 +11,7 @@ interface Run {
   readonly bytes: number;
 }
 
-/** The first who opens a real document after the server was restarted. */
+/** The first client that opens a real document after a restart of the server. */
 export const firstSync: Workload = {
   name: 'first-sync',
   describe: ({ quick }) => `${quick ? 'the beginning of ' : ''}automerge-paper, stored, opened after a restart`,
@@ -20,7 +20,7 @@ export const firstSync: Workload = {
     return compare<Run>(settings, {
       measures: [
         {
-          name: 'until all is there',
+          name: 'time to full content',
           unit: 'ms',
           goals: [times(0.04, 'best peer'), absolute(25)],
           of: ({ durationMs }) => durationMs,
@@ -40,7 +40,7 @@ export const firstSync: Workload = {
         await target.start();
         const inspector = await Inspector.attach(target.process);
         try {
-          // Another document first: what is measured is the document, not the first WebSocket of a process.
+          // Opens another document first, so that the first WebSocket of the process is not measured.
           const other = await LoadClient.open(target, 'other');
           await target.settles();
           await inspector.heap();
@@ -48,7 +48,7 @@ export const firstSync: Workload = {
           const startMs = performance.now();
           const reader = await openPaper(target, 'paper', paper);
           const durationMs = performance.now() - startMs;
-          // What it does afterwards because of that is part of the price.
+          // The work that the server does afterwards counts too.
           await target.settles();
           const run = { durationMs, cpuMicros: target.cpuMicros() - cpuMicros, bytes: 0 };
           await inspector.heap();

@@ -3,13 +3,13 @@ import { compareTraffic } from '../traffic.ts';
 import { typeByEcho } from '../type-by-echo.ts';
 import type { Workload } from '../workload.ts';
 
-/** Edits that a writer has under way, at most: the next is sent when one of them has come back. */
+/** Maximum number of a writer's edits in flight. The next one is sent when one of them has come back. */
 const windowEdits = 50;
 
-/** As fast as it goes: programs that write, or a paste that arrives character by character. */
+/** Writers at full speed, such as programs, or a paste that arrives character by character. */
 export const flood: Workload = {
   name: 'flood',
-  describe: () => `one room, 20 readers, 4 writers with ${windowEdits} edits under way each`,
+  describe: () => `one room, 20 readers, 4 writers with ${windowEdits} edits in flight each`,
   run: (settings) =>
     compareTraffic(
       settings,

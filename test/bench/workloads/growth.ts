@@ -11,7 +11,7 @@ import type { RoomShape } from '../room-load.ts';
 import type { Target } from '../servers/target.ts';
 import type { BenchSettings, Outcome, Workload } from '../workload.ts';
 
-/** Flat, but for the caches of the processor and 10 ms ticks. */
+/** The ratio that still counts as flat. Processor caches and ticks of 10 ms make a difference. */
 const flat = 1.3;
 const editsPerS = 500;
 const largestUpdate = 1_000_000;
@@ -24,10 +24,10 @@ interface Size {
 /** CPU time per unit of work, for each size. */
 type Run = ReadonlyMap<number, number>;
 
-/** What an edit costs as the document in which it is made grows. */
+/** The cost of an edit in documents of different sizes. */
 export const documentGrowth: Workload = {
   name: 'document-growth',
-  describe: ({ quick }) => `2 people, ${editsPerS} edits/s, in documents of 10 KB to ${quick ? '100 KB' : '20 MB'}`,
+  describe: ({ quick }) => `2 clients, ${editsPerS} edits/s, in documents of 10 KB to ${quick ? '100 KB' : '20 MB'}`,
   run: (settings) => {
     const sizes = (settings.quick ? [10, 100] : [10, 1_000, 20_000]).map((kb) => ({
       name: `${kb} KB`,
@@ -41,7 +41,7 @@ export const documentGrowth: Workload = {
   },
 };
 
-/** What an edit costs as more documents are open; the edits are as many. */
+/** The cost of an edit with different numbers of open documents, at the same total rate of edits. */
 export const roomGrowth: Workload = {
   name: 'room-growth',
   describe: ({ quick }) => `${editsPerS} edits/s spread over 10 to ${quick ? 100 : '10,000'} documents`,
@@ -53,12 +53,15 @@ export const roomGrowth: Workload = {
   },
 };
 
-/** What a delivery costs as more people are in a document: if that is flat, an edit costs in proportion to the people. */
+/**
+ * The cost of a delivery with different numbers of clients in a document. If it is flat, an edit costs in proportion to
+ * them.
+ */
 export const peerGrowth: Workload = {
   name: 'peer-growth',
-  describe: ({ quick }) => `one document, 2 write 10 edits/s each, 2 to ${quick ? 50 : '1,000'} people`,
+  describe: ({ quick }) => `one document, 2 writers at 10 edits/s each, 2 to ${quick ? 50 : '1,000'} clients`,
   run: (settings) => {
-    const sizes = (settings.quick ? [2, 50] : [2, 100, 1_000]).map((size) => ({ name: `${size} people`, size }));
+    const sizes = (settings.quick ? [2, 50] : [2, 100, 1_000]).map((size) => ({ name: `${size} clients`, size }));
     return measureGrowth(settings, 'delivery', sizes, (target, peers, prefix) =>
       open(target, 1, `${prefix}-${peers}`, { writers: 2, readers: peers - 2 }),
     );
@@ -71,7 +74,7 @@ function measureGrowth(
   sizes: readonly Size[],
   prepare: (target: Target, size: number, prefix: string) => Promise<readonly RoomLoad[]>,
 ): Promise<Outcome> {
-  // An edit has a price of its own, which two people share and a hundred hardly notice.
+  // An edit has a fixed cost, which matters with two clients and hardly with a hundred.
   const base = per === 'edit' ? sizes[0] : sizes.at(-2);
   const last = sizes.at(-1);
   return compare<Run>(settings, {
@@ -119,7 +122,7 @@ async function open(target: Target, count: number, prefix: string, shape: RoomSh
   return rooms;
 }
 
-/** Fills a document with so much text in large items; resolves with its state vector. */
+/** Fills a document with this much text in large items. Resolves with its state vector. */
 async function fill(target: Target, room: string, bytes: number): Promise<Uint8Array> {
   const writer = new TextWriter(7);
   const arrival = new Arrival(writer.client, bytes);

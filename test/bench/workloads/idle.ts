@@ -10,29 +10,30 @@ interface Run {
   readonly bytesPerConnection: number;
 }
 
-/** People who have a document open and do nothing. */
+/** Clients that have a document open and do nothing. */
 export const idle: Workload = {
   name: 'idle',
-  describe: (settings) => `${connectionsOf(settings)} connections, a document each, after collecting garbage`,
+  describe: (settings) => `${connectionsOf(settings)} connections, a document each, after a garbage collection`,
   run: (settings) => measureIdle(settings, false, [times(0.5, 'best peer'), times(1.25, 'relay')]),
 };
 
-/** The same over wss; the memory of nginx counts where it ends TLS. */
+/** The same over wss. The memory of nginx counts where nginx ends TLS. */
 export const wssIdle: Workload = {
   name: 'wss-idle',
-  describe: (settings) => `${connectionsOf(settings)} connections over wss, a document each (peers: with nginx)`,
+  describe: (settings) => `${connectionsOf(settings)} connections over wss, a document each; peers with nginx`,
   run: (settings) => measureIdle(settings, true, [absolute(50)]),
 };
 
 /**
- * What a connection takes is what two thirds of them add to the first: what a process takes once (compiled code, a stretched heap,
- * the arenas of its threads) is in the total alone. With 1,200 on top of 300 it was anything between 6 and 10 KB.
+ * The memory per connection is that of the last two thirds of the connections. Memory that a process takes once
+ * (compiled code, a larger heap, the arenas of its threads) is only in the total. With 1,200 connections after the
+ * first 300, results varied between 6 and 10 KB.
  */
 function measureIdle(settings: BenchSettings, tls: boolean, goals: readonly Goal[]): Promise<Outcome> {
   return compare<Run>(settings, {
     measures: [
-      { name: 'per connection', unit: 'KB', goals, of: (run) => run.bytesPerConnection / 1e3 },
-      { name: 'all of it', unit: 'MB', of: ({ totalBytes }) => totalBytes / 1e6 },
+      { name: 'memory per connection', unit: 'KB', goals, of: (run) => run.bytesPerConnection / 1e3 },
+      { name: 'memory', unit: 'MB', of: ({ totalBytes }) => totalBytes / 1e6 },
     ],
     fresh: true,
     start: { nodeArgs: inspectorArgs, tls },

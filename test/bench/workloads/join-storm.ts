@@ -5,7 +5,7 @@ import { times } from '../goals.ts';
 import { openPaper, storePaper, writePaper } from '../paper.ts';
 import type { Workload } from '../workload.ts';
 
-/** Storms one after the other: one alone is too short for a clock of 10 ms. */
+/** Number of storms, one after the other, because a single one is too short for a CPU clock of 10 ms. */
 const storms = 3;
 
 interface Run {
@@ -14,10 +14,11 @@ interface Run {
   readonly cpuMicros: number;
 }
 
-/** A class opens the same document, which somebody else has open already. */
+/** A class opens a document that another client has open already. */
 export const joinStorm: Workload = {
   name: 'join-storm',
-  describe: ({ quick }) => `${quick ? 'the beginning of ' : ''}automerge-paper, opened by ${quick ? 20 : 150} at once`,
+  describe: ({ quick }) =>
+    `${quick ? 'the beginning of ' : ''}automerge-paper, opened by ${quick ? 20 : 150} clients at once`,
   run: (settings) => {
     const paper = writePaper(100, settings.quick ? 5_000 : Infinity);
     const count = settings.quick ? 20 : 150;
@@ -38,10 +39,10 @@ export const joinStorm: Workload = {
         },
       ],
       suits: ({ kind }) => kind !== 'floor',
-      // Its author stays.
+      // The author stays connected.
       prepare: async (target) => void (await storePaper(target, 'paper', paper)),
       play: async (target) => {
-        // The first one is read here, before the time counts: what the others get is only compared with it.
+        // Reads the document once before the time counts. The documents of the other clients are only compared with it.
         const read = rangeReader();
         const first = await openPaper(target, 'paper', paper, read);
         first.terminate();

@@ -5,7 +5,7 @@ import { inParallel } from '../in-parallel.ts';
 import { quantile } from '../statistics.ts';
 import type { Workload } from '../workload.ts';
 
-/** As many are on their way in at a time. */
+/** Number of concurrent joins. */
 const underWay = 20;
 
 interface Run {
@@ -13,10 +13,10 @@ interface Run {
   readonly p50Ms: number;
 }
 
-/** Each opens a document of their own, which is new: connecting, the handshake, both halves of the first sync. */
+/** Each client opens a new document of its own: connecting, the handshake, and both halves of the first sync. */
 export const join: Workload = {
   name: 'join',
-  describe: ({ quick }) => `${quick ? 50 : '4,000'} people open a document of their own each`,
+  describe: ({ quick }) => `${quick ? 50 : '4,000'} clients open a document of their own each`,
   run: (settings) =>
     compare<Run>(settings, {
       measures: [

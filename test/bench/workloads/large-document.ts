@@ -17,9 +17,9 @@ import type { Workload } from '../workload.ts';
 const author = 7;
 const itemText = 'The quick brown fox jumps over the lazy dog, once more and again.';
 const itemBytes = itemText.length + 14; // with its info, right origin and length
-/** Below the greatest message that the server takes, as an editor's import would send it in several goes. */
+/** Below the largest message that the server accepts. An editor's import would also be split. */
 const updateBytes = 2_000_000;
-/** Quire folds a tail that is twice as long as the snapshot: with these the last fold begins when nearly all is there. */
+/** Quire folds a tail that is twice as long as the snapshot. With this share the last fold begins near the end. */
 const firstShare = 0.3;
 const compactionTimeoutMs = 60_000;
 
@@ -34,7 +34,9 @@ interface Run {
   readonly joining: Phase;
 }
 
-/** A document of 20 MB in which 50 people type: while it is folded together, while nothing else happens, and while one more opens it. */
+/**
+ * A document of 20 MB in which 50 clients type: during a fold, while nothing else happens, and while a client joins.
+ */
 export const largeDocument: Workload = {
   name: 'large-document',
   describe: ({ quick }) => (quick ? '1 MB, 5 editors' : '20 MB, 50 editors at 2 edits/s each'),
@@ -102,7 +104,7 @@ export const largeDocument: Workload = {
   },
 };
 
-/** Does `work` and waits until all that was typed has arrived. */
+/** Runs `work` and waits until all edits have arrived. */
 async function observe(room: RoomLoad, watch: EventLoopWatch, work: () => Promise<void>): Promise<Phase> {
   room.latenciesMs.length = 0;
   await watch.begin();
@@ -125,7 +127,7 @@ async function compactions(target: Target): Promise<number> {
   return Number(/^quire_compactions_total (\d+)/m.exec(await answer.text())?.[1]);
 }
 
-/** A text whose parts were all written at its beginning: Yjs cannot join them, so that it stays as many items. */
+/** A text whose parts were all inserted at its beginning. Yjs cannot join them, so it stays as many items. */
 function write(bytes: number): { updates: Uint8Array[]; stateVector: Uint8Array } {
   const doc = new Y.Doc();
   doc.clientID = author;

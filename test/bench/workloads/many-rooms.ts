@@ -3,10 +3,10 @@ import { pace } from '../pace.ts';
 import { compareTraffic } from '../traffic.ts';
 import type { Workload } from '../workload.ts';
 
-/** Many small documents at once, both people of each writing. */
+/** Many small documents at once. Both clients of each write. */
 export const manyRooms: Workload = {
   name: 'many-rooms',
-  describe: ({ quick }) => `${quick ? 20 : 300} rooms of 2, each at 10 edits/s`,
+  describe: ({ quick }) => `${quick ? 20 : 300} rooms of 2 clients, each at 10 edits/s`,
   run: (settings) =>
     compareTraffic(
       settings,

@@ -3,7 +3,7 @@ import { absolute, times } from '../goals.ts';
 import { checkPaper, storePaper, writePaper } from '../paper.ts';
 import type { Workload } from '../workload.ts';
 
-/** y-leveldb stores behind what it has acknowledged: it may take longer than the writing. */
+/** y-leveldb stores updates after it has relayed them, which may take longer than the writing itself. */
 const settleTimeoutMs = 120_000;
 
 interface Run {
@@ -12,10 +12,13 @@ interface Run {
   readonly diskBytes: number;
 }
 
-/** Somebody writes a real document, keystroke by keystroke, as fast as it goes; then the server is stopped and the disk is looked at. */
+/**
+ * A client writes a real document, keystroke by keystroke, at full speed. Then the server is stopped and its disk space
+ * measured.
+ */
 export const paperWriting: Workload = {
   name: 'paper',
-  describe: ({ quick }) => `automerge-paper, ${quick ? '2,000' : '259,778'} edits one by one, 500 under way`,
+  describe: ({ quick }) => `automerge-paper, ${quick ? '2,000' : '259,778'} edits one by one, 500 in flight`,
   run: (settings) => {
     const paper = writePaper(1, settings.quick ? 2_000 : Infinity);
     return compare<Run>(settings, {
@@ -28,7 +31,7 @@ export const paperWriting: Workload = {
         },
         { name: 'rate', unit: 'edits/s', better: 'more', of: ({ durationMs }) => (paper.edits / durationMs) * 1000 },
         {
-          name: 'disk, of the encoded state',
+          name: 'disk / encoded state',
           unit: 'times',
           goals: [absolute(1.2)],
           of: ({ diskBytes }) => (diskBytes > 0 ? diskBytes / paper.state.length : null),

@@ -11,10 +11,14 @@ interface Run {
   readonly p99Ms: number;
 }
 
-/** A crowd that moves its cursors. A delivery is one move for one other person, whether a later move overtook it or not. */
+/**
+ * Many clients that move their cursors. A delivery is one move for one other client, even if a later move has replaced
+ * it.
+ */
 export const presence: Workload = {
   name: 'presence',
-  describe: ({ quick }) => `${quick ? 20 : 200} people in a room, 5 moves/s each, who send back what they receive`,
+  describe: ({ quick }) =>
+    `${quick ? 20 : 200} clients in a room, 5 moves/s each; clients send back the presence that they receive`,
   run: (settings) =>
     compare<Run>(settings, {
       measures: [
@@ -27,7 +31,7 @@ export const presence: Workload = {
         { name: 'latency p50', unit: 'ms', of: ({ p50Ms }) => p50Ms },
         { name: 'latency p99', unit: 'ms', of: ({ p99Ms }) => p99Ms },
       ],
-      // What a relay is sent back it sends to all again, for ever.
+      // A relay would relay the presence that is sent back forever.
       suits: ({ kind }) => kind !== 'floor',
       play: async (target, { prefix, isWarmUp }) => {
         const load = await PresenceLoad.open(target, prefix, settings.quick ? 20 : 200);
@@ -41,7 +45,7 @@ export const presence: Workload = {
             settings.quick ? 400 : isWarmUp ? 500 : 2_000,
           );
           await load.complete();
-          // What came back is still being read.
+          // The server may still be reading presence that was sent back.
           await target.settles();
           const moves = load.people.reduce((sum, { clock }, index) => sum + clock - (moved[index] ?? 0), 0);
           return {

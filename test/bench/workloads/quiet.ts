@@ -4,13 +4,13 @@ import { pace } from '../pace.ts';
 import { playTraffic, trafficMeasures } from '../traffic.ts';
 import type { Workload } from '../workload.ts';
 
-/** Two people, one of whom types: nothing else happens. The latency that one person sees. */
+/** Two clients, one of which types, and no other load. Measures the latency that one user sees. */
 export const quiet: Workload = {
   name: 'quiet',
-  describe: () => 'one room of 2, one types 10 characters a second',
+  describe: () => 'one room of 2 clients, one types 10 characters a second',
   run: (settings) =>
     compare(settings, {
-      // So few edits are too little for a clock of 10 ms: no CPU time.
+      // No CPU time, because so few edits are too little for a CPU clock of 10 ms.
       measures: trafficMeasures('edit', { p50: [plus(1, 'relay')] }).filter(({ unit }) => unit === 'ms'),
       play: (target, round) =>
         playTraffic(target, round, {

@@ -13,11 +13,11 @@ interface Run {
   readonly cpuMicros: number;
 }
 
-/** Somebody comes back to a real document and lacks its last edit. */
+/** A client reconnects to a real document and lacks its last edit. */
 export const reconnect: Workload = {
   name: 'reconnect',
   describe: ({ quick }) =>
-    `${quick ? 'the beginning of ' : ''}automerge-paper, ${quick ? 10 : 50} come back who lack one edit`,
+    `${quick ? 'the beginning of ' : ''}automerge-paper, ${quick ? 10 : 50} clients reconnect and lack one edit`,
   run: (settings) => {
     const paper = writePaper(100, settings.quick ? 5_000 : Infinity);
     const count = settings.quick ? 10 : 50;
@@ -27,7 +27,7 @@ export const reconnect: Workload = {
       measures: [
         { name: 'updates', unit: 'bytes', goals: [absolute(least)], of: ({ bytes }) => bytes },
         {
-          name: 'CPU each',
+          name: 'CPU per client',
           unit: 'ms',
           goals: [times(0.2, 'best peer')],
           of: ({ cpuMicros }) => cpuMicros / 1e3,

@@ -7,10 +7,10 @@ import { times } from '../goals.ts';
 import { openPaper, storeState, writePaper } from '../paper.ts';
 import type { Workload } from '../workload.ts';
 
-/** What is kept for those who come next is gone by then: what stays is asked for, not what passes. */
+/** Caches for clients that join soon are empty after this time. The measurement is about memory that stays in use. */
 const quietMs = 10_000;
 
-/** Real documents that are open: what each takes in memory. */
+/** The memory of open documents. */
 export const resident: Workload = {
   name: 'resident',
   describe: ({ quick }) => `${quick ? 3 : 40} documents open, each ${quick ? 'the beginning of ' : ''}automerge-paper`,
@@ -18,7 +18,9 @@ export const resident: Workload = {
     const paper = writePaper(1_000, settings.quick ? 5_000 : Infinity);
     const count = settings.quick ? 3 : 40;
     return compare<number>(settings, {
-      measures: [{ name: 'per document', unit: 'MB', goals: [times(0.1, 'best peer')], of: (bytes) => bytes / 1e6 }],
+      measures: [
+        { name: 'memory per document', unit: 'MB', goals: [times(0.1, 'best peer')], of: (bytes) => bytes / 1e6 },
+      ],
       fresh: true,
       start: { nodeArgs: inspectorArgs },
       suits: ({ kind }) => kind !== 'floor',

@@ -15,16 +15,16 @@ interface Run {
   readonly firstSyncMs: number;
 }
 
-/** A server that keeps many documents is started again. */
+/** The restart of a server with many documents. */
 export const restart: Workload = {
   name: 'restart',
-  describe: ({ quick }) => `${quick ? 100 : '10,000'} documents stored, restart`,
+  describe: ({ quick }) => `${quick ? 100 : '10,000'} documents stored, then a restart`,
   run: (settings) => {
     const count = settings.quick ? 100 : 10_000;
     return compare<Run>(settings, {
       measures: [
-        { name: 'until it listens', unit: 'ms', goals: [absolute(300)], of: ({ listeningMs }) => listeningMs },
-        { name: 'until the first sync', unit: 'ms', goals: [absolute(30)], of: ({ firstSyncMs }) => firstSyncMs },
+        { name: 'time to listen', unit: 'ms', goals: [absolute(300)], of: ({ listeningMs }) => listeningMs },
+        { name: 'time to first sync', unit: 'ms', goals: [absolute(30)], of: ({ firstSyncMs }) => firstSyncMs },
       ],
       suits: ({ server }) => server.persists,
       prepare: async (target) => {

@@ -13,22 +13,22 @@ interface Run {
   readonly cpuMicrosEach: number;
 }
 
-/** After a restart everybody comes back at once, with all that they had. */
+/** After a restart all clients reconnect at once, with the whole document. */
 export const storm: Workload = {
   name: 'storm',
   describe,
   run: (settings) => measureStorm(settings, false, { p99: [times(0.4, 'best peer')], cpu: [times(0.4, 'best peer')] }),
 };
 
-/** The same over wss: a thousand handshakes. The peers' clients come through nginx. */
+/** The same over wss, with a thousand handshakes. The clients of the peers connect to nginx. */
 export const wssStorm: Workload = {
   name: 'wss-storm',
-  describe: (settings) => `${describe(settings)}; over wss, to peers through nginx`,
+  describe: (settings) => `${describe(settings)}; over wss, peers behind nginx`,
   run: (settings) => measureStorm(settings, true, { p99: [], cpu: [times(0.7, 'best peer')] }),
 };
 
 function describe({ quick }: BenchSettings): string {
-  return `${quick ? 50 : 1_000} clients come back at once to ${quick ? 5 : 100} documents after a restart`;
+  return `${quick ? 50 : 1_000} clients reconnect at once to ${quick ? 5 : 100} documents after a restart`;
 }
 
 function measureStorm(
@@ -38,12 +38,12 @@ function measureStorm(
 ): Promise<Outcome> {
   const documents = settings.quick ? 5 : 100;
   const count = settings.quick ? 50 : 1_000;
-  // Some pages of text each.
+  // A few pages of text each.
   const paper = writePaper(1_000, 5_000);
   return compare<Run>(settings, {
     measures: [
-      { name: 'synced again, p99', unit: 'ms', goals: goals.p99, of: ({ p99Ms }) => p99Ms },
-      { name: 'CPU each', unit: 'us', goals: goals.cpu, of: ({ cpuMicrosEach }) => cpuMicrosEach },
+      { name: 'resync p99', unit: 'ms', goals: goals.p99, of: ({ p99Ms }) => p99Ms },
+      { name: 'CPU per client', unit: 'us', goals: goals.cpu, of: ({ cpuMicrosEach }) => cpuMicrosEach },
     ],
     start: { tls },
     suits: ({ kind }) => kind !== 'floor',
@@ -83,7 +83,9 @@ function measureStorm(
   });
 }
 
-/** Has everything, and brings it if the server has forgotten it: a server that keeps documents in memory only is filled again so. */
+/**
+ * Joins with the whole document, and sends it if the server lacks it, as one does that keeps documents in memory only.
+ */
 async function comeBack(target: Target, room: string, { author, end, state }: Paper): Promise<LoadClient> {
   const known = stateVectorOf(author, end);
   const nothing = Uint8Array.of(0, 0);
