@@ -43,7 +43,7 @@ export function readConnectDocs(): ConnectDocs {
         const name = heading.toLowerCase().split(' ')[0]!;
         return { heading, name, packages: packagesIn(text), files: filesIn(text) };
       }),
-    additions: new Map([...filesIn(section('Saved or not')), ...filesIn(section('Who is here'))]),
+    additions: new Map([...filesIn(section('Saved indicator')), ...filesIn(section('User list'))]),
   };
 }
 

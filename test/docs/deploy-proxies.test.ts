@@ -1,4 +1,4 @@
-/** docs/deploy/Caddyfile and nginx.conf, in the real proxies, with editors through them. */
+/** Runs docs/deploy/Caddyfile and nginx.conf in the real proxies, with editors behind them. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ import { RawClient } from '../support/raw-client.ts';
 import { StockClient } from '../support/stock-client.ts';
 import { secret, tokenFor } from '../support/tokens.ts';
 
-/** The file with the names and paths that `startProxy` puts others in the place of. */
+/** The file with the names and paths that `startProxy` replaces. */
 function deployed(file: string): string {
   return readFileSync(join(projectFolder, 'docs/deploy', file), 'utf8')
     .replaceAll('{$QUIRE_DOMAIN}', 'sync.example.org')
@@ -28,7 +28,7 @@ const files: readonly (readonly [ProxyName, string])[] = [
 
 for (const [name, file] of files) {
   test(
-    `through ${name} with docs/deploy/${file} stock editors meet over wss, addresses arrive, /metrics does not`,
+    `behind ${name} with docs/deploy/${file} stock editors meet over wss, Quire sees addresses, and /metrics is closed`,
     needs(name),
     async (t) => {
       const args = ['--ephemeral', '--trusted-proxies', '127.0.0.1'];

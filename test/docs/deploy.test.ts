@@ -1,4 +1,4 @@
-/** The examples of docs/deploy.md: which settings they give the server, and which of their commands run. */
+/** The examples of docs/deploy.md: their settings for the server, and the commands that can run in a test. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -21,17 +21,17 @@ type Variables = Readonly<Record<string, string>>;
 
 /** `NAME: value` of Compose. */
 const composed = (path: string): Variables => {
-  // Only what the service `quire` gets.
+  // Only the variables of the service `quire`.
   const [service = ''] = read(path).split(/^ {2}caddy:$/m);
   return variables(service, /^ {6}(QUIRE_\w+): '?([^\s']+)'?/gm);
 };
 
-/** What every pattern match sets; later ones win. */
+/** The variables that the matches of a pattern set. A later one overrides an earlier one. */
 function variables(text: string, pattern: RegExp): Variables {
   return Object.fromEntries(Array.from(text.matchAll(pattern), ([, name, value]) => [name!, value!]));
 }
 
-/** The block that follows this sentence. */
+/** The code block after this sentence. */
 function blockAfter(sentence: string): string {
   const text = page.split(sentence)[1];
   assert.ok(text !== undefined, sentence);
@@ -80,7 +80,7 @@ for (const [name, environment] of examples) {
   });
 }
 
-test('the examples of docs/deploy are all here', () => {
+test('this test covers all examples of docs/deploy', () => {
   const files = readdirSync(join(projectFolder, 'docs/deploy')).filter((file) => /compose|service/.test(file));
   assert.deepEqual(files.sort(), ['compose.certificate.yaml', 'compose.proxy.yaml', 'compose.yaml', 'quire.service']);
 });
@@ -90,7 +90,7 @@ test('the doctor that docs/deploy.md runs in the container finds nothing wrong',
   const quire = await Quire.start(t, { env: { QUIRE_AUTH_SECRET: secret } });
   const [, command] = /^ {6}sh -c '(.*)'$/m.exec(page)!;
   const port = new URL(quire.wssUrl).port;
-  // `quire` as the image has it on its path, and the folder and the port of this server.
+  // `quire` on the path, as in the image, and the folder and port of this server.
   mkdirSync(join(folder, 'bin'));
   writeFileSync(join(folder, 'bin/quire'), `#!/bin/sh\nexec "${process.execPath}" "${main}" "$@"\n`);
   chmodSync(join(folder, 'bin/quire'), 0o755);
@@ -105,5 +105,8 @@ test('the unit starts the command where npm puts it, and reads the file that doc
   assert.ok(page.includes(`\`${command}\``), command);
   const [, settings] = /^EnvironmentFile=(\S+)$/m.exec(unit)!;
   assert.ok(page.includes(`Write the settings to \`${settings}\``), settings);
-  assert.ok(page.indexOf(settings!) < page.indexOf('systemctl enable'), 'settings come before the start');
+  assert.ok(
+    page.indexOf(settings!) < page.indexOf('systemctl enable'),
+    'the page writes the settings before the start',
+  );
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { projectFolder } from '../support/lock-file.ts';
 
-/** Commands that would fetch the npm package `quire`, which is another project's. */
+/** Commands that would fetch the npm package `quire`, which is another project. */
 const strangers = [
   /\bnpx (?:--?\S+ )*quire\b(?!-)/,
   /\bnpm (?:exec|x) (?:--?\S+ )*(?:-- )?quire\b(?!-)/,
@@ -12,7 +12,7 @@ const strangers = [
   /\bquire@/,
   /from 'quire(?:\/\w+)?'/,
 ];
-/** Packages of this project, which nobody has published: only a path to a tarball or a folder installs them. */
+/** Commands for this project's packages, which are not published: only a path to a tarball or a folder installs them. */
 const unpublished =
   /\b(?:npm (?:install|i|add)|npx|yarn add|pnpm add) [^`\n]*(?<![\w./-])quire-(?:server|client)(?![\w-]|\.tgz)/;
 
@@ -40,7 +40,7 @@ test('no page and no message tells a reader to run the npm package quire, which 
   }
 });
 
-test('the patterns find what they are for, and let the ways through that exist', () => {
+test('the patterns match commands for unpublished packages, and not the commands that work', () => {
   for (const line of [
     'npx quire serve',
     'npx --yes quire doctor',

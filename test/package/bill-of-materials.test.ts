@@ -16,10 +16,10 @@ interface Spdx {
   readonly packages: readonly { readonly name: string; readonly versionInfo: string }[];
 }
 
-/** Every package that the image and an installation hold, `name@version`. */
+/** Every package in the image and in an installation, as `name@version`. */
 const shipped = [...new Set(shippedPackages().map(({ path, version }) => `${nameOf(path)}@${version}`))].sort();
 
-test('the bill of materials names exactly what is shipped, with hashes and licences', () => {
+test('the bill of materials lists exactly the shipped packages, with hashes and licences', () => {
   const { components } = JSON.parse(billOfMaterials('cyclonedx')) as CycloneDx;
   assert.deepEqual([...new Set(components.map(({ name, version }) => `${name}@${version}`))].sort(), shipped);
   for (const { name, hashes, licenses } of components) {

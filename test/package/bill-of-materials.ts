@@ -1,8 +1,8 @@
 /**
- * Prints what is shipped, for tools: `npm run --silent sbom -- cyclonedx` or `spdx`.
+ * Prints the bill of materials of the shipped packages: `npm run --silent sbom -- cyclonedx` or `spdx`.
  *
- * `npm sbom --omit=dev` alone leaves out what a package for development needs as well, yjs and lib0 among it, so it is asked
- * about a project that has none of those.
+ * `npm sbom --omit=dev` alone leaves out packages that a development package also needs, among them yjs and lib0. So it
+ * runs on a project without development packages.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

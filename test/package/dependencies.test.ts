@@ -9,19 +9,19 @@ const manifest = JSON.parse(readFileSync(join(projectFolder, 'package.json'), 'u
   dependencies: Record<string, string>;
   optionalDependencies: Record<string, string>;
 };
-/** They ask for nothing but their notice, which every package brings along. */
+/** These licences require only their notice, which every package contains. */
 const permissive = ['0BSD', 'Apache-2.0', 'BSD-2-Clause', 'BSD-3-Clause', 'BlueOak-1.0.0', 'ISC', 'MIT'];
 
-test('every dependency is explained in docs/dependencies.md, in the version that is used', () => {
+test('docs/dependencies.md explains every dependency in the version that is used', () => {
   for (const [name, version] of Object.entries({ ...manifest.dependencies, ...manifest.optionalDependencies })) {
     assert.ok(page.includes(`| \`${name}\` ${version} `), `${name} ${version}`);
   }
 });
 
-test('every package that is shipped, and its licence, is listed, and the licence is a permissive one', () => {
+test('every shipped package is listed with its licence, and the licence is permissive', () => {
   for (const { path, license } of shippedPackages()) {
     const name = path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);
-    // Of several we may choose.
+    // Of several licences any may be chosen.
     const choices = license?.replace(/[()]/g, '').split(' OR ') ?? [];
     assert.ok(
       choices.some((choice) => permissive.includes(choice)),

@@ -1,4 +1,4 @@
-/** Both packages as they are after an installation: each with its own dependencies, and nothing else of this project. */
+/** Installs both packages from their tarballs, each with its own dependencies and nothing else of this project. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -27,7 +27,7 @@ before(() => {
 });
 after(() => owner.dispose());
 
-test('quire --help lists the settings, quire --version says which it is', async () => {
+test('quire --help lists the settings, and quire --version prints the version', async () => {
   const command = join(folder, 'node_modules/.bin/quire');
   assert.equal((await execute(command, ['--version'], { cwd: folder })).stdout.trim(), version);
   assert.match((await quire('--help')).stdout, /--max-connections <count> {3}QUIRE_MAX_CONNECTIONS/);
@@ -80,7 +80,7 @@ export const about = (refusal: Refusal, tracker: SavedTracker): string => refusa
   writeFileSync(join(project, 'use.ts'), use);
   writeFileSync(join(project, 'wrong.ts'), use.replace('state.saved', 'state.stored'));
   const types = (file: string): Promise<unknown> => {
-    // As strict as it gets. The types of y-websocket are not looked into, because a page brings its own version.
+    // The strictest settings, but without checking the types of y-websocket, because a page installs its own version.
     const options = ['--noEmit', '--strict', '--module', 'nodenext', '--lib', 'es2023,dom', '--skipLibCheck'];
     return execute(join(projectFolder, 'node_modules/.bin/tsc'), [...options, '--types', '', file], { cwd: project });
   };
@@ -95,7 +95,7 @@ export const about = (refusal: Refusal, tracker: SavedTracker): string => refusa
   assert.equal(stdout.trim(), 'guardPresence,keepAuthorized,onRefused,trackSaved');
 });
 
-test('the database is there for Linux on x64 and arm64, for glibc and, on x64, for musl', () => {
+test('the binaries of the database exist for Linux on x64 and arm64 with glibc, and on x64 with musl', () => {
   for (const binary of [
     'linux-x64/classic-level.node',
     'linux-x64/classic-level.musl.node',

@@ -20,7 +20,7 @@ const needed = [
   'dist/client-demo/site/index.html',
 ];
 
-test('quire-server holds the program, the demo page and the documentation, and nothing else', () => {
+test('quire-server contains the program, the demo page and the documentation, and nothing else', () => {
   const { files, size } = npmPack('--dry-run');
   const paths = files.map(({ path }) => path);
   assert.deepEqual(
@@ -34,7 +34,7 @@ test('quire-server holds the program, the demo page and the documentation, and n
   assert.ok(size < maxPackedBytes, `${size} bytes`);
 });
 
-test('quire-client holds its modules with their types, and nothing else', () => {
+test('quire-client contains its modules with their types, and nothing else', () => {
   const { name, files, size } = npmPackClient('--dry-run');
   assert.equal(name, 'quire-client');
   const modules = ['authorized', 'client', 'presence', 'refused', 'saved'];
