@@ -31,7 +31,7 @@ export async function serve(config: Config, signals: Signals): Promise<void> {
     process.exit(1);
   });
 
-  // A person who starts the server reads first how to use it, and then what could be better.
+  // Warnings are held until the ready block is printed, so that the user reads first how to use the server.
   const held: (() => void)[] = [];
   const later: Later = (report) => void held.push(report);
   for (const warning of config.warnings) later(() => logger.warn(warning));

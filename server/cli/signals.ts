@@ -41,7 +41,8 @@ const { workerData } = require('node:worker_threads');
 setTimeout(() => process.kill(process.pid, 'SIGKILL'), workerData);`;
 
 /**
- * Kills this process after `delayMs`, whatever the main thread does. Cannot be cancelled; for a process that is ending.
+ * Kills this process after `delayMs`, even while the main thread is blocked. Cannot be cancelled, and is only for a
+ * process that is ending.
  */
 export function killAfter(delayMs: number): void {
   // Without the flags of this process, because one of them may change how the script is read.
