@@ -16,9 +16,9 @@ interface Way {
 }
 
 /**
- * Turns a ListenError about busy or privileged ports into one that says which options to add. Names all such ports, because
- * each start reports only the first one. `underNpm` is true if the server was started by `npm start`. Returns every other
- * error as it is.
+ * Turns a ListenError about busy or privileged ports into one that says which options to add. Names all such ports,
+ * because each start reports only the first one. `underNpm` is true if the server was started by `npm start`. Returns
+ * every other error as it is.
  */
 export async function withWayOut(error: unknown, config: Config, underNpm: boolean): Promise<unknown> {
   if (!(error instanceof ListenError)) return error;

@@ -27,7 +27,7 @@ before(() => {
 });
 after(() => owner.dispose());
 
-test('quire --help lists the settings, and quire --version prints the version', async () => {
+test('quire --help lists the settings, quire --version says which it is', async () => {
   const command = join(folder, 'node_modules/.bin/quire');
   assert.equal((await execute(command, ['--version'], { cwd: folder })).stdout.trim(), version);
   assert.match((await quire('--help')).stdout, /--max-connections <count> {3}QUIRE_MAX_CONNECTIONS/);

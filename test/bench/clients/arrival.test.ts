@@ -9,7 +9,7 @@ test('a document has arrived when its last edit has arrived, for any pieces and 
   const updates = ['one', 'two', 'three'].map((text) => writer.type(text));
   const [first, second, third] = updates as [Uint8Array, Uint8Array, Uint8Array];
   const arrival = new Arrival(5, writer.clock);
-  arrival.take(new TextWriter(6).type('somebody else, who types far more than that'));
+  arrival.take(new TextWriter(6).type('another client that types far more than that'));
   assert.equal(arrival.clock, 0);
   arrival.take(third);
   arrival.take(first);

@@ -63,7 +63,7 @@ const harms: readonly [string, (request: GatewayRequest) => Fault, string, RegEx
     /half written/,
   ],
   [
-    "gives somebody else's certificate",
+    'gives a certificate for another key',
     ({ path }) => (path.startsWith('/certZ/') ? { rewrite: () => foreign } : null),
     'unusable',
     /does not belong/,

@@ -68,7 +68,7 @@ test('every other token is refused with a detailed reason in the log and a gener
     ['expired a second ago, within the tolerance', await good({ exp: nowMs / 1_000 - 1 }), /expired/],
     ['expired long ago', await good({ exp: 1 }), /expired/],
     ['not yet valid', await good({ nbf: nowMs / 1_000 + 60 }), /not valid yet/],
-    ['nobody', await sign({ exp: nowMs / 1_000 + 60 }), /no 'sub'/],
+    ['no user', await sign({ exp: nowMs / 1_000 + 60 }), /no 'sub'/],
     ['another issuer', await good({ iss: 'them' }), /'iss' is wrong/, { issuer: 'us' }],
     ['no issuer', await good(), /no 'iss'/, { issuer: 'us' }],
     ['another audience', await good({ aud: 'them' }), /'aud' is wrong/, { audience: 'us' }],

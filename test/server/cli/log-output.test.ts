@@ -75,7 +75,7 @@ test('the end of the process waits for a reader that has stopped reading, for a 
 test('if the reader is gone, lines are dropped without further effect', () => {
   const pipe = new Pipe();
   pipe.room = -1;
-  for (let i = 0; i < 3; i++) pipe.output.write('to nobody\n');
+  for (let i = 0; i < 3; i++) pipe.output.write('unread\n');
   pipe.output.flushSync();
   assert.equal(pipe.output.linesDropped, 3);
   assert.equal(pipe.slept, 0);
