@@ -53,7 +53,7 @@ export async function openStorage(config: Config, { logger, stats }: StorageDeps
   const { keepDeleted } = config;
   const compaction = keepDeleted === null ? compactionPolicy : { ...compactionPolicy, keepsDeleted: keepDeleted };
   const log: UpdateLog = config.ephemeral
-    ? new MemoryLog({ compaction }, deps)
+    ? MemoryLog.open({ compaction }, deps)
     : await (
         await levelLog()
       ).open(

@@ -101,6 +101,10 @@ export class LiveStore {
         if (document.mustBeErased) this.#eraseLater(() => this.#erase(document.keys));
       },
     };
+  }
+
+  /** Starts compaction and the clean-up after an earlier run. Call it once. */
+  start(): void {
     this.#compactor.start();
     this.#eraseLater(() => this.#eraseForgotten());
   }

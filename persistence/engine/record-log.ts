@@ -37,6 +37,11 @@ export class RecordLog implements UpdateLog {
     this.#live = this.#liveStore(store);
   }
 
+  /** Starts the work on the first store. A subclass calls it once, when the log is constructed. */
+  protected start(): void {
+    this.#live.start();
+  }
+
   get state(): LogState {
     return this.#state;
   }
@@ -115,6 +120,7 @@ export class RecordLog implements UpdateLog {
       try {
         await this.#live.abandon();
         this.#live = this.#liveStore(await this.#openProbed(cause));
+        this.#live.start();
         break;
       } catch (error) {
         this.#deps.observer.failed?.({ during: 'reopen', error });

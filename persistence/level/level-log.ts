@@ -51,6 +51,7 @@ export class LevelLog extends RecordLog {
       ...(options.acceptDamagedLog === true ? { acceptDamage: containDamage } : {}),
     });
     const log = new LevelLog(store, options, deps);
+    log.start();
     await log.#reserve.start();
     return log;
   }

@@ -16,8 +16,13 @@ export interface MemoryLogDeps extends Pick<RecordLogDeps, 'compact'>, Partial<O
 
 /** A log that loses everything when the process ends. Otherwise it behaves like LevelLog. */
 export class MemoryLog extends RecordLog {
-  constructor(options: MemoryLogOptions, deps: MemoryLogDeps) {
-    const store = deps.store ?? new MemoryStore();
+  static open(options: MemoryLogOptions, deps: MemoryLogDeps): MemoryLog {
+    const log = new MemoryLog(deps.store ?? new MemoryStore(), options, deps);
+    log.start();
+    return log;
+  }
+
+  private constructor(store: RecordStore, options: MemoryLogOptions, deps: MemoryLogDeps) {
     super(
       store,
       { ...options, commit: 'write' },

@@ -47,7 +47,7 @@ export class WorkerSite {
     const limits = { ...defaultLimits, ...options.limits };
     const [compactor, offload] = [new YjsWorker(), new YjsWorker()];
     const minTailBytes = options.minTailBytes ?? 256 * 1024;
-    this.log = new MemoryLog(
+    this.log = MemoryLog.open(
       { compaction: { minTailBytes, tailToSnapshotRatio: 2, entryCostBytes: 100 } },
       { compact: compactor.compact, store: options.store ?? new MemoryStore(), observer: options.observer ?? {} },
     );

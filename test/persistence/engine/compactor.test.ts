@@ -20,7 +20,7 @@ suite('Compactor', () => {
     const store = new HeldReads();
     const faults = new FaultStore();
     const fake = new FakeCompact();
-    const log = new MemoryLog({ compaction: eager }, { compact: fake.compact, store: faults.wrap(store) });
+    const log = MemoryLog.open({ compaction: eager }, { compact: fake.compact, store: faults.wrap(store) });
     t.after(() => log.close());
     fake.hold();
     const first = await log.open('a', new RecordingFollower());
@@ -56,7 +56,7 @@ suite('Compactor', () => {
     const store = new MemoryStore();
     const failures: unknown[] = [];
     const failure = new Deferred();
-    const log = new MemoryLog(
+    const log = MemoryLog.open(
       { compaction: { ...eager, minTailBytes: 60 } },
       {
         store,
@@ -89,7 +89,7 @@ suite('Compactor', () => {
   test('folds one document at a time, each once however often its tail has grown meanwhile', async (t) => {
     const reports: CompactionReport[] = [];
     const fake = new FakeCompact();
-    const log = new MemoryLog(
+    const log = MemoryLog.open(
       { compaction: eager },
       { compact: fake.compact, observer: { compacted: (report) => reports.push(report) } },
     );
@@ -116,7 +116,7 @@ suite('Compactor', () => {
   test('folds the tail with which a document was closed during its fold', async (t) => {
     const fake = new FakeCompact();
     const reports: CompactionReport[] = [];
-    const log = new MemoryLog(
+    const log = MemoryLog.open(
       { compaction: eager },
       { compact: fake.compact, observer: { compacted: (report) => reports.push(report) } },
     );
@@ -138,7 +138,7 @@ suite('Compactor', () => {
   test('counts the cost that many small entries add to an opening', async (t) => {
     const fake = new FakeCompact();
     const policy = { minTailBytes: 100, tailToSnapshotRatio: 1, entryCostBytes: 30 };
-    const log = new MemoryLog({ compaction: policy }, { compact: fake.compact });
+    const log = MemoryLog.open({ compaction: policy }, { compact: fake.compact });
     t.after(() => log.close());
     const document = await log.open('a', new RecordingFollower());
     for (let i = 0; i < 4; i++) document.append(new Uint8Array(1), 'me');
@@ -149,11 +149,11 @@ suite('Compactor', () => {
   test('folds a long tail only after forgetStored', async (t) => {
     const store = new MemoryStore();
     const never = { minTailBytes: Infinity, tailToSnapshotRatio: 1, entryCostBytes: 0 };
-    const before = new MemoryLog({ compaction: never }, { compact: new FakeCompact().compact, store });
+    const before = MemoryLog.open({ compaction: never }, { compact: new FakeCompact().compact, store });
     (await before.open('a', new RecordingFollower())).append(new Uint8Array(10), 'me');
     await before.close();
     const fake = new FakeCompact();
-    const log = new MemoryLog({ compaction: eager }, { compact: fake.compact, store });
+    const log = MemoryLog.open({ compaction: eager }, { compact: fake.compact, store });
     t.after(() => log.close());
     const document = await log.open('a', new RecordingFollower());
     await log.settled();
@@ -166,7 +166,7 @@ suite('Compactor', () => {
   test('is settled when every tail worth folding has been folded', async (t) => {
     const fake = new FakeCompact();
     const seqs: number[] = [];
-    const log = new MemoryLog(
+    const log = MemoryLog.open(
       { compaction: eager },
       { compact: fake.compact, observer: { compacted: ({ seq }) => seqs.push(seq) } },
     );
@@ -188,7 +188,7 @@ suite('Compactor', () => {
     const store = new MemoryStore();
     const fake = new FakeCompact();
     const reports: CompactionReport[] = [];
-    const log = new MemoryLog(
+    const log = MemoryLog.open(
       { compaction: eager },
       { compact: fake.compact, store, observer: { compacted: (report) => reports.push(report) } },
     );
@@ -215,7 +215,7 @@ suite('Compactor', () => {
 
   test('does not fold a small tail when a document is closed', async (t) => {
     const fake = new FakeCompact();
-    const log = new MemoryLog({ compaction: eager }, { compact: fake.compact });
+    const log = MemoryLog.open({ compaction: eager }, { compact: fake.compact });
     t.after(() => log.close());
     const small = await log.open('small', new RecordingFollower());
     small.append(new Uint8Array(2), 'me');

@@ -100,7 +100,7 @@ suite('Deletion', () => {
 });
 
 function openLog(store: MemoryStore | ReturnType<FaultStore['wrap']>, compaction = never): MemoryLog {
-  return new MemoryLog({ compaction }, { compact: new FakeCompact().compact, store });
+  return MemoryLog.open({ compaction }, { compact: new FakeCompact().compact, store });
 }
 
 /** A document with a snapshot of two entries, one of which was set aside, and two entries after it. */

@@ -133,7 +133,7 @@ async function openLevel(t: TestContext) {
 }
 
 function openMemory(t: TestContext, store: WatchedStore, clock = new ManualClock()): MemoryLog {
-  const log = new MemoryLog({ compaction: eager }, { compact: new FakeCompact().compact, store, clock });
+  const log = MemoryLog.open({ compaction: eager }, { compact: new FakeCompact().compact, store, clock });
   t.after(() => log.close());
   return log;
 }

@@ -193,7 +193,7 @@ type Overrides = Partial<MemoryLogDeps> & { readonly compaction?: typeof never }
 function memoryLog(t: TestContext, { compaction = never, ...deps }: Overrides = {}) {
   const faults = new FaultStore();
   const store = faults.wrap(new MemoryStore());
-  const log = new MemoryLog({ compaction }, { compact: new FakeCompact().compact, store, ...deps });
+  const log = MemoryLog.open({ compaction }, { compact: new FakeCompact().compact, store, ...deps });
   t.after(() => log.close());
   return { log, faults };
 }

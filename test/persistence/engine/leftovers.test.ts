@@ -24,7 +24,7 @@ suite('Leftovers', () => {
       await append(store, never, small);
       const faults = new FaultStore();
       faults.fail(new Error('cut off'), batches);
-      const log = new MemoryLog(
+      const log = MemoryLog.open(
         { compaction: eager },
         { compact: new FakeCompact().compact, store: faults.wrap(store) },
       );
@@ -37,7 +37,7 @@ suite('Leftovers', () => {
       await log.close();
 
       const after = new FaultStore();
-      const again = new MemoryLog(
+      const again = MemoryLog.open(
         { compaction: never },
         { compact: new FakeCompact().compact, store: after.wrap(store) },
       );
@@ -57,7 +57,10 @@ suite('Leftovers', () => {
   test('pieces of a pinned snapshot stay until it is released, across later compactions', async () => {
     const store = new MemoryStore();
     const faults = new FaultStore();
-    const log = new MemoryLog({ compaction: eager }, { compact: new FakeCompact().compact, store: faults.wrap(store) });
+    const log = MemoryLog.open(
+      { compaction: eager },
+      { compact: new FakeCompact().compact, store: faults.wrap(store) },
+    );
     const follower = new RecordingFollower();
     const document = await log.open('a', follower);
     document.append(new Uint8Array(large), 'me');
@@ -81,7 +84,7 @@ suite('Leftovers', () => {
 
   test('a snapshot that was pinned when the process ended is deleted at the next start', async () => {
     const store = new MemoryStore();
-    const log = new MemoryLog({ compaction: eager }, { compact: new FakeCompact().compact, store });
+    const log = MemoryLog.open({ compaction: eager }, { compact: new FakeCompact().compact, store });
     const follower = new RecordingFollower();
     const document = await log.open('a', follower);
     document.append(new Uint8Array(large), 'me');
@@ -92,7 +95,7 @@ suite('Leftovers', () => {
     await log.close();
     assert.deepEqual(await snapshotsIn(store), [1, 2]);
     const faults = new FaultStore();
-    const again = new MemoryLog(
+    const again = MemoryLog.open(
       { compaction: never },
       { compact: new FakeCompact().compact, store: faults.wrap(store) },
     );
@@ -104,7 +107,7 @@ suite('Leftovers', () => {
 /** Appends one update, and waits for its fold if the policy demands one. */
 async function append(store: MemoryStore, compaction: typeof never, bytes: number): Promise<void> {
   const faults = new FaultStore();
-  const log = new MemoryLog({ compaction }, { compact: new FakeCompact().compact, store: faults.wrap(store) });
+  const log = MemoryLog.open({ compaction }, { compact: new FakeCompact().compact, store: faults.wrap(store) });
   const follower = new RecordingFollower();
   const document = await log.open('a', follower);
   const { seq } = document.append(new Uint8Array(bytes), 'me');

@@ -113,7 +113,7 @@ function setUp(t: { after(end: () => Promise<void>): void }) {
   const fake = new FakeCompact();
   const failures: FailureReport[] = [];
   const store = new MemoryStore();
-  const log = new MemoryLog(
+  const log = MemoryLog.open(
     { compaction: { minTailBytes: 10, tailToSnapshotRatio: 1, entryCostBytes: 0 } },
     {
       compact: fake.compact,

@@ -12,7 +12,7 @@ function worldOf(): LogWorld {
   return {
     open: ({ compact, compaction }) =>
       Promise.resolve(
-        new MemoryLog(
+        MemoryLog.open(
           { compaction },
           { compact, store: faults.wrap(store), reopen: () => Promise.resolve(faults.wrap(store)) },
         ),

@@ -24,7 +24,7 @@ async function fold(t: Owner, store: MemoryStore, docId: string, updates: readon
   const worker = new YjsWorker();
   t.after(() => worker.close());
   const compaction = { minTailBytes: 1, tailToSnapshotRatio: 0, entryCostBytes: 100 };
-  const log = new MemoryLog({ compaction }, { compact: worker.compact, store });
+  const log = MemoryLog.open({ compaction }, { compact: worker.compact, store });
   const document = await log.open(docId, new RecordingFollower());
   for (const update of updates) document.append(update, 'ada');
   document.forgetStored();
