@@ -16,12 +16,12 @@ import type { SyncRequest } from './net/upgrade.ts';
 import type { WsConnection } from './net/ws-connection.ts';
 import type { Storage } from './storage.ts';
 import type { ConnectionHandler } from './sync/connection.ts';
-import { LoadRate } from './limits/load-rate.ts';
+import { LoadRate } from './sync/session/load-rate.ts';
 import { OutboxMemory } from './sync/session/outbox-memory.ts';
 import { Rooms } from './sync/room/rooms.ts';
 import { SharedOffload } from './sync/session/shared-offload.ts';
 import { SyncStats } from './sync/stats.ts';
-import { UserSessions } from './limits/user-sessions.ts';
+import { UserSessions } from './sync/session/user-sessions.ts';
 import { YWebsocket } from './sync/protocol/y-websocket.ts';
 
 export interface CollaborationDeps {

@@ -6,7 +6,7 @@
  */
 import { CorruptDocumentError, LogError, MalformedUpdateError } from '../persistence/errors.ts';
 import type { LogErrorCode, MalformedUpdateCode } from '../persistence/errors.ts';
-import { fixedLimits } from './limits/fixed-limits.ts';
+import { limits } from './limits/limits.ts';
 import type { LimitName } from './limits/limits.ts';
 
 interface Meaning {
@@ -113,7 +113,7 @@ const logRefusals: Readonly<Record<LogErrorCode, RefusalCode>> = {
 };
 
 /** The limits that the scan of an update enforces. The client is told which one it exceeded. */
-const scanLimits: Partial<Readonly<Record<MalformedUpdateCode, keyof typeof fixedLimits>>> = {
+const scanLimits: Partial<Readonly<Record<MalformedUpdateCode, LimitName>>> = {
   'too-many-deletions': 'deleted-ranges',
   'value-too-deep': 'value-depth',
   'type-too-deep': 'type-depth',
@@ -122,8 +122,13 @@ const scanLimits: Partial<Readonly<Record<MalformedUpdateCode, keyof typeof fixe
 function toMalformed(error: MalformedUpdateError): RefusedError {
   const limit = scanLimits[error.code];
   if (limit === undefined) return new RefusedError('malformed', `malformed update: ${error.code}`, { cause: error });
-  const { refusal, reason } = fixedLimits[limit];
-  return new RefusedError(refusal?.code ?? 'malformed', reason, { limit, cause: error });
+  return limitReached(limit, { cause: error });
+}
+
+/** The refusal for a client that has reached a limit. Not for limits at which the client waits instead. */
+export function limitReached(name: LimitName, options: Omit<RefusalOptions, 'limit'> = {}): RefusedError {
+  const { refusal, reason } = limits[name];
+  return new RefusedError(refusal?.code ?? 'limit-reached', reason, { ...options, limit: name });
 }
 
 /** Converts any error to a refusal for the client. An unknown error reveals nothing about itself. */

@@ -1,6 +1,5 @@
 import { pino } from 'pino';
-import type { Logger } from 'pino';
-import type { LogOutput } from './cli/log-output.ts';
+import type { DestinationStream, Logger } from 'pino';
 import { excerpt } from './limits/peer-text.ts';
 
 export type { Logger } from 'pino';
@@ -36,7 +35,7 @@ export function serializeError(error: unknown): unknown {
 }
 
 /** Logs JSON to `output`, one object per line. If `output` is null, logs to a terminal in readable form. */
-export async function createLogger(level: LogLevel, output: LogOutput | null): Promise<Logger> {
+export async function createLogger(level: LogLevel, output: DestinationStream | null): Promise<Logger> {
   const options = { level, base: null, serializers: { err: serializeError } };
   if (output !== null) return pino(options, output);
   const { default: prettyStream } = await import('pino-pretty');

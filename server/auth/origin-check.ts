@@ -1,17 +1,6 @@
 import { isIP } from 'node:net';
+import type { OriginRule } from '../config/auth.ts';
 import { RefusedError } from '../errors.ts';
-
-/** Which pages may connect. A page needs only one of these to allow it. */
-export interface OriginRule {
-  /** Lower case; `*` allows every page. */
-  readonly origins: readonly string[];
-  /** Pages that were loaded from the host and port that they connect to. */
-  readonly sameHost: boolean;
-  /** Like `sameHost`, but only if the host is an IP address, which excludes names that an attacker may have rebound. */
-  readonly sameAddress?: boolean;
-  /** Pages of this machine on any port, such as the dev server of a frontend. */
-  readonly loopback: boolean;
-}
 
 /**
  * Throws RefusedError 'forbidden' for a page that may not connect. A client that sends no origin is not a browser, so

@@ -1,4 +1,3 @@
-import type { OriginRule } from '../auth/origin-check.ts';
 import type { OptionName, OptionValues } from './options.ts';
 import { optionNames } from './options.ts';
 import { ConfigError } from './values.ts';
@@ -74,6 +73,18 @@ export function jwtOf(values: OptionValues): JwtConfig {
     issuer: values['auth-issuer'],
     audience: values['auth-audience'],
   };
+}
+
+/** Which pages may connect. A page needs only one of these to allow it. */
+export interface OriginRule {
+  /** Lower case; `*` allows every page. */
+  readonly origins: readonly string[];
+  /** Pages that were loaded from the host and port that they connect to. */
+  readonly sameHost: boolean;
+  /** Like `sameHost`, but only if the host is an IP address, which excludes names that an attacker may have rebound. */
+  readonly sameAddress?: boolean;
+  /** Pages of this machine on any port, such as the dev server of a frontend. */
+  readonly loopback: boolean;
 }
 
 /**

@@ -1,16 +1,15 @@
 import type { BlockList } from 'node:net';
 import { parseArgs } from 'node:util';
-import type { OriginRule } from '../auth/origin-check.ts';
 import { authOf, authWarnings, originsOf } from './auth.ts';
-import type { AuthConfig } from './auth.ts';
+import type { AuthConfig, OriginRule } from './auth.ts';
 import { optionNames, options, variableOf } from './options.ts';
 import type { OptionName, OptionValues } from './options.ts';
 import { clientCertificatesOf, hstsOf, httpPortOf, isLoopback, plainPortOf, tlsOf, tlsWarnings } from './tls.ts';
 import type { ClientCertificates, Given, TlsConfig } from './tls.ts';
 import { ConfigError, documentNames, domains, list, ValueError } from './values.ts';
 import type { DocumentNames } from './values.ts';
-import { limitsOf } from '../limits/options.ts';
-import type { Limits } from '../limits/options.ts';
+import { limitsOf } from './limits.ts';
+import type { Limits } from './limits.ts';
 import type { LogLevel } from '../logger.ts';
 import { nearest } from './nearest.ts';
 

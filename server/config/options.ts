@@ -14,8 +14,8 @@ import {
   text,
 } from './values.ts';
 import type { Option } from './values.ts';
-import { limitOptions } from '../limits/options.ts';
 import { logLevels } from '../logger.ts';
+import { limitOptions } from './limits.ts';
 import { tlsOptions } from './tls-options.ts';
 
 /** All options with their defaults. No default stands anywhere else, and the help text is generated from this table. */

@@ -1,5 +1,5 @@
 import { KeyedBuckets } from '../limits/keyed-buckets.ts';
-import { limitReached } from '../limits/limits.ts';
+import { limitReached } from '../errors.ts';
 import type { LimitName } from '../limits/limits.ts';
 import { Tally } from '../limits/tally.ts';
 import type { Tallied } from '../limits/tally.ts';
@@ -62,7 +62,7 @@ export class Admission {
   /** Counts an attempt to upgrade. Throws RefusedError if there are too many. */
   attempt(block: string | null): void {
     const refused = this.#upgrades.take(block, this.#deps.now());
-    if (refused !== null) throw limitReached(refused.limit, refused.waitMs);
+    if (refused !== null) throw limitReached(refused.limit, { retryAfterMs: refused.waitMs });
   }
 
   /** Counts work on what was refused, in milliseconds; `tallied` is whose it was. */
@@ -82,7 +82,7 @@ export class Admission {
     const bucket = this.#refusedWork.of(block, nowMs);
     if (bucket.waitMs(0, nowMs) === 0) return 0;
     const heldMs = bucket.reserve(nowMs, maxHeldMs);
-    if (heldMs === null) throw limitReached('refused-work-per-address', bucket.waitMs(1, nowMs));
+    if (heldMs === null) throw limitReached('refused-work-per-address', { retryAfterMs: bucket.waitMs(1, nowMs) });
     increment(this.#deps.stats.limitsReached, 'refused-work-per-address');
     return heldMs;
   }

@@ -1,7 +1,6 @@
 import type { Socket } from 'node:net';
-import { closeReason, RefusedError, toRefusal } from '../errors.ts';
+import { closeReason, limitReached, RefusedError, toRefusal } from '../errors.ts';
 import type { HeldRefusals } from '../limits/held-refusals.ts';
-import { limitReached } from '../limits/limits.ts';
 import type { Logger } from '../logger.ts';
 import { RefusalCounts } from '../limits/refusal-counts.ts';
 import { DRAIN_BYTES } from '../sync/connection.ts';

@@ -2,7 +2,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { RefusedError } from '../errors.ts';
-import { fixedLimits } from '../limits/fixed-limits.ts';
+import { fixedLimits } from '../limits/limits.ts';
 import type { Logger } from '../logger.ts';
 import { increment } from './stats.ts';
 import type { NetStats } from './stats.ts';

@@ -1,8 +1,7 @@
 import type { IncomingMessage, RequestListener } from 'node:http';
-import { httpStatus } from '../errors.ts';
+import { httpStatus, limitReached } from '../errors.ts';
 import type { RefusedError } from '../errors.ts';
 import { KeyedBuckets } from '../limits/keyed-buckets.ts';
-import { limitReached } from '../limits/limits.ts';
 import type { Logger } from '../logger.ts';
 import { TokenBucket } from '../limits/token-bucket.ts';
 import type { BucketSize } from '../limits/token-bucket.ts';
@@ -73,7 +72,7 @@ export class RequestRate {
   refusalOf(request: IncomingMessage, isProbe: (target: string) => boolean = isHealthCheck): RefusedError | null {
     const excess = this.#take(request, isProbe(request.url ?? ''));
     if (excess === null) return null;
-    const refusal = limitReached(excess.limit, excess.waitMs);
+    const refusal = limitReached(excess.limit, { retryAfterMs: excess.waitMs });
     const { code: error, message: reason, limit } = refusal;
     increment(this.#deps.stats.limitsReached, excess.limit);
     this.#deps.logger.info({ error, reason, limit }, 'request refused');

@@ -1,5 +1,5 @@
-import { toRefusal } from '../../errors.ts';
-import { fixedLimits, limitReached } from '../../limits/limits.ts';
+import { limitReached, toRefusal } from '../../errors.ts';
+import { fixedLimits } from '../../limits/limits.ts';
 import type { LimitName } from '../../limits/limits.ts';
 import { TokenBucket } from '../../limits/token-bucket.ts';
 import type { BucketSize } from '../../limits/token-bucket.ts';

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
-import { RefusedError } from '../../errors.ts';
-import { fixedLimits, limitReached } from '../../limits/limits.ts';
+import { limitReached, RefusedError } from '../../errors.ts';
+import { fixedLimits } from '../../limits/limits.ts';
 import type { Person } from '../grant.ts';
 
 const MAX_STATE_BYTES = fixedLimits['presence-size'].max;

@@ -1,5 +1,5 @@
-import { RefusedError } from '../../errors.ts';
-import { fixedLimits, limitReached } from '../../limits/limits.ts';
+import { limitReached, RefusedError } from '../../errors.ts';
+import { fixedLimits } from '../../limits/limits.ts';
 import { drawable } from './drawable.ts';
 import { MessageReader } from '../protocol/message-reader.ts';
 import { identified, parsePresenceState, type PresenceOwner } from './presence-state.ts';

@@ -4,7 +4,8 @@ import { mergeInLevels, trimDeletes } from '../../../persistence/update/merge.ts
 import { RangeSet } from '../../../persistence/update/ranges.ts';
 import { encodeRuns } from '../../../persistence/update/encoded-runs.ts';
 import { noScanLimits, scanUpdate, type UpdateFacts } from '../../../persistence/update/scan.ts';
-import { fixedLimits, limitReached } from '../../limits/limits.ts';
+import { limitReached } from '../../errors.ts';
+import { fixedLimits } from '../../limits/limits.ts';
 import { Knowledge } from './knowledge.ts';
 import type { LoadedDocument } from './load-document.ts';
 import type { OldCopies } from './old-copies.ts';

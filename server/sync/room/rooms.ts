@@ -1,7 +1,6 @@
 import { CorruptDocumentError } from '../../../persistence/errors.ts';
-import { RefusedError, toRefusal } from '../../errors.ts';
+import { limitReached, RefusedError, toRefusal } from '../../errors.ts';
 import type { UpdateLog } from '../../../persistence/update-log.ts';
-import { limitReached } from '../../limits/limits.ts';
 import { Nudger } from '../presence/nudger.ts';
 import type { Offload } from '../offload.ts';
 import type { Peer } from '../peer.ts';

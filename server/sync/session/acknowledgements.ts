@@ -1,4 +1,5 @@
-import { fixedLimits, limitReached } from '../../limits/limits.ts';
+import { limitReached } from '../../errors.ts';
+import { fixedLimits } from '../../limits/limits.ts';
 
 const MAX_WAITING = fixedLimits['waiting-probes'].max;
 /** A payload comes back as it is. */

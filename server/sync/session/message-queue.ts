@@ -1,4 +1,4 @@
-import { limitReached } from '../../limits/limits.ts';
+import { limitReached } from '../../errors.ts';
 import type { Connection } from '../connection.ts';
 
 type Reading = Pick<Connection, 'pause' | 'resume'>;

@@ -1,4 +1,4 @@
-import { limitReached } from '../../limits/limits.ts';
+import { limitReached } from '../../errors.ts';
 import type { Peer } from '../peer.ts';
 
 /** What waits for one slow reader. */

@@ -1,6 +1,6 @@
 import { mergeInLevels } from '../../../persistence/update/merge.ts';
 import { mergingWeightOfAll } from '../../../persistence/update/weight.ts';
-import { limitReached } from '../../limits/limits.ts';
+import { limitReached } from '../../errors.ts';
 import type { Broadcast } from '../room/broadcast.ts';
 import type { Codec } from '../protocol/codec.ts';
 import type { Connection } from '../connection.ts';

@@ -1,6 +1,5 @@
-import { closeReason, toRefusal } from '../../errors.ts';
+import { closeReason, limitReached, toRefusal } from '../../errors.ts';
 import type { RefusedError } from '../../errors.ts';
-import { limitReached } from '../../limits/limits.ts';
 import type { LimitName } from '../../limits/limits.ts';
 import type { Tallied } from '../../limits/tally.ts';
 import type { BucketSize } from '../../limits/token-bucket.ts';
@@ -10,11 +9,11 @@ import { DRAIN_BYTES, type Connection, type ConnectionHandler } from '../connect
 import type { Grant, Person } from '../grant.ts';
 import { type LivePeer, LiveSession, type LiveSessionDeps, NOBODY } from './live-session.ts';
 import { MessageQueue } from './message-queue.ts';
-import type { LoadRate } from '../../limits/load-rate.ts';
+import type { LoadRate } from './load-rate.ts';
 import { SLOW_BYTES } from './outbox.ts';
 import type { PaceLimits } from './pace.ts';
 import type { Room } from '../room/room.ts';
-import type { UserSessions } from '../../limits/user-sessions.ts';
+import type { UserSessions } from './user-sessions.ts';
 
 /** A stock client closes after 30 s without a message; half of that leaves room for one that gets lost. */
 const KEEP_ALIVE_MS = 15_000;

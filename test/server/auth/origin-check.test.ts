@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { checkOrigin } from '../../../server/auth/origin-check.ts';
-import type { OriginRule } from '../../../server/auth/origin-check.ts';
+import type { OriginRule } from '../../../server/config/auth.ts';
 import { refused } from '../../support/refused.ts';
 
 const nothing: OriginRule = { origins: [], sameHost: false, loopback: false };

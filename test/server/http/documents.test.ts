@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Hono } from 'hono';
 import { pino } from 'pino';
 import { serveDocuments } from '../../../server/http/documents.ts';
-import { limitReached } from '../../../server/limits/limits.ts';
+import { limitReached } from '../../../server/errors.ts';
 import { SyncStats } from '../../../server/sync/stats.ts';
 
 test('a deletion refused by a limit is counted under the name of the limit (I8)', async () => {

@@ -1,8 +1,8 @@
-import { limitReached } from './limits.ts';
-import { Tally } from './tally.ts';
-import type { Tallied } from './tally.ts';
+import { limitReached } from '../../errors.ts';
+import { Tally } from '../../limits/tally.ts';
+import type { Tallied } from '../../limits/tally.ts';
 
-/** Sessions by user. Where nobody has to say who they are, all would be one: that is no user. */
+/** Counts the sessions of each user. Sessions without a user id are not counted: without authentication all would be one user. */
 export class UserSessions {
   readonly #sessions = new Tally();
   readonly #maxSessions: number;
@@ -11,7 +11,7 @@ export class UserSessions {
     this.#maxSessions = maxSessions;
   }
 
-  /** One more session; what this returns is to be given to `leave` once. Throws RefusedError if the user has too many. */
+  /** Adds a session. Pass the result to `leave` once. Throws RefusedError if the user has too many sessions. */
   enter(userId: string): Tallied | null {
     if (userId === '') return null;
     if (this.#sessions.countOf(userId) >= this.#maxSessions) throw limitReached('connections-per-user');

@@ -1,6 +1,7 @@
-import { settableLimits } from './limits.ts';
-import type { SettableLimitName } from './limits.ts';
-import type { BucketSize } from './token-bucket.ts';
+import { settableLimits } from '../limits/limits.ts';
+import type { SettableLimitName } from '../limits/limits.ts';
+import type { BucketSize } from '../limits/token-bucket.ts';
+import { count, size } from './values.ts';
 
 type LimitOptionName = `max-${SettableLimitName}`;
 
@@ -11,11 +12,17 @@ interface LimitOption {
   readonly help: string;
 }
 
+/** How the value of a limit is parsed, and what the help calls it. */
+const values = {
+  count: { parse: count, value: 'count' },
+  bytes: { parse: size, value: 'size' },
+} as const;
+
 /** The options of the limits that can be set, with `max-` before the name. */
 export const limitOptions = Object.fromEntries(
-  Object.entries(settableLimits).map(([name, { parse, default: defaultText, what, why }]) => [
+  Object.entries(settableLimits).map(([name, { unit, default: defaultText, what, why }]) => [
     `max-${name}`,
-    { parse, default: defaultText, value: /[A-Z]/.test(defaultText) ? 'size' : 'count', help: `${what} ${why}` },
+    { ...values[unit], default: defaultText, help: `${what} ${why}` },
   ]),
 ) as Readonly<Record<LimitOptionName, LimitOption>>;
 
