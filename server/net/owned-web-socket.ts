@@ -1,16 +1,27 @@
 import { WebSocket } from 'ws';
-import type { WsConnection } from './ws-connection.ts';
+
+/** Receives the events of a WebSocket. */
+export interface WebSocketOwner {
+  /** Reset to 0 by a pong. */
+  silentPings: number;
+  received(data: Buffer, isBinary: boolean): void;
+  pinged(data: Buffer): void;
+  /** `ws` cannot read a frame, stops reading, and would close with this code. */
+  unreadable(closeCode: number): void;
+  failed(error: Error & { code?: string }): void;
+  ended(closeCode: number, reason: Buffer): void;
+}
 
 /**
- * The `ws` socket of a connection. Tells its connection what happens without going through listeners: five of them take 280
- * bytes a socket.
+ * The `ws` socket of a connection. Calls the methods of its owner instead of listeners, because the five listeners would
+ * take 280 bytes per socket.
  */
 export class OwnedWebSocket extends WebSocket {
-  connection: WsConnection | null = null;
+  owner: WebSocketOwner | null = null;
 
-  /** `ws` calls this too, without a reason, when it cannot read a frame. */
+  /** `ws` also calls this itself, without a reason, when it cannot read a frame. */
   override close(code?: number, reason?: string | Buffer): void {
-    if (reason === undefined && code !== undefined && this.connection !== null) this.connection.unreadable(code);
+    if (reason === undefined && code !== undefined && this.owner !== null) this.owner.unreadable(code);
     else super.close(code, reason);
   }
 
@@ -18,26 +29,26 @@ export class OwnedWebSocket extends WebSocket {
     super.close(code, reason);
   }
 
-  /** What `ws` calls for every event; of those that a server gets the rest ('open') matters to nobody. */
+  /** Called by `ws` for each event. The only other event of a server-side socket, 'open', has no use here. */
   override emit(event: string | symbol, ...args: unknown[]): boolean {
-    const { connection } = this;
-    if (connection === null) return false;
+    const { owner } = this;
+    if (owner === null) return false;
     switch (event) {
       case 'message':
         // With binaryType 'nodebuffer' every message is one Buffer.
-        connection.received(args[0] as Buffer, args[1] as boolean);
+        owner.received(args[0] as Buffer, args[1] as boolean);
         return true;
       case 'ping':
-        connection.pinged(args[0] as Buffer);
+        owner.pinged(args[0] as Buffer);
         return true;
       case 'pong':
-        connection.silentPings = 0;
+        owner.silentPings = 0;
         return true;
       case 'error':
-        connection.failed(args[0] as Error & { code?: string });
+        owner.failed(args[0] as Error & { code?: string });
         return true;
       case 'close':
-        connection.ended(args[0] as number, args[1] as Buffer);
+        owner.ended(args[0] as number, args[1] as Buffer);
         return true;
       default:
         return false;
@@ -45,7 +56,7 @@ export class OwnedWebSocket extends WebSocket {
   }
 }
 
-/** What a close code of `ws` means: all but one are frames that cannot be read. */
+/** The refusal for a close code of `ws`. All codes but one mean a frame that cannot be read. */
 export function refusalOf(closeCode: number): 'message-too-large' | 'bad-frame' {
   return closeCode === 1009 ? 'message-too-large' : 'bad-frame';
 }

@@ -6,7 +6,7 @@ import type { CloseReason, Connection, ConnectionHandler } from '../sync/connect
 import type { Tallied } from '../limits/tally.ts';
 import { corkUntilSettled } from './cork.ts';
 import { refusalOf } from './owned-web-socket.ts';
-import type { OwnedWebSocket } from './owned-web-socket.ts';
+import type { OwnedWebSocket, WebSocketOwner } from './owned-web-socket.ts';
 import type { TurnBudget } from './turn-budget.ts';
 import { partialBytesOf, readsFrames, receive, takeCloseListener } from './ws-receiver.ts';
 
@@ -65,7 +65,7 @@ function removeDataListeners(socket: Socket): void {
  *
  * Has no timer and no closure of its own: of thousands of connections most are idle.
  */
-export class WsConnection implements Connection {
+export class WsConnection implements Connection, WebSocketOwner {
   /** Pings in a row that nothing followed. Kept by the owner. */
   silentPings = 0;
   /** What the event loop has spent on it lately, in milliseconds. Kept by the owner. */
@@ -114,7 +114,7 @@ export class WsConnection implements Connection {
     this.#socket = socket;
     this.#owner = owner;
     webSocket.binaryType = 'nodebuffer';
-    webSocket.connection = this;
+    webSocket.owner = this;
     socket.wsConnection = this;
     removeDataListeners(socket);
     socket.on('data', arrives);
