@@ -148,6 +148,8 @@ export class App {
   }
 
   async #listen(): Promise<void> {
+    this.#connections.start();
+    this.#input.start();
     const { config, logger, certificates, acme, clientAuthority } = this.#deps;
     const { rooms, stats, outboxMemory } = this.#collaboration;
     const registry = new MetricRegistry();
@@ -284,12 +286,12 @@ export class App {
 
     this.#upgrade.stop();
     this.#deps.acme?.close();
-    this.#deps.certificates?.close();
+    this.#deps.certificates?.stop();
     this.#collaboration.stop();
     // Half of the time for clients on slow lines, half for the disk.
     const netMs = config.shutdownTimeoutMs / 2;
     const closed = Promise.all(this.#listeners.map((listener) => listener.close(netMs)));
-    await this.#connections.end(closeReason('shutting-down'), netMs);
+    await this.#connections.close(closeReason('shutting-down'), netMs);
     this.#input.stop();
     await step('Draining the rooms', this.#collaboration.rooms.close());
     await step('Closing the log', storage.close());

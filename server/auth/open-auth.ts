@@ -43,7 +43,7 @@ export async function openAuth(
   const authenticator = await authenticatorOf(auth, deps);
   return {
     authenticator: clientCertificates ? await withCertificates(authenticator, clientCertificates, deps) : authenticator,
-    revocations: revocationsPath === null ? null : new RevocationList(revocationsPath, deps.logger),
+    revocations: revocationsPath === null ? null : RevocationList.open(revocationsPath, deps.logger),
     stats: deps.stats,
   };
 }

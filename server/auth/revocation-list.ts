@@ -25,17 +25,21 @@ export class RevocationList {
   readonly #path: string;
   readonly #logger: Logger;
 
-  /** Throws RevocationListError. */
-  constructor(path: string, logger: Logger) {
-    this.#path = path;
-    this.#logger = logger;
+  /** Reads the file. Throws RevocationListError. */
+  static open(path: string, logger: Logger): RevocationList {
     try {
-      this.#file = new PolledFile({ path, maxBytes: MAX_BYTES, parse });
+      return new RevocationList(PolledFile.open({ path, maxBytes: MAX_BYTES, parse }), path, logger);
     } catch (cause) {
       throw new RevocationListError(`The revocation list ${path} cannot be read: ${(cause as Error).message}.`, {
         cause,
       });
     }
+  }
+
+  private constructor(file: PolledFile<Revoked>, path: string, logger: Logger) {
+    this.#file = file;
+    this.#path = path;
+    this.#logger = logger;
   }
 
   get isEmpty(): boolean {

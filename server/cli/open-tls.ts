@@ -33,7 +33,7 @@ export type Later = (report: () => void) => void;
 /** Reads, or makes, the certificates to serve. Rejects with CertificateError. */
 export async function openTls(config: Config, logger: Logger, later: Later): Promise<Tls> {
   const { clientCertificates } = config;
-  const clientAuthority = clientCertificates === null ? null : new ClientAuthority(clientCertificates.caPath, logger);
+  const clientAuthority = clientCertificates === null ? null : ClientAuthority.open(clientCertificates.caPath, logger);
   return { ...(await openServed(config, logger, later)), clientAuthority };
 }
 
@@ -79,7 +79,7 @@ async function openServed(
 }
 
 function serveFrom(sources: readonly CertificateSource[], logger: Logger): ServedCertificates {
-  return new ServedCertificates(sources, {
+  return ServedCertificates.open(sources, {
     logger,
     now: Date.now,
     after,

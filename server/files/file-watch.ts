@@ -1,21 +1,22 @@
 import { realpathSync, watch } from 'node:fs';
 import { dirname } from 'node:path';
 
-/** Something that watches until it is told not to. */
+/** A running watch. */
 export interface Watch {
-  close(): void;
+  stop(): void;
 }
 
 /**
- * Calls `changed` whenever something happens in the folders in which the files lie, by name and behind symbolic links:
- * a mounted secret is swapped by the link of its folder, certbot swaps the file's own, others write into the file. It may call
- * too often. A folder that cannot be watched is left out: whoever must not miss a change also looks from time to time.
+ * Calls `changed` after each event in the folders of the files, and in the folders to which symbolic links lead: a mounted
+ * secret is replaced by the link of its folder, certbot replaces the link of the file, other programs write into the file.
+ * There may be calls without a change. A folder that cannot be watched is skipped, so a caller that must not miss a change
+ * also polls.
  */
 export function watchFolders(paths: readonly string[], changed: () => void): Watch {
   const watchers = [...new Set(paths.flatMap(foldersOf))].flatMap((folder) => {
     try {
       const watcher = watch(folder, { persistent: false }, changed);
-      // The folder was removed, say.
+      // For example, the folder was removed.
       watcher.on('error', () => watcher.close());
       return [watcher];
     } catch {
@@ -23,7 +24,7 @@ export function watchFolders(paths: readonly string[], changed: () => void): Wat
     }
   });
   return {
-    close() {
+    stop() {
       for (const watcher of watchers) watcher.close();
     },
   };
@@ -33,7 +34,7 @@ function foldersOf(path: string): string[] {
   try {
     return [dirname(path), dirname(realpathSync(path))];
   } catch {
-    // Just now there is no such file.
+    // The file does not exist at the moment.
     return [dirname(path)];
   }
 }

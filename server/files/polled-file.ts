@@ -39,12 +39,14 @@ export class PolledFile<T> {
   #failure: string | null = null;
 
   /** Reads the file. Throws an error of the system, or the error of `parse`. */
-  constructor(options: PolledFileOptions<T>) {
+  static open<T>(options: PolledFileOptions<T>): PolledFile<T> {
+    return withFile(options.path, (file) => new PolledFile(options, read(file, options), file.version));
+  }
+
+  private constructor(options: PolledFileOptions<T>, value: T, version: string) {
     this.#options = options;
-    [this.#value, this.#seen] = withFile(options.path, (file) => [
-      this.#read(file),
-      { version: file.version, failure: null },
-    ]);
+    this.#value = value;
+    this.#seen = { version, failure: null };
   }
 
   get value(): T {
@@ -75,7 +77,7 @@ export class PolledFile<T> {
   #take(file: OpenFile, use: (value: T) => void): Error | null {
     let failure: Error | null = null;
     try {
-      const value = this.#read(file);
+      const value = read(file, this.#options);
       use(value);
       this.#value = value;
     } catch (error) {
@@ -87,10 +89,6 @@ export class PolledFile<T> {
     return failure;
   }
 
-  #read(file: OpenFile): T {
-    return this.#options.parse(file.readText(this.#options.maxBytes));
-  }
-
   #tell(failure: Error | null, changed: boolean): Poll {
     const before = this.#failure;
     this.#failure = failure?.message ?? null;
@@ -99,6 +97,10 @@ export class PolledFile<T> {
     this.failures++;
     return { kind: 'failed', error: failure };
   }
+}
+
+function read<T>(file: OpenFile, { maxBytes, parse }: PolledFileOptions<T>): T {
+  return parse(file.readText(maxBytes));
 }
 
 function isSystemError(error: unknown): boolean {

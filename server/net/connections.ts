@@ -63,7 +63,7 @@ export class Connections implements WsConnectionOwner {
   readonly #pending = new Set<WsConnection>();
   /** Told that they were too slow, the oldest first: who does not answer soon is cut off. */
   readonly #late = new Set<WsConnection>();
-  readonly #ticker: NodeJS.Timeout;
+  #ticker: NodeJS.Timeout | null = null;
   readonly #handshakeTicks: number;
   /** How often connections were closed, by address, document and code. */
   readonly #closes = new RefusalCounts();
@@ -71,12 +71,16 @@ export class Connections implements WsConnectionOwner {
   #made = 0;
   #waitingBytes = 0;
   #emptied: (() => void) | null = null;
+  #closing: Promise<void> | null = null;
 
   constructor(deps: ConnectionsDeps) {
     this.#deps = deps;
     this.#handshakeTicks = Math.max(1, Math.ceil(deps.handshakeTimeoutMs / TICK_MS));
-    this.#ticker = setInterval(() => this.tick(), TICK_MS);
-    this.#ticker.unref();
+  }
+
+  /** Starts the timer that calls `tick`. It does not keep the process alive. `close` stops it. */
+  start(): void {
+    this.#ticker ??= setInterval(() => this.tick(), TICK_MS).unref();
   }
 
   get size(): number {
@@ -223,9 +227,17 @@ export class Connections implements WsConnectionOwner {
     if (this.#all.size === 0) this.#emptied?.();
   }
 
-  /** Closes all with this reason; resolves when all are gone. Those that are left after `deadlineMs` are cut off. */
-  async end(reason: CloseReason, deadlineMs: number): Promise<void> {
-    clearInterval(this.#ticker);
+  /**
+   * Closes all connections with this reason, and cuts off those that are open after `deadlineMs`. Resolves when none is
+   * open. A second call returns the promise of the first.
+   */
+  close(reason: CloseReason, deadlineMs: number): Promise<void> {
+    this.#closing ??= this.#close(reason, deadlineMs);
+    return this.#closing;
+  }
+
+  async #close(reason: CloseReason, deadlineMs: number): Promise<void> {
+    if (this.#ticker !== null) clearInterval(this.#ticker);
     if (this.#all.size === 0) return;
     const emptied = new Promise<void>((resolve) => {
       this.#emptied = resolve;
@@ -236,7 +248,7 @@ export class Connections implements WsConnectionOwner {
     clearTimeout(deadline);
   }
 
-  /** Cuts all off. */
+  /** Cuts off all connections. */
   terminate(): void {
     for (const connection of this.#all) connection.terminate();
   }

@@ -182,12 +182,15 @@ class SocketState implements Held {
 export class RequestInput {
   readonly #deps: RequestInputDeps;
   readonly #answering = new Set<SocketState>();
-  readonly #ticker: NodeJS.Timeout;
+  #ticker: NodeJS.Timeout | null = null;
 
   constructor(deps: RequestInputDeps) {
     this.#deps = deps;
-    this.#ticker = setInterval(() => this.tick(), TICK_MS);
-    this.#ticker.unref();
+  }
+
+  /** Starts the timer that calls `tick`. It does not keep the process alive. */
+  start(): void {
+    this.#ticker ??= setInterval(() => this.tick(), TICK_MS).unref();
   }
 
   /** Connections with an answer that is not complete or not read. */
@@ -310,9 +313,9 @@ export class RequestInput {
     state.socket.destroy();
   }
 
-  /** Stops looking at unread answers. */
+  /** Stops the timer. */
   stop(): void {
-    clearInterval(this.#ticker);
+    if (this.#ticker !== null) clearInterval(this.#ticker);
   }
 }
 

@@ -16,16 +16,20 @@ export class ClientAuthority {
   readonly #logger: Logger;
   readonly #listeners = new Set<(pem: string) => void>();
 
-  /** Throws CertificateError. */
-  constructor(path: string, logger: Logger) {
-    this.#path = path;
-    this.#logger = logger;
+  /** Reads the file. Throws CertificateError. */
+  static open(path: string, logger: Logger): ClientAuthority {
     try {
-      this.#file = new PolledFile({ path, maxBytes: MAX_BYTES, parse });
+      return new ClientAuthority(PolledFile.open({ path, maxBytes: MAX_BYTES, parse }), path, logger);
     } catch (cause) {
       const what = cause instanceof ChainError ? cause.message : `cannot be read: ${(cause as Error).message}`;
       throw new CertificateError(`The file of client authorities ${path} ${what}.`, { cause });
     }
+  }
+
+  private constructor(file: PolledFile<string>, path: string, logger: Logger) {
+    this.#file = file;
+    this.#path = path;
+    this.#logger = logger;
   }
 
   get pem(): string {

@@ -47,16 +47,21 @@ export class ServedCertificates {
   #cancelPoll: (() => void) | null = null;
   #cancelSettled: (() => void) | null = null;
 
-  /** Reads all. Throws CertificateError if one cannot be served. */
-  constructor(sources: readonly CertificateSource[], deps: ServedCertificatesDeps) {
-    this.#deps = deps;
+  /** Reads all sources. Throws CertificateError if a certificate cannot be served. */
+  static open(sources: readonly CertificateSource[], deps: ServedCertificatesDeps): ServedCertificates {
     const nowMs = deps.now();
-    this.#served = sources.map((source) => ({
+    const served = sources.map((source) => ({
       source,
       certificate: source.read(nowMs, null),
       failure: null,
       warnedMs: -Infinity,
     }));
+    return new ServedCertificates(served, nowMs, deps);
+  }
+
+  private constructor(served: readonly Served[], nowMs: number, deps: ServedCertificatesDeps) {
+    this.#deps = deps;
+    this.#served = served;
     this.lastReloadMs = nowMs;
   }
 
@@ -80,6 +85,7 @@ export class ServedCertificates {
     this.#listeners.add(listener);
   }
 
+  /** Starts to watch and to poll the sources. */
   start(): void {
     this.#rewatch();
     for (const { certificate } of this.#served) this.#nameKind(certificate);
@@ -92,8 +98,9 @@ export class ServedCertificates {
     this.#look(patience);
   }
 
-  close(): void {
-    this.#watch?.close();
+  /** Stops watching and polling. */
+  stop(): void {
+    this.#watch?.stop();
     this.#cancelPoll?.();
     this.#cancelSettled?.();
   }
@@ -108,7 +115,7 @@ export class ServedCertificates {
 
   /** Folders behind symbolic links change with them. */
   #rewatch(): void {
-    this.#watch?.close();
+    this.#watch?.stop();
     const paths = this.#served.flatMap(({ source }) => source.paths);
     this.#watch = this.#deps.watch(paths, () => this.#settle(0));
   }

@@ -63,10 +63,11 @@ export class AcmeHarness {
       pause(waits++ < hastyWaits ? delayMs / haste : delayMs, undefined, { signal });
     const account = { email: null, profile: null, userAgent: 'quire/test', challenge };
     const acme = await Acme.open({ ...account, ...options }, { logger, now, random: () => 0.5, after, wait });
-    const served = new ServedCertificates([acme.source], { logger, now, after, watch: () => ({ close: () => {} }) });
+    const served = ServedCertificates.open([acme.source], { logger, now, after, watch: () => ({ stop: () => {} }) });
     const stats = new NetStats();
     const turn = new TurnBudget({ now: () => performance.now(), atEnd: setImmediate });
     const input = new RequestInput({ turn, stats, logger, maxUnreadBytes: 2 ** 30 });
+    input.start();
     const listener = new Listener(
       {
         requests: (_, response) => response.end('http'),
@@ -83,7 +84,7 @@ export class AcmeHarness {
     await listener.listen('127.0.0.1', port);
     owner.after(async () => {
       acme.close();
-      served.close();
+      served.stop();
       input.stop();
       await listener.close(0);
     });

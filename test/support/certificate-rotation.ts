@@ -60,7 +60,7 @@ export async function rotate(owner: Owner, folder: string, rotations: number, ra
   const files = new RotatedFiles(folder, good());
   const settled = new Signal();
   const logger = pino({ level: 'info' }, { write: () => settled.notify() });
-  const served = new ServedCertificates([fileSource(files.certPath, files.keyPath)], {
+  const served = ServedCertificates.open([fileSource(files.certPath, files.keyPath)], {
     logger,
     now: Date.now,
     after(delayMs, callback) {
@@ -69,7 +69,7 @@ export async function rotate(owner: Owner, folder: string, rotations: number, ra
     },
     watch: watchFolders,
   });
-  owner.after(() => served.close());
+  owner.after(() => served.stop());
   const net = await NetHarness.start(owner, { tls: true, accept: echo });
   net.listener.useCertificates(served.current);
   served.onChange((current) => net.listener.useCertificates(current));

@@ -111,6 +111,8 @@ export class NetHarness {
 
   static async start(owner: Owner, options: NetHarnessOptions = {}): Promise<NetHarness> {
     const harness = new NetHarness(options);
+    harness.connections.start();
+    harness.input.start();
     harness.port = await harness.listener.listen('127.0.0.1', 0);
     owner.after(async () => {
       harness.connections.terminate();

@@ -20,7 +20,7 @@ function setUp(t: TestContext) {
     writeFileSync(`${path}.new`, text);
     renameSync(`${path}.new`, path);
   };
-  return { folder, path, lines, publish, open: () => new RevocationList(path, logger) };
+  return { folder, path, lines, publish, open: () => RevocationList.open(path, logger) };
 }
 
 test('listed tokens and users are revoked, others are not', (t) => {

@@ -35,7 +35,7 @@ const watched: Readonly<Record<string, Watched>> = {
   'the revocation list': {
     content: { good: '{"users": ["u1"]}', better: '{"users": ["u1", "u2"]}' },
     open(path, logger) {
-      const list = new RevocationList(path, logger);
+      const list = RevocationList.open(path, logger);
       const inForce = (): string => {
         assert.equal(list.has(grant), true);
         return list.has({ ...grant, userId: 'u2' }) ? 'better' : 'good';
@@ -46,7 +46,7 @@ const watched: Readonly<Record<string, Watched>> = {
   'the file of client authorities': {
     content: { good: first, better: second },
     open(path, logger) {
-      const authority = new ClientAuthority(path, logger);
+      const authority = ClientAuthority.open(path, logger);
       return Object.assign(authority, { inForce: () => (authority.pem === second ? 'better' : 'good') });
     },
   },
@@ -131,7 +131,7 @@ test('an unchanged file is opened but not read', (t) => {
   const path = join(tempFolder(t), 'file');
   writeFileSync(path, 'one');
   let parsed = 0;
-  const file = new PolledFile({
+  const file = PolledFile.open({
     path,
     maxBytes: 10,
     parse(text) {
@@ -153,7 +153,7 @@ test('an unchanged file is opened but not read', (t) => {
 test('the size limit holds for a file that grows while it is read', (t) => {
   const path = join(tempFolder(t), 'file');
   writeFileSync(path, 'a');
-  const file = new PolledFile({ path, maxBytes: 1_000_000, parse: (text) => text.length });
+  const file = PolledFile.open({ path, maxBytes: 1_000_000, parse: (text) => text.length });
   truncateSync(path, 1_000_000);
   assert.equal(file.poll().kind, 'changed');
   assert.equal(file.value, 1_000_000);
@@ -166,7 +166,7 @@ test('the size limit holds for a file that grows while it is read', (t) => {
 test('a value that the caller refuses is not kept', (t) => {
   const path = join(tempFolder(t), 'file');
   writeFileSync(path, 'one');
-  const file = new PolledFile({ path, maxBytes: 10, parse: (text) => text });
+  const file = PolledFile.open({ path, maxBytes: 10, parse: (text) => text });
   writeFileSync(path, 'other');
   assert.equal(file.poll(refuse).kind, 'failed');
   assert.equal(file.poll(refuse).kind, 'unchanged', 'the same failure is told once');

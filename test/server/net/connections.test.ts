@@ -6,7 +6,8 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { WebSocket } from 'ws';
 import { closeReason } from '../../../server/errors.ts';
-import { SOCKETS_FACTOR, TICKS_PER_SECOND } from '../../../server/net/connections.ts';
+import { Connections, SOCKETS_FACTOR, TICKS_PER_SECOND } from '../../../server/net/connections.ts';
+import type { ConnectionsDeps } from '../../../server/net/connections.ts';
 import { guardMs, paced, within } from '../../support/deadline.ts';
 import { NetHarness, parseAnswer, readToEnd, upgradeRequest } from '../../support/net-harness.ts';
 import type { NetHarnessOptions } from '../../support/net-harness.ts';
@@ -31,6 +32,18 @@ async function open(owner: Owner, net: NetHarness, autoPong = true): Promise<Web
 function pass(net: NetHarness, seconds: number): void {
   for (let i = 0; i < seconds * TICKS_PER_SECOND; i++) net.connections.tick();
 }
+
+test('the constructor starts no timer, start() starts one, and close() may be called twice', async (t) => {
+  const timers = t.mock.method(globalThis, 'setInterval');
+  const connections = new Connections({ handshakeTimeoutMs: 1_000 } as ConnectionsDeps);
+  assert.equal(timers.mock.callCount(), 0);
+  connections.start();
+  connections.start();
+  assert.equal(timers.mock.callCount(), 1);
+  const closed = connections.close(closeReason('shutting-down'), 0);
+  assert.equal(connections.close(closeReason('shutting-down'), 0), closed);
+  await closed;
+});
 
 test('a connection that is not live by its deadline is closed with a reason and comes back (I7, I8)', async (t) => {
   const net = await start(t, { handshakeTimeoutMs: 10_000 });
@@ -231,7 +244,7 @@ test('ending closes all with the reason, and resolves when all are gone', async 
   const clients = [await open(t, net), await open(t, net)];
   await net.handler(1);
   const closes = clients.map((client) => once(client, 'close'));
-  await within(guardMs, 'the end', net.connections.end(closeReason('shutting-down'), 60_000));
+  await within(guardMs, 'the end', net.connections.close(closeReason('shutting-down'), 60_000));
   assert.equal(net.connections.size, 0);
   for (const [code, reason] of (await Promise.all(closes)) as [number, Buffer][]) {
     assert.equal(code, 1012);
@@ -244,7 +257,7 @@ test('ending cuts off whoever does not answer before the deadline (I7)', async (
   const client = await open(t, net);
   client.pause();
   const handler = await net.handler();
-  await within(guardMs, 'the end', net.connections.end(closeReason('shutting-down'), 50));
+  await within(guardMs, 'the end', net.connections.close(closeReason('shutting-down'), 50));
   assert.equal(handler.closings.length, 1);
 });
 

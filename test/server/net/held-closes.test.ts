@@ -156,7 +156,7 @@ test('the end of the server does not wait for closes that are held back', async 
   await round('limit-reached');
   const { closed, handler } = await open();
   close(handler, 'limit-reached');
-  await net.connections.end(closeReason('shutting-down'), timeoutMs);
+  await net.connections.close(closeReason('shutting-down'), timeoutMs);
   assert.equal(await closed(), 1012);
 });
 

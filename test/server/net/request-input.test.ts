@@ -5,7 +5,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { TURN_BUDGET_MS } from '../../../server/net/turn-budget.ts';
-import { queuedBytes, TICKS_PER_SECOND, UNREAD_TICKS } from '../../../server/net/request-input.ts';
+import { queuedBytes, RequestInput, TICKS_PER_SECOND, UNREAD_TICKS } from '../../../server/net/request-input.ts';
+import type { RequestInputDeps } from '../../../server/net/request-input.ts';
 import { within } from '../../support/deadline.ts';
 import { NetHarness, parseAnswer, readToEnd, upgradeRequest } from '../../support/net-harness.ts';
 import type { NetHarnessOptions } from '../../support/net-harness.ts';
@@ -314,6 +315,16 @@ test('clients that leave at random points of half-read answers leave no state be
   const before = targets.length;
   socket.resume().write(get('/after'));
   await until(() => targets.length > before, 'another request');
+});
+
+test('the constructor starts no timer, and start() starts one', (t) => {
+  const timers = t.mock.method(globalThis, 'setInterval');
+  const input = new RequestInput({} as RequestInputDeps);
+  assert.equal(timers.mock.callCount(), 0);
+  input.start();
+  input.start();
+  assert.equal(timers.mock.callCount(), 1);
+  input.stop();
 });
 
 test('I6: an error while unread answers are looked at ends that connection only', async (t) => {

@@ -221,7 +221,7 @@ test('a client that vanishes during a check harms nobody (I6)', async (t) => {
   socket.resetAndDestroy();
   check.resolve();
   await within(guardMs, 'the end of the socket', net.listener.close(60_000));
-  await within(guardMs, 'the end of its connection', net.connections.end({ code: 1001, reason: '' }, 60_000));
+  await within(guardMs, 'the end of its connection', net.connections.close({ code: 1001, reason: '' }, 60_000));
 });
 
 test('beyond the most connections that may be open, an upgrade is refused with 503 (I7)', async (t) => {

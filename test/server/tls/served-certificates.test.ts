@@ -45,7 +45,7 @@ function setUp(first: Certificate, nowMs = first.notBeforeMs + dayMs) {
       return state.found;
     },
   };
-  const certificates = new ServedCertificates([source], {
+  const certificates = ServedCertificates.open([source], {
     logger: { info: log('info'), warn: log('warn'), error: log('error') } as unknown as Logger,
     now: () => nowMs + state.skewMs + clock.wallMs() - startMs,
     after(delayMs, callback) {
@@ -55,7 +55,7 @@ function setUp(first: Certificate, nowMs = first.notBeforeMs + dayMs) {
     watch(_paths, changed) {
       state.events = changed;
       state.watches++;
-      return { close: () => state.watches-- };
+      return { stop: () => state.watches-- };
     },
   });
   const changes: string[] = [];
@@ -246,7 +246,7 @@ test('a certificate that browsers refuse is named as what it is', async (t) => {
   ];
   for (const [kind, certificate, warning] of cases) {
     const { certificates, lines } = setUp(certificate);
-    t.after(() => certificates.close());
+    t.after(() => certificates.stop());
     assert.equal(certificates.reports[0]?.kind, kind);
     const registry = new MetricRegistry();
     registerCertificateMetrics(registry, certificates);
@@ -264,7 +264,7 @@ test('a certificate that browsers refuse is named as what it is', async (t) => {
 test('after the end nothing is watched and no timer is left', () => {
   const { certificates, clock, state } = setUp(make());
   state.events();
-  certificates.close();
+  certificates.stop();
   assert.deepEqual(clock.pending, []);
   assert.equal(state.watches, 0);
 });
