@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { LogState } from '../persistence/update-log.ts';
-import { systemAfter } from './limits/after.ts';
+import { systemAfter, withDeadline } from './limits/after.ts';
 import type { Auth } from './auth/open-auth.ts';
 import { checkOrigin } from './auth/origin-check.ts';
 import type { Acme } from './acme/acme.ts';
@@ -281,8 +281,10 @@ export class App {
   async #close(): Promise<void> {
     const { storage, config } = this.#deps;
     const endMs = performance.now() + config.shutdownTimeoutMs;
-    const step = (name: string, done: Promise<unknown>): Promise<void> =>
-      before(endMs, done, `${name} took too long; --shutdown-timeout is ${config.shutdownTimeoutMs} ms`);
+    const step = (name: string, done: Promise<unknown>): Promise<unknown> =>
+      withDeadline(Math.max(0, endMs - performance.now()), done, () => {
+        throw new ShutdownError(`${name} took too long; --shutdown-timeout is ${config.shutdownTimeoutMs} ms`);
+      });
 
     this.#upgrade.stop();
     this.#deps.acme?.close();
@@ -301,16 +303,4 @@ export class App {
 
 function tenthOf(count: number): number {
   return Math.max(1, Math.floor(count / 10));
-}
-
-async function before(endMs: number, done: Promise<unknown>, sentence: string): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new ShutdownError(sentence)), Math.max(0, endMs - performance.now()));
-  });
-  try {
-    await Promise.race([done, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -5,6 +5,7 @@ import type { LogObserver } from '../persistence/engine/log-observer.ts';
 import { MemoryLog } from '../persistence/memory/memory-log.ts';
 import type { UpdateLog } from '../persistence/update-log.ts';
 import type { Config } from './config/config.ts';
+import { withDeadline } from './limits/after.ts';
 import type { Logger } from './logger.ts';
 import type { StorageStats } from './metrics/storage-stats.ts';
 import type { Offload } from './sync/offload.ts';
@@ -75,7 +76,7 @@ export async function openStorage(config: Config, { logger, stats }: StorageDeps
     log,
     offload,
     async close() {
-      await atMost(Math.min(foldBudgetMs, config.shutdownTimeoutMs / 4), log.settled());
+      await withDeadline(Math.min(foldBudgetMs, config.shutdownTimeoutMs / 4), log.settled(), () => {});
       // Close the log first. It drops a running compaction, and does not treat the end of its thread as a failure.
       await log.close();
       await Promise.all([compactor.close(), offload.close()]);
@@ -116,14 +117,4 @@ function observe(logger: Logger, stats: StorageStats): LogObserver {
       logger.error({ during, err: error }, 'storage failed');
     },
   };
-}
-
-/** Resolves like `done`, or after this much time. */
-async function atMost(budgetMs: number, done: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, budgetMs);
-  });
-  await Promise.race([done, late]);
-  clearTimeout(timer);
 }

@@ -4,6 +4,7 @@ import { Agent as SecureAgent } from 'node:https';
 import type { Grant } from '../sync/grant.ts';
 import { limitReached, RefusedError } from '../errors.ts';
 import type { After } from '../limits/after.ts';
+import { evictOldest } from '../limits/evict-oldest.ts';
 import { FairPlaces, NoPlaceError } from '../limits/fair-places.ts';
 import { addressBlock } from '../limits/ip-address.ts';
 import { fixedLimits } from '../limits/limits.ts';
@@ -113,7 +114,8 @@ export class CalloutAuthenticator implements Authenticator {
   async #ask(attempt: Attempt, key: string, placeKey: string): Promise<Grant> {
     this.#cache.delete(key);
     const grant = this.#read(await this.#request(attempt, placeKey), attempt.docId);
-    this.#keep(key, grant);
+    this.#cache.set(key, grant);
+    evictOldest(this.#cache, maxCached);
     return grant;
   }
 
@@ -160,13 +162,6 @@ export class CalloutAuthenticator implements Authenticator {
       if (!(error instanceof AccessError) || error.code === 'auth-unavailable') throw error;
       throw this.#unavailable(`the application's answer cannot be used: ${error.why}`);
     }
-  }
-
-  #keep(key: string, grant: Grant): void {
-    this.#cache.set(key, grant);
-    if (this.#cache.size <= maxCached) return;
-    const oldest = this.#cache.keys().next();
-    if (oldest.done !== true) this.#cache.delete(oldest.value);
   }
 
   #noPlace(cause: NoPlaceError): RefusedError {

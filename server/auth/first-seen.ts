@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { evictOldest } from '../limits/evict-oldest.ts';
 
 /** Remembers when strings were first seen. Keeps a bounded number of them as hashes; the oldest is evicted first. */
 export class FirstSeen {
@@ -17,10 +18,7 @@ export class FirstSeen {
     if (known !== undefined && known <= nowMs) return known;
     // The text is new, or the clock was set back.
     this.#times.set(key, nowMs);
-    if (this.#times.size > this.#max) {
-      const oldest = this.#times.keys().next();
-      if (oldest.done !== true) this.#times.delete(oldest.value);
-    }
+    evictOldest(this.#times, this.#max);
     return nowMs;
   }
 }

@@ -5,6 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Acme } from '../acme/acme.ts';
 import type { Config } from '../config/config.ts';
 import type { AcmeConfig } from '../config/tls.ts';
+import { systemAfter } from '../limits/after.ts';
 import type { Logger } from '../logger.ts';
 import { CertificateError, parseCertificate } from '../tls/certificate.ts';
 import { ClientAuthority } from '../tls/client-authority.ts';
@@ -82,7 +83,7 @@ function serveFrom(sources: readonly CertificateSource[], logger: Logger): Serve
   return ServedCertificates.open(sources, {
     logger,
     now: Date.now,
-    after,
+    after: systemAfter,
     watch: watchFolders,
   });
 }
@@ -96,7 +97,7 @@ async function openAcme({ domains, caPath, ...account }: AcmeConfig, dataDir: st
     userAgent: `quire/${readVersion()}`,
   };
   const { Acme } = await import('../acme/acme.ts');
-  return Acme.open(options, { logger, now: Date.now, random: Math.random, after, wait });
+  return Acme.open(options, { logger, now: Date.now, random: Math.random, after: systemAfter, wait });
 }
 
 function readRoot(path: string): string {
@@ -109,11 +110,6 @@ function readRoot(path: string): string {
 
 function wait(delayMs: number, signal: AbortSignal): Promise<void> {
   return pause(delayMs, undefined, { signal, ref: false });
-}
-
-function after(delayMs: number, callback: () => void): () => void {
-  const timeout = setTimeout(callback, delayMs).unref();
-  return () => clearTimeout(timeout);
 }
 
 /**

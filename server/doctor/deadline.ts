@@ -1,17 +1,13 @@
+import { withDeadline } from '../limits/after.ts';
+
 /** An answer did not come in time. */
 export class SilenceError extends Error {
   override readonly name = 'SilenceError';
 }
 
 /** Settles like `promise`, but rejects with SilenceError after `timeoutMs`. */
-export async function inTime<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const silence = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new SilenceError()), timeoutMs);
+export function inTime<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
+  return withDeadline(timeoutMs, promise, () => {
+    throw new SilenceError();
   });
-  try {
-    return await Promise.race([promise, silence]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -1,9 +1,8 @@
 /** The parts of a request for a document that depend on the token: the path and the subprotocols. */
+import { tokenMarker } from '../net/token-source.ts';
 import type { Examination, HostAddress } from './examination.ts';
 import { isLoopback } from './target.ts';
 
-/** The subprotocol that Quire selects, so that it does not echo the token (docs/auth.md). */
-const marker = 'quire';
 /** RFC 9110, 5.6.2: the characters of a subprotocol. */
 const httpToken = /^[!#$%&'*+.^_`|~0-9a-z-]+$/i;
 
@@ -19,12 +18,12 @@ export function mayShowToken({ target }: Examination, addresses: readonly HostAd
  * Whether the token can be sent as a subprotocol, which stays out of access logs. A token of the URL stays in the URL.
  */
 export function fitsProtocol({ token, tokenInUrl }: Examination['target']): boolean {
-  return token !== null && !tokenInUrl && token !== marker && httpToken.test(token);
+  return token !== null && !tokenInUrl && token !== tokenMarker && httpToken.test(token);
 }
 
 /** The subprotocols to offer. */
 export function tokenProtocols({ target, tokenWay }: Examination): readonly string[] {
-  return tokenWay === 'protocol' && target.token !== null ? [marker, target.token] : [];
+  return tokenWay === 'protocol' && target.token !== null ? [tokenMarker, target.token] : [];
 }
 
 /** The request target for a document: path, parameters of the URL, and the token if it is sent in the query. */

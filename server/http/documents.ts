@@ -4,6 +4,7 @@ import { RefusedError, toRefusal } from '../errors.ts';
 import type { RefusalCode } from '../errors.ts';
 import type { LimitName } from '../limits/limits.ts';
 import type { Logger } from '../logger.ts';
+import { requestOf } from './http.ts';
 
 export interface DocumentsDeps {
   readonly logger: Logger;
@@ -21,18 +22,13 @@ export interface DocumentsDeps {
   deleteDocument(docId: string): Promise<boolean>;
 }
 
-/** The bindings that @hono/node-server passes with each request. */
-interface HttpEnv {
-  readonly incoming: IncomingMessage;
-}
-
 const path = '/documents/';
 
 /** The HTTP API on documents, for administrators: `DELETE /documents/<name>`, with the name in any URL encoding. */
 export function serveDocuments(app: Hono, deps: DocumentsDeps): void {
   app.delete(`${path}*`, async (c) => {
     try {
-      await deleteDocument((c.env as HttpEnv).incoming, deps);
+      await deleteDocument(requestOf(c), deps);
     } catch (error) {
       const { code, message, limit } = toRefusal(error);
       const { deletionsRefused } = deps.stats;

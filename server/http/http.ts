@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { RequestError } from '@hono/node-server';
 import { Hono } from 'hono';
+import type { Context } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { LogState } from '../../persistence/update-log.ts';
 import type { CertificateReport } from '../tls/certificate-health.ts';
@@ -31,9 +32,9 @@ interface HttpStats {
   readonly stats: { readonly requestsUnreadable: Map<RefusalCode, number> };
 }
 
-/** The bindings that @hono/node-server passes with each request. */
-interface HttpEnv {
-  readonly incoming: IncomingMessage;
+/** Node's request below a request of Hono: @hono/node-server passes it with the bindings. */
+export function requestOf({ env }: Context): IncomingMessage {
+  return (env as { readonly incoming: IncomingMessage }).incoming;
 }
 
 /** Half a year: long enough for browsers to take it seriously, and still an end if it was set by mistake. */
@@ -89,7 +90,7 @@ export function createHttp(deps: HttpDeps): Hono {
   });
 
   app.get('/metrics', async (c) => {
-    if (!deps.mayReadMetrics((c.env as HttpEnv).incoming)) throw new RefusedError('forbidden', 'not for this address');
+    if (!deps.mayReadMetrics(requestOf(c))) throw new RefusedError('forbidden', 'not for this address');
     return c.body(await deps.registry.text(), 200, { 'Content-Type': deps.registry.contentType });
   });
 

@@ -1,3 +1,5 @@
+import { evictOldest } from './evict-oldest.ts';
+
 /** The first refusal is not delayed, the second by this time, and each further one by twice the time before. */
 const firstDelayMs = 250;
 /** Well below the time in which a session must become live (10 s by default). */
@@ -39,10 +41,7 @@ export class RefusalCounts {
     // Moves to the end, so that the first entry is the least recently refused.
     this.#refusals.delete(key);
     this.#refusals.set(key, { count, lastMs: nowMs, latest });
-    if (this.#refusals.size > maxRemembered) {
-      const oldest = this.#refusals.keys().next();
-      if (oldest.done !== true) this.#refusals.delete(oldest.value);
-    }
+    evictOldest(this.#refusals, maxRemembered);
     return delayMs(count);
   }
 

@@ -5,6 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { WebSocketServer } from 'ws';
 import type { Server, ServerOptions } from 'ws';
 import { RefusedError, toRefusal } from '../errors.ts';
+import { withDeadline } from '../limits/after.ts';
 import type { Logger } from '../logger.ts';
 import type { ConnectionHandler } from '../sync/connection.ts';
 import type { Admission } from './admission.ts';
@@ -18,6 +19,7 @@ import { OwnedWebSocket } from './owned-web-socket.ts';
 import { refuseUpgrade } from './refuse-upgrade.ts';
 import { increment } from './stats.ts';
 import type { NetStats } from './stats.ts';
+import { tokenMarker } from './token-source.ts';
 import type { WsConnection } from './ws-connection.ts';
 
 /** What a client asks for when it opens a WebSocket. Not to be kept: it holds all headers. */
@@ -63,8 +65,6 @@ export interface UpgradeLimits {
 
 const syncPath = '/sync/';
 const version = '13';
-/** Offered by clients that send a token as a second subprotocol: it is the one we select, so the token is never echoed. */
-const marker = 'quire';
 
 /** Owns the `upgrade` event: a WebSocket at `/sync/<document>` becomes a connection, all else an HTTP refusal. */
 export class Upgrade {
@@ -85,7 +85,7 @@ export class Upgrade {
       maxPayload: deps.limits.maxMessageBytes,
       closeTimeout: deps.limits.closeTimeoutMs,
       WebSocket: OwnedWebSocket,
-      handleProtocols: (offered) => (offered.has(marker) ? marker : [...offered][0]!),
+      handleProtocols: (offered) => (offered.has(tokenMarker) ? tokenMarker : [...offered][0]!),
     };
     this.#webSockets = new WebSocketServer(options);
     this.#webSockets.on('wsClientError', (error, socket) => {
@@ -185,19 +185,15 @@ export class Upgrade {
     syncRequest: SyncRequest,
   ): Promise<void> {
     socket.on('error', destroy);
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new RefusedError('not-live')), this.#deps.limits.handshakeTimeoutMs);
-    });
     try {
-      await Promise.race([checked, late]);
+      await withDeadline(this.#deps.limits.handshakeTimeoutMs, checked, () => {
+        throw new RefusedError('not-live');
+      });
       // While the checks ran, we may have begun to stop, or the last place may have been taken.
       this.#checkPlace(syncRequest.block);
     } catch (error) {
       this.#refuse(socket, toRefusal(error));
       return;
-    } finally {
-      clearTimeout(timer);
     }
     socket.removeListener('error', destroy);
     this.#upgrade(request, socket, head, syncRequest);

@@ -3,7 +3,7 @@ import { createHmac } from 'node:crypto';
 import { AccessError } from '../../../server/auth/access-error.ts';
 import { JwtAuthenticator } from '../../../server/auth/jwt-authenticator.ts';
 import { FixedKeys } from '../../../server/auth/key-source.ts';
-import { tokenOf } from '../../../server/auth/token-source.ts';
+import { tokenOf } from '../../../server/net/token-source.ts';
 import { secretKey } from '../../../server/auth/verify-key.ts';
 import type { Grant } from '../../../server/sync/grant.ts';
 import { otherSecret, secret, sign, tokenFor } from '../../support/tokens.ts';

@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 /**
  * A client offers this subprotocol together with the token. The server selects it, so that it does not echo the token.
  */
-const marker = 'quire';
+export const tokenMarker = 'quire';
 
 /** The token of a request to join. In order of preference:
  * - `Sec-WebSocket-Protocol: quire, <token>`, the only way that keeps a browser's token out of access logs
@@ -20,8 +20,8 @@ export function tokenOf(headers: IncomingHttpHeaders, params: URLSearchParams): 
 
 function fromProtocols(header: string | undefined): string | null {
   const offered = header?.split(',').map((protocol) => protocol.trim()) ?? [];
-  if (!offered.includes(marker)) return null;
-  return offered.find((protocol) => protocol !== marker && protocol !== '') ?? null;
+  if (!offered.includes(tokenMarker)) return null;
+  return offered.find((protocol) => protocol !== tokenMarker && protocol !== '') ?? null;
 }
 
 function fromAuthorization(header: string | undefined): string | null {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { tokenOf } from '../../../server/auth/token-source.ts';
+import { tokenOf } from '../../../server/net/token-source.ts';
 
 const none = new URLSearchParams();
 
