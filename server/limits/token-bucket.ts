@@ -1,3 +1,8 @@
+import { evictOldest } from './evict-oldest.ts';
+
+/** Remembered keys, about 200 bytes each. The least recently used key is evicted, and then starts with a full bucket. */
+const maxKeys = 10_000;
+
 /** The size and rate of a token bucket. */
 export interface BucketSize {
   /** The refill rate, which bounds the use in the long run. */
@@ -62,5 +67,24 @@ export class TokenBucket {
     this.#filledMs = nowMs;
     if (elapsedMs <= 0) return;
     this.#tokens = Math.min(this.#size.burst, this.#tokens + (elapsedMs / 1_000) * this.#size.perSecond);
+  }
+}
+
+/** A token bucket of the same size for each of many keys, such as addresses. */
+export class KeyedBuckets {
+  readonly #size: BucketSize;
+  readonly #buckets = new Map<string, TokenBucket>();
+
+  constructor(size: BucketSize) {
+    this.#size = size;
+  }
+
+  /** The bucket of a key, which becomes the most recently used. */
+  of(key: string, nowMs: number): TokenBucket {
+    const bucket = this.#buckets.get(key) ?? new TokenBucket(this.#size, nowMs);
+    this.#buckets.delete(key);
+    this.#buckets.set(key, bucket);
+    evictOldest(this.#buckets, maxKeys);
+    return bucket;
   }
 }

@@ -1,9 +1,8 @@
-import { KeyedBuckets } from '../limits/keyed-buckets.ts';
 import { limitReached } from '../errors.ts';
 import type { LimitName } from '../limits/limits.ts';
 import { Tally } from '../limits/tally.ts';
 import type { Tallied } from '../limits/tally.ts';
-import { TokenBucket } from '../limits/token-bucket.ts';
+import { KeyedBuckets, TokenBucket } from '../limits/token-bucket.ts';
 import type { BucketSize } from '../limits/token-bucket.ts';
 import { increment } from './stats.ts';
 import type { NetStats } from './stats.ts';

@@ -12,14 +12,13 @@ import { acmeProtocol } from '../tls/challenge-answers.ts';
 import type { ChallengeAnswers } from '../tls/challenge-answers.ts';
 import type { ClientAuthority } from '../tls/client-authority.ts';
 import type { OpenSockets } from './open-sockets.ts';
-import { refuseUpgrade } from './refuse-upgrade.ts';
+import { refuseSocket, refuseUnreadable } from './refusals.ts';
 import { countHosts, twoHosts } from './request-input.ts';
 import type { RequestInput } from './request-input.ts';
 import { increment } from './stats.ts';
 import type { NetStats } from './stats.ts';
 import { TlsContexts } from '../tls/tls-contexts.ts';
 import { answerPlainHttp } from './plain-http.ts';
-import { answerUnreadable } from './unreadable-request.ts';
 import { UpgradableRequest } from './upgradable-request.ts';
 import type { Upgrade } from './upgrade.ts';
 
@@ -110,7 +109,7 @@ export class Listener {
     });
     this.#server.on('clientError', (error, socket) => {
       deps.input.detach(socket);
-      const refusal = answerUnreadable(error, socket);
+      const refusal = refuseUnreadable(error, socket);
       if (refusal !== null) this.#countUnreadable(refusal, error.message);
     });
     this.#server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
@@ -129,7 +128,7 @@ export class Listener {
     const refusal = new RefusedError('bad-request', twoHosts);
     this.#countUnreadable(refusal);
     socket.on('error', () => socket.destroy());
-    refuseUpgrade(socket, refusal);
+    refuseSocket(socket, refusal);
   }
 
   #countUnreadable({ code, message }: RefusedError, err = message): void {

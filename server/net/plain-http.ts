@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { RefusedError } from '../errors.ts';
-import { lingerMs, refusalAnswer } from './refuse-upgrade.ts';
+import { lingerMs, refusalResponse } from './refusals.ts';
 
 /** The errors of OpenSSL for a first record that is not TLS. It knows GET, POST, PUT, HEAD and CONNECT, but no other method. */
 const notTls: ReadonlySet<string | undefined> = new Set([
@@ -33,7 +33,7 @@ export function answerPlainHttp(error: NodeJS.ErrnoException, tls: TlsOverSocket
   const refusal = new RefusedError('bad-request', sentence);
   outliveTls(raw);
   raw.on('error', () => raw.destroy());
-  raw.end(refusalAnswer(refusal));
+  raw.end(refusalResponse(refusal));
   const linger = setTimeout(() => raw.destroy(), lingerMs);
   raw.once('close', () => clearTimeout(linger));
   return refusal;

@@ -2,7 +2,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { Duplex } from 'node:stream';
 import { acmePath } from '../tls/challenge-answers.ts';
 import type { ChallengeAnswers } from '../tls/challenge-answers.ts';
-import { endUnlessHungUp, lingerMs, refuseUpgrade } from './refuse-upgrade.ts';
+import { endUnlessHungUp, lingerMs, refuseSocket } from './refusals.ts';
 import type { RequestRate } from './request-rate.ts';
 
 /** A name or an address, with or without a port; nothing else goes into the answer. */
@@ -58,7 +58,7 @@ export class RedirectToTls {
     socket.on('error', () => socket.destroy());
     const refusal = this.#deps.rate.refusalOf(request);
     if (refusal !== null) {
-      refuseUpgrade(socket, refusal);
+      refuseSocket(socket, refusal);
       return;
     }
     const location = secureLocation(request, this.#deps.securePort());

@@ -1,9 +1,8 @@
 import type { IncomingMessage, RequestListener } from 'node:http';
 import { httpStatus, limitReached } from '../errors.ts';
 import type { RefusedError } from '../errors.ts';
-import { KeyedBuckets } from '../limits/keyed-buckets.ts';
 import type { Logger } from '../logger.ts';
-import { TokenBucket } from '../limits/token-bucket.ts';
+import { KeyedBuckets, TokenBucket } from '../limits/token-bucket.ts';
 import type { BucketSize } from '../limits/token-bucket.ts';
 import type { ClientAddresses } from './client-addresses.ts';
 import { increment } from './stats.ts';

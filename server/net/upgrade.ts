@@ -16,7 +16,7 @@ import type { Connections } from './connections.ts';
 import { corkUntilSettled } from './cork.ts';
 import { decodeDocumentName } from './document-name.ts';
 import { OwnedWebSocket } from './owned-web-socket.ts';
-import { refuseUpgrade } from './refuse-upgrade.ts';
+import { refuseSocket } from './refusals.ts';
 import { increment } from './stats.ts';
 import type { NetStats } from './stats.ts';
 import { tokenMarker } from './token-source.ts';
@@ -228,7 +228,7 @@ export class Upgrade {
       this.#deps.logger.info({ error, reason, ...(limit === null ? {} : { limit }) }, 'upgrade refused');
     }
     const isOld = refusal.code === 'upgrade-version';
-    refuseUpgrade(socket, refusal, isOld ? ['Upgrade: websocket', `Sec-WebSocket-Version: ${version}`] : []);
+    refuseSocket(socket, refusal, isOld ? ['Upgrade: websocket', `Sec-WebSocket-Version: ${version}`] : []);
   }
 }
 

@@ -1,5 +1,5 @@
 import { limitReached } from '../../errors.ts';
-import { KeyedBuckets } from '../../limits/keyed-buckets.ts';
+import { KeyedBuckets } from '../../limits/token-bucket.ts';
 import type { BucketSize } from '../../limits/token-bucket.ts';
 
 /** The longest wait for a turn: as long as a person would wait, and well below the time in which a session must become live. */

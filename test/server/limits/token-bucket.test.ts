@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { KeyedBuckets } from '../../../server/limits/keyed-buckets.ts';
-import { TokenBucket } from '../../../server/limits/token-bucket.ts';
+import { KeyedBuckets, TokenBucket } from '../../../server/limits/token-bucket.ts';
 
 const size = { perSecond: 10, burst: 5 };
 
