@@ -222,7 +222,7 @@ export class App {
       openSockets: this.#deps.openSockets,
       stats: this.#net,
       handshakeTimeoutMs: config.handshakeTimeoutMs,
-      admits: (socket: Socket) => this.#admission.allowsHandshake(this.#addresses.blockOfPeer(socket)),
+      admits: (socket: Socket) => this.#admission.allowsHandshake(this.#addresses.keyOfPeer(socket)),
       challenges: acme?.answers ?? null,
       clientAuthority,
     };

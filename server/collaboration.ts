@@ -72,7 +72,7 @@ export class Collaboration {
       delay: new RefusalDelay(),
       logger,
       now: Date.now,
-      wait: (delayMs, address) => held.hold(addresses.blockOf(address) ?? '', delayMs),
+      wait: (delayMs, address) => held.hold(addresses.keyOf(address) ?? '', delayMs),
       grantees: () => this.rooms.sessions(),
     });
     this.#gateSweeper = setInterval(() => this.#sweep(), gateSweepMs).unref();
@@ -100,12 +100,12 @@ export class Collaboration {
 
   /** Creates the handler for the messages of a new client. */
   accept(connection: WsConnection, request: SyncRequest): ConnectionHandler {
-    const { docName: docId, headers, params, address, block } = request;
+    const { docName: docId, headers, params, address, addressKey } = request;
     const identity = this.#deps.clientAuthority === null ? null : request.clientCertificate;
     const attempt = { docId, token: tokenOf(headers, params), origin: headers.origin ?? null, address, identity };
     return this.#yWebsocket.accept(connection, {
       docId,
-      block,
+      addressKey,
       authorize: (isGone) => this.#gate.admit({ ...attempt, isGone }),
     });
   }

@@ -6,7 +6,7 @@ import { limitReached, RefusedError } from '../errors.ts';
 import type { After } from '../limits/after.ts';
 import { evictOldest } from '../limits/evict-oldest.ts';
 import { FairPlaces, NoPlaceError } from '../limits/fair-places.ts';
-import { addressBlock } from '../limits/ip-address.ts';
+import { addressKeyOf } from '../limits/ip-address.ts';
 import { fixedLimits } from '../limits/limits.ts';
 import { AccessError } from './access-error.ts';
 import type { AuthStats } from './auth-stats.ts';
@@ -80,13 +80,13 @@ export class CalloutAuthenticator implements Authenticator {
     const cached = this.#cache.get(keyOf(attempt));
     if (cached !== undefined && (cached.untilMs ?? 0) > this.#options.now()) return { ...cached };
     await beforeAsking?.();
-    return this.#askOnce(attempt, `join ${addressBlock(attempt.address)}`);
+    return this.#askOnce(attempt, `join ${addressKeyOf(attempt.address)}`);
   }
 
   /** Never uses a cached answer. */
   async authenticateAdmin(attempt: Attempt, beforeAsking?: BeforeAsking): Promise<Grant> {
     await beforeAsking?.();
-    const answer = await this.#request(attempt, `admin ${addressBlock(attempt.address)}`, { admin: true });
+    const answer = await this.#request(attempt, `admin ${addressKeyOf(attempt.address)}`, { admin: true });
     const { admin } = (answer ?? {}) as { readonly admin?: unknown };
     if (admin !== true) throw new AccessError('forbidden', "the application's answer has no 'admin': true");
     return this.#read(answer, attempt.docId);
@@ -94,7 +94,7 @@ export class CalloutAuthenticator implements Authenticator {
 
   /** Renewals have places of their own: a live session does not wait behind the joins from its address. */
   readonly recheck = (attempt: Attempt): Promise<Grant> =>
-    this.#askOnce(attempt, `renewal ${addressBlock(attempt.address)}`);
+    this.#askOnce(attempt, `renewal ${addressKeyOf(attempt.address)}`);
 
   /** Concurrent calls for the same attempt share one request. Each caller gets its own copy of the grant. */
   async #askOnce(attempt: Attempt, placeKey: string): Promise<Grant> {

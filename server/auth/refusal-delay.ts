@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { addressBlock } from '../limits/ip-address.ts';
+import { addressKeyOf } from '../limits/ip-address.ts';
 import { RefusalCounts } from '../limits/refusal-counts.ts';
 
 /**
@@ -29,7 +29,7 @@ export class RefusalDelay {
 }
 
 function keysOf(address: string, token: string | null): string[] {
-  const keys = [`a:${addressBlock(address)}`];
+  const keys = [`a:${addressKeyOf(address)}`];
   if (token !== null) keys.push(`t:${hash(token)}`);
   return keys;
 }

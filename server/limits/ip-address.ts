@@ -31,7 +31,7 @@ export function contains(list: BlockList, address: string): boolean {
  * What counts as one address for limits: an IPv4 address, or the /64 of an IPv6 address, because each subscriber has at
  * least a /64 and may use any address in it. A text that is not an address is returned unchanged.
  */
-export function addressBlock(text: string): string {
+export function addressKeyOf(text: string): string {
   const address = readAddress(text) ?? text;
   if (isIP(address) !== 6) return address;
   const groups = expand(address).split(':');

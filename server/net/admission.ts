@@ -27,7 +27,7 @@ export interface AdmissionDeps {
 }
 
 /**
- * How many may connect, in all and by address. A `block` is whom limits take for one address; null is limited in all only.
+ * How many may connect, in all and by address. A `addressKey` is whom limits take for one address; null is limited in all only.
  * Who is over the limit of its address takes nothing of what all share.
  */
 export class Admission {
@@ -52,15 +52,15 @@ export class Admission {
   }
 
   /** Whether a TLS handshake may begin; counts it if not. Nobody can be told why: there is no HTTP yet. */
-  allowsHandshake(block: string | null): boolean {
-    const refused = this.#handshakes.take(block, this.#deps.now());
+  allowsHandshake(addressKey: string | null): boolean {
+    const refused = this.#handshakes.take(addressKey, this.#deps.now());
     if (refused !== null) increment(this.#deps.stats.limitsReached, refused.limit);
     return refused === null;
   }
 
   /** Counts an attempt to upgrade. Throws RefusedError if there are too many. */
-  attempt(block: string | null): void {
-    const refused = this.#upgrades.take(block, this.#deps.now());
+  attempt(addressKey: string | null): void {
+    const refused = this.#upgrades.take(addressKey, this.#deps.now());
     if (refused !== null) throw limitReached(refused.limit, { retryAfterMs: refused.waitMs });
   }
 
@@ -75,10 +75,10 @@ export class Admission {
    * How long to hold back an upgrade, in milliseconds: nothing, unless this address owes for what was refused. Those who are
    * held back go on one by one. Throws RefusedError if it would take too long.
    */
-  heldMs(block: string | null): number {
-    if (block === null) return 0;
+  heldMs(addressKey: string | null): number {
+    if (addressKey === null) return 0;
     const nowMs = this.#deps.now();
-    const bucket = this.#refusedWork.of(block, nowMs);
+    const bucket = this.#refusedWork.of(addressKey, nowMs);
     if (bucket.waitMs(0, nowMs) === 0) return 0;
     const heldMs = bucket.reserve(nowMs, maxHeldMs);
     if (heldMs === null) throw limitReached('refused-work-per-address', { retryAfterMs: bucket.waitMs(1, nowMs) });
@@ -87,18 +87,18 @@ export class Admission {
   }
 
   /** Throws RefusedError if there is no place for one more connection. */
-  check(block: string | null): void {
+  check(addressKey: string | null): void {
     const { maxConnections, maxConnectionsPerAddress } = this.#deps.limits;
     if (this.#openCount >= maxConnections) throw limitReached('connections');
-    if (block !== null && this.#open.countOf(block) >= maxConnectionsPerAddress) {
+    if (addressKey !== null && this.#open.countOf(addressKey) >= maxConnectionsPerAddress) {
       throw limitReached('connections-per-address');
     }
   }
 
   /** A connection is open. What this returns is to be given to `leave` once. */
-  enter(block: string | null): Tallied | null {
+  enter(addressKey: string | null): Tallied | null {
     this.#openCount++;
-    return block === null ? null : this.#open.enter(block);
+    return addressKey === null ? null : this.#open.enter(addressKey);
   }
 
   leave(tallied: Tallied | null): void {
@@ -110,16 +110,16 @@ export class Admission {
 /** Something that costs the same for everybody, in all and by address. */
 class Rate {
   readonly #all: TokenBucket;
-  readonly #byBlock: KeyedBuckets;
+  readonly #byAddress: KeyedBuckets;
 
   constructor({ connectRate, connectRatePerAddress }: AdmissionLimits, nowMs: number) {
     this.#all = new TokenBucket(connectRate, nowMs);
-    this.#byBlock = new KeyedBuckets(connectRatePerAddress);
+    this.#byAddress = new KeyedBuckets(connectRatePerAddress);
   }
 
   /** Takes one token of each; if one is missing, tells which, and when it will be there. */
-  take(block: string | null, nowMs: number): { readonly limit: LimitName; readonly waitMs: number } | null {
-    const own = block === null ? null : this.#byBlock.of(block, nowMs);
+  take(addressKey: string | null, nowMs: number): { readonly limit: LimitName; readonly waitMs: number } | null {
+    const own = addressKey === null ? null : this.#byAddress.of(addressKey, nowMs);
     const ownMs = own?.waitMs(1, nowMs) ?? 0;
     if (ownMs > 0) return { limit: 'connect-rate-per-address', waitMs: ownMs };
     const waitMs = this.#all.waitMs(1, nowMs);

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { BlockList, Socket } from 'node:net';
-import { addressBlock, contains, isLoopbackAddress, readAddress } from '../limits/ip-address.ts';
+import { addressKeyOf, contains, isLoopbackAddress, readAddress } from '../limits/ip-address.ts';
 
 /** Proxies one behind the other. More are none, but somebody who writes long headers. */
 const maxHops = 16;
@@ -43,14 +43,14 @@ export class ClientAddresses {
    * Whom an address stands for in limits by address. Null for those that are not limited by it: this machine, and trusted
    * proxies that do not say for whom they ask, or all of their users would be one.
    */
-  blockOf(address: string): string | null {
+  keyOf(address: string): string | null {
     if (address === '' || isLoopbackAddress(address) || this.#trusts(address)) return null;
-    return addressBlock(address);
+    return addressKeyOf(address);
   }
 
   /** The same for the other end of a socket, when there is no request yet. */
-  blockOfPeer(socket: Socket): string | null {
-    return this.blockOf(readAddress(socket.remoteAddress ?? '') ?? '');
+  keyOfPeer(socket: Socket): string | null {
+    return this.keyOf(readAddress(socket.remoteAddress ?? '') ?? '');
   }
 
   #trusts(address: string): boolean {

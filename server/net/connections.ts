@@ -92,10 +92,10 @@ export class Connections implements WsConnectionOwner {
     return this.#waitingBytes;
   }
 
-  /** `block` is whom limits take for one address. */
-  add(webSocket: OwnedWebSocket, socket: Socket, block: string | null, documentName: string): WsConnection {
+  /** `addressKey` is whom limits take for one address. */
+  add(webSocket: OwnedWebSocket, socket: Socket, addressKey: string | null, documentName: string): WsConnection {
     const connection = new WsConnection(++this.#made, documentName, webSocket, socket, this);
-    connection.admitted = this.#deps.admission.enter(block);
+    connection.admitted = this.#deps.admission.enter(addressKey);
     connection.openedTick = this.#tick;
     connection.dueTick = this.#tick + this.#handshakeTicks;
     this.#all.add(connection);
@@ -196,8 +196,8 @@ export class Connections implements WsConnectionOwner {
    */
   holdClose(connection: WsConnection, code: number): Promise<void> | null {
     if (notHeldCodes.has(code)) return null;
-    const block = connection.admitted?.key ?? '';
-    const key = `${block} ${code} ${connection.documentName}`;
+    const addressKey = connection.admitted?.key ?? '';
+    const key = `${addressKey} ${code} ${connection.documentName}`;
     if (this.#tick - connection.openedTick >= LASTING_TICKS) {
       this.#closes.forget(key);
       return null;
@@ -205,7 +205,7 @@ export class Connections implements WsConnectionOwner {
     const delayMs = this.#closes.refusedAttempt(key, this.#tick * TICK_MS, connection.number, this.#made);
     // What waits for a slow reader takes memory until its socket is closed.
     const isSlow = connection.bufferedBytes >= DRAIN_BYTES;
-    return delayMs === 0 || isSlow ? null : this.#deps.held.hold(block, delayMs);
+    return delayMs === 0 || isSlow ? null : this.#deps.held.hold(addressKey, delayMs);
   }
 
   refused(connection: WsConnection, refusal: RefusedError): void {

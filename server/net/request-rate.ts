@@ -9,7 +9,7 @@ import { increment } from './stats.ts';
 import type { NetStats } from './stats.ts';
 
 export interface RequestRateDeps {
-  readonly addresses: Pick<ClientAddresses, 'of' | 'blockOf'>;
+  readonly addresses: Pick<ClientAddresses, 'of' | 'keyOf'>;
   readonly ratePerAddress: BucketSize;
   /** Of all addresses together. */
   readonly rate: BucketSize;
@@ -81,10 +81,10 @@ export class RequestRate {
   /** Takes a token. A request over the limit of its address takes none of the shared ones. */
   #take(request: IncomingMessage, isProbe: boolean): Excess | null {
     const { addresses, now } = this.#deps;
-    const block = addresses.blockOf(addresses.of(request));
+    const addressKey = addresses.keyOf(addresses.of(request));
     const nowMs = now();
     const perAddress = isProbe ? this.#probesPerAddress : this.#perAddress;
-    const own = block === null ? null : perAddress.of(block, nowMs);
+    const own = addressKey === null ? null : perAddress.of(addressKey, nowMs);
     const ownMs = own?.waitMs(1, nowMs) ?? 0;
     if (ownMs > 0) return { limit: 'request-rate-per-address', waitMs: ownMs };
     const waitMs = isProbe ? 0 : this.#total.waitMs(1, nowMs);

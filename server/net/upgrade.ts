@@ -30,7 +30,7 @@ export interface SyncRequest {
   /** Where it comes from: the other end of the socket, or what a trusted proxy says. */
   readonly address: string;
   /** Whom limits take for one address; null if no such limit holds. */
-  readonly block: string | null;
+  readonly addressKey: string | null;
   /** Asked for only when read, as most servers want none. */
   readonly clientCertificate: ClientCertificate | null;
   /** Came over TLS that ends here. */
@@ -135,7 +135,7 @@ export class Upgrade {
   /** Null if nothing has to wait: most do not, and need neither deadline nor listener. Throws or rejects with RefusedError. */
   #check(syncRequest: SyncRequest): Promise<void> | null {
     const { checks, admission } = this.#deps;
-    const heldMs = admission.heldMs(syncRequest.block);
+    const heldMs = admission.heldMs(syncRequest.addressKey);
     if (heldMs > 0) return all(pause(heldMs, undefined, { ref: false }), checks, syncRequest);
     for (const [index, check] of checks.entries()) {
       const checked = check(syncRequest);
@@ -147,9 +147,9 @@ export class Upgrade {
   #read(request: IncomingMessage): SyncRequest {
     const { addresses, admission } = this.#deps;
     const address = addresses.of(request);
-    const block = addresses.blockOf(address);
-    this.#checkPlace(block);
-    admission.attempt(block);
+    const addressKey = addresses.keyOf(address);
+    this.#checkPlace(addressKey);
+    admission.attempt(addressKey);
     const target = request.url ?? '';
     const question = target.indexOf('?');
     const path = question === -1 ? target : target.slice(0, question);
@@ -164,7 +164,7 @@ export class Upgrade {
       params: new URLSearchParams(question === -1 ? '' : target.slice(question)),
       headers: request.headers,
       address,
-      block,
+      addressKey,
       get clientCertificate() {
         return clientCertificateOf(request.socket);
       },
@@ -172,9 +172,9 @@ export class Upgrade {
     };
   }
 
-  #checkPlace(block: string | null): void {
+  #checkPlace(addressKey: string | null): void {
     if (this.#stopped) throw new RefusedError('shutting-down');
-    this.#deps.admission.check(block);
+    this.#deps.admission.check(addressKey);
   }
 
   async #upgradeAfter(
@@ -190,7 +190,7 @@ export class Upgrade {
         throw new RefusedError('not-live');
       });
       // While the checks ran, we may have begun to stop, or the last place may have been taken.
-      this.#checkPlace(syncRequest.block);
+      this.#checkPlace(syncRequest.addressKey);
     } catch (error) {
       this.#refuse(socket, toRefusal(error));
       return;
@@ -207,7 +207,7 @@ export class Upgrade {
       const connection = this.#deps.connections.add(
         webSocket,
         socket as Socket,
-        syncRequest.block,
+        syncRequest.addressKey,
         syncRequest.docName,
       );
       try {

@@ -182,7 +182,7 @@ export class NetHarness {
       stats: this.stats,
       logger,
       handshakeTimeoutMs,
-      admits: (socket: Socket) => admission.allowsHandshake(addresses.blockOfPeer(socket)),
+      admits: (socket: Socket) => admission.allowsHandshake(addresses.keyOfPeer(socket)),
     };
     this.listener = new Listener(deps, tls ? [certificate.credentials] : null);
   }

@@ -30,7 +30,7 @@ export interface ClientOptions {
   readonly docId?: string;
   readonly userId?: string;
   readonly access?: Grant['access'];
-  readonly block?: string;
+  readonly addressKey?: string;
   readonly limits?: Partial<SessionLimits>;
 }
 
@@ -145,7 +145,7 @@ export class FakeClient {
     });
     this.#handler = dialect.accept(this.connection, {
       docId: grant.docId,
-      block: options.block ?? null,
+      addressKey: options.addressKey ?? null,
       authorize: async () => {
         await Promise.resolve();
         await this.authorizing.passed();

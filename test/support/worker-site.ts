@@ -88,7 +88,7 @@ export class WorkerSite {
     const connection = new SiteConnection();
     const handler = this.#dialect.accept(connection, {
       docId,
-      block: null,
+      addressKey: null,
       authorize: () => Promise.resolve({ userId: 'ada', person: null, docId, access, untilMs: null, tokenId: null }),
     });
     return new SiteClient(connection, handler);

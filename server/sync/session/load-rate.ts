@@ -27,10 +27,10 @@ export class LoadRate {
    * Resolves when a document may be loaded for this address. Resolves at once if it is null, which stands for an address
    * without limits. Rejects with RefusedError if the wait would be too long.
    */
-  async turn(block: string | null): Promise<void> {
-    if (block === null) return;
+  async turn(addressKey: string | null): Promise<void> {
+    if (addressKey === null) return;
     const nowMs = this.#deps.now();
-    const bucket = this.#buckets.of(block, nowMs);
+    const bucket = this.#buckets.of(addressKey, nowMs);
     const waitMs = bucket.reserve(nowMs, maxWaitMs);
     if (waitMs === null) throw limitReached('open-rate-per-address', { retryAfterMs: bucket.waitMs(1, nowMs) });
     if (waitMs > 0) await this.#deps.wait(waitMs);

@@ -35,7 +35,7 @@ export interface SessionDeps extends LiveSessionDeps {
 export interface SessionRequest {
   readonly docId: string;
   /** Whom limits take for one address; null if no such limit holds. */
-  readonly block: string | null;
+  readonly addressKey: string | null;
   /** Who this is and what is allowed. Rejects with RefusedError. `isGone` tells that the answer is no longer wanted. */
   authorize(isGone: () => boolean): Promise<Grant>;
 }
@@ -69,7 +69,7 @@ export class Session implements LivePeer, ConnectionHandler {
   /** The client has sent too much, and is read later. */
   #slowed = false;
   #user: Tallied | null = null;
-  #block: string | null = null;
+  #addressKey: string | null = null;
   /** Of the update that is being scanned. */
   #takingBytes = 0;
   #lastWriteMs = 0;
@@ -84,9 +84,9 @@ export class Session implements LivePeer, ConnectionHandler {
   }
 
   /** Resolves when the session is live or closed; never rejects. */
-  async start({ authorize, block }: SessionRequest): Promise<void> {
+  async start({ authorize, addressKey }: SessionRequest): Promise<void> {
     const { rooms, users, opens, limits } = this.#deps;
-    this.#block = block;
+    this.#addressKey = addressKey;
     try {
       this.#connection.limitReading(MAX_EARLY_BYTES);
       const grant = await authorize(() => this.ended);
@@ -94,7 +94,7 @@ export class Session implements LivePeer, ConnectionHandler {
       this.#connection.limitReading(null);
       this.#state = { phase: 'loading', grant };
       this.#user = users.enter(grant.userId);
-      if (!rooms.isOpen(grant.docId)) await opens.turn(block);
+      if (!rooms.isOpen(grant.docId)) await opens.turn(addressKey);
       if (this.ended) return;
       const room = await rooms.get(grant.docId);
       if (this.ended) return;
@@ -126,7 +126,7 @@ export class Session implements LivePeer, ConnectionHandler {
 
   /** Its address; where that is not limited its user, or its document. */
   get workKey(): string {
-    return this.#block ?? (this.userId || this.#docId);
+    return this.#addressKey ?? (this.userId || this.#docId);
   }
 
   get person(): Person | null {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { BlockList } from 'node:net';
 import { test } from 'node:test';
-import { addressBlock, contains, isLoopbackAddress, readAddress } from '../../../server/limits/ip-address.ts';
+import { addressKeyOf, contains, isLoopbackAddress, readAddress } from '../../../server/limits/ip-address.ts';
 
 test('an address is read without its zone, and an IPv4-mapped address as IPv4', () => {
   assert.equal(readAddress('192.0.2.1'), '192.0.2.1');
@@ -14,20 +14,20 @@ test('an address is read without its zone, and an IPv4-mapped address as IPv4', 
 });
 
 test('an IPv4 address, or the /64 of an IPv6 address, counts as one address', () => {
-  assert.equal(addressBlock('192.0.2.1'), '192.0.2.1');
-  assert.equal(addressBlock('::ffff:192.0.2.1'), '192.0.2.1');
-  const block = '2001:db8:0:7::/64';
+  assert.equal(addressKeyOf('192.0.2.1'), '192.0.2.1');
+  assert.equal(addressKeyOf('::ffff:192.0.2.1'), '192.0.2.1');
+  const key = '2001:db8:0:7::/64';
   for (const address of [
     '2001:db8:0:7::1',
     '2001:0DB8:0:0007:ffff:1:2:3',
     '2001:db8::7:0:0:0:1',
     '2001:db8:0:7::1.2.3.4',
   ]) {
-    assert.equal(addressBlock(address), block, address);
+    assert.equal(addressKeyOf(address), key, address);
   }
-  assert.notEqual(addressBlock('2001:db8:0:8::1'), block);
-  assert.equal(addressBlock('::1'), '0:0:0:0::/64');
-  assert.equal(addressBlock(''), '');
+  assert.notEqual(addressKeyOf('2001:db8:0:8::1'), key);
+  assert.equal(addressKeyOf('::1'), '0:0:0:0::/64');
+  assert.equal(addressKeyOf(''), '');
 });
 
 test('loopback addresses are recognized in every notation', () => {

@@ -37,7 +37,7 @@ function refused(attempt: () => void): { limit: string | null; code: string; ret
 
 test('connections are bounded by address, and their places are given back', () => {
   const { admission } = setUp({ maxConnectionsPerAddress: 2 });
-  const places = ['a', 'a', 'b'].map((block) => admission.enter(block));
+  const places = ['a', 'a', 'b'].map((addressKey) => admission.enter(addressKey));
   assert.deepEqual(
     refused(() => admission.check('a')),
     {
@@ -63,8 +63,8 @@ test('connections are bounded by address, and their places are given back', () =
 
 test('connections are bounded in all, also those that no limit by address holds for', () => {
   const { admission } = setUp({ maxConnections: 2 });
-  const places = [null, 'a'].map((block) => admission.enter(block));
-  for (const block of [null, 'a', 'b']) assert.equal(refused(() => admission.check(block))?.limit, 'connections');
+  const places = [null, 'a'].map((addressKey) => admission.enter(addressKey));
+  for (const addressKey of [null, 'a', 'b']) assert.equal(refused(() => admission.check(addressKey))?.limit, 'connections');
   assert.equal(refused(() => admission.check(null))?.code, 'overloaded');
   for (const place of places) admission.leave(place);
   assert.equal(admission.openCount, 0);
@@ -84,7 +84,7 @@ test('who connects too often is told when to come back, and takes nothing of wha
     const refusal = refused(() => admission.attempt('a'));
     assert.deepEqual(refusal, { limit: 'connect-rate-per-address', code: 'limit-reached', retryAfterSeconds: 10 });
   }
-  for (const block of ['b', null]) admission.attempt(block);
+  for (const addressKey of ['b', null]) admission.attempt(addressKey);
   assert.deepEqual(
     refused(() => admission.attempt('c')),
     {

@@ -44,7 +44,7 @@ test('from anybody but a trusted proxy the header is ignored, and told', () => {
 });
 
 test('this machine, and proxies that do not say for whom they ask, are not limited by address', () => {
-  for (const address of ['', '127.0.0.1', '::1', '10.0.0.1']) assert.equal(addresses.blockOf(address), null);
-  assert.equal(addresses.blockOf('192.0.2.7'), '192.0.2.7');
-  assert.equal(addresses.blockOf('2001:db8:1:2:3::4'), '2001:db8:1:2::/64');
+  for (const address of ['', '127.0.0.1', '::1', '10.0.0.1']) assert.equal(addresses.keyOf(address), null);
+  assert.equal(addresses.keyOf('192.0.2.7'), '192.0.2.7');
+  assert.equal(addresses.keyOf('2001:db8:1:2:3::4'), '2001:db8:1:2::/64');
 });

@@ -23,7 +23,7 @@ function redirectTo(
 ): RedirectToTls {
   const size = { perSecond: 1, burst };
   const rate = new RequestRate({
-    addresses: { of: ({ headers }) => String(headers['x-forwarded-for'] ?? ''), blockOf: (address) => address },
+    addresses: { of: ({ headers }) => String(headers['x-forwarded-for'] ?? ''), keyOf: (address) => address },
     ratePerAddress: size,
     rate: { perSecond: 1, burst: burst * 2 },
     logger: pino({ level: 'silent' }),

@@ -9,7 +9,7 @@ import { NetStats } from '../../../server/net/stats.ts';
 function setUp() {
   const stats = new NetStats();
   const time = { nowMs: 0 };
-  const addresses = { of: ({ headers }: IncomingMessage) => headers.host ?? '', blockOf: (address: string) => address };
+  const addresses = { of: ({ headers }: IncomingMessage) => headers.host ?? '', keyOf: (address: string) => address };
   const rate = new RequestRate({
     addresses,
     ratePerAddress: { perSecond: 1, burst: 2 },

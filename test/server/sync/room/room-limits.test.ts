@@ -113,7 +113,7 @@ test('I7: the connections to a document are limited', async (t) => {
 
 test('I7: a client that opens documents too fast first waits and is then refused; open documents do not count', async (t) => {
   const harness = new SyncHarness(t, { openRatePerAddress: { perSecond: 1, burst: 2 } });
-  const open = (docId: string, block: string): FakeClient => harness.connect({ docId, block });
+  const open = (docId: string, addressKey: string): FakeClient => harness.connect({ docId, addressKey });
   const clients = Array.from({ length: 7 }, (_, i) => open(`doc ${i}`, '192.0.2.1'));
   const other = open('elsewhere', '192.0.2.2');
   await harness.settle();

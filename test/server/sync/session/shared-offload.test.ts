@@ -13,8 +13,8 @@ test('an address with many large updates does not keep the one of another addres
   const harness = new SyncHarness(t);
   const limits = { maxQueuedBytes: 2 * 1024 * KIB };
   const crowd = [];
-  for (let i = 0; i < 20; i++) crowd.push(await harness.synced({ userId: `u${i}`, block: '192.0.2.1', limits }));
-  const honest = await harness.synced({ docId: 'other', userId: 'honest', block: '192.0.2.2', limits });
+  for (let i = 0; i < 20; i++) crowd.push(await harness.synced({ userId: `u${i}`, addressKey: '192.0.2.1', limits }));
+  const honest = await harness.synced({ docId: 'other', userId: 'honest', addressKey: '192.0.2.2', limits });
   harness.offload.gate.close();
   for (const [i, client] of crowd.entries()) client.edit(large(i + 1));
   honest.edit(large(1_000));
