@@ -18,11 +18,11 @@ interface Meaning {
 const meanings = {
   malformed: { status: 400, closeCode: 4400, reason: 'malformed message' },
   'binary-only': { status: 400, closeCode: 4400, reason: 'binary frames only' },
-  'bad-request': { status: 400, closeCode: 4400, reason: 'not a request that can be read' },
+  'bad-request': { status: 400, closeCode: 4400, reason: 'request cannot be read' },
   'headers-too-large': { status: 431, closeCode: 4400, reason: 'headers too large' },
   'bad-document-name': { status: 400, closeCode: 4400, reason: 'bad document name' },
   'bad-upgrade': { status: 400, closeCode: 4400, reason: 'not a WebSocket upgrade' },
-  'upgrade-version': { status: 426, closeCode: 4400, reason: 'version 13 of WebSocket is needed' },
+  'upgrade-version': { status: 426, closeCode: 4400, reason: 'WebSocket version 13 is required' },
   unauthorized: { status: 401, closeCode: 4401, reason: 'unauthorized' },
   forbidden: { status: 403, closeCode: 4403, reason: 'forbidden' },
   'not-found': { status: 404, closeCode: 4404, reason: 'not found' },
@@ -30,7 +30,7 @@ const meanings = {
   'generation-changed': {
     status: 409,
     closeCode: 4409,
-    reason: 'the document was deleted and created anew; discard the local copy',
+    reason: 'document was deleted and created again; discard the local copy',
   },
   'update-too-large': { status: 413, closeCode: 4413, reason: 'update too large' },
   'document-too-large': { status: 413, closeCode: 4413, reason: 'document too large' },
@@ -51,7 +51,7 @@ const meanings = {
   internal: { status: 500, closeCode: 1011, reason: 'internal error' },
 } as const satisfies Record<string, Meaning>;
 
-/** Stable, because it is the `error` of a JSON answer, a metric label and a log field. */
+/** A stable name: the `error` of a JSON response, a metric label and a log field. */
 export type RefusalCode = keyof typeof meanings;
 
 /** All codes, in the order of the table. */
@@ -64,7 +64,7 @@ export interface RefusalOptions extends ErrorOptions {
   readonly retryAfterMs?: number | null;
 }
 
-/** A request of a client is refused, and the client is told why. */
+/** Refuses a request of a client. The client is sent the code and the message. */
 export class RefusedError extends Error {
   override readonly name = 'RefusedError';
   readonly code: RefusalCode;
@@ -72,7 +72,7 @@ export class RefusedError extends Error {
   readonly limit: LimitName | null;
   readonly #retryAfterMs: number | null;
 
-  /** `reason` is sent to the client and must hold no secrets and no content. Default: the reason of the table. */
+  /** `reason` is sent to the client and must contain no secret and no content. Default: the reason in the table. */
   constructor(code: RefusalCode, reason: string = meanings[code].reason, options: RefusalOptions = {}) {
     super(reason, options);
     this.code = code;
@@ -80,9 +80,9 @@ export class RefusedError extends Error {
     this.#retryAfterMs = options.retryAfterMs ?? null;
   }
 
-  /** The `Retry-After` in seconds. Null if a retry does not help. */
+  /** The value of `Retry-After`, in seconds. Null if a retry does not help. */
   get retryAfterSeconds(): number | null {
-    const usual = comeBackSeconds[this.code];
+    const usual = defaultRetrySeconds[this.code];
     if (usual === undefined) return null;
     return this.#retryAfterMs === null ? usual : Math.max(1, Math.ceil(this.#retryAfterMs / 1_000));
   }
@@ -92,7 +92,7 @@ export class RefusedError extends Error {
  * The default `Retry-After` of the statuses that allow a retry, in seconds. Above 0, or many clients would retry
  * constantly.
  */
-const comeBackSeconds: Partial<Readonly<Record<RefusalCode, number>>> = {
+const defaultRetrySeconds: Partial<Readonly<Record<RefusalCode, number>>> = {
   'storage-unavailable': 5,
   'auth-unavailable': 5,
   'limit-reached': 5,

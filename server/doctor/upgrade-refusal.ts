@@ -128,7 +128,7 @@ export function readQuireError(body: string): QuireError | null {
 function quireFinding({ error, reason }: QuireError): FindingCode | null {
   switch (error) {
     case 'bad-upgrade':
-      if (/HTTP\/1\.1 is needed/.test(reason)) return 'upgrade-http-1-0';
+      if (/HTTP\/1\.1 is required/.test(reason)) return 'upgrade-http-1-0';
       return /served over WebSocket/.test(reason) ? 'upgrade-headers-stripped' : 'upgrade-headers-changed';
     case 'upgrade-version':
       return 'upgrade-headers-changed';

@@ -7,10 +7,10 @@ export interface Watch {
 }
 
 /**
- * Calls `changed` after each event in the folders of the files, and in the folders to which symbolic links lead: a mounted
- * secret is replaced by the link of its folder, certbot replaces the link of the file, other programs write into the file.
- * There may be calls without a change. A folder that cannot be watched is skipped, so a caller that must not miss a change
- * also polls.
+ * Calls `changed` after each event in the folders of the files, and in the folders to which symbolic links lead: a
+ * mounted secret is replaced by the link of its folder, certbot replaces the link of the file, other programs write
+ * into the file. There may be calls without a change. A folder that cannot be watched is skipped, so a caller that must
+ * not miss a change also polls.
  */
 export function watchFolders(paths: readonly string[], changed: () => void): Watch {
   const watchers = [...new Set(paths.flatMap(foldersOf))].flatMap((folder) => {

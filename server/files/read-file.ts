@@ -12,8 +12,8 @@ export interface OpenFile {
 }
 
 /**
- * Opens a file, passes it to `use`, and closes it. Throws an error of the system if the file cannot be opened, and an
- * Error for everything that is not a regular file: reading from a pipe or a device may never end.
+ * Opens a file, passes it to `use`, and closes it. Throws an error of the system if the file cannot be opened. Throws
+ * an Error if it is not a regular file, because reading from a pipe or a device may never end.
  */
 export function withFile<T>(path: string, use: (file: OpenFile) => T): T {
   // Without O_NONBLOCK, opening a pipe waits for its writer.

@@ -1,12 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { closeSync, constants, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 
-/** Fails if anything lies at the path, also a symbolic link: a file that another user has put there is never written to. */
+/**
+ * Fails if the path exists, even as a symbolic link, so that a file that another user has put there is never written.
+ */
 const newFile = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
-/** Writes a file so that a crash, or a power cut, leaves the old content or the new one, never half of it. */
+/**
+ * Writes a file so that a crash or a power cut leaves either the old content or the new content, never a part of it.
+ */
 export function replaceFile(path: string, content: string, mode: number): void {
-  // Another user cannot guess the name, and so cannot put a file or a link in its place.
+  // Another user cannot guess this name, and so cannot put a file or a link in its place.
   const temporary = `${path}.${randomUUID()}.tmp`;
   const file = openSync(temporary, newFile, mode);
   try {

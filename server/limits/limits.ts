@@ -1,6 +1,7 @@
 /**
- * All limits: name, default, the reason for the default, and how a client that reaches the limit is told. The name is the
- * label in `quire_limits_reached_total` and the `limit` of log lines. A limit that can be set has the option `--max-<name>`.
+ * All limits: name, default, the reason for the default, and how a client that reaches the limit is told. The name is
+ * the label in `quire_limits_reached_total` and the `limit` of log lines. A limit that can be set has the option
+ * `--max-<name>`.
  */
 
 /** The refusals of limits. `server/errors.ts` holds the HTTP status and the close code of each. */
@@ -118,7 +119,7 @@ export const settableLimits = {
     burstSeconds: 20,
     why: 'A refused edit takes 1 ms with its connection, and 4 ms if it has 1 MB. Ordinary clients send few of them, and a client that sends many must not delay other documents.',
     refusal: byStatus('limit-reached'),
-    reason: 'too much of what came from your address was refused',
+    reason: 'too much refused input from your address',
   },
   'open-rate-per-address': {
     what: 'Documents per second loaded from disk for one address. Ten times as many at once. A few more wait.',
@@ -144,7 +145,7 @@ export const settableLimits = {
     why: 'A connection has one response at a time, of at most 300 KB. A client that reads nothing for 30 s is cut off.',
     gauge: 'quire_unread_answer_bytes',
     refusal: byCut('too-slow'),
-    reason: 'too many unread answers',
+    reason: 'too many unread responses',
   },
   'partial-messages': {
     what: 'Bytes of messages on all connections that are incomplete, or that wait because their session is not established yet or scans a large update. Beyond this, the connections with the most bytes are closed, first among those that are not established, then among all. Together with the bytes in paused sockets (at most 128 KB each) the limit is four times as high.',
@@ -249,7 +250,7 @@ export const fixedLimits = {
     unit: 'bytes',
     why: 'One message, and 64 KB more that the same read from the socket may contain.',
     refusal: byClose('limit-reached'),
-    reason: 'too much before the document is loaded',
+    reason: 'too many bytes before the document is loaded',
   },
   'answer-seconds': {
     what: 'Time that a client may take to read one HTTP response. It starts when a part of the response waits in the server.',
@@ -257,7 +258,7 @@ export const fixedLimits = {
     unit: 'seconds',
     why: 'The largest response has 300 KB, so a line of 1 KB/s is fast enough. A client that reads nothing is cut off after 30 s.',
     refusal: byCut('too-slow'),
-    reason: 'an answer was read too slowly',
+    reason: 'a response was read too slowly',
   },
   'held-refusals': {
     what: 'Refusals and closes that repeat and are delayed by up to 4 s. At most a tenth of `connections` in total, and a tenth of `connections-per-address` for one address.',
@@ -316,7 +317,7 @@ export const fixedLimits = {
     unit: 'count',
     why: 'A page sends at most one after each edit.',
     refusal: byClose('limit-reached'),
-    reason: 'too many probes wait',
+    reason: 'too many waiting probes',
   },
   'probe-size': {
     what: 'Size of the payload of a saved probe.',
@@ -340,7 +341,7 @@ export const fixedLimits = {
     unit: 'count',
     why: 'Clients compare states by recursion, which fails at a few thousand levels. A cursor has five.',
     refusal: byClose('malformed'),
-    reason: 'a presence state is too deep',
+    reason: 'a presence state is nested too deeply',
   },
   'presence-entries': {
     what: 'Presence states in one message.',
@@ -364,7 +365,7 @@ export const fixedLimits = {
     unit: 'count',
     why: 'Yjs reads and writes values by recursion, which fails at about 8,000 levels.',
     refusal: byClose('malformed'),
-    reason: 'a value nests too deep',
+    reason: 'a value is nested too deeply',
   },
   'type-depth': {
     what: 'Nesting depth of shared types. It is checked in each update, and again when a document is folded.',
@@ -372,7 +373,7 @@ export const fixedLimits = {
     unit: 'count',
     why: 'The worker thread that folds documents deletes nested types by recursion, and its stack holds this many levels.',
     refusal: byClose('malformed'),
-    reason: 'shared types nest too deep',
+    reason: 'shared types are nested too deeply',
   },
   'deleted-ranges': {
     what: 'Separate ranges of deleted clocks in one document or one update. A document that has this many takes only deletions that do not add ranges.',

@@ -1,6 +1,8 @@
 import { evictOldest } from './evict-oldest.ts';
 
-/** Remembered keys, about 200 bytes each. The least recently used key is evicted, and then starts with a full bucket. */
+/**
+ * Remembered keys, about 200 bytes each. The least recently used key is evicted, and then starts with a full bucket.
+ */
 const maxKeys = 10_000;
 
 /** The size and rate of a token bucket. */

@@ -16,7 +16,7 @@ export interface AdmissionLimits {
   readonly refusedWorkPerAddress: BucketSize;
 }
 
-/** Longer no upgrade is held back: well within what a session may take to become live. */
+/** The longest delay of an upgrade. Well below the time in which a session must become live. */
 const maxHeldMs = 4_000;
 
 export interface AdmissionDeps {
@@ -27,15 +27,15 @@ export interface AdmissionDeps {
 }
 
 /**
- * How many may connect, in all and by address. A `addressKey` is whom limits take for one address; null is limited in all only.
- * Who is over the limit of its address takes nothing of what all share.
+ * Limits connections, in total and per address. An address key of null counts in the total only. A client over its
+ * per-address limit does not use up the shared limit.
  */
 export class Admission {
   readonly #deps: AdmissionDeps;
   readonly #handshakes: Rate;
   readonly #upgrades: Rate;
   readonly #open = new Tally();
-  /** What may be spent on what is refused, in milliseconds. */
+  /** The time that may be spent on refused input of an address, in milliseconds. */
   readonly #refusedWork: KeyedBuckets;
   #openCount = 0;
 
@@ -46,12 +46,12 @@ export class Admission {
     this.#refusedWork = new KeyedBuckets(deps.limits.refusedWorkPerAddress);
   }
 
-  /** Open connections. */
+  /** The number of open connections. */
   get openCount(): number {
     return this.#openCount;
   }
 
-  /** Whether a TLS handshake may begin; counts it if not. Nobody can be told why: there is no HTTP yet. */
+  /** Whether a TLS handshake may begin. Counts a refusal. The client gets no reason, because there is no HTTP yet. */
   allowsHandshake(addressKey: string | null): boolean {
     const refused = this.#handshakes.take(addressKey, this.#deps.now());
     if (refused !== null) increment(this.#deps.stats.limitsReached, refused.limit);
@@ -64,7 +64,7 @@ export class Admission {
     if (refused !== null) throw limitReached(refused.limit, { retryAfterMs: refused.waitMs });
   }
 
-  /** Counts work on what was refused, in milliseconds; `tallied` is whose it was. */
+  /** Charges an address with the time spent on refused input, in milliseconds. `tallied` is a result of `enter`. */
   wasted(tallied: Tallied | null, workMs: number): void {
     if (tallied === null) return;
     const nowMs = this.#deps.now();
@@ -72,8 +72,8 @@ export class Admission {
   }
 
   /**
-   * How long to hold back an upgrade, in milliseconds: nothing, unless this address owes for what was refused. Those who are
-   * held back go on one by one. Throws RefusedError if it would take too long.
+   * How long to delay an upgrade, in milliseconds. 0, unless the address has used up its time for refused input.
+   * Delayed upgrades of an address continue one by one. Throws RefusedError if the delay would be too long.
    */
   heldMs(addressKey: string | null): number {
     if (addressKey === null) return 0;
@@ -86,7 +86,7 @@ export class Admission {
     return heldMs;
   }
 
-  /** Throws RefusedError if there is no place for one more connection. */
+  /** Throws RefusedError if one more connection would exceed a limit. */
   check(addressKey: string | null): void {
     const { maxConnections, maxConnectionsPerAddress } = this.#deps.limits;
     if (this.#openCount >= maxConnections) throw limitReached('connections');
@@ -95,7 +95,7 @@ export class Admission {
     }
   }
 
-  /** A connection is open. What this returns is to be given to `leave` once. */
+  /** Counts an open connection. Pass the result to `leave` once. */
   enter(addressKey: string | null): Tallied | null {
     this.#openCount++;
     return addressKey === null ? null : this.#open.enter(addressKey);
@@ -107,25 +107,28 @@ export class Admission {
   }
 }
 
-/** Something that costs the same for everybody, in all and by address. */
+/** A rate of events, in total and per address. */
 class Rate {
-  readonly #all: TokenBucket;
+  readonly #total: TokenBucket;
   readonly #byAddress: KeyedBuckets;
 
   constructor({ connectRate, connectRatePerAddress }: AdmissionLimits, nowMs: number) {
-    this.#all = new TokenBucket(connectRate, nowMs);
+    this.#total = new TokenBucket(connectRate, nowMs);
     this.#byAddress = new KeyedBuckets(connectRatePerAddress);
   }
 
-  /** Takes one token of each; if one is missing, tells which, and when it will be there. */
+  /**
+   * Takes one token of each bucket. If one is empty, takes none, and returns its limit and the time until its next
+   * token.
+   */
   take(addressKey: string | null, nowMs: number): { readonly limit: LimitName; readonly waitMs: number } | null {
     const own = addressKey === null ? null : this.#byAddress.of(addressKey, nowMs);
     const ownMs = own?.waitMs(1, nowMs) ?? 0;
     if (ownMs > 0) return { limit: 'connect-rate-per-address', waitMs: ownMs };
-    const waitMs = this.#all.waitMs(1, nowMs);
+    const waitMs = this.#total.waitMs(1, nowMs);
     if (waitMs > 0) return { limit: 'connect-rate', waitMs };
     own?.spend(1, nowMs);
-    this.#all.spend(1, nowMs);
+    this.#total.spend(1, nowMs);
     return null;
   }
 }

@@ -2,24 +2,24 @@ import type { IncomingMessage } from 'node:http';
 import type { BlockList, Socket } from 'node:net';
 import { addressKeyOf, contains, isLoopbackAddress, readAddress } from '../limits/ip-address.ts';
 
-/** Proxies one behind the other. More are none, but somebody who writes long headers. */
+/** Proxies in a row that are followed. A longer header is an attack. */
 const maxHops = 16;
 
-/** Tells who is at the other end, also through proxies that are trusted to say so. */
+/** Finds the address of a client, also behind trusted proxies. */
 export class ClientAddresses {
-  /** Whose `X-Forwarded-For` is believed; null for nobody's. */
+  /** The proxies whose `X-Forwarded-For` is trusted; null for none. */
   readonly #trusted: BlockList | null;
   readonly #untrustedHeader: (peer: string) => void;
 
-  /** `untrustedHeader` is told of peers that send the header and are not trusted. */
+  /** `untrustedHeader` is called with the address of each peer that sends the header without being trusted. */
   constructor(trusted: BlockList | null, untrustedHeader: (peer: string) => void) {
     this.#trusted = trusted;
     this.#untrustedHeader = untrustedHeader;
   }
 
   /**
-   * The other end of the socket, or if that is a trusted proxy, the last address in `X-Forwarded-For` that is not one: what
-   * stands before it anybody may have written. Empty if the socket is gone.
+   * The address of the peer. If that is a trusted proxy: the last address in `X-Forwarded-For` that is not one, because
+   * a client can write any addresses before it. Empty if the socket is closed.
    */
   of({ socket, headers }: IncomingMessage): string {
     const peer = readAddress(socket.remoteAddress ?? '') ?? '';
@@ -40,15 +40,15 @@ export class ClientAddresses {
   }
 
   /**
-   * Whom an address stands for in limits by address. Null for those that are not limited by it: this machine, and trusted
-   * proxies that do not say for whom they ask, or all of their users would be one.
+   * The key of an address in the limits per address. Null for addresses without such limits: this machine, and trusted
+   * proxies that do not forward an address, because all of their users would share one limit.
    */
   keyOf(address: string): string | null {
     if (address === '' || isLoopbackAddress(address) || this.#trusts(address)) return null;
     return addressKeyOf(address);
   }
 
-  /** The same for the other end of a socket, when there is no request yet. */
+  /** The same for the peer of a socket, before there is a request. */
   keyOfPeer(socket: Socket): string | null {
     return this.keyOf(readAddress(socket.remoteAddress ?? '') ?? '');
   }
@@ -58,7 +58,7 @@ export class ClientAddresses {
   }
 }
 
-/** An address as proxies write it, with or without a port. Null if it is none: `unknown`, say. */
+/** Parses an address as proxies write it, with or without a port. Null if it is not an address, such as `unknown`. */
 function readHop(text: string): string | null {
   const hop = text.trim();
   const [, bracketed] = /^\[([^\]]+)\](?::\d+)?$/.exec(hop) ?? [];

@@ -13,32 +13,45 @@ import { WsConnection } from './ws-connection.ts';
 import type { OwnedWebSocket } from './owned-web-socket.ts';
 import type { WsConnectionOwner } from './ws-connection.ts';
 
-/** How often connections are looked at. Deadlines are kept to this precision; unfinished messages grow by some 80 MB meanwhile. */
+/**
+ * The interval of `tick`. It is the precision of deadlines. Incomplete messages may grow by about 80 MB in one
+ * interval.
+ */
 const TICK_MS = 250;
 export const TICKS_PER_SECOND = 1_000 / TICK_MS;
-/** Proxies end idle connections, the first of them after 60 s: two pings fit in. */
+/** Proxies end idle connections, some after 60 s. Two pings fit into that time. */
 const PING_TICKS = 25 * TICKS_PER_SECOND;
-/** How long one that was too slow may take to answer our close frame. */
+/** How long a connection that was not live in time may take to answer the close frame. */
 const LATE_TICKS = 2;
 /**
- * With the bytes of paused sockets, connections may hold this many times `partial-messages`. After a restart behind a proxy,
- * thousands of clients come back at once, and the socket of each may hold 128 KB of its edits until its session is live.
+ * Together with the bytes in paused sockets, connections may hold this many times `partial-messages`. After a restart
+ * thousands of clients behind a proxy reconnect at once, and the socket of each may hold 128 KB of edits until its
+ * session is live.
  */
 export const SOCKETS_FACTOR = 4;
-/** A connection that is closed after this long is not one of a client that comes back at once, again and again. */
+/** A close after this time does not count as repeated: the client is not in a loop of quick reconnects. */
 const LASTING_TICKS = 10 * TICKS_PER_SECOND;
-/** So a peer that has vanished is noticed after 50 to 75 s. */
+/** A peer that has vanished is noticed after 50 to 75 s. */
 const MAX_SILENT_PINGS = 2;
-/** What it takes to become live, in milliseconds. Who may not is not charged with it: that is how many wait for a place. */
+/**
+ * The time it takes to establish a session, in milliseconds. Connections that never become live are not charged with
+ * it: clients that wait for a free place do that.
+ */
 const CONNECT_MS = 0.7;
-/** What is left after a tick of the work that a connection is charged with, half after a second: what was done long ago was no attack. */
+/**
+ * The share of a connection's charged work that is left after a tick. It halves every second, because old work was no
+ * attack.
+ */
 const WORK_KEPT = 0.5 ** (1 / TICKS_PER_SECOND);
-/** We close with these for what was sent: none of them is for what somebody may not, or not now. */
+/** Close codes for bad input. Missing permissions and temporary states have other codes. */
 const refusedInputCodes: ReadonlySet<number> = new Set(
   (['malformed', 'update-too-large', 'limit-reached'] as const).map((code) => closeReason(code).code),
 );
 
-/** Held back elsewhere (by token and address; old copies by 2 s), or must not be. */
+/**
+ * These closes are not delayed here: they are delayed elsewhere (by token and address, old copies by 2 s), or must not
+ * be.
+ */
 const notHeldCodes: ReadonlySet<number> = new Set(
   (['unauthorized', 'forbidden', 'generation-changed', 'shutting-down'] as const).map((code) => closeReason(code).code),
 );
@@ -47,25 +60,30 @@ export interface ConnectionsDeps {
   readonly logger: Logger;
   readonly stats: NetStats;
   readonly admission: Admission;
-  /** How long a connection may take until its session is live. */
+  /** The time in which the session of a connection must become live. */
   readonly handshakeTimeoutMs: number;
   readonly held: HeldRefusals;
-  /** Of messages that have come in part or wait to be taken, in total. */
+  /** The bytes of incomplete and waiting messages, on all connections. */
   readonly maxPartialBytes: number;
 }
 
-/** All open connections: pings them, ends those that are silent or do not become live, and in the end all of them. */
+/**
+ * The open connections. Pings them, closes those that are silent or do not become live in time, and closes all at the
+ * end.
+ */
 export class Connections implements WsConnectionOwner {
   readonly turn = new TurnBudget({ now: () => performance.now(), atEnd: setImmediate });
   readonly #deps: ConnectionsDeps;
   readonly #all = new Set<WsConnection>();
-  /** Not live yet, the oldest first. */
+  /** Connections that are not live yet, the oldest first. */
   readonly #pending = new Set<WsConnection>();
-  /** Told that they were too slow, the oldest first: who does not answer soon is cut off. */
+  /**
+   * Closed because they were not live in time, the oldest first. Cut off if they do not answer the close frame soon.
+   */
   readonly #late = new Set<WsConnection>();
   #ticker: NodeJS.Timeout | null = null;
   readonly #handshakeTicks: number;
-  /** How often connections were closed, by address, document and code. */
+  /** Counts closes by address, document and code. */
   readonly #closes = new RefusalCounts();
   #tick = 0;
   #made = 0;
@@ -87,12 +105,12 @@ export class Connections implements WsConnectionOwner {
     return this.#all.size;
   }
 
-  /** Messages that have come in part or wait to be taken, in bytes, as of the last tick. */
+  /** The bytes of incomplete and waiting messages, as of the last tick. */
   get waitingBytes(): number {
     return this.#waitingBytes;
   }
 
-  /** `addressKey` is whom limits take for one address. */
+  /** Adds a new connection. `addressKey` is null for an address without limits. */
   add(webSocket: OwnedWebSocket, socket: Socket, addressKey: string | null, documentName: string): WsConnection {
     const connection = new WsConnection(++this.#made, documentName, webSocket, socket, this);
     connection.admitted = this.#deps.admission.enter(addressKey);
@@ -104,7 +122,7 @@ export class Connections implements WsConnectionOwner {
     return connection;
   }
 
-  /** Four times a second. Connections are pinged at the pace at which they came, not all in one tick. */
+  /** Called four times a second. Pings connections at the pace at which they were opened, not all in one tick. */
   tick(): void {
     this.#tick++;
     for (const connection of this.#late) {
@@ -121,12 +139,12 @@ export class Connections implements WsConnectionOwner {
     }
     let waitingBytes = 0;
     let messageBytes = 0;
-    const look = (connection: WsConnection): void => {
+    const inspect = (connection: WsConnection): void => {
       waitingBytes += connection.waitingBytes;
       messageBytes += connection.messageBytes;
-      this.#look(connection);
+      this.#pingIfDue(connection);
     };
-    for (const connection of this.#all) this.#guard(connection, look);
+    for (const connection of this.#all) this.#guard(connection, inspect);
     this.#waitingBytes = waitingBytes;
     const { maxPartialBytes } = this.#deps;
     if (messageBytes > maxPartialBytes) this.#endPartial('messageBytes', messageBytes, maxPartialBytes);
@@ -134,7 +152,7 @@ export class Connections implements WsConnectionOwner {
       this.#endPartial('waitingBytes', waitingBytes, maxPartialBytes * SOCKETS_FACTOR);
   }
 
-  /** An error ends this connection only. A timer calls `tick`, so an error that escaped would end the process. */
+  /** Ends only this connection if `work` throws. A timer calls `tick`, so an uncaught error would end the process. */
   #guard(connection: WsConnection, work: (connection: WsConnection) => void): void {
     try {
       work(connection);
@@ -144,8 +162,8 @@ export class Connections implements WsConnectionOwner {
     }
   }
 
-  /** Pings a connection that is due, or ends it if it is silent. */
-  #look(connection: WsConnection): void {
+  /** Pings a connection whose ping is due, or cuts it off if it is silent. */
+  #pingIfDue(connection: WsConnection): void {
     connection.workMs *= WORK_KEPT;
     if (connection.dueTick > this.#tick || this.#pending.has(connection)) return;
     if (connection.silentPings >= MAX_SILENT_PINGS) {
@@ -157,7 +175,10 @@ export class Connections implements WsConnectionOwner {
     }
   }
 
-  /** Ends connections until the others hold `maxBytes`. They are cut off without an answer: the memory is needed now. */
+  /**
+   * Cuts off connections until the others hold at most `maxBytes`. Does not wait for close frames: the memory is needed
+   * now.
+   */
   #endPartial(held: 'messageBytes' | 'waitingBytes', bytes: number, maxBytes: number): void {
     let left = bytes;
     const worst = Array.from(this.#all).sort(
@@ -190,9 +211,9 @@ export class Connections implements WsConnectionOwner {
   }
 
   /**
-   * A close counts as repeated if its connection was opened after the last one of the same address, document and code: many
-   * connections that are closed together are not held back. One that has lasted is no part of a loop: grants of half a
-   * minute end like that.
+   * A close counts as repeated if its connection was opened after the last close with the same address, document and
+   * code. So connections that are closed together count once. A connection that has lasted is not part of a loop:
+   * grants of half a minute end in this way.
    */
   holdClose(connection: WsConnection, code: number): Promise<void> | null {
     if (notHeldCodes.has(code)) return null;
@@ -203,7 +224,7 @@ export class Connections implements WsConnectionOwner {
       return null;
     }
     const delayMs = this.#closes.refusedAttempt(key, this.#tick * TICK_MS, connection.number, this.#made);
-    // What waits for a slow reader takes memory until its socket is closed.
+    // Output that waits for a slow reader takes memory until the socket is closed.
     const isSlow = connection.bufferedBytes >= DRAIN_BYTES;
     return delayMs === 0 || isSlow ? null : this.#deps.held.hold(addressKey, delayMs);
   }

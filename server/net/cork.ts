@@ -1,12 +1,12 @@
 import type { Duplex } from 'node:stream';
 
 /**
- * Holds what is written to a socket back until the promises of this turn have settled, and writes it in one go: a write is
- * what costs most. May be nested.
+ * Buffers the writes to a socket until the promises of this turn have settled, and then makes one system call of them,
+ * the most expensive part of a write. May be nested.
  */
 export function corkUntilSettled(socket: Duplex): void {
   socket.cork();
-  // Promises settle before the next tick only if it is asked for among them.
+  // A tick that is requested in a microtask runs after the other microtasks.
   queueMicrotask(() => process.nextTick(uncork, socket));
 }
 

@@ -1,27 +1,29 @@
 /**
- * Names of documents: 1 to 255 bytes of UTF-8 in any language, slashes included.
+ * Document names: 1 to 255 bytes of UTF-8 in any language, slashes included.
  *
- * Stock clients do not encode the name, so a URL parser of the platform has processed it already. Names that such a parser
- * rewrites (`..`, a backslash, a tab, a space at the end) are refused: two names would become one, or one would become two.
+ * Stock clients do not encode the name, so the platform's URL parser has processed it already. Names that such a parser
+ * rewrites (`..`, a backslash, a tab, a space at the end) are refused: two names would become one, or one would become
+ * two.
  *
- * A name that ends in `*` is refused, because a token would take it for a prefix (`server/auth/claims.ts`).
+ * A name that ends in `*` is refused, because in a token it would stand for a prefix (`server/auth/claims.ts`).
  *
- * Names are compared by code points, without normalization, and names that look alike cannot all be refused. Refused
- * are invisible characters that no language needs, which a name has by accident (a soft hyphen, a byte order mark) or to
- * deceive (overrides of the text direction).
+ * Names are compared by code points, without normalization. It is not possible to refuse all names that look alike.
+ * Invisible characters that no language needs are refused: a name contains them by accident (a soft hyphen, a byte
+ * order mark) or to deceive (overrides of the text direction).
  */
 import { RefusedError } from '../errors.ts';
 
-/** Fits the key of every storage we know of, and is what file systems take as a name. */
+/** Fits the keys of common databases and the file names of common file systems. */
 const maxBytes = 255;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
- * Controls, private use, lone surrogates, noncharacters, separators of lines, and formatting that is invisible everywhere.
- * The rest of Unicode's format characters belongs to writing: joiners, direction marks, the zero width space of Khmer, the
- * vowel separator of Mongolian, number signs of Arabic, and the tags of flags. Listed here, as the class `Cf` grows with each
- * version of Unicode, and a name must not become invalid with a new version of Node. docs/protocol.md lists the same.
+ * Controls, private use, lone surrogates, noncharacters, line separators, and formatting that is always invisible.
+ * Scripts need the other format characters of Unicode: joiners, direction marks, the zero width space of Khmer, the
+ * vowel separator of Mongolian, number signs of Arabic, and the tags of flags. The characters are listed, because the
+ * class `Cf` grows with each version of Unicode, and a new version of Node must not make a name invalid.
+ * docs/protocol.md has the same list.
  */
 const notPrintable =
   /[\p{Cc}\p{Cs}\p{Co}\p{Noncharacter_Code_Point}\u00ad\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e001f}]/u;
@@ -29,8 +31,8 @@ const notPrintable =
 const percent = 0x25;
 
 /**
- * The name in a raw request target: percent-decoded exactly once, then checked. `encoded` is as Node hands out
- * `req.url`, where one character stands for one byte. Throws RefusedError 'bad-document-name'.
+ * The name in a raw request target. Percent-decodes it exactly once, then checks it. `encoded` is a part of Node's
+ * `req.url`, in which one character stands for one byte. Throws RefusedError 'bad-document-name'.
  */
 export function decodeDocumentName(encoded: string): string {
   const bytes = Buffer.from(encoded, 'latin1');
@@ -53,7 +55,7 @@ export function decodeDocumentName(encoded: string): string {
   return name;
 }
 
-/** Throws RefusedError 'bad-document-name', with the reason, if this cannot be the name of a document. */
+/** Throws RefusedError 'bad-document-name' with the reason if this is not a valid document name. */
 export function checkDocumentName(name: string): void {
   if (name === '') throw bad('the document name is empty');
   if (Buffer.byteLength(name) > maxBytes) throw bad(`the document name is longer than ${maxBytes} bytes`);

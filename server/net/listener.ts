@@ -23,58 +23,60 @@ import { UpgradableRequest } from './upgradable-request.ts';
 import type { Upgrade } from './upgrade.ts';
 
 export interface ListenerDeps {
-  /** Answers everything that is no upgrade. */
+  /** Answers the requests that are not upgrades. */
   readonly requests: RequestListener;
   readonly upgrade: Pick<Upgrade, 'handle'>;
   /** Reads the requests. Shared by all listeners. */
   readonly input: RequestInput;
   readonly stats: NetStats;
   readonly logger: Logger;
-  /** How long the TLS handshake, and after it the header of a request, may take. */
+  /** How long the TLS handshake may take, and after it the header of a request. */
   readonly handshakeTimeoutMs: number;
-  /** Shared by all listeners, so that they leave files for the database; left out, there may be any number. */
+  /** Bounds the sockets of all listeners, so that file descriptors remain for the database. Default: no bound. */
   readonly openSockets?: OpenSockets;
-  /** Whether a TLS handshake with this socket may begin; left out, it always may. */
+  /** Whether a TLS handshake with this socket may begin. Default: always. */
   readonly admits?: (socket: Socket) => boolean;
-  /** For the authority that renews the certificates; null if somebody else does. */
+  /** Answers the challenges of an ACME authority; null if certificates do not come by ACME. */
   readonly challenges?: ChallengeAnswers | null;
-  /** Whose certificates clients may show; null to ask for none. */
+  /** The authorities of client certificates; null to request none. */
   readonly clientAuthority?: ClientAuthority | null;
 }
 
 const httpProtocol = 'http/1.1';
 
 /**
- * Connections that may wait to be accepted: what Linux allows unless told otherwise (net.core.somaxconn). After a restart
- * everybody comes back at once, and beyond Node's 511 a client tries again a second later, then two, then four.
+ * Connections that may wait to be accepted: the default of Linux (net.core.somaxconn). After a restart all clients
+ * reconnect at once. Beyond Node's default of 511, a client retries after one second, then two, then four.
  */
 const BACKLOG = 4096;
 
-/** The address cannot be listened on; the message is for people. `cause` is the error of the system. */
+/**
+ * The server cannot listen on the address. The message is meant for the operator; `cause` is the error of the system.
+ */
 export class ListenError extends Error {
   override readonly name = 'ListenError';
 }
 
-/** One listening port, plain or TLS. */
+/** A listening port, plain or TLS. */
 export class Listener {
   readonly #server: Server;
   readonly #deps: ListenerDeps;
   readonly #contexts: TlsContexts | null;
   /**
-   * What TLS runs over: the server itself does not know sockets that are still in the handshake. Plain sockets need nobody
-   * here: the server knows those that speak HTTP, and the upgrade those that have left it.
+   * The sockets below TLS, because Node's server does not know those that are still in the handshake. Plain sockets are
+   * not in this set: Node's server knows those that speak HTTP, and `Connections` those that were upgraded.
    */
   readonly #sockets = new Set<Socket>();
   readonly #forget = removerFrom(this.#sockets);
 
-  /** With `certificates` it speaks TLS; the first is for clients that ask for no name, or for an unknown one. */
+  /** Speaks TLS if there are `certificates`. The first is served to clients that ask for no name or an unknown one. */
   constructor(deps: ListenerDeps, certificates: readonly Credentials[] | null) {
     const { clientAuthority = null } = deps;
     this.#deps = deps;
     this.#contexts = certificates === null ? null : new TlsContexts(certificates, clientAuthority?.pem);
     const options: ServerOptions<typeof UpgradableRequest> = {
       IncomingMessage: UpgradableRequest,
-      // `RequestInput` answers such a request, with a reason.
+      // `RequestInput` refuses a request without a Host header, with a reason.
       requireHostHeader: false,
       headersTimeout: deps.handshakeTimeoutMs,
       // A body may take longer than a header.
@@ -90,7 +92,8 @@ export class Listener {
               ...options,
               ...this.#contexts.defaultOptions,
               SNICallback: this.#contexts.select,
-              // Who shows none, or a bad one, is told so when it opens a document: a failed handshake says nothing.
+              // A client without a valid certificate is refused when it opens a document, because a failed handshake
+              // carries no reason.
               requestCert: clientAuthority !== null,
               rejectUnauthorized: false,
               ...(deps.challenges
@@ -117,7 +120,7 @@ export class Listener {
       const refusal = answerPlainHttp(error, socket);
       if (refusal !== null) this.#countUnreadable(refusal);
     });
-    // The authority has seen all that it came for.
+    // An ACME authority has seen its certificate when the handshake is complete.
     this.#server.on('secureConnection', (socket: TLSSocket) => {
       if (socket.alpnProtocol === acmeProtocol) socket.end();
       deps.input.attach(socket);
@@ -160,7 +163,7 @@ export class Listener {
       this.#server.once('error', (error: NodeJS.ErrnoException) => reject(explain(error, host, port)));
       this.#server.listen({ port, host, backlog: BACKLOG }, () => {
         this.#server.removeAllListeners('error');
-        // After listening there is nothing that could fail but accepting: out of file descriptors, say.
+        // From now on only accepting can fail, for example for lack of file descriptors.
         this.#server.on('error', () => this.#deps.stats.acceptsFailed++);
         resolve((this.#server.address() as AddressInfo).port);
       });
@@ -168,8 +171,8 @@ export class Listener {
   }
 
   /**
-   * New handshakes get these, and clients' certificates are checked against `clientCa`; connections stay as they are, and sessions can be resumed all the same. Throws if one
-   * cannot be used; then nothing has changed.
+   * Uses these certificates for new handshakes, and checks client certificates against `clientCa`. Open connections are
+   * not affected, and clients can still resume TLS sessions. Throws and changes nothing if one of them cannot be used.
    */
   useCertificates(certificates: readonly Credentials[], clientCa?: string): void {
     if (this.#contexts === null || !(this.#server instanceof TlsServer)) return;
@@ -177,7 +180,10 @@ export class Listener {
     this.#server.setSecureContext(this.#contexts.defaultOptions);
   }
 
-  /** Takes no new connections. Resolves when the last one is gone; those that are left after `deadlineMs` are cut off. */
+  /**
+   * Accepts no new connections, and cuts off those that are open after `deadlineMs`. Resolves when none is open. May be
+   * called twice.
+   */
   async close(deadlineMs: number): Promise<void> {
     const closed = new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
@@ -191,7 +197,7 @@ export class Listener {
   }
 }
 
-/** One function for all sockets, not one for each. */
+/** Creates one listener for all sockets, instead of one closure per socket. */
 function removerFrom(sockets: Set<Socket>) {
   return function (this: Socket): void {
     sockets.delete(this);
@@ -199,8 +205,8 @@ function removerFrom(sockets: Set<Socket>) {
 }
 
 /**
- * The `ALPNCallback` of a server: shows the authority the certificate that it asks for, and speaks HTTP with everybody
- * else. By SNI alone the two could not be told apart, and everybody would meet that certificate for a moment.
+ * The `ALPNCallback` of a server: serves an ACME authority the certificate that it asks for, and speaks HTTP with all
+ * other clients. SNI alone does not tell the two apart, so for a moment all clients would get that certificate.
  */
 function protocolSelector(challenges: ChallengeAnswers) {
   return function (this: TLSSocket, hello: { servername: string; protocols: string[] }): string | undefined {
@@ -215,9 +221,9 @@ function protocolSelector(challenges: ChallengeAnswers) {
 
 function explain(error: NodeJS.ErrnoException, host: string, port: number): ListenError {
   const sentences: Record<string, string> = {
-    EADDRINUSE: `Port ${port} on ${host} is in use by another program: stop that one or choose another port.`,
-    EACCES: `Port ${port} may not be used by this user: choose one above 1023.`,
-    EADDRNOTAVAIL: `${host} is not an address of this machine: choose one that is, or 0.0.0.0 for all.`,
+    EADDRINUSE: `Port ${port} on ${host} is in use by another program: stop that program or choose another port.`,
+    EACCES: `This user may not listen on port ${port}: choose a port above 1023.`,
+    EADDRNOTAVAIL: `${host} is not an address of this machine: choose an address of this machine, or 0.0.0.0 for all.`,
     ENOTFOUND: `The host ${host} is not known: choose an address of this machine.`,
   };
   const sentence = sentences[error.code ?? ''] ?? `Cannot listen on ${host}, port ${port}: ${error.message}`;

@@ -1,20 +1,20 @@
 import type { Socket } from 'node:net';
 
-/** Counts the sockets of all listeners together, and knows how many there may be. */
+/** Counts the open sockets of all listeners, up to a maximum. */
 export class OpenSockets {
   readonly #max: number;
   #count = 0;
 
-  /** Infinity for as many as come. */
+  /** Infinity for no maximum. */
   constructor(max: number) {
     this.#max = max;
   }
 
-  /** Whether there is room for one more; it then counts until it closes. */
+  /** Whether one more socket may be open. If so, it counts until it closes. */
   admits(socket: Socket): boolean {
     if (this.#count >= this.#max) return false;
     this.#count++;
-    // Not `once`: it happens once, and what `once` makes for it takes 150 bytes a socket.
+    // Not `once`, whose wrapper takes 150 bytes per socket: 'close' is emitted once anyway.
     socket.on('close', this.#leave);
     return true;
   }

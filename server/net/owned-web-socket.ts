@@ -13,8 +13,8 @@ export interface WebSocketOwner {
 }
 
 /**
- * The `ws` socket of a connection. Calls the methods of its owner instead of listeners, because the five listeners would
- * take 280 bytes per socket.
+ * The `ws` socket of a connection. Calls the methods of its owner instead of listeners, because the five listeners
+ * would take 280 bytes per socket.
  */
 export class OwnedWebSocket extends WebSocket {
   owner: WebSocketOwner | null = null;

@@ -3,7 +3,7 @@ import type { TLSSocket } from 'node:tls';
 import { RefusedError } from '../errors.ts';
 import { lingerMs, refusalResponse } from './refusals.ts';
 
-/** The errors of OpenSSL for a first record that is not TLS. It knows GET, POST, PUT, HEAD and CONNECT, but no other method. */
+/** OpenSSL's errors for a first record that is not TLS. It recognizes only GET, POST, PUT, HEAD and CONNECT. */
 const notTls: ReadonlySet<string | undefined> = new Set([
   'ERR_SSL_HTTP_REQUEST',
   'ERR_SSL_HTTPS_PROXY_REQUEST',
@@ -20,10 +20,10 @@ interface TlsOverSocket extends TLSSocket {
 }
 
 /**
- * Answers a client that speaks plain HTTP to a port with TLS, after its handshake has failed with `error`. Returns the refusal
- * that the client is sent; null for a handshake that failed in another way, which gets no answer.
+ * Answers a client that speaks plain HTTP to a port with TLS, after its handshake has failed with `error`. Returns the
+ * refusal that the client is sent. Returns null, and sends nothing, if the handshake failed in another way.
  *
- * OpenSSL finds these clients by their first bytes, so a client that speaks TLS costs nothing more.
+ * OpenSSL detects these clients by their first bytes, so there is no extra cost for clients that speak TLS.
  */
 export function answerPlainHttp(error: NodeJS.ErrnoException, tls: TlsOverSocket): RefusedError | null {
   const raw = tls._parent;
@@ -40,8 +40,8 @@ export function answerPlainHttp(error: NodeJS.ErrnoException, tls: TlsOverSocket
 }
 
 /**
- * Keeps a socket open when its TLS socket destroys it, later in this turn. A client that sends more than one packet would be
- * reset, and might lose the answer. Its further packets stay in the kernel.
+ * Keeps a socket open although its TLS socket destroys it later in this turn. Otherwise a client that sends more than
+ * one packet would be reset, and might lose the response. Its further packets stay in the kernel.
  */
 function outliveTls(raw: RawSocket): void {
   raw._handle?.readStop?.();

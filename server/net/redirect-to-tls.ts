@@ -5,29 +5,29 @@ import type { ChallengeAnswers } from '../tls/challenge-answers.ts';
 import { endUnlessHungUp, lingerMs, refuseSocket } from './refusals.ts';
 import type { RequestRate } from './request-rate.ts';
 
-/** A name or an address, with or without a port; nothing else goes into the answer. */
+/** A name or an address, with or without a port. Nothing else is copied into the response. */
 const hostPattern = /^([a-z0-9.-]+|\[[0-9a-f:.]+\])(:\d+)?$/i;
 
 /**
- * Where a request over plain HTTP should have gone; null if it does not say to which host. Status 308 keeps the method.
- * WebSockets do not follow it, but their client then says where it was sent.
+ * The https URL for a request over plain HTTP; null if the request names no host. Status 308 keeps the method.
+ * WebSocket clients do not follow redirects, but report them.
  */
 export function secureLocation(request: IncomingMessage, securePort: number): string | null {
   const host = hostPattern.exec(request.headers.host ?? '')?.[1];
-  // A target in absolute form, or `*`, is meant for a proxy.
+  // A target in absolute form, or `*`, is for a proxy.
   if (host === undefined || request.url?.startsWith('/') !== true) return null;
   return `https://${host}${securePort === 443 ? '' : `:${securePort}`}${request.url}`;
 }
 
 export interface RedirectToTlsDeps {
   securePort(): number;
-  /** Shared with the port that has TLS. */
+  /** Shared with the TLS port. */
   readonly rate: Pick<RequestRate, 'listener' | 'refusalOf'>;
-  /** Answers for the authority that renews the certificates; null if they come from elsewhere. */
+  /** Answers the challenges of an ACME authority; null if certificates do not come by ACME. */
   readonly challenges: ChallengeAnswers | null;
 }
 
-/** Answers every request, and every upgrade, on the plain port of a server that speaks TLS on another. */
+/** Answers requests and upgrades on the plain HTTP port of a server that speaks TLS on another port. */
 export class RedirectToTls {
   /** The listener of `request`. */
   readonly request: RequestListener;
@@ -39,7 +39,7 @@ export class RedirectToTls {
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
-    // A body that follows is not read.
+    // The body is not read.
     response.setHeader('Connection', 'close');
     const answer = this.#deps.challenges?.http(request.url ?? '') ?? null;
     if (answer !== null) {
@@ -69,7 +69,7 @@ export class RedirectToTls {
   };
 }
 
-/** Not counted in `request-rate`: an authority that gets 503 would renew no certificate. */
+/** Challenges do not count in `request-rate`: an authority that gets 503 would not renew the certificate. */
 function isChallenge(target: string): boolean {
   return target.startsWith(acmePath);
 }

@@ -18,8 +18,8 @@ const parserRefusals: Readonly<Record<string, RefusalCode>> = {
 const httpError = /^(HPE|ERR_HTTP)_/;
 
 /**
- * Answers an upgrade with an HTTP response and ends the socket. The socket is destroyed when the client hangs up, or after
- * a moment. Destroying it right after the write would reset it, and the client would not see why it was refused.
+ * Sends a refusal as an HTTP response and ends the socket. The socket is destroyed when the client hangs up, or after a
+ * moment. Destroying it right after the write would reset it, and the client would not see why it was refused.
  */
 export function refuseSocket(socket: Duplex, refusal: RefusedError, headers: readonly string[] = []): void {
   if (!socket.writable) {

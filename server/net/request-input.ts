@@ -14,65 +14,70 @@ export interface RequestInputDeps {
   readonly turn: TurnBudget;
   readonly stats: NetStats;
   readonly logger: Logger;
-  /** Bytes of answers that wait to be read, of all connections together. */
+  /** The bytes of unread responses, on all connections. */
   readonly maxUnreadBytes: number;
 }
 
-/** How often unread answers are looked at. */
+/** The interval of `tick`. */
 const TICK_MS = 250;
 export const TICKS_PER_SECOND = 1_000 / TICK_MS;
-/** A client that reads nothing of an answer for 30 s is cut off. */
+/** A client that reads nothing of a response for 30 s is cut off. */
 export const UNREAD_TICKS = 30 * TICKS_PER_SECOND;
-/** The charge for one request in milliseconds: an answer costs as much, mostly after the call that reads the request. */
+/**
+ * The charge for a request, in milliseconds. Answering takes that long, mostly after the call that parses the request.
+ */
 const REQUEST_MS = 0.3;
-/** The longest slice that the parser gets in one call. */
+/** The most bytes that the parser gets in one call. */
 const MAX_SLICE_BYTES = 4_096;
 const [LF, CR] = [10, 13];
 
 /** An HTTP socket with its state. */
 interface HttpSocket extends Socket {
   httpState?: SocketState | undefined;
-  /** Node's handle below the socket. It counts the bytes that the kernel has not taken; `writableLength` counts whole writes. */
+  /**
+   * Node's handle below the socket. Counts the bytes that the kernel has not accepted; `writableLength` counts whole
+   * writes.
+   */
   readonly _handle?: Handle | null;
 }
 
 interface Handle {
   readonly writeQueueSize?: number;
-  /** Of a TLS handle: the TCP handle below it. */
+  /** The TCP handle below a TLS handle. */
   readonly _parent?: Handle | null;
 }
 
-/** Bytes that the kernel has not taken. */
+/** The bytes that the kernel has not accepted. */
 export function queuedBytes(handle: Handle | null | undefined): number {
   return handle ? (handle.writeQueueSize ?? 0) + queuedBytes(handle._parent) : 0;
 }
 
-/** The `data` listener of every HTTP socket, in place of the one of Node's HTTP server. */
+/** The `data` listener of each HTTP socket, in place of the one of Node's HTTP server. */
 function arrives(this: HttpSocket, chunk: Buffer): void {
   this.httpState?.arriving(chunk);
 }
 
-/** The `close` listener of every answer. */
+/** The `close` listener of each response. */
 function answered(this: ServerResponse): void {
   (this.req.socket as HttpSocket).httpState?.answered();
 }
 
-/** What an HTTP connection is doing. */
+/** The state of an HTTP connection. */
 class SocketState implements Held {
   readonly socket: HttpSocket;
   readonly #input: RequestInput;
-  /** Node's listener of `data`: parses the bytes, and emits `request` or `upgrade` during the call. */
+  /** Node's `data` listener. Parses the bytes, and emits `request` or `upgrade` during the call. */
   readonly #parse: (chunk: Buffer) => void;
-  /** Requests that have no complete answer yet, or whose client has not read it. Mostly one: see `#mustWait`. */
+  /** Requests whose response is incomplete or unread. Mostly one: see `#mustWait`. */
   #unanswered = 0;
   #latest: IncomingMessage | null = null;
-  /** The socket is paused until the answer is complete. */
+  /** The socket is paused until the response is complete. */
   #waits = false;
   #isHeld = false;
-  /** Of the latest tick: changes as long as the client reads. */
+  /** The unread bytes at the latest tick. Changes while the client reads. */
   #unreadMark = 0;
   #silentTicks = 0;
-  /** Ticks that found a part of the answer unread. */
+  /** Ticks at which a part of the response was unread. */
   #readingTicks = 0;
 
   constructor(socket: HttpSocket, input: RequestInput, parse: (chunk: Buffer) => void) {
@@ -86,11 +91,11 @@ class SocketState implements Held {
     turn.begin();
     if (turn.isFull) this.#hold();
     else chunk = this.#read(chunk);
-    // What is not parsed goes back into the socket, and keeps its order with the end of the stream there.
+    // Bytes that are not parsed go back into the socket, where they stay in order before the end of the stream.
     if (chunk.length > 0 && !this.socket.destroyed) this.socket.unshift(chunk);
   }
 
-  /** Parses one request after the other. Returns the bytes that have to wait. */
+  /** Parses one request after the other. Returns the bytes that must wait. */
   #read(chunk: Buffer): Buffer {
     const { socket } = this;
     const { turn } = this.#input;
@@ -105,7 +110,7 @@ class SocketState implements Held {
       this.#parse.call(socket, rest.subarray(0, length));
       rest = rest.subarray(length);
       turn.end();
-      // The request was an upgrade, or Node has paused the socket and resumes it.
+      // The request was an upgrade, or Node has paused the socket and will resume it.
       if (socket.httpState !== this || socket.readableFlowing === false) return rest;
       if (turn.isSpent && rest.length > 0) {
         this.#hold();
@@ -116,8 +121,8 @@ class SocketState implements Held {
   }
 
   /**
-   * The next bytes may belong to the body of the request that is being answered, which its answer may need. The slice that ends
-   * a body may hold the header of one more request.
+   * Whether the next bytes must wait for a response. Not while the body of the latest request is incomplete, because
+   * its handler may need it. The slice that ends a body may contain the header of one more request.
    */
   get #mustWait(): boolean {
     return this.#unanswered > 1 || (this.#unanswered === 1 && this.#latest?.complete === true);
@@ -162,7 +167,7 @@ class SocketState implements Held {
     this.#hold();
   }
 
-  /** Returns how the client is too slow; null if it is not. */
+  /** Returns in which way the client is too slow; null if it is not. */
   tick(): 'silent' | 'slow' | null {
     const { socket } = this;
     const mark = socket.writableLength + queuedBytes(socket._handle);
@@ -175,9 +180,10 @@ class SocketState implements Held {
 }
 
 /**
- * Reads HTTP requests in turns. Node parses all the requests of a chunk at once, up to thousands, and emits them in one turn.
- * Here, a connection gets its next request parsed after its client has read the previous answer and the turn has time for it.
- * So a connection has one answer in memory. All of them together are bounded too. One for all listeners.
+ * Reads HTTP requests in turns. Node alone parses all requests of a chunk at once, up to thousands, and emits them in
+ * one turn. Here, the next request of a connection is parsed after the client has read the previous response, when the
+ * turn has time for it. So a connection has one response in memory. The total of all responses is bounded too. All
+ * listeners share one object.
  */
 export class RequestInput {
   readonly #deps: RequestInputDeps;
@@ -193,7 +199,7 @@ export class RequestInput {
     this.#ticker ??= setInterval(() => this.tick(), TICK_MS).unref();
   }
 
-  /** Connections with an answer that is not complete or not read. */
+  /** The number of connections with an incomplete or unread response. */
   get answering(): number {
     return this.#answering.size;
   }
@@ -202,7 +208,7 @@ export class RequestInput {
     return this.#deps.turn;
   }
 
-  /** To be called after Node's HTTP server has added its listeners to the socket. */
+  /** Takes over the input of a socket. Call it after Node's HTTP server has added its listeners. */
   attach(socket: Socket): void {
     const parse = socket.listeners('data')[0] as ((chunk: Buffer) => void) | undefined;
     if (parse === undefined) return;
@@ -211,7 +217,7 @@ export class RequestInput {
     socket.on('data', arrives);
   }
 
-  /** The socket speaks HTTP no longer. Twice is fine. */
+  /** Gives up a socket that no longer speaks HTTP. May be called twice. */
   detach(socket: Duplex): void {
     const { httpState } = socket as HttpSocket;
     if (httpState === undefined) return;
@@ -220,7 +226,7 @@ export class RequestInput {
     socket.removeListener('data', arrives);
   }
 
-  /** The listener of `request`; `answer` gets the requests that may be answered. */
+  /** Returns a listener of `request`. It passes the requests that are not refused to `answer`. */
   listener(answer: RequestListener): RequestListener {
     return (request, response) => {
       const { httpState } = request.socket as HttpSocket;
@@ -236,7 +242,7 @@ export class RequestInput {
       if (request instanceof UpgradableRequest && request.losesNextRequest) response.shouldKeepAlive = false;
       if (fault === null) answer(request, response);
       else this.#refuse(response, fault);
-      // An answer is put together by promises. Time that they take counts in this turn, too.
+      // Promises create the response. Their time counts in this turn, too.
       queueMicrotask(() => process.nextTick(() => turn.end()));
     };
   }
@@ -254,21 +260,21 @@ export class RequestInput {
     response.end(body);
   }
 
-  /** @internal The client of this one has read its answer. */
+  /** @internal The client of this connection has read its response. */
   forget(state: SocketState): void {
     this.#answering.delete(state);
   }
 
-  /** Of all answers, as far as Node counts it: whole writes. */
+  /** The bytes of all unread responses, as Node counts them: in whole writes. */
   get unreadBytes(): number {
     let bytes = 0;
     for (const { socket } of this.#answering) bytes += socket.writableLength;
     return bytes;
   }
 
-  /** Four times a second. Cuts off clients that do not read their answers. */
+  /** Called four times a second. Cuts off clients that do not read their responses. */
   tick(): void {
-    for (const state of this.#answering) this.#look(state);
+    for (const state of this.#answering) this.#cutIfSlow(state);
     let { unreadBytes } = this;
     if (unreadBytes <= this.#deps.maxUnreadBytes) return;
     const worst = Array.from(this.#answering).sort((a, b) => b.socket.writableLength - a.socket.writableLength);
@@ -276,13 +282,13 @@ export class RequestInput {
       if (unreadBytes <= this.#deps.maxUnreadBytes) return;
       unreadBytes -= state.socket.writableLength;
       increment(this.#deps.stats.limitsReached, 'unread-answers');
-      this.#cut(state, 'too many unread answers');
+      this.#cut(state, 'too many unread responses');
     }
   }
 
-  /** Cuts off a client that is stuck. Called by a timer: an error ends this connection only. */
-  #look(state: SocketState): void {
-    // Node emits no 'close' for a response that is queued behind another one of a socket that is gone.
+  /** Cuts off a client that reads too slowly. A timer calls `tick`, so an error ends only this connection. */
+  #cutIfSlow(state: SocketState): void {
+    // Node emits no 'close' for a response that is queued behind another one when the socket is destroyed.
     if (state.socket.destroyed) {
       this.#answering.delete(state);
       return;
@@ -290,7 +296,7 @@ export class RequestInput {
     try {
       const fault = state.tick();
       if (fault === null) return;
-      if (fault === 'silent') this.#cut(state, 'nothing of an answer was read for 30 s');
+      if (fault === 'silent') this.#cut(state, 'the client read nothing of a response for 30 s');
       else {
         increment(this.#deps.stats.limitsReached, 'answer-seconds');
         this.#cut(state, fixedLimits['answer-seconds'].reason);
@@ -300,7 +306,7 @@ export class RequestInput {
     }
   }
 
-  /** @internal An error of this program while it handled the socket. */
+  /** @internal Logs an error of this program while it handled the socket, and destroys the socket. */
   broken({ socket }: SocketState, error: unknown): void {
     this.#deps.logger.error({ err: error }, 'HTTP connection failed');
     socket.destroy();
@@ -321,24 +327,26 @@ export class RequestInput {
 
 export const twoHosts = 'more than one Host header';
 
-/** Host headers of a request. Of two, a proxy and this server might each believe another one. */
+/** The number of Host headers of a request. With two, a proxy and this server might each use a different one. */
 export function countHosts({ rawHeaders }: IncomingMessage): number {
   let hosts = 0;
   for (let i = 0; i < rawHeaders.length; i += 2) if (rawHeaders[i]?.toLowerCase() === 'host') hosts++;
   return hosts;
 }
 
-/** Why a request cannot be answered; null if it can. HTTP/1.0 has no Host header: load balancers probe without one. */
+/** Why a request is refused; null if it is not. HTTP/1.0 needs no Host header: load balancers probe without one. */
 function hostFault(request: IncomingMessage): string | null {
   const hosts = countHosts(request);
   if (hosts > 1) return twoHosts;
-  return hosts === 0 && request.httpVersion === '1.1' ? 'a Host header is needed' : null;
+  return hosts === 0 && request.httpVersion === '1.1' ? 'a Host header is required' : null;
 }
 
-/** Up to the first empty line. It ends the header of a request, so no slice holds more than one of them. */
+/**
+ * The length up to the first empty line, which ends the header of a request. So a slice holds at most one header end.
+ */
 function sliceLength(bytes: Buffer): number {
   const end = Math.min(bytes.length, MAX_SLICE_BYTES);
-  // The line break before may have been in an earlier slice.
+  // The previous line break may have been in an earlier slice.
   if (bytes[0] === LF) return 1;
   if (bytes[0] === CR && bytes[1] === LF) return 2;
   for (let at = bytes.indexOf(LF); at !== -1 && at < end; at = bytes.indexOf(LF, at + 1)) {

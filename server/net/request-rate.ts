@@ -11,7 +11,7 @@ import type { NetStats } from './stats.ts';
 export interface RequestRateDeps {
   readonly addresses: Pick<ClientAddresses, 'of' | 'keyOf'>;
   readonly ratePerAddress: BucketSize;
-  /** Of all addresses together. */
+  /** For all addresses together. */
   readonly rate: BucketSize;
   readonly logger: Logger;
   readonly stats: NetStats;
@@ -19,26 +19,26 @@ export interface RequestRateDeps {
   now(): number;
 }
 
-/** Health checks and metrics. A load balancer that gets 429 would send no more clients here. */
+/** Whether a request is for a health check or for metrics. A load balancer that gets 429 would send no more clients. */
 function isHealthCheck(target: string): boolean {
   return /^\/(healthz|readyz|metrics)(\?|$)/.test(target);
 }
 
-/** A request and how long it has to wait, in milliseconds. */
+/** The limit that a request exceeds, and the time until it may be repeated, in milliseconds. */
 interface Excess {
   readonly limit: 'request-rate' | 'request-rate-per-address';
   readonly waitMs: number;
 }
 
 /**
- * Limits plain HTTP requests, of one address and of all, and redirected upgrades. Upgrades to WebSockets do not count. One for all
- * ports.
+ * Limits HTTP requests, per address and in total, including redirected upgrades. Upgrades to WebSockets do not count.
+ * All ports share one object.
  */
 export class RequestRate {
   readonly #deps: RequestRateDeps;
   readonly #perAddress: KeyedBuckets;
   readonly #total: TokenBucket;
-  /** Probes have no limit in total: a flood from many addresses would make a load balancer take this server out. */
+  /** Health checks have no total limit: a flood from many addresses would make a load balancer remove this server. */
   readonly #probesPerAddress: KeyedBuckets;
 
   constructor(deps: RequestRateDeps) {
@@ -48,7 +48,10 @@ export class RequestRate {
     this.#probesPerAddress = new KeyedBuckets(deps.ratePerAddress);
   }
 
-  /** A listener of `request`. `answer` gets the requests that are within the limits. `isProbe` tells what counts as a health check. */
+  /**
+   * Returns a listener of `request`. It passes the requests within the limits to `answer`. `isProbe` decides which
+   * targets count as health checks.
+   */
   listener(answer: RequestListener, isProbe: (target: string) => boolean = isHealthCheck): RequestListener {
     return (request, response) => {
       const refusal = this.refusalOf(request, isProbe);
@@ -57,7 +60,7 @@ export class RequestRate {
         return;
       }
       const { code: error, message: reason } = refusal;
-      // A body that follows is not read.
+      // The body is not read.
       response.setHeader('Connection', 'close');
       response.setHeader('Retry-After', String(refusal.retryAfterSeconds));
       const body = JSON.stringify({ error, reason });
@@ -67,7 +70,7 @@ export class RequestRate {
     };
   }
 
-  /** Counts a request. Returns why it is refused, which is counted and logged then; null if it is within the limits. */
+  /** Counts a request. Returns null if it is within the limits. Otherwise counts, logs and returns the refusal. */
   refusalOf(request: IncomingMessage, isProbe: (target: string) => boolean = isHealthCheck): RefusedError | null {
     const excess = this.#take(request, isProbe(request.url ?? ''));
     if (excess === null) return null;
@@ -78,7 +81,7 @@ export class RequestRate {
     return refusal;
   }
 
-  /** Takes a token. A request over the limit of its address takes none of the shared ones. */
+  /** Takes the tokens of a request. A request over its per-address limit takes no shared token. */
   #take(request: IncomingMessage, isProbe: boolean): Excess | null {
     const { addresses, now } = this.#deps;
     const addressKey = addresses.keyOf(addresses.of(request));

@@ -5,7 +5,8 @@ import type { IncomingHttpHeaders } from 'node:http';
  */
 export const tokenMarker = 'quire';
 
-/** The token of a request to join. In order of preference:
+/**
+ * The token of a request to join. In order of preference:
  * - `Sec-WebSocket-Protocol: quire, <token>`, the only way that keeps a browser's token out of access logs
  * - `Authorization: Bearer <token>`, for programs
  * - `?token=<token>`, from `params` of the y-websocket provider

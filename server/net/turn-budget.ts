@@ -1,10 +1,10 @@
 /**
- * What reading from sockets may take of one turn of the event loop, in milliseconds. Node hands over up to 2 MB of one socket
- * in one turn, which can be thousands of messages.
+ * The time for input from sockets in one turn of the event loop, in milliseconds. Node delivers up to 2 MB from one
+ * socket in one turn, which can be thousands of messages.
  */
 export const TURN_BUDGET_MS = 15;
 
-/** Whoever can be made to wait for a later turn. */
+/** Work that can wait for a later turn. */
 export interface Held {
   release(): void;
 }
@@ -12,29 +12,29 @@ export interface Held {
 export interface TurnBudgetDeps {
   /** In milliseconds, from any origin. */
   now(): number;
-  /** Calls back once all sockets that have something have been looked at: in this turn, or if that is over in the next. */
+  /** Calls back after the sockets with input have been read: in this turn, or in the next if that phase is over. */
   atEnd(callback: () => void): void;
 }
 
 /**
- * Shares the event loop among connections: what comes when a turn is spent is held, and released in later turns, as many in
- * each as it has time for. One for the whole process.
+ * Shares the event loop among connections. Input that arrives when a turn is spent is held, and released in later turns
+ * as far as each has time. One for the whole process.
  */
 export class TurnBudget {
   readonly #deps: TurnBudgetDeps;
-  /** When something first counted in this turn; null before that. */
+  /** When the first work of this turn began; null before that. */
   #beganMs: number | null = null;
-  /** When the latest of it was done with. */
+  /** When the latest work ended. */
   #doneMs = 0;
   readonly #held = new Set<Held>();
-  /** During `#finish`. */
+  /** True while `#finish` releases held work. */
   #isReleasing = false;
 
   constructor(deps: TurnBudgetDeps) {
     this.#deps = deps;
   }
 
-  /** To be called before anything that counts. */
+  /** Call it before work that counts. */
   begin(): void {
     if (this.#beganMs !== null) return;
     this.#beganMs = this.#deps.now();
@@ -42,25 +42,28 @@ export class TurnBudget {
     this.#deps.atEnd(() => this.#finish());
   }
 
-  /** To be called after it. Returns how long this turn went on since the last time, in milliseconds. */
+  /** Call it after the work. Returns the time since the previous call in this turn, in milliseconds. */
   end(): number {
     const sinceMs = this.#doneMs;
     this.#doneMs = this.#deps.now();
     return this.#doneMs - sinceMs;
   }
 
-  /** Counts work of this turn that is done later, in milliseconds. */
+  /** Charges this turn with work that is done later, in milliseconds. */
   charge(ms: number): void {
     this.begin();
     if (this.#beganMs !== null) this.#beganMs -= ms;
   }
 
-  /** As of the latest `end`. */
+  /** Whether the budget was used up at the latest `end`. */
   get isSpent(): boolean {
     return this.#spentMs > TURN_BUDGET_MS;
   }
 
-  /** What comes now has to wait: the turn is spent, or others wait already. False during a `release`, unless the turn is spent. */
+  /**
+   * Whether new input must wait, because the turn is spent or other work waits already. During a `release` only the
+   * first counts.
+   */
   get isFull(): boolean {
     return this.isSpent || (this.#held.size > 0 && !this.#isReleasing);
   }
@@ -69,13 +72,13 @@ export class TurnBudget {
     return this.#beganMs === null ? 0 : this.#doneMs - this.#beganMs;
   }
 
-  /** `release` is called in a later turn, once, after that of all who were held before. */
+  /** Calls `release` once in a later turn, after all work that was held before. */
   hold(held: Held): void {
     this.begin();
     this.#held.add(held);
   }
 
-  /** Who is held gets what is left of this turn's time, and then the next turn begins. */
+  /** Releases held work in the remaining time of this turn, and begins the next turn. */
   #finish(): void {
     if (this.#held.size > 0) {
       const spentMs = this.#spentMs;

@@ -1,12 +1,13 @@
 import { IncomingMessage } from 'node:http';
 
 /**
- * A request for which only a WebSocket upgrade counts as an upgrade. Once there is a listener, Node emits `upgrade` for every
- * protocol that a client offers. A client that offers HTTP/2 (`Upgrade: h2c`: curl --http2, Java's HttpClient) expects an
- * answer over HTTP/1.1 from a server that ignores the offer (RFC 9110, 7.8). Node 24 has an option for this, Node 20 has none.
+ * A request that counts as an upgrade only if the client offers a WebSocket. With a listener, Node emits `upgrade` for
+ * each protocol that a client offers. A client that offers HTTP/2 (`Upgrade: h2c`: curl --http2, Java's HttpClient)
+ * expects a response over HTTP/1.1 from a server that ignores the offer (RFC 9110, 7.8). Node 24 has an option for
+ * this, Node 20 does not.
  */
 export class UpgradableRequest extends IncomingMessage {
-  /** What the parser says: the client offers an upgrade to some protocol, or the method is CONNECT. */
+  /** Set by the parser: the client offers an upgrade to any protocol, or the method is CONNECT. */
   declare offersUpgrade: boolean | null;
 
   /** Node's HTTP server sets this before the headers, and reads it after them. */
@@ -19,8 +20,9 @@ export class UpgradableRequest extends IncomingMessage {
   }
 
   /**
-   * Whether the parser loses the next request of the same chunk. It stops parsing after the body of a request that offers an
-   * upgrade, and only the end of a header is known without it. So the connection must be closed after the answer.
+   * Whether the parser loses the next request of the same chunk. It stops after the body of a request that offers an
+   * upgrade, and without the parser only the end of a header is known. So the connection must be closed after the
+   * response.
    */
   get losesNextRequest(): boolean {
     const { offersUpgrade, headers } = this;

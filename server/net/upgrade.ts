@@ -22,25 +22,25 @@ import type { NetStats } from './stats.ts';
 import { tokenMarker } from './token-source.ts';
 import type { WsConnection } from './ws-connection.ts';
 
-/** What a client asks for when it opens a WebSocket. Not to be kept: it holds all headers. */
+/** The request of a client that opens a WebSocket. Do not keep it, because it holds all headers. */
 export interface SyncRequest {
   readonly docName: string;
   readonly params: URLSearchParams;
   readonly headers: IncomingHttpHeaders;
-  /** Where it comes from: the other end of the socket, or what a trusted proxy says. */
+  /** The address of the client: that of the socket, or the one that a trusted proxy forwards. */
   readonly address: string;
-  /** Whom limits take for one address; null if no such limit holds. */
+  /** The key of the address in limits; null for an address without limits. */
   readonly addressKey: string | null;
-  /** Asked for only when read, as most servers want none. */
+  /** Read on access, because most servers do not use client certificates. */
   readonly clientCertificate: ClientCertificate | null;
-  /** Came over TLS that ends here. */
+  /** The client is connected by TLS that this server terminates. */
   readonly secure: boolean;
 }
 
-/** Looks at a request before it is upgraded; throws or rejects with RefusedError, which becomes the HTTP answer. */
+/** Checks a request before the upgrade. Throws or rejects with RefusedError, which becomes the HTTP response. */
 export type UpgradeCheck = (request: SyncRequest) => void | Promise<void>;
 
-/** Makes the handler of a new connection. Throws RefusedError to close it with a reason. */
+/** Creates the handler of a new connection. Throws RefusedError to close the connection with a reason. */
 export type Accept = (connection: WsConnection, request: SyncRequest) => ConnectionHandler;
 
 export interface UpgradeDeps {
@@ -49,7 +49,7 @@ export interface UpgradeDeps {
   readonly admission: Admission;
   readonly logger: Logger;
   readonly stats: NetStats;
-  /** Run in this order; the first that refuses ends it. */
+  /** Called in this order, until one refuses. */
   readonly checks: readonly UpgradeCheck[];
   readonly accept: Accept;
   readonly limits: UpgradeLimits;
@@ -59,14 +59,14 @@ export interface UpgradeLimits {
   readonly maxMessageBytes: number;
   /** How long the checks may take. */
   readonly handshakeTimeoutMs: number;
-  /** How long a peer may take to answer our close frame before the socket is ended by force. */
+  /** How long a peer may take to answer a close frame before its socket is destroyed. */
   readonly closeTimeoutMs: number;
 }
 
 const syncPath = '/sync/';
 const version = '13';
 
-/** Owns the `upgrade` event: a WebSocket at `/sync/<document>` becomes a connection, all else an HTTP refusal. */
+/** Handles the `upgrade` event. A WebSocket at `/sync/<document>` becomes a connection. Other requests are refused. */
 export class Upgrade {
   readonly #deps: UpgradeDeps;
   readonly #webSockets: Server<typeof OwnedWebSocket>;
@@ -78,9 +78,9 @@ export class Upgrade {
     const options: ServerOptions<typeof OwnedWebSocket> & { closeTimeout: number } = {
       noServer: true,
       clientTracking: false,
-      // 286 KB a connection instead of 46.
+      // Compression takes 286 KB per connection instead of 46.
       perMessageDeflate: false,
-      // The connection does it, without a closure of its own.
+      // The connection answers pings, without a closure.
       autoPong: false,
       maxPayload: deps.limits.maxMessageBytes,
       closeTimeout: deps.limits.closeTimeoutMs,
@@ -93,12 +93,12 @@ export class Upgrade {
     });
   }
 
-  /** From now on every upgrade is refused. */
+  /** Refuses all further upgrades. */
   stop(): void {
     this.#stopped = true;
   }
 
-  /** The listener of `upgrade`. Never throws. When many come at once, each waits until a turn has time for it. */
+  /** The listener of `upgrade`. Never throws. An upgrade waits until a turn has time for it. */
   readonly handle = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     const { turn } = this.#deps.connections;
     turn.begin();
@@ -132,14 +132,17 @@ export class Upgrade {
     else void this.#upgradeAfter(waiting, request, socket, head, syncRequest);
   }
 
-  /** Null if nothing has to wait: most do not, and need neither deadline nor listener. Throws or rejects with RefusedError. */
+  /**
+   * Runs the checks. Returns null if none has to wait, which is the usual case and needs no deadline and no listener.
+   * Throws or rejects with RefusedError.
+   */
   #check(syncRequest: SyncRequest): Promise<void> | null {
     const { checks, admission } = this.#deps;
     const heldMs = admission.heldMs(syncRequest.addressKey);
-    if (heldMs > 0) return all(pause(heldMs, undefined, { ref: false }), checks, syncRequest);
+    if (heldMs > 0) return runChecks(pause(heldMs, undefined, { ref: false }), checks, syncRequest);
     for (const [index, check] of checks.entries()) {
       const checked = check(syncRequest);
-      if (checked !== undefined) return all(checked, checks.slice(index + 1), syncRequest);
+      if (checked !== undefined) return runChecks(checked, checks.slice(index + 1), syncRequest);
     }
     return null;
   }
@@ -155,9 +158,9 @@ export class Upgrade {
     const path = question === -1 ? target : target.slice(0, question);
     if (!path.startsWith(syncPath))
       throw new RefusedError('not-found', `WebSockets are served at ${syncPath}<document>`);
-    if (request.httpVersion === '1.0') throw new RefusedError('bad-upgrade', 'HTTP/1.1 is needed');
-    if (request.headers.host === undefined) throw new RefusedError('bad-upgrade', 'a Host header is needed');
-    // `ws` takes version 8 as well, whose origin stands in another header than the one that is checked.
+    if (request.httpVersion === '1.0') throw new RefusedError('bad-upgrade', 'HTTP/1.1 is required');
+    if (request.headers.host === undefined) throw new RefusedError('bad-upgrade', 'a Host header is required');
+    // `ws` also accepts version 8, which sends its origin in another header than the one that is checked.
     if (request.headers['sec-websocket-version'] !== version) throw new RefusedError('upgrade-version');
     return {
       docName: decodeDocumentName(path.slice(syncPath.length)),
@@ -189,7 +192,7 @@ export class Upgrade {
       await withDeadline(this.#deps.limits.handshakeTimeoutMs, checked, () => {
         throw new RefusedError('not-live');
       });
-      // While the checks ran, we may have begun to stop, or the last place may have been taken.
+      // During the checks, the server may have begun to stop, or the last place may have been taken.
       this.#checkPlace(syncRequest.addressKey);
     } catch (error) {
       this.#refuse(socket, toRefusal(error));
@@ -200,10 +203,10 @@ export class Upgrade {
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, syncRequest: SyncRequest): void {
-    // What a session says first in a document that is open goes out with the answer to the upgrade.
+    // The first messages of a session in an open document are sent together with the response to the upgrade.
     corkUntilSettled(socket);
     this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-      // The sockets of an HTTP server are net.Socket or TLSSocket, which is one too.
+      // The sockets of an HTTP server are net.Socket, or TLSSocket, which extends it.
       const connection = this.#deps.connections.add(
         webSocket,
         socket as Socket,
@@ -232,7 +235,7 @@ export class Upgrade {
   }
 }
 
-async function all(first: Promise<void>, rest: readonly UpgradeCheck[], request: SyncRequest): Promise<void> {
+async function runChecks(first: Promise<void>, rest: readonly UpgradeCheck[], request: SyncRequest): Promise<void> {
   await first;
   for (const check of rest) await check(request);
 }

@@ -10,25 +10,32 @@ import type { OwnedWebSocket, WebSocketOwner } from './owned-web-socket.ts';
 import type { TurnBudget } from './turn-budget.ts';
 import { partialBytesOf, readsFrames, receive, takeCloseListener } from './ws-receiver.ts';
 
-/** Whoever keeps all connections. */
+/** Owns all connections. */
 export interface WsConnectionOwner {
-  /** What all connections share of a turn of the event loop. */
+  /** The budget of a turn of the event loop, which all connections share. */
   readonly turn: TurnBudget;
-  /** The session on it is live: deadlines for becoming so end here. */
+  /** Its session is live. Ends the deadline for that. */
   established(connection: WsConnection): void;
-  /** We are closing it with this code; called again if more work is done for what it sent before. */
+  /** The server is closing it with this code. Called again when further work was done for its earlier messages. */
   closing(connection: WsConnection, code: number): void;
-  /** How long to hold a close with this code back; null to close at once. Called once. */
+  /** Delays a close with this code until the promise resolves; null to close at once. Called once. */
   holdClose(connection: WsConnection, code: number): Promise<void> | null;
-  /** It is being closed for what its client did: too large, not binary, unreadable, or refused by its handler. */
+  /**
+   * It is being closed because of its client: a message was too large, not binary, unreadable, or refused by the
+   * handler.
+   */
   refused(connection: WsConnection, refusal: RefusedError): void;
-  /** Called once. `wastedMs` was spent on a message that will never be whole now, if nobody has been told of it yet. */
+  /**
+   * Called once. `wastedMs` was spent on an incomplete message; 0 if `closing` has been called, which counts that time.
+   */
   closed(connection: WsConnection, code: number, wastedMs: number): void;
 }
 
-/** What a byte costs besides what becomes of the message, in milliseconds: 3 ms per MB that is read, half of it garbage. */
+/**
+ * Milliseconds for each byte that is read, without handling the message: 3 ms per MB, half of it garbage collection.
+ */
 const READ_MS = 3 / 2 ** 20;
-/** The same for what is written. An answer is put together later than in the call that hands over the question. */
+/** The same for each byte that is written. An answer is written later than the call that handles the question. */
 const WRITE_MS = 4 / 2 ** 20;
 
 /** FIN and opcode 9, no mask, no payload. */
@@ -36,10 +43,10 @@ const pingFrame = Uint8Array.of(0x89, 0x00);
 /** FIN and opcode 10; the length follows. */
 const PONG_FIN = 0x8a;
 
-/** Bytes of a closed socket that are parsed between two looks at the turn budget. */
+/** Bytes of a closed socket that are parsed between two checks of the turn budget. */
 const SLICE_BYTES = 16 * 1024;
 
-/** A socket that knows whose it is. */
+/** A socket with a reference to its connection. */
 interface OwnedSocket extends Socket {
   wsConnection?: WsConnection;
 }
@@ -54,53 +61,56 @@ function hasClosed(this: OwnedSocket): void {
   this.wsConnection?.socketClosed();
 }
 
-/** `removeAllListeners('data')` would turn the table of listeners into a dictionary, which takes 800 bytes more per socket. */
+/**
+ * Removes the `data` listeners one by one. `removeAllListeners('data')` would turn the table of listeners into a
+ * dictionary, which takes 800 bytes more per socket.
+ */
 function removeDataListeners(socket: Socket): void {
   for (const listener of socket.listeners('data')) socket.removeListener('data', listener as () => void);
 }
 
 /**
- * A `Connection` over a WebSocket of `ws`. Frames go straight to the socket below: `ws` writes there directly too as
- * long as it does not compress, so the order holds.
+ * A `Connection` over a WebSocket of `ws`. Writes frames directly to the socket below. Without compression `ws` does
+ * the same, so the order is kept.
  *
- * Has no timer and no closure of its own: of thousands of connections most are idle.
+ * Has no timer and no closures of its own, because most of thousands of connections are idle.
  */
 export class WsConnection implements Connection, WebSocketOwner {
-  /** Pings in a row that nothing followed. Kept by the owner. */
+  /** Pings in a row without any message or pong after them. */
   silentPings = 0;
-  /** What the event loop has spent on it lately, in milliseconds. Kept by the owner. */
+  /** Recent event loop time spent on this connection, in milliseconds. The owner decays it. */
   workMs = 0;
-  /** Its place among those of its address. Kept by the owner. */
+  /** Its count among the connections of its address. Set by the owner. */
   admitted: Tallied | null = null;
-  /** When it was made, in ticks of the owner. Kept by the owner. */
+  /** When it was opened, in ticks of the owner. Set by the owner. */
   openedTick = 0;
-  /** When the owner looks at it next, in its ticks. */
+  /** When its next deadline or ping is due, in ticks of the owner. Set by the owner. */
   dueTick = 0;
   readonly #webSocket: OwnedWebSocket;
   readonly #socket: Socket;
   readonly #owner: WsConnectionOwner;
-  /** In the order in which connections were made. */
+  /** Counts connections in the order in which they were opened. */
   readonly number: number;
-  /** Which document its client asked for. */
+  /** The document that its client asked for. */
   readonly documentName: string;
   #handler: ConnectionHandler | null = null;
   #awaitsDrain = false;
-  /** The session wants nothing more for now. */
+  /** The session has paused reading. */
   #isPaused = false;
-  /** It waits for a later turn, and is in the list of the turn budget. */
+  /** It waits for a later turn, in the list of the turn budget. */
   #isHeld = false;
-  /** What may still be read before it is known who the client is; null for any number. */
+  /** Bytes that may still be read before the client is authenticated; null for no limit. */
   #bytesLeft: number | null = null;
-  /** More than that has come, and the rest must wait. */
+  /** That limit was exceeded, and reading waits. */
   #isPastLimit = false;
-  /** The socket has closed, and `ws` has not been told: its remaining input waits for a turn. */
+  /** The socket has closed, but `ws` does not know yet, because the remaining input waits for a turn. */
   #isGone = false;
   /** Tells `ws` that the socket has closed. */
   readonly #closeWebSocket: (this: Socket) => void;
-  /** With which we close it; null while we do not. */
+  /** The code with which the server closes it; null while it is open. */
   #closeCode: number | null = null;
 
-  /** `socket` is the one below `webSocket`, which must not answer pings by itself. */
+  /** `socket` is the socket below `webSocket`. `webSocket` must not answer pings itself. */
   constructor(
     number: number,
     documentName: string,
@@ -126,12 +136,12 @@ export class WsConnection implements Connection, WebSocketOwner {
     return `c${this.number}`;
   }
 
-  /** From now on everything goes to `handler`. To be called in the turn in which the connection was made. */
+  /** Sets the handler of all events. Call it in the turn in which the connection was made. */
   attach(handler: ConnectionHandler): void {
     this.#handler = handler;
   }
 
-  /** The session is live. Twice is fine. */
+  /** The session is live. May be called twice. */
   established(): void {
     this.#owner.established(this);
   }
@@ -144,7 +154,7 @@ export class WsConnection implements Connection, WebSocketOwner {
     if (this.#webSocket.readyState !== WebSocket.OPEN || this.#isGone) return;
     this.workMs += frames.length * WRITE_MS;
     if (this.#socket.write(frames) || this.#awaitsDrain) return;
-    // Only a socket that is behind has a listener: of thousands hardly any is.
+    // Only a socket that is behind has a listener. Few of thousands are.
     this.#awaitsDrain = true;
     this.#socket.once('drain', () => {
       this.#awaitsDrain = false;
@@ -156,7 +166,7 @@ export class WsConnection implements Connection, WebSocketOwner {
     corkUntilSettled(this.#socket);
   }
 
-  /** A close that repeats is held back; not with `atOnce`, and not a second time. */
+  /** A repeated close is delayed, except with `atOnce` and on a second call. */
   close(reason: CloseReason, { atOnce = false } = {}): void {
     const isFirst = this.#closeCode === null;
     this.#closeCode = reason.code;
@@ -166,7 +176,7 @@ export class WsConnection implements Connection, WebSocketOwner {
       this.#sendClose(reason);
       return;
     }
-    // What the client sends meanwhile would be dropped.
+    // Messages received until then would be dropped.
     this.pause();
     void held.then(() => this.#sendClose(reason));
   }
@@ -180,36 +190,36 @@ export class WsConnection implements Connection, WebSocketOwner {
     if (wasPastLimit) this.#discard();
   }
 
-  /** Drops what the client still sends, for it may be a large message. Its answer to our close frame is dropped too. */
+  /** Drops further input, which may be a large message. Also drops the client's answer to the close frame. */
   #discard(): void {
     removeDataListeners(this.#socket);
     this.#socket.end();
     this.#socket.resume();
   }
 
-  /** Memory that incomplete messages take, and bytes that have been read and wait for their turn. */
+  /** Memory of incomplete messages, plus bytes that were read and wait for their turn. */
   get partialBytes(): number {
     return partialBytesOf(this.#webSocket) + this.#socket.readableLength;
   }
 
-  /** Memory of messages that have come in part, or that the handler cannot take yet. Grows with what the client sends. */
+  /** Memory of incomplete messages, and of messages that the handler has queued. Grows with the input of the client. */
   get messageBytes(): number {
     return partialBytesOf(this.#webSocket) + (this.#handler?.queuedBytes ?? 0);
   }
 
-  /** The same with the bytes that a paused socket holds: two chunks of 64 KB at most, whatever the client sends. */
+  /** The same plus the bytes in a paused socket: at most two chunks of 64 KB, independent of the input. */
   get waitingBytes(): number {
     return this.messageBytes + this.#socket.readableLength;
   }
 
-  /** Closes for what the client did, and has it counted. */
+  /** Closes the connection because of its client, and counts the refusal. */
   refuse(refusal: RefusedError, options: { readonly atOnce?: boolean } = {}): void {
     this.workMs += this.partialBytes * READ_MS;
     this.#owner.refused(this, refusal);
     this.close(closeReason(refusal.code, refusal.message), options);
   }
 
-  /** Ends the socket without a word. */
+  /** Destroys the socket without a close frame. */
   terminate(): void {
     this.#webSocket.terminate();
   }
@@ -233,7 +243,10 @@ export class WsConnection implements Connection, WebSocketOwner {
     if (!this.#isPaused) this.resume();
   }
 
-  /** Pings. One that is paused by us cannot answer: it is not held silent, but a dead peer resets the socket. */
+  /**
+   * Sends a ping. A paused connection does not count as silent, because its pong is not read; a dead peer resets the
+   * socket.
+   */
   ping(): void {
     if (!this.#webSocket.isPaused) this.silentPings++;
     this.write(pingFrame);
@@ -241,10 +254,10 @@ export class WsConnection implements Connection, WebSocketOwner {
 
   /**
    * @internal The socket has read a chunk. If the turn is spent, the chunk goes back into the socket. There it stays in
-   * order with the end of the stream, and `socketClosed` takes it from there if the connection breaks.
+   * order before the end of the stream, and `socketClosed` takes it from there if the connection breaks.
    */
   arriving(chunk: Buffer): void {
-    // After a close frame or a broken frame `ws` resumes the socket, to notice its end.
+    // After a close frame or a broken frame, `ws` resumes the socket only to notice its end.
     if (!readsFrames(this.#webSocket)) return;
     const { turn } = this.#owner;
     turn.begin();
@@ -264,7 +277,7 @@ export class WsConnection implements Connection, WebSocketOwner {
     this.#webSocket.pause();
   }
 
-  /** @internal For `OwnedWebSocket`, as everything that follows. */
+  /** @internal Called by `OwnedWebSocket`, like the methods below. */
   received(data: Buffer, isBinary: boolean): void {
     this.silentPings = 0;
     if (this.#handler === null || this.#closeCode !== null) return;
@@ -283,7 +296,7 @@ export class WsConnection implements Connection, WebSocketOwner {
     this.#endIfSpent(turn);
   }
 
-  /** Whoever has used up what all share of a turn goes on in a later one. */
+  /** Ends the work on a message. If the turn is spent, the connection continues in a later turn. */
   #endIfSpent(turn: TurnBudget): void {
     this.workMs += turn.end();
     if (this.#closeCode !== null) this.#owner.closing(this, this.#closeCode);
@@ -291,14 +304,14 @@ export class WsConnection implements Connection, WebSocketOwner {
   }
 
   #hold(): void {
-    // Also if it waits already: `ws` may have resumed the socket.
+    // Even if it waits already, because `ws` may have resumed the socket.
     this.#webSocket.pause();
     if (this.#isHeld) return;
     this.#isHeld = true;
     this.#owner.turn.hold(this);
   }
 
-  /** @internal The turn for which it had to wait has come. */
+  /** @internal A later turn has time for this connection. */
   release(): void {
     this.#isHeld = false;
     try {
@@ -313,7 +326,7 @@ export class WsConnection implements Connection, WebSocketOwner {
       this.#parseRest();
       return;
     }
-    // A paused session gets what the socket holds after `resume`. A socket that is destroyed emits 'close' soon.
+    // A paused session gets the input in the socket after `resume`. A destroyed socket emits 'close' soon.
     if (this.#isPaused || this.#socket.destroyed) return;
     if (this.#socket.readableLength > 0) {
       // Emits 'data' during this call, so the turn budget measures it.
@@ -324,8 +337,8 @@ export class WsConnection implements Connection, WebSocketOwner {
   }
 
   /**
-   * @internal The socket has closed, perhaps by a reset. `ws` would parse all input that it holds at once: up to 128 KB, and
-   * many sockets may close in one turn.
+   * @internal The socket has closed, perhaps by a reset. `ws` would parse all of its remaining input at once: up to 128
+   * KB for each of the sockets that close in this turn.
    */
   socketClosed(): void {
     this.#isGone = this.#hasRest;
@@ -337,7 +350,9 @@ export class WsConnection implements Connection, WebSocketOwner {
     return this.#socket.readableLength > 0 && !this.#socket.readableEnded && readsFrames(this.#webSocket);
   }
 
-  /** Parses the input that a closed socket holds, as far as the turn has time, and at its end tells `ws`. */
+  /**
+   * Parses the remaining input of a closed socket while the turn has time, and at its end tells `ws` about the close.
+   */
   #parseRest(): void {
     const { turn } = this.#owner;
     while (this.#hasRest && !turn.isSpent) {
@@ -347,7 +362,7 @@ export class WsConnection implements Connection, WebSocketOwner {
       this.workMs += turn.end();
     }
     if (this.#hasRest) this.#hold();
-    // A message that has used up the turn has held it already.
+    // A message that used up the turn has called #hold already.
     if (this.#isHeld) return;
     this.#isGone = false;
     this.#closeWebSocket.call(this.#socket);
@@ -361,7 +376,7 @@ export class WsConnection implements Connection, WebSocketOwner {
     }
   }
 
-  /** @internal A peer that pings and does not read gets no pongs: they would pile up. */
+  /** @internal Sends a pong. A peer that does not read gets none, because pongs would accumulate. */
   pinged(data: Buffer): void {
     const { turn } = this.#owner;
     turn.begin();
@@ -369,7 +384,7 @@ export class WsConnection implements Connection, WebSocketOwner {
     this.#endIfSpent(turn);
   }
 
-  /** @internal `ws` cannot read a frame, reads no more of it, and closes with this code: later, if that repeats. */
+  /** @internal `ws` cannot read a frame and stops reading. Closes with this code, delayed if it repeats. */
   unreadable(code: number): void {
     const close = (): void => this.#webSocket.closeNow(code, closeReason(refusalOf(code)).reason);
     const held = this.#closeCode === null ? this.#owner.holdClose(this, code) : null;
@@ -377,15 +392,15 @@ export class WsConnection implements Connection, WebSocketOwner {
     else void held.then(close);
   }
 
-  /** @internal `ws` has begun to close already. */
+  /** @internal `ws` reports an error. It has already begun to close. */
   failed(error: Error & { code?: string }): void {
-    // An error of the socket (a reset, say) is no refusal; 'close' follows and says what there is to say.
+    // An error of the socket, such as a reset, is not a refusal. 'close' follows.
     if (error.code === undefined || !error.code.startsWith('WS_ERR_')) return;
     const isTooLarge = /^WS_ERR_UNSUPPORTED_(MESSAGE|DATA_PAYLOAD)_LENGTH$/.test(error.code);
     this.#owner.refused(this, new RefusedError(refusalOf(isTooLarge ? 1009 : 1002), undefined, { cause: error }));
   }
 
-  /** @internal */
+  /** @internal The WebSocket has closed. */
   ended(code: number, reason: Buffer): void {
     const handler = this.#handler;
     this.#handler = null;

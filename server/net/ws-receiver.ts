@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import type { WebSocket } from 'ws';
 
-/** The parser of `ws`: a private stream to which `ws` writes the bytes of the socket. A test holds that it still exists. */
+/** The parser of `ws`: a private stream to which `ws` writes the bytes of the socket. A test asserts that it exists. */
 interface Receiver extends Writable {
   /** The parts of an incomplete message. */
   readonly _bufferedBytes: number;
@@ -11,14 +11,14 @@ interface Receiver extends Writable {
   readonly _fragments: readonly unknown[];
 }
 
-/** Memory that a separate piece takes besides its bytes. */
+/** Memory of one piece besides its bytes. */
 const PIECE_BYTES = 200;
 
 function receiverOf(webSocket: WebSocket): Receiver | null {
   return (webSocket as unknown as { readonly _receiver: Receiver | null })._receiver;
 }
 
-/** Memory that incomplete messages take. Too expensive to ask for each message. */
+/** Memory of the incomplete messages of a WebSocket. Too expensive to call for each message. */
 export function partialBytesOf(webSocket: WebSocket): number {
   const receiver = receiverOf(webSocket);
   if (receiver === null) return 0;
@@ -31,17 +31,17 @@ export function readsFrames(webSocket: WebSocket): boolean {
   return receiverOf(webSocket)?.writable === true;
 }
 
-/** Takes over the `close` event of a socket. Returns the listener of `ws`, which is to be called once in its place. */
+/** Removes the `close` listener of `ws` from a socket and returns it. The caller must call it once instead. */
 export function takeCloseListener(socket: Socket): (this: Socket) => void {
   const listener = socket.listeners('close').find(({ name }) => name === 'socketOnClose');
-  if (listener === undefined) throw new Error('`ws` has no listener for the end of its socket');
+  if (listener === undefined) throw new Error('`ws` has no close listener on its socket');
   socket.removeListener('close', listener as () => void);
   return listener as (this: Socket) => void;
 }
 
 /**
- * Hands bytes to `ws`, which emits the messages in them during this call. Bytes after a close frame or a broken frame are
- * dropped. Returns false if the socket must pause; `ws` resumes it.
+ * Hands bytes to `ws`, which emits the messages in them during this call. Bytes after a close frame or a broken frame
+ * are dropped. Returns false if the socket must pause; `ws` resumes it.
  *
  * Never cork the receiver: `ws` ends it while it parses a close frame, and a stream that is ended inside `uncork` never
  * emits 'finish', so the WebSocket would never emit 'close'.

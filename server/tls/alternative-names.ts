@@ -8,7 +8,7 @@ export interface AlternativeName {
 /** Node quotes a value that contains a comma, a quote or a control character, as a JSON string. */
 const entry = /(?:^|, )([^:,"]+):("(?:[^"\\]|\\.)*"|[^,]*)/g;
 
-/** Parses `X509Certificate.subjectAltName`. The order is that of the certificate. */
+/** Parses `X509Certificate.subjectAltName`. Keeps the order of the certificate. */
 export function parseAlternativeNames(text: string | undefined): AlternativeName[] {
   return [...(text ?? '').matchAll(entry)].map(([, kind = '', value = '']) => ({
     kind,

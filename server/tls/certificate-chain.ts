@@ -10,10 +10,11 @@ export class ChainError extends Error {
 const beginning = '-----BEGIN CERTIFICATE-----';
 const block = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
-/** The certificates of a PEM file, in its order. Throws ChainError if one of them is cut off or broken. */
+/** The certificates of a PEM file, in its order. Throws ChainError if one of them is incomplete or broken. */
 export function parseChain(pem: string): X509Certificate[] {
   const blocks = pem.match(block) ?? [];
-  if (blocks.length < pem.split(beginning).length - 1) throw new ChainError('ends in the middle: it is half written');
+  if (blocks.length < pem.split(beginning).length - 1)
+    throw new ChainError('ends inside a certificate: it is half written');
   try {
     return blocks.map((text) => new X509Certificate(text));
   } catch (error) {
@@ -22,18 +23,18 @@ export function parseChain(pem: string): X509Certificate[] {
 }
 
 /**
- * Throws ChainError if the certificates do not sign each other in order, or if one is missing that clients do not have.
- * They have the roots of public authorities; an authority of one's own they have been given, so whoever signs for it need
- * not be in the file. That one is missing is known if `before`, the chain in use until now, had it, or if the leaf says
- * where it can be fetched, which is what public authorities write into theirs.
+ * Throws ChainError if the certificates do not sign each other in order, or if an intermediate certificate is missing
+ * that clients do not have. Clients have the roots of public authorities. They were given the root of a private
+ * authority, so it need not be in the file. An intermediate certificate counts as missing if it was in `before`, the
+ * chain used until now, or if the last certificate says where to fetch it, as certificates of public authorities do.
  */
 export function checkChain(chain: readonly X509Certificate[], before: readonly X509Certificate[] | null): void {
   for (const [index, certificate] of chain.entries()) {
     const issuer = chain[index + 1];
     if (issuer !== undefined && !signedBy(certificate, issuer)) {
       throw new ChainError(
-        `is followed by one that did not sign it: ${nameOf(certificate)} needs ${issuerOf(certificate)} next, ` +
-          `and there is ${nameOf(issuer)}`,
+        `is followed by a certificate that did not sign it: ${nameOf(certificate)} needs ${issuerOf(certificate)} next, ` +
+          `but ${nameOf(issuer)} follows`,
       );
     }
   }
@@ -54,7 +55,7 @@ export function isSelfSigned(certificate: X509Certificate): boolean {
   return certificate.subject === certificate.issuer;
 }
 
-/** Whether Node, and so about every client, knows a root of this name. */
+/** Whether Node, and so probably every client, has a root with this subject. */
 export function isPublicRoot(subject: string): boolean {
   return rootCertificates.some((pem) => new X509Certificate(pem).subject === subject);
 }

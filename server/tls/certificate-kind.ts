@@ -2,10 +2,10 @@ import type { CertificateKind } from './certificate-health.ts';
 import { developmentAuthorityName } from './dev-certificate.ts';
 import type { Certificate } from './certificate.ts';
 
-/** How the staging authority of Let's Encrypt names itself, today and until 2021. */
+/** The names of Let's Encrypt's staging authority, today and until 2021. */
 const stagingIssuers = /\(STAGING\)|^(?:CN|O)=Fake LE /m;
 
-/** What kind of certificate it is if browsers do not trust it by themselves; null for every other one. */
+/** The kind of a certificate that browsers do not trust by themselves; null for other certificates. */
 export function kindOf({ isPlaceholder, chain }: Certificate): CertificateKind | null {
   if (isPlaceholder) return 'placeholder';
   const issuers = chain.map(({ issuer }) => issuer);

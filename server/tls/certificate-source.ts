@@ -1,15 +1,15 @@
 import { readCertificate } from './certificate.ts';
 import type { Certificate } from './certificate.ts';
 
-/** Where a certificate comes from, again and again. */
+/** Provides the current version of a certificate. */
 export interface CertificateSource {
-  /** The files to watch; none if it never changes by itself. */
+  /** The files to watch; empty if the certificate never changes by itself. */
   readonly paths: readonly string[];
-  /** Throws CertificateError. `before` is what this source has given last. */
+  /** Throws CertificateError. `before` is the previous result of this source. */
   read(nowMs: number, before: Certificate | null): Certificate;
 }
 
-/** A pair of files that somebody else renews. */
+/** A certificate file and a key file that another program renews. */
 export function fileSource(certPath: string, keyPath: string): CertificateSource {
   return {
     paths: [certPath, keyPath],

@@ -5,7 +5,7 @@ import type { ValidityPeriod } from './certificate-health.ts';
 import { readTextFile } from '../files/read-file.ts';
 import { ChainError, checkChain, nameOf, namesOf, parseChain } from './certificate-chain.ts';
 
-/** A chain takes 10 KB, and a key less. */
+/** A chain has about 10 KB, and a key less. */
 const MAX_FILE_BYTES = 1024 * 1024;
 
 /** A certificate with its chain and its key, PEM. */
@@ -14,24 +14,24 @@ export interface Credentials {
   readonly key: string;
 }
 
-/** Credentials that clients can accept, and what they say. */
+/** Credentials that clients can accept, with their parsed fields. */
 export interface Certificate extends Credentials, ValidityPeriod {
-  /** DNS names and addresses, as in the certificate: `example.org`, `*.example.org`. */
+  /** DNS names and addresses as they stand in the certificate: `example.org`, `*.example.org`. */
   readonly names: readonly string[];
   /** SHA-256 of the leaf. */
   readonly fingerprint: string;
   /** The leaf first. */
   readonly chain: readonly X509Certificate[];
-  /** Signed by nobody, and served only until the first real one has been obtained. */
+  /** Self-signed, and served only until the first real certificate has been obtained. */
   readonly isPlaceholder: boolean;
 }
 
-/** The certificate cannot be used. The message is for people, and says what to do. */
+/** The certificate cannot be used. The message is meant for the operator and says what to do. */
 export class CertificateError extends Error {
   override readonly name = 'CertificateError';
 }
 
-/** A certificate of the chain is not valid yet: its issuer's clock and the clock of this machine disagree. */
+/** A certificate of the chain is not valid yet: the clocks of its issuer and of this machine differ. */
 export class NotYetValidError extends CertificateError {
   /** When the whole chain is valid, in milliseconds since 1970. */
   readonly fromMs: number;
@@ -43,8 +43,9 @@ export class NotYetValidError extends CertificateError {
 }
 
 /**
- * Reads a certificate and its key, and checks that clients could accept them now: the key fits, the chain is complete,
- * there are names, and some of those of `before` (what is served until now), the dates. Throws CertificateError.
+ * Reads a certificate and its key, and checks that clients could accept them now: the key belongs to the certificate,
+ * the chain is complete, the dates are valid, and there are names. At least one name must be in `before`, the
+ * certificate served until now. Throws CertificateError.
  */
 export function readCertificate(
   certPath: string,
@@ -56,14 +57,14 @@ export function readCertificate(
   return checkCertificate(credentials, { certPath, keyPath }, nowMs, before);
 }
 
-/** The same for what has been read already; the paths are for the messages. Throws CertificateError. */
+/** The same for credentials that have been read already. The paths are for the messages. Throws CertificateError. */
 export function checkCertificate(
   { cert, key }: Credentials,
   { certPath, keyPath }: { readonly certPath: string; readonly keyPath: string },
   nowMs: number,
   before: Certificate | null,
 ): Certificate {
-  // Looked at every minute and nearly always the same: to compare it with all public roots takes 20 ms.
+  // Called every minute, nearly always with the same credentials. The comparison with all public roots takes 20 ms.
   if (before !== null && before.cert === cert && before.key === key) return before;
   const chain = chainOf(cert, certPath, before);
   const leaf = chain[0]!;
@@ -80,7 +81,7 @@ export function checkCertificate(
   return certificate;
 }
 
-/** What credentials say that are known to be good: those that we have made ourselves. */
+/** Parses credentials that this server has made itself, without checks. */
 export function parseCertificate(credentials: Credentials): Certificate {
   return describe(credentials, parseChain(credentials.cert));
 }
@@ -161,19 +162,19 @@ function checkDates(chain: readonly X509Certificate[], path: string, nowMs: numb
 function checkNames({ names }: Certificate, path: string, before: Certificate | null): void {
   if (names.length === 0) {
     throw new CertificateError(
-      `The certificate ${path} names no host as a subject alternative name, and browsers look nowhere else: have it issued with one.`,
+      `The certificate ${path} has no host name as a subject alternative name, the only place where browsers look: have it issued with one.`,
     );
   }
-  // Of a name more or less the operator will know; but what shares none is somebody else's.
+  // The operator may add or remove a name. A certificate without any common name is probably for another server.
   if (before !== null && !names.some((name) => before.names.includes(name))) {
     throw new CertificateError(
-      `The certificate ${path} is for ${names.join(', ')}, the one in use for ${before.names.join(', ')}: ` +
-        'it has no name in common with it. Restart the server if that is meant.',
+      `The certificate ${path} is for ${names.join(', ')}, and the certificate in use is for ${before.names.join(', ')}: ` +
+        'they have no name in common. Restart the server if that is intended.',
     );
   }
 }
 
-/** OpenSSL has demands of its own, such as the length of a key. */
+/** Applies OpenSSL's own requirements, such as the length of a key. */
 function checkUsable(credentials: Credentials, path: string): void {
   try {
     createSecureContext({ cert: credentials.cert, key: credentials.key });

@@ -3,11 +3,11 @@ import { PolledFile } from '../files/polled-file.ts';
 import { CertificateError } from './certificate.ts';
 import { ChainError, parseChain } from './certificate-chain.ts';
 
-/** Some 500 certificates. Parsing as many blocks the event loop for 25 ms. */
+/** About 500 certificates. Parsing them blocks the event loop for 25 ms. */
 const MAX_BYTES = 1024 * 1024;
 
 /**
- * The authorities whose certificates say who a client is: a PEM file. It is read again when it changes. If it cannot be
+ * The authorities of client certificates, from a PEM file. The file is read again when it changes. If it cannot be
  * read, the last authorities stay in force.
  */
 export class ClientAuthority {
@@ -41,12 +41,12 @@ export class ClientAuthority {
     return this.#file.failures;
   }
 
-  /** Calls with the new authorities, PEM. If a listener throws, all are called again with the old ones. */
+  /** Calls `listener` with new authorities, in PEM. If a listener throws, all are called again with the old ones. */
   onChange(listener: (pem: string) => void): void {
     this.#listeners.add(listener);
   }
 
-  /** Looks whether the file has changed; some ten microseconds if not. Never throws. To be called about once a second. */
+  /** Reads the file if it has changed; otherwise takes about 10 us. Never throws. Call it about once a second. */
   reload(): void {
     const path = this.#path;
     const poll = this.#file.poll((pem) => this.#publish(pem));
@@ -55,7 +55,7 @@ export class ClientAuthority {
         this.#logger.info({ path }, 'client authorities reloaded');
         break;
       case 'recovered':
-        this.#logger.info({ path }, 'client authorities can be read again; they are the ones in force');
+        this.#logger.info({ path }, 'client authorities can be read again; they are in force');
         break;
       case 'failed':
         this.#logger.error({ path, err: poll.error }, 'client authorities cannot be read; the last ones stay in force');
@@ -77,7 +77,7 @@ export class ClientAuthority {
 
 function parse(pem: string): string {
   const chain = parseChain(pem);
-  if (chain.some(({ ca }) => !ca)) throw new ChainError('holds a certificate that is no authority');
+  if (chain.some(({ ca }) => !ca)) throw new ChainError('holds a certificate that is not an authority');
   if (chain.length === 0) throw new ChainError('holds no certificate in PEM format');
   return pem;
 }

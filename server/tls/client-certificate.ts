@@ -3,19 +3,21 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { parseAlternativeNames } from './alternative-names.ts';
 
-/** What a client's certificate says. */
+/** The relevant fields of a client certificate. */
 export interface ClientCertificate {
-  /** The first e-mail address, else the first URI, else the first common name; null if the certificate has none of them. */
+  /**
+   * The first e-mail address, else the first URI, else the first common name; null if the certificate has none of them.
+   */
   readonly userId: string | null;
   /** The first common name. */
   readonly name: string | null;
   /** In milliseconds since 1970. */
   readonly untilMs: number;
-  /** Why it is not to be believed; null if one of our authorities has signed it. */
+  /** Why the certificate is not trusted; null if a configured authority has signed it. */
   readonly problem: string | null;
 }
 
-/** Null if the client has shown none, or was not asked for one. */
+/** The certificate of a client; null if the client has sent none or was not asked for one. */
 export function clientCertificateOf(socket: Socket): ClientCertificate | null {
   if (!(socket instanceof TLSSocket)) return null;
   const certificate = socket.getPeerX509Certificate();
@@ -26,8 +28,8 @@ export function clientCertificateOf(socket: Socket): ClientCertificate | null {
 }
 
 /**
- * Reads the attributes of the subject from the parsed structure. The text form (`X509Certificate.subject`) escapes commas
- * and other characters, so that the same user would have another id than in a revocation list.
+ * Reads the attributes of the subject from the parsed structure. The text form (`X509Certificate.subject`) escapes
+ * commas and other characters, so that the same user would have another id than in a revocation list.
  */
 export function subjectOf(certificate: X509Certificate): Pick<ClientCertificate, 'userId' | 'name'> {
   const { CN } = certificate.toLegacyObject().subject;

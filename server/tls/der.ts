@@ -1,4 +1,4 @@
-/** Writes ASN.1 in its distinguished encoding (X.690): as much of it as a certificate needs. */
+/** Writes ASN.1 in its distinguished encoding (X.690), as far as a certificate needs it. */
 
 type Bytes = Uint8Array;
 
@@ -10,12 +10,12 @@ export function set(...children: readonly Bytes[]): Bytes {
   return element(0x31, ...children);
 }
 
-/** A value with a context tag. `constructed` if other elements are inside. */
+/** A value with a context tag. `constructed` means that it contains other elements. */
 export function tagged(tag: number, constructed: boolean, ...children: readonly Bytes[]): Bytes {
   return element((constructed ? 0xa0 : 0x80) | tag, ...children);
 }
 
-/** A whole number of any size, not negative, big-endian. */
+/** A non-negative integer of any size, big-endian. */
 export function integer(bytes: Bytes): Bytes {
   const start = bytes.findIndex((byte) => byte !== 0);
   const digits = start === -1 ? Uint8Array.of(0) : bytes.subarray(start);
@@ -46,7 +46,7 @@ export function objectId(dotted: string): Bytes {
   return element(0x06, Uint8Array.from([first * 40 + second, ...rest].flatMap(base128)));
 }
 
-/** To the second. Two digits for the year until 2049, as X.509 demands. */
+/** A time in seconds. X.509 requires two digits for the year until 2049. */
 export function time(ms: number): Bytes {
   const digits = new Date(ms).toISOString().replace(/[-:T]|\.\d+/g, '');
   return Number(digits.slice(0, 4)) < 2050
@@ -54,7 +54,7 @@ export function time(ms: number): Bytes {
     : element(0x18, Buffer.from(digits));
 }
 
-/** Seven bits a byte, the highest first; all but the last have their top bit set. */
+/** Seven bits per byte, the highest first. All bytes but the last have their top bit set. */
 function base128(number: number): number[] {
   const bytes = [number & 0x7f];
   for (let rest = number >>> 7; rest > 0; rest >>>= 7) bytes.unshift((rest & 0x7f) | 0x80);

@@ -11,20 +11,23 @@ import { replaceFile } from '../files/replace-file.ts';
 
 const maxFileBytes = 1024 * 1024;
 const dayMs = 24 * 3_600_000;
-/** People add it to their browsers by hand: not again for ten years. */
+/** Ten years, because users add the authority to their browsers by hand. */
 const authorityLifetimeMs = 3_650 * dayMs;
-/** What Apple accepts at most is 825 days; a server that is never restarted should not outlive it either. */
+/** Apple accepts at most 825 days. A server that is never restarted should not outlive its certificate either. */
 const leafLifetimeMs = 365 * dayMs;
-/** Clocks of other devices may be a little behind. */
+/** The clocks of other devices may be slow. */
 const backdatedMs = 3_600_000;
-/** Before the first version. A fixed date, so that an authority made by a clock that was ahead is valid at once. */
+/**
+ * Before the first version of Quire. A fixed date, so that an authority is valid at once if it was made while the clock
+ * was ahead.
+ */
 const authorityFromMs = Date.UTC(2024, 0, 1);
 
 export const developmentAuthorityName = 'Quire development CA';
 const leafName = 'Quire development server';
 
 export interface DevCertificateDeps {
-  /** Where it is kept, or null to keep it in memory. */
+  /** The folder in which it is stored; null to keep it in memory. */
   readonly folder: string | null;
   /** The name of this machine. */
   readonly hostName: string;
@@ -34,26 +37,30 @@ export interface DevCertificateDeps {
 
 export interface DevCertificate {
   readonly credentials: Credentials;
-  /** The certificate of the authority, PEM: who trusts it trusts every leaf. */
+  /** The certificate of the authority, PEM. A client that trusts it trusts every leaf. */
   readonly authority: string;
   /** The authority is new: clients that trust an older one do not trust this one. */
   readonly authorityIsNew: boolean;
-  /** The SHA-256 of an older authority that was replaced because it could sign for more than this machine; else null. */
+  /**
+   * The SHA-256 of an older authority that was replaced because it could sign for more than this machine; else null.
+   */
   readonly replaced: string | null;
   readonly names: readonly string[];
-  /** The machine's name if the authority, made under another one, may not sign for it. */
+  /**
+   * The name of this machine if the authority may not sign for it, because it was made under another name; else null.
+   */
   readonly uncovered: string | null;
 }
 
-/** A certificate, what it says, and its key. */
+/** A certificate, also parsed, and its key. */
 interface Pair extends Issued {
   readonly parsed: X509Certificate;
 }
 
 /**
- * A certificate for this machine, signed by an authority that can sign for this machine only. Both are kept and used
- * again; the leaf is renewed when less than a third of its life is left or the names have changed.
- * Throws CertificateError if the folder cannot be written.
+ * A certificate for this machine, signed by an authority that can sign for this machine only. Both are stored and used
+ * again. The leaf is renewed when less than a third of its life is left or the names have changed. Throws
+ * CertificateError if the folder cannot be written.
  */
 export function openDevCertificate(deps: DevCertificateDeps): DevCertificate {
   const { folder, hostName } = deps;
@@ -114,14 +121,14 @@ function leafServes(
 ): boolean {
   const toMs = Date.parse(leaf.validTo);
   const lifetimeMs = toMs - Date.parse(leaf.validFrom);
-  // One from the future was made by a clock that was ahead.
+  // A start in the future means that the clock was ahead.
   if (toMs - nowMs < lifetimeMs / 3 || Date.parse(leaf.validFrom) > nowMs) return false;
   if (!leaf.checkIssued(authority) || !leaf.verify(authority.publicKey)) return false;
   const covered = names.every((name) => (isIP(name) === 0 ? leaf.checkHost(name) : leaf.checkIP(name)) !== undefined);
   return covered && leaf.subjectAltName?.split(', ').length === names.length;
 }
 
-/** The machine for which an authority was made: the name it may sign for, and what people see in their browsers. */
+/** The machine for which an authority was made: the name that it may sign for, which browsers show to the user. */
 function unitOf(authority: X509Certificate): string {
   return /^OU=(.*)$/m.exec(authority.subject)?.[1] ?? '';
 }
@@ -130,7 +137,7 @@ function parse(issued: Issued): Pair {
   return { ...issued, parsed: new X509Certificate(issued.cert) };
 }
 
-/** Null if it is not there, cannot be read or does not belong together: then a new one is made. */
+/** Reads a certificate and its key. Null if they are missing, cannot be read or do not belong together. */
 function readPair(folder: string | null, name: string): Pair | null {
   if (folder === null) return null;
   try {

@@ -1,8 +1,8 @@
 /**
- * Makes X.509 certificates (RFC 5280): a small authority, and leaves for servers. ECDSA with P-256 and SHA-256.
+ * Issues X.509 certificates (RFC 5280): an authority, and leaves for servers. ECDSA with P-256 and SHA-256.
  *
- * Two small files instead of a library: those for Node weigh 3 MB in twenty packages, and know no name constraints.
- * Only the envelope is written here; keys and signatures are Node's.
+ * Two small files instead of a library: the libraries for Node have 3 MB in twenty packages, and do not support name
+ * constraints. Only the encoding is done here; Node makes the keys and the signatures.
  */
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import type { KeyObject, X509Certificate } from 'node:crypto';
@@ -21,13 +21,13 @@ export interface Validity {
   readonly toMs: number;
 }
 
-/** What an authority may sign: names with everything below them, and IP addresses as `address/mask`. */
+/** The names that an authority may sign, each with its subdomains, and the IP addresses, as address and mask. */
 export interface NameConstraints {
   readonly dnsNames: readonly string[];
   readonly networks: readonly { readonly address: string; readonly mask: string }[];
 }
 
-/** Who a certificate is about. */
+/** The subject or the issuer of a certificate. */
 export interface DistinguishedName {
   readonly commonName: string;
   readonly unit: string;
@@ -51,13 +51,15 @@ const oid = {
 const leafUsage = bitString(Uint8Array.of(0x80), 7);
 const authorityUsage = bitString(Uint8Array.of(0x06), 1);
 
-/** An authority that signs leaves for servers within its constraints, and nothing else: no clients, e-mail or authorities. */
+/**
+ * Issues an authority that can sign only leaves for servers within its constraints: no clients, e-mail or authorities.
+ */
 export function issueAuthority(subject: DistinguishedName, constraints: NameConstraints, validity: Validity): Issued {
   const key = generateKey();
   return issue(subject, key, subject, key, validity, authorityExtensions(constraints));
 }
 
-/** Whether a certificate is that of an authority with exactly these constraints, as `issueAuthority` makes it. */
+/** Whether a certificate is an authority with exactly these constraints, as `issueAuthority` issues it. */
 export function isAuthorityWith(certificate: X509Certificate, constraints: NameConstraints): boolean {
   return authorityExtensions(constraints).every((bytes) => certificate.raw.includes(Buffer.from(bytes)));
 }
@@ -75,7 +77,7 @@ function authorityExtensions({ dnsNames, networks }: NameConstraints): Uint8Arra
   ];
 }
 
-/** A certificate for a server that is reached under these names and addresses. */
+/** Issues a certificate for a server with these names and addresses. */
 export function issueLeaf(
   authority: { readonly subject: DistinguishedName; readonly key: string },
   subject: DistinguishedName,
@@ -90,7 +92,7 @@ export function issueLeaf(
   ]);
 }
 
-/** Any certificate: what it is for is in its extensions. */
+/** Issues a certificate of any kind. The extensions define its use. */
 export function issue(
   subject: DistinguishedName,
   key: KeyObject,
@@ -102,7 +104,7 @@ export function issue(
   const algorithm = sequence(objectId(oid.ecdsaWithSha256));
   const toBeSigned = sequence(
     tagged(0, true, integer(Uint8Array.of(2))),
-    // Positive, and 16 bytes in any case.
+    // Positive, and always 16 bytes.
     integer(Uint8Array.of(0x40, ...randomBytes(15))),
     algorithm,
     distinguishedName(issuer),

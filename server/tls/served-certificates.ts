@@ -10,31 +10,31 @@ export interface ServedCertificatesDeps {
   readonly logger: Logger;
   /** In milliseconds since 1970. */
   now(): number;
-  /** Calls once after `delayMs`; must not keep the process alive. Returns what cancels it. */
+  /** Calls `callback` once after `delayMs`. Must not keep the process alive. Returns a function that cancels it. */
   after(delayMs: number, callback: () => void): () => void;
-  /** Calls whenever something may have changed in the folders of these files. */
+  /** Calls `changed` when something may have changed in the folders of these files. */
   watch(paths: readonly string[], changed: () => void): Watch;
 }
 
-/** Where no file event comes (network file systems), this finds the change. */
+/** Finds changes where there are no file events, as on network file systems. */
 const pollMs = 60_000;
-/** A pair is two files, and both take a moment to write. */
+/** The time between a file event and the read, because a pair of files is not written at once. */
 const settleMs = 200;
-/** What is bad may still be half written: so often it is looked at again, a settling time apart, before it is reported. */
-const patience = 10;
+/** Reads of a bad pair, one settling time apart, before it is reported. It may be half written until then. */
+const maxAttempts = 10;
 const dayMs = 86_400_000;
 
 interface Served {
   readonly source: CertificateSource;
   certificate: Certificate;
-  /** What was wrong with what is there now; null if that is what is served. Reported once, and not every minute. */
+  /** Why the current content of the source cannot be used; null if it is served. Reported once, not every minute. */
   failure: string | null;
   warnedMs: number;
 }
 
 /**
- * The certificates in use. Looks at their sources after each file event and every minute, and swaps what is good and
- * new; what is bad is reported, and what was served before goes on being served.
+ * The certificates in use. Reads their sources after each file event and every minute. Serves a new certificate if it
+ * is good. Reports a bad one, and continues to serve the one before it.
  */
 export class ServedCertificates {
   reloads = 0;
@@ -65,7 +65,7 @@ export class ServedCertificates {
     this.lastReloadMs = nowMs;
   }
 
-  /** The first is served to clients that ask for no name. */
+  /** The certificates in use. The first is served to clients that ask for no name. */
   get current(): readonly Certificate[] {
     return this.#served.map(({ certificate }) => certificate);
   }
@@ -80,7 +80,7 @@ export class ServedCertificates {
     }));
   }
 
-  /** Calls with all certificates when one of them has changed. What throws keeps the old ones in use. */
+  /** Calls `listener` with all certificates when one of them has changed. If it throws, the old ones stay in use. */
   onChange(listener: (certificates: readonly Certificate[]) => void): void {
     this.#listeners.add(listener);
   }
@@ -88,14 +88,14 @@ export class ServedCertificates {
   /** Starts to watch and to poll the sources. */
   start(): void {
     this.#rewatch();
-    for (const { certificate } of this.#served) this.#nameKind(certificate);
-    this.#warn();
+    for (const { certificate } of this.#served) this.#warnOfKind(certificate);
+    this.#warnOfExpiry();
     this.#poll();
   }
 
-  /** Looks at all sources now, for who knows that one has changed. */
+  /** Reads all sources now, for a caller that knows of a change. */
   reload(): void {
-    this.#look(patience);
+    this.#readAll(maxAttempts);
   }
 
   /** Stops watching and polling. */
@@ -108,29 +108,29 @@ export class ServedCertificates {
   #poll(): void {
     this.#cancelPoll = this.#deps.after(pollMs, () => {
       this.#poll();
-      this.#look(patience);
-      this.#warn();
+      this.#readAll(maxAttempts);
+      this.#warnOfExpiry();
     });
   }
 
-  /** Folders behind symbolic links change with them. */
+  /** Watches the folders again, because symbolic links may lead to other folders now. */
   #rewatch(): void {
     this.#watch?.stop();
     const paths = this.#served.flatMap(({ source }) => source.paths);
     this.#watch = this.#deps.watch(paths, () => this.#settle(0));
   }
 
-  /** Looks in a moment. Events in the meantime do not put it off, or a busy folder would hide a renewal. */
+  /** Reads the sources in a moment. Further events do not delay that, or a busy folder would hide a renewal. */
   #settle(attempt: number): void {
     if (this.#cancelSettled !== null) return;
     this.#cancelSettled = this.#deps.after(settleMs, () => {
       this.#cancelSettled = null;
-      this.#look(attempt);
+      this.#readAll(attempt);
     });
   }
 
-  /** Never throws: it is called by timers. A source may fail with an error of the system, too. */
-  #look(attempt: number): void {
+  /** Reads the sources. Never throws, because timers call it. A source may also fail with an error of the system. */
+  #readAll(attempt: number): void {
     this.#rewatch();
     let unsettled = false;
     for (const served of this.#served) {
@@ -139,7 +139,7 @@ export class ServedCertificates {
         served.failure = null;
         if (found.cert !== served.certificate.cert || found.key !== served.certificate.key) this.#swap(served, found);
       } catch (error) {
-        if (attempt < patience) unsettled = true;
+        if (attempt < maxAttempts) unsettled = true;
         else this.#failed(served, (error as Error).message);
       }
     }
@@ -163,12 +163,13 @@ export class ServedCertificates {
     const dropped = before.names.filter((name) => !certificate.names.includes(name));
     const fields = { names: certificate.names, notAfter: isoDate(certificate.notAfterMs) };
     this.#deps.logger.info({ ...fields, fingerprint: certificate.fingerprint }, 'certificate reloaded');
-    this.#nameKind(certificate);
-    if (dropped.length > 0) this.#deps.logger.warn({ ...fields, dropped }, 'the new certificate lacks names');
+    this.#warnOfKind(certificate);
+    if (dropped.length > 0)
+      this.#deps.logger.warn({ ...fields, dropped }, 'new certificate lacks names of the old one');
   }
 
-  /** The development authority is announced where it is made. */
-  #nameKind(certificate: Certificate): void {
+  /** Warns about a certificate that browsers refuse. The development authority is announced where it is made. */
+  #warnOfKind(certificate: Certificate): void {
     const { names } = certificate;
     const kind = kindOf(certificate);
     if (kind === 'staging') {
@@ -189,14 +190,14 @@ export class ServedCertificates {
     this.#deps.logger.error({ reason, names, notAfter: isoDate(notAfterMs) }, 'certificate not reloaded');
   }
 
-  /** Once a day for each that is late. */
-  #warn(): void {
+  /** Warns once a day about each certificate whose renewal is late. */
+  #warnOfExpiry(): void {
     const nowMs = this.#deps.now();
     for (const served of this.#served) {
       const { certificate } = served;
       if (certificate.isPlaceholder) continue;
       const health = certificateHealth(certificate, nowMs);
-      // After the clock was set back, the last warning may lie in the future.
+      // If the clock was set back, the last warning may be in the future.
       const warnedAgoMs = nowMs - served.warnedMs;
       if (health === 'good' || (warnedAgoMs >= 0 && warnedAgoMs < dayMs)) continue;
       served.warnedMs = nowMs;

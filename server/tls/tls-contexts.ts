@@ -5,7 +5,7 @@ import type { Credentials } from './certificate.ts';
 import { namesOf, parseChain } from './certificate-chain.ts';
 import { issue } from './issue-certificate.ts';
 
-/** A certificate, and what decides for which clients it is served. */
+/** A certificate with the properties that select it for a client. */
 interface Candidate {
   readonly credentials: Credentials;
   /** In lower case. */
@@ -15,14 +15,14 @@ interface Candidate {
 }
 
 /**
- * The certificates as a TLS server takes them. A client gets one that holds the name that it asks for (SNI), or else the
- * first. Of several for one name with keys of different types (ECDSA and RSA), OpenSSL chooses by the algorithms that the
- * client offers. Of several with the same key type the first counts.
+ * The contexts of a TLS server. A client gets a certificate with the name that it asks for (SNI), or else the first
+ * one. If certificates for a name have keys of different types (ECDSA and RSA), OpenSSL chooses by the algorithms that
+ * the client offers. If several have the same key type, the first is used.
  */
 export class TlsContexts {
   /**
-   * The same for every certificate that is ever served, so that clients can resume a session over a renewal. As long as
-   * the process lives: so does Node by itself.
+   * The same for all certificates until the process ends, so that clients can resume a session after a renewal. Node
+   * alone also keeps its ticket keys that long.
    */
   readonly #shared: SecureContextOptions = {
     minVersion: 'TLSv1.2',
@@ -32,18 +32,18 @@ export class TlsContexts {
   #default: SecureContextOptions;
   #byName: ReadonlyMap<string, readonly SecureContext[]>;
 
-  /** `clientCa`: whose client certificates are believed, PEM; null if none are asked for. */
+  /** `clientCa`: the authorities of client certificates, PEM; null if none are requested. */
   constructor(certificates: readonly Credentials[], clientCa: string | null = null) {
     this.#clientCa = clientCa;
     [this.#default, this.#byName] = this.#build(certificates);
   }
 
-  /** What serves clients that ask for no name, or for one that no certificate holds. */
+  /** The options for clients that ask for no name, or for a name without a certificate. */
   get defaultOptions(): SecureContextOptions {
     return this.#default;
   }
 
-  /** Throws if OpenSSL takes one of them not; then nothing has changed. */
+  /** Replaces all certificates. Throws and changes nothing if OpenSSL refuses one of them. */
   replace(certificates: readonly Credentials[], clientCa: string | null = this.#clientCa): void {
     const before = this.#clientCa;
     this.#clientCa = clientCa;
@@ -56,8 +56,8 @@ export class TlsContexts {
   }
 
   /**
-   * The `SNICallback` of a server, with the socket as `this`. Node gives a socket one certificate of a context; those of other
-   * key types are set before.
+   * The `SNICallback` of a server, with the socket as `this`. Node sets one certificate of a context on a socket, so
+   * those of other key types are set here.
    */
   get select() {
     const contextsOf = (name: string): readonly SecureContext[] =>
@@ -101,15 +101,16 @@ export class TlsContexts {
     const cert = group.map(({ credentials }) => credentials.cert);
     const key = group.map(({ credentials }) => credentials.key);
     if (this.#clientCa === null) return { ...this.#shared, cert, key };
-    // A session remembers that its certificate was good: under other authorities it must not be resumed.
+    // A TLS session remembers that its client certificate was verified, so it must not be resumed under other
+    // authorities.
     const sessionIdContext = createHash('sha256').update(this.#clientCa).digest('hex').slice(0, 32);
     return { ...this.#shared, cert, key, ca: this.#clientCa, sessionIdContext };
   }
 }
 
 /**
- * Takes the place of an ECDSA certificate where there is none for a name. OpenSSL never serves it: its curve stands for no
- * signature algorithm of TLS 1.3, and TLS 1.2 clients do not list it among their groups.
+ * Replaces the ECDSA certificate on a socket for a name that has none. OpenSSL never serves it: no signature algorithm
+ * of TLS 1.3 uses its curve, and TLS 1.2 clients do not list the curve among their groups.
  */
 function decoyContext(): SecureContext {
   const key = generateKeyPairSync('ec', { namedCurve: 'secp256k1' }).privateKey;
@@ -121,7 +122,7 @@ function hasKeyType(group: readonly Candidate[], keyType: string): boolean {
   return group.some((candidate) => candidate.keyType === keyType);
 }
 
-/** Throws if OpenSSL does not take it. That is found out here also for a certificate that no client would be served. */
+/** Throws if OpenSSL refuses the certificate, even if no client would be served with it. */
 function candidateOf(credentials: Credentials): Candidate {
   createSecureContext({ cert: credentials.cert, key: credentials.key });
   const [leaf] = parseChain(credentials.cert);
@@ -130,7 +131,7 @@ function candidateOf(credentials: Credentials): Candidate {
   return { credentials, names, keyType: leaf.publicKey.asymmetricKeyType };
 }
 
-/** The certificates for a name: those that hold exactly this name come before those that hold it by a wildcard. */
+/** The certificates for a name. Those with exactly this name come before those with a wildcard. */
 function groupFor(name: string, candidates: readonly Candidate[]): Candidate[] {
   const holders = (held: string): Candidate[] => candidates.filter(({ names }) => names.includes(held));
   return firstOfEachKeyType([...holders(name), ...holders(wildcardOf(name))]);
@@ -142,7 +143,7 @@ function firstOfEachKeyType(candidates: readonly Candidate[]): Candidate[] {
   );
 }
 
-/** The wildcard that stands for a name: `*.example.org` for `docs.example.org`. */
+/** The wildcard for a name: `*.example.org` for `docs.example.org`. */
 function wildcardOf(name: string): string {
   return name.replace(/^[^.]+/, '*');
 }

@@ -17,7 +17,7 @@ import { tempFolder } from '../support/temp-folder.ts';
 
 const script = fileURLToPath(new URL('../../server/cli/main.js', import.meta.url));
 
-test('plain HTTP is sent to TLS, the doctor says so, and browsers are told to stay there', async (t) => {
+test('plain HTTP is redirected to TLS, the doctor reports it, and browsers are told to use TLS only', async (t) => {
   const folder = tempFolder(t);
   const root = Authority.root();
   const { certPath, keyPath } = writePair(folder, 'server', root.leaf());
@@ -48,7 +48,7 @@ test('plain HTTP is sent to TLS, the doctor says so, and browsers are told to st
   );
 });
 
-test('a renewed certificate is served within 5 s, a bad one never, and who is connected stays', async (t) => {
+test('a renewed certificate is served within 5 s, a bad one never, and connected clients stay', async (t) => {
   const folder = tempFolder(t);
   const root = Authority.root();
   const { certPath, keyPath } = writePair(folder, 'server', root.leaf({ commonName: 'first' }));
@@ -70,7 +70,7 @@ test('a renewed certificate is served within 5 s, a bad one never, and who is co
   await client.sync();
   assert.deepEqual([await served('localhost'), await served('two.test')], ['first', 'second']);
 
-  // As certbot does: the new files take the place of the old ones.
+  // As certbot does, the new files replace the old ones by renaming.
   const renewed = writePair(folder, 'renewed', root.leaf({ commonName: 'renewed' }));
   renameSync(renewed.keyPath, keyPath);
   renameSync(renewed.certPath, certPath);

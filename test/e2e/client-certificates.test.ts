@@ -1,4 +1,4 @@
-/** Clients that show a certificate: who they are then, and what they are told if it is not good. */
+/** Clients with certificates: their user, and the refusal of a bad certificate. */
 import assert from 'node:assert/strict';
 import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -30,7 +30,7 @@ async function setUp(t: TestContext, ...args: string[]) {
       ...(token === undefined ? {} : { protocols: ['quire', token] }),
       ...(pair === null ? {} : { socket: pair }),
     });
-  /** The close code of who is sent away; null for who may stay. */
+  /** The close code of a client that is refused; null for a client that is admitted. */
   const outcome = async (pair: Pair | null, token?: string): Promise<number | null> => {
     const client = await open(pair, token);
     const live = client.sync().then(
@@ -45,13 +45,13 @@ async function setUp(t: TestContext, ...args: string[]) {
   return { quire, open, outcome, caPath, revocations };
 }
 
-/** As one should: nobody ever reads half of it. */
+/** Replaces a file by renaming, so that no reader sees half of it. */
 function replace(path: string, content: string): void {
   writeFileSync(`${path}.new`, content);
   renameSync(`${path}.new`, path);
 }
 
-/** A certificate of a person's, with an e-mail address. */
+/** A certificate of a user, with an e-mail address. */
 function person(authority: Authority, commonName: string, email: string | null, dates: LeafOptions = {}): Pair {
   const names = email === null ? [] : [tagged(1, false, Buffer.from(email))];
   const extensions = names.length === 0 ? [] : [extension('2.5.29.17', false, sequence(...names))];
@@ -60,7 +60,7 @@ function person(authority: Authority, commonName: string, email: string | null, 
 
 const ada = person(people, 'Ada', 'ada');
 
-test('a certificate opens documents; none, or a bad one, is refused by close code, with the reason in the log', async (t) => {
+test('a certificate opens documents; without one, or with a bad one, the close code refuses and the log has the reason', async (t) => {
   const { quire, outcome } = await setUp(t);
   assert.equal(await outcome(ada), null);
   const refusals: readonly [Pair | null, RegExp][] = [
@@ -77,7 +77,7 @@ test('a certificate opens documents; none, or a bad one, is refused by close cod
   }
 });
 
-test('with tokens both must be for the same user; where a certificate is optional, one of the two is enough', async (t) => {
+test('a token and a certificate must be for the same user; if certificates are optional, one of the two is enough', async (t) => {
   const both = await setUp(t, '--auth-secret', secret);
   assert.equal(await both.outcome(ada, await tokenFor({ user: 'ada' })), null);
   assert.equal(await both.outcome(ada, await tokenFor({ user: 'eve' })), 4403);
@@ -91,7 +91,7 @@ test('with tokens both must be for the same user; where a certificate is optiona
   assert.equal(await either.outcome(person(strangers, 'Ada', 'ada'), await tokenFor({ user: 'ada' })), 4401);
 });
 
-test('a user who is revoked is sent away, and authorities that are exchanged hold from then on', async (t) => {
+test('a revoked user is disconnected, and replaced authorities apply from then on', async (t) => {
   const { quire, open, outcome, revocations, caPath } = await setUp(t);
   const client = await open(ada);
   await client.sync();

@@ -8,8 +8,8 @@ import { Disposer } from '../support/owner.ts';
 import { Siege } from '../support/siege.ts';
 import { sharedTextName, TextWriter } from '../support/text-writer.ts';
 
-/** What no single client could do: the server finds that all of them have sent something since it looked last. */
-suite('many at the same moment', () => {
+/** Many clients have sent input since the server last read its sockets, which no single client could cause. */
+suite('many clients at the same moment', () => {
   const owner = new Disposer();
   let siege: Siege;
   before(async () => {
@@ -17,14 +17,14 @@ suite('many at the same moment', () => {
   });
   after(() => owner.dispose());
 
-  /** It sleeps meanwhile, as a machine does that is moved or starved; what is sent waits in the kernel. */
+  /** Suspends the server, as on a machine that is migrated or starved. Input waits in the kernel. */
   function asleep(send: () => void): void {
     siege.quire.process.signal('SIGSTOP');
     send();
     siege.quire.process.signal('SIGCONT');
   }
 
-  test('I6: sixty who have sent a thousand edits each are served in turns, and nothing is lost', async (t) => {
+  test('I6: sixty clients that have sent a thousand edits each are served in turns, and nothing is lost', async (t) => {
     const docNames = Array.from({ length: 60 }, (_, i) => `crowd-${i}`);
     const writers = docNames.map((_, i) => new TextWriter(1_000 + i));
     const crowd = await Promise.all(docNames.map((docName) => siege.attacker(docName)));
@@ -44,7 +44,7 @@ suite('many at the same moment', () => {
     }
   });
 
-  test('I6: three hundred who want to come in are let in in turns', async (t) => {
+  test('I6: three hundred upgrades at once are handled in turns', async (t) => {
     const { port, hostname } = new URL(siege.quire.httpUrl);
     const crowd = await Promise.all(
       Array.from({ length: 300 }, async () => {
@@ -54,7 +54,7 @@ suite('many at the same moment', () => {
         return socket;
       }),
     );
-    // The server accepts one in each turn, so all of them before this one.
+    // The server accepts one connection in each turn, so all others before this one.
     (await siege.attacker('crowd')).terminate();
     await siege.attack(t, async () => {
       asleep(() => {

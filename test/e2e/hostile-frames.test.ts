@@ -43,7 +43,7 @@ suite('frames that no client sends', () => {
     ['a probe of 1 MB', encodeFrame({ type: 'probe', payload: new Uint8Array(1_000_000) })],
     ['4 MB of noise', randomBytes(4_000_000)],
   ] as const;
-  test('I8: what is no message is refused with 4400', async (t) => {
+  test('I8: a frame that is not a valid message is refused with 4400', async (t) => {
     await siege.attack(t, async () => {
       for (const [what, bytes] of malformed) {
         const { code, reason } = await siege.closing('frames', bytes);
@@ -63,7 +63,7 @@ suite('frames that no client sends', () => {
     ['a length beyond the limit', 1009, clientFrame(binary, Uint8Array.of(0), maxMessageBytes + 1)],
     ['text that is not UTF-8', 1007, clientFrame(0x81, Uint8Array.of(0xff))],
   ] as const;
-  test('I8: what is no WebSocket frame is refused with the code that RFC 6455 gives it', async (t) => {
+  test('I8: input that is not a WebSocket frame is refused with the code of RFC 6455', async (t) => {
     await siege.attack(t, async () => {
       for (const [what, code, bytes] of unreadable) {
         const socket = await RawSocket.open(`${siege.quire.url}/frames`);
@@ -73,7 +73,7 @@ suite('frames that no client sends', () => {
     });
   });
 
-  test('I7: a message that stays unfinished costs what was sent of it, and 100,000 fragments are too many', async (t) => {
+  test('I7: an incomplete message takes only the memory of its bytes, and 100,000 fragments are refused', async (t) => {
     const sockets: RawSocket[] = [];
     const effect = await siege.attack(t, async () => {
       for (let i = 0; i < 100; i++) {
@@ -93,7 +93,7 @@ suite('frames that no client sends', () => {
     });
   });
 
-  test('I7 I8: a thousand probes are answered, and more than may wait are refused', async (t) => {
+  test('I7 I8: a thousand probes are answered, and those above the limit are refused', async (t) => {
     const probe = encodeFrame({ type: 'probe', payload: Uint8Array.of(1) });
     await siege.attack(t, async () => {
       const asking = await siege.attacker('probes');
@@ -101,14 +101,14 @@ suite('frames that no client sends', () => {
       for (let i = 0; i < 1000; i++) await asking.next('probe');
       asking.terminate();
 
-      // Nothing is called saved to somebody who owes an answer.
+      // No probe is answered before the client has answered the SyncStep1.
       const silent = await RawSocket.open(`${siege.quire.url}/probes`);
       for (let i = 0; i < 1001; i++) silent.sendBytes(clientFrame(binary, probe));
       assert.equal(await silent.closeCode(), 4529);
     });
   });
 
-  test('I7: questions and pings without reading the answers are bounded', async (t) => {
+  test('I7: requests and pings of a client that does not read the answers are bounded', async (t) => {
     const author = await siege.attacker('unread');
     await author.sync();
     author.send({ type: 'awareness', entries: [{ client: 1, clock: 1, state: JSON.stringify('x'.repeat(16_000)) }] });
@@ -129,7 +129,7 @@ suite('frames that no client sends', () => {
     assert.ok(effect.grownBytes < 5_000_000, `${effect.grownBytes}`);
   });
 
-  test('I6: what comes before the document is loaded waits, within bounds', async (t) => {
+  test('I6: messages that arrive before the document is loaded wait, within bounds', async (t) => {
     await siege.attack(t, async () => {
       const flood = clientFrame(binary, encodeFrame({ type: 'sync-step-2', update: emptyUpdate }));
       const socket = await RawSocket.open(`${siege.quire.url}/early`);

@@ -156,7 +156,7 @@ suite('updates that have brought servers down', () => {
     const update = updateOf([{ client: 5, clock: 0, structs }]);
     await siege.attack(t, async () => {
       const { code, reason } = await siege.closing('deep', { type: 'update', update });
-      assert.deepEqual([code, reason], [4400, 'shared types nest too deep']);
+      assert.deepEqual([code, reason], [4400, 'shared types are nested too deeply']);
     });
   });
 
@@ -183,7 +183,7 @@ suite('updates that have brought servers down', () => {
     const update = updateOf([{ client: 5, clock: 0, structs: [value] }]);
     await siege.attack(t, async () => {
       const { code, reason } = await siege.closing('deep value', { type: 'update', update });
-      assert.deepEqual([code, reason], [4400, 'a value nests too deep']);
+      assert.deepEqual([code, reason], [4400, 'a value is nested too deeply']);
     });
   });
 

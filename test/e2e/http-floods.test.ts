@@ -28,7 +28,7 @@ function socketTo(t: TestContext, quire: Quire): Socket {
   return socket;
 }
 
-/** Resolves when this many answers have come, or the socket has ended. */
+/** Resolves when this many responses have arrived, or the socket has ended. */
 async function answers(socket: Socket, count: number): Promise<number> {
   let found = 0;
   let tail = '';

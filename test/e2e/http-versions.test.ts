@@ -13,7 +13,7 @@ async function ask(quire: Quire, request: string): Promise<HttpAnswer> {
   return parseAnswer(await readToEnd(socket));
 }
 
-test('HTTP/1.0, with and without a Host header, gets the answers of HTTP/1.1', async (t) => {
+test('HTTP/1.0, with and without a Host header, gets the responses of HTTP/1.1', async (t) => {
   const quire = await Quire.start(t, { tls: 'off', args: ['--ephemeral'] });
   const paths = ['/healthz', '/readyz', '/metrics', '/', '/nothing', '/sync/doc', '/documents/doc'];
   for (const method of ['GET', 'HEAD', 'POST', 'DELETE', 'OPTIONS']) {
@@ -25,7 +25,7 @@ test('HTTP/1.0, with and without a Host header, gets the answers of HTTP/1.1', a
         const { status, headers, body } = await ask(quire, `${method} ${path} HTTP/1.0\r\n${host}${length}\r\n`);
         assert.equal(status, expected.status, `${method} ${path} ${host}`);
         assert.equal(headers.get('content-type'), expected.headers.get('content-type'));
-        // The numbers of the metrics move on. A body in chunks has no end that HTTP/1.0 knows.
+        // The values of the metrics change. HTTP/1.0 does not know chunked bodies.
         if (path !== '/metrics' && !expected.headers.has('transfer-encoding')) assert.equal(body, expected.body);
         assert.equal(headers.get('transfer-encoding'), undefined);
       }

@@ -24,7 +24,7 @@ async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await holds())) await paced(50);
 }
 
-test('clients that close while a large edit of another document is read leave nothing behind', async (t) => {
+test('clients that close while a large edit of another document is parsed leave no state behind', async (t) => {
   const quire = await Quire.start(t, { tls: 'off', args: ['--idle-room-timeout', '100ms'] });
   const writer = await RawClient.open(`${quire.url}/large`);
   t.after(() => writer.terminate());
@@ -57,7 +57,7 @@ test('clients that close while a large edit of another document is read leave no
       until(() => present.size === people),
     );
     writer.edit(largeEdit(round + 1));
-    // Spread over the turns in which the edit comes and is read.
+    // Spread over the turns in which the edit arrives and is parsed.
     for (const client of clients) {
       void client.close();
       await paced(1);

@@ -1,4 +1,4 @@
-/** Stock clients that do too much of something: they are served later or come back by themselves, and no edit is lost. */
+/** Stock clients that exceed a limit are served later or reconnect by themselves, and no edit is lost. */
 import { test } from 'node:test';
 import { guardMs, within } from '../support/deadline.ts';
 import { emptyStateVector, encodeFrame } from '../support/frames.ts';
@@ -6,7 +6,7 @@ import { arrives, join, offline, reached, startHeld, startLimited, untilReached 
 import type { StockClient } from '../support/stock-client.ts';
 import { TextWriter } from '../support/text-writer.ts';
 
-/** What a stock client does too much of. */
+/** How a stock client exceeds a limit. */
 const excesses: readonly (readonly [
   limit: string,
   args: readonly string[],
@@ -44,7 +44,7 @@ function send({ provider }: StockClient, bytes: Uint8Array): void {
 }
 
 for (const [limit, args, overdo] of excesses) {
-  test(`${limit}: a stock client that overdoes it is served later, or comes back, and loses nothing`, async (t) => {
+  test(`${limit}: a stock client above the limit is served later, or reconnects, and loses nothing`, async (t) => {
     const { quire, clock } = await startHeld(t, ...args);
     const client = offline(t, quire, 'doc');
     client.text.insert(0, 'x'.repeat(30_000));
@@ -61,10 +61,10 @@ for (const [limit, args, overdo] of excesses) {
   });
 }
 
-test('waiting-probes: a stock client that asks too often whether all is saved is sent away, comes back, and loses nothing', async (t) => {
+test('waiting-probes: a stock client that sends too many probes is closed, reconnects, and loses nothing', async (t) => {
   const quire = await startLimited(t);
   const client = offline(t, quire, 'doc');
-  // None of them is answered before the client has answered our SyncStep1, which comes after them.
+  // No probe is answered before the client has answered the server's SyncStep1, which follows them.
   let isFirst = true;
   client.provider.on('status', ({ status }) => {
     if (status !== 'connected' || !isFirst) return;
@@ -77,7 +77,7 @@ test('waiting-probes: a stock client that asks too often whether all is saved is
   await arrives(t, quire, 'doc', client);
 });
 
-test('outbox-memory: a stock client that stops reading is sent away, comes back when it reads, and has and keeps everything', async (t) => {
+test('outbox-memory: a stock client that stops reading is closed, reconnects when it reads, and loses nothing', async (t) => {
   const quire = await startLimited(t, '--max-outbox-memory', '1MB');
   const slow = offline(t, quire, 'doc');
   slow.provider.connect();
@@ -87,7 +87,7 @@ test('outbox-memory: a stock client that stops reading is sent away, comes back 
   socket.pause();
   const author = await join(t, quire, 'doc');
   const writer = new TextWriter(1);
-  // How much that takes is for the kernel to say: it keeps some megabytes of its own.
+  // The number depends on the kernel, which buffers some megabytes itself.
   const flood = async (): Promise<void> => {
     while ((await reached(quire, 'outbox-memory')) === 0) {
       author.edit(writer.type('x'.repeat(100_000)));

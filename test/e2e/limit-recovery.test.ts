@@ -1,4 +1,4 @@
-/** Stock clients that a limit has hit: they come back by themselves when its cause is gone, and no edit is lost. */
+/** Stock clients that a limit refuses reconnect by themselves when its cause is gone, and no edit is lost. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
@@ -19,13 +19,13 @@ import { clientFrame, RawSocket } from '../support/raw-socket.ts';
 
 const address = '192.0.2.1';
 
-test('what is refused is charged to its address: its connections wait, its neighbour does not, and nothing is lost', async (t) => {
+test('refused input is charged to its address: its connections wait, its neighbour does not, and nothing is lost', async (t) => {
   const { quire, clock } = await startHeld(t, '--max-refused-work-per-address', '10');
   const junk = Buffer.alloc(4 * 2 ** 20, 0xff);
   const attack = async (): Promise<void> => {
     for (let i = 0; (await reached(quire, 'refused-work-per-address')) === 0; i++) {
       assert.ok(i < 100, 'never held back');
-      // In the same document the refusal would be held back, and the attack too slow for this limit.
+      // In the same document the refusal would be delayed, and the attack would be too slow for this limit.
       const attacker = await join(t, quire, `attacked-${i}`, from(address));
       attacker.edit(junk);
       assert.equal((await attacker.closed).code, 4400);
@@ -41,7 +41,7 @@ test('what is refused is charged to its address: its connections wait, its neigh
   await arrives(t, quire, 'doc', client);
 });
 
-test('I7: who holds unfinished messages is ended, and whoever else was ended with them comes back and loses nothing', async (t) => {
+test('I7: clients with incomplete messages are closed, and other clients closed with them reconnect and lose nothing', async (t) => {
   const quire = await startLimited(t, '--max-partial-messages', '1MB');
   const attackers = await Promise.all(Array.from({ length: 3 }, () => RawSocket.open(`${quire.url}/attacked`)));
   const client = offline(t, quire, 'doc');
@@ -51,14 +51,14 @@ test('I7: who holds unfinished messages is ended, and whoever else was ended wit
     t.after(() => attacker.destroy());
     attacker.sendBytes(clientFrame(0x02, new Uint8Array(2 ** 20)));
   }
-  // Told why, or cut off while it was being told.
+  // Closed with the reason, or cut off before the reason arrived.
   for (const attacker of attackers) assert.ok([4529, null].includes(await attacker.closeCode()));
   await untilReached(quire, 'partial-messages');
   await client.synced();
   await arrives(t, quire, 'doc', client);
 });
 
-test('requests of one address: 429 after the burst, and nothing for probes, its neighbour, or editors', async (t) => {
+test('requests of one address: 429 after the burst, and no effect on health checks, its neighbour, or editors', async (t) => {
   const { quire } = await startHeld(t, '--max-request-rate-per-address', '1');
   const get = (path: string, asked: string): Promise<Response> =>
     fetch(`${quire.httpUrl}${path}`, { headers: { 'X-Forwarded-For': asked, connection: 'close' } });
@@ -84,7 +84,10 @@ test('requests of one address: 429 after the burst, and nothing for probes, its 
   await arrives(t, quire, 'doc', client);
 });
 
-/** Refused before or right after the upgrade for what somebody else takes, until that one gives it back or time passes. */
+/**
+ * Refused before or right after the upgrade because another client uses up a limit, until that client frees it or time
+ * passes.
+ */
 const places: readonly (readonly [
   limit: string,
   args: readonly string[],
@@ -107,13 +110,13 @@ interface Place {
   readonly quire: Quire;
 }
 
-/** Takes the only place; what this returns gives it back. */
+/** Takes the only place. Returns a function that frees it. */
 async function taken(t: TestContext, quire: Quire, doc: string): Promise<() => void> {
   const client = await join(t, quire, doc, from(address));
   return () => client.terminate();
 }
 
-/** Opens more than may be opened at once; what flows in later needs no giving back. */
+/** Uses up a burst. Time refills it, so it need not be freed. */
 async function usedUp({ t, quire }: Place, limit: string): Promise<() => void> {
   await Promise.allSettled(Array.from({ length: 60 }, (_, i) => open(t, quire, `other-${i}`, from(address))));
   await untilReached(quire, limit);
@@ -121,7 +124,7 @@ async function usedUp({ t, quire }: Place, limit: string): Promise<() => void> {
 }
 
 for (const [limit, args, take] of places) {
-  test(`${limit}: a stock client with offline edits is kept out, comes in later by itself, and loses nothing`, async (t) => {
+  test(`${limit}: a stock client with offline edits is refused, gets in later by itself, and loses nothing`, async (t) => {
     const { quire, clock } = await startHeld(t, ...args);
     const giveBack = await take({ t, quire });
     const before = await reached(quire, limit);

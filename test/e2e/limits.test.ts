@@ -1,4 +1,4 @@
-/** Each limit over real sockets: what the client is told, what is counted, that others do not notice, and who comes back. */
+/** Each limit over real sockets: the refusal, the counter, no effect on other clients, and clients that reconnect. */
 import assert from 'node:assert/strict';
 import { connect as connectTcp } from 'node:net';
 import { test } from 'node:test';
@@ -17,7 +17,7 @@ import { StockClient } from '../support/stock-client.ts';
 import { TextWriter } from '../support/text-writer.ts';
 import { secret, tokenFor } from '../support/tokens.ts';
 
-/** A stock client that has something to say as soon as it gets in. */
+/** A stock client with an edit that it sends as soon as it gets in. */
 function stock(t: TestContext, quire: Quire, doc: string): StockClient {
   const client = new StockClient(quire.url, doc, { maxBackoffTime: 200 });
   t.after(() => client.destroy());
@@ -29,7 +29,7 @@ async function closeCode(client: RawClient): Promise<number> {
   return (await within(guardMs, 'the end of the connection', client.closed)).code;
 }
 
-/** What an upgrade from this address is answered with, and when it may be tried again, in seconds. */
+/** The status of an upgrade from this address, and its Retry-After in seconds. */
 async function refusal(quire: Quire, address: string): Promise<{ status: number; retryAfter: number }> {
   const socket = connectTcp(Number(new URL(quire.url).port), '127.0.0.1');
   socket.write(upgradeRequest('/sync/doc', { 'X-Forwarded-For': address }));
@@ -38,7 +38,7 @@ async function refusal(quire: Quire, address: string): Promise<{ status: number;
   return { status, retryAfter: Number(headers.get('retry-after')) };
 }
 
-test('connections in all: 503, and a stock client gets in when somebody leaves', async (t) => {
+test('total connections: 503, and a stock client gets in when another leaves', async (t) => {
   const quire = await startLimited(t, '--max-connections', '2');
   const [first] = [await join(t, quire, 'a'), await join(t, quire, 'b')];
   assert.deepEqual(await refusal(quire, '192.0.2.1'), { status: 503, retryAfter: 5 });
@@ -49,7 +49,7 @@ test('connections in all: 503, and a stock client gets in when somebody leaves',
   await waiting.saved();
 });
 
-test('connections of one address: 429 for it, and nothing for its neighbour', async (t) => {
+test('connections of one address: 429 for it, and no effect on its neighbour', async (t) => {
   const quire = await startLimited(t, '--max-connections-per-address', '2');
   const [first] = [
     await join(t, quire, 'doc', from('2001:db8::1')),
@@ -62,7 +62,7 @@ test('connections of one address: 429 for it, and nothing for its neighbour', as
   await join(t, quire, 'doc', from('2001:db8::3'));
 });
 
-test('new connections of one address: 429 after the burst, and nothing for its neighbour', async (t) => {
+test('new connections of one address: 429 after the burst, and no effect on its neighbour', async (t) => {
   const { quire } = await startHeld(t, '--max-connect-rate-per-address', '1');
   const attempts = await Promise.allSettled(Array.from({ length: 40 }, () => open(t, quire, 'doc', from('192.0.2.1'))));
   const refused = attempts.filter(({ status }) => status === 'rejected').length;
@@ -72,7 +72,7 @@ test('new connections of one address: 429 after the burst, and nothing for its n
   await honest.saved();
 });
 
-test('TLS handshakes in all: cut off after the burst, counted, and possible again a moment later', async (t) => {
+test('total TLS handshakes: cut off after the burst, counted, and possible again a moment later', async (t) => {
   const quire = await Quire.start(t, { args: ['--max-connect-rate', '2'], nodeArgs: serverClockArgs });
   const clock = await ServerClock.attach(t, quire);
   const { port } = new URL(quire.wssUrl);
@@ -92,7 +92,7 @@ test('TLS handshakes in all: cut off after the burst, counted, and possible agai
   assert.equal(await handshake(), true);
 });
 
-test('documents of one user: 4529 for one too many, and a stock client gets in when another is closed', async (t) => {
+test('connections of one user: 4529 above the limit, and a stock client gets in when another is closed', async (t) => {
   const quire = await Quire.start(t, {
     tls: 'off',
     args: ['--ephemeral', '--max-connections-per-user', '1'],
@@ -110,7 +110,7 @@ test('documents of one user: 4529 for one too many, and a stock client gets in w
   await waiting.saved();
 });
 
-test('people in one document: 4529 for one too many, nothing for other documents, and a stock client comes back', async (t) => {
+test('clients in one document: 4529 above the limit, no effect on other documents, and a stock client gets in later', async (t) => {
   const quire = await startLimited(t, '--max-connections-per-document', '1');
   const first = await join(t, quire, 'doc');
   assert.equal(await closeCode(await open(t, quire, 'doc')), 4529);
@@ -122,7 +122,7 @@ test('people in one document: 4529 for one too many, nothing for other documents
   assert.ok((await reached(quire, 'connections-per-document')) >= 1);
 });
 
-test('documents opened by one address: a few wait, the rest get 4529, and its neighbour does not wait', async (t) => {
+test('documents opened from one address: a few wait, the rest get 4529, and its neighbour does not wait', async (t) => {
   const { quire } = await startHeld(t, '--max-open-rate-per-address', '1');
   const clients = await Promise.all(
     Array.from({ length: 40 }, (_, i) => open(t, quire, `doc-${i}`, from('192.0.2.1'))),
@@ -145,7 +145,7 @@ test('documents opened by one address: a few wait, the rest get 4529, and its ne
   assert.equal(await reached(quire, 'open-rate-per-address'), 26);
 });
 
-test('a flood of messages is slowed down, none of it is lost, and somebody else does not wait for it', async (t) => {
+test('a flood of messages is slowed down, none is lost, and other clients do not wait for it', async (t) => {
   const { quire, clock } = await startHeld(t, '--max-message-rate', '100');
   const [flooding, honest] = [await join(t, quire, 'flooded'), await join(t, quire, 'other')];
   const appended = async (): Promise<number> => (await metricsOf(quire)).get('quire_updates_appended_total') ?? NaN;
@@ -163,7 +163,7 @@ test('a flood of messages is slowed down, none of it is lost, and somebody else 
     }
   };
   await within(guardMs, 'all messages', all());
-  // What is owed for the last of them must flow in before the next is read.
+  // The debt of the last message must be refilled before the next one is read.
   await clock.pass(60_000);
   await flooding.saved();
   assert.equal(await appended(), count);
@@ -183,7 +183,7 @@ test('a flood of bytes is slowed down, and a paste of 1 MB is not', async (t) =>
   await flooding.saved();
 });
 
-test('a pointer that moves too fast is shown later, and at last where it is', async (t) => {
+test('a pointer that moves too fast is shown later, and finally at its last position', async (t) => {
   const { quire, clock } = await startHeld(t, '--max-presence-rate', '5');
   const [fast, watching] = [await join(t, quire, 'doc'), await join(t, quire, 'doc')];
   watching.send({ type: 'sync-step-1', stateVector: emptyStateVector });
@@ -200,7 +200,7 @@ test('a pointer that moves too fast is shown later, and at last where it is', as
   assert.equal(last.type, 'awareness');
 });
 
-test('who has the document sent again and again waits for it', async (t) => {
+test('a client that requests the document repeatedly waits for it', async (t) => {
   const { quire, clock } = await startHeld(t, '--max-sync-rate', '100KB');
   const [asking, author] = [await join(t, quire, 'doc'), await join(t, quire, 'doc')];
   author.edit(new TextWriter(1).type('x'.repeat(1_100_000)));
@@ -226,7 +226,7 @@ for (const [limit, args, edit] of [
     (client: RawClient, i: number) => client.edit(new TextWriter(i + 1).type('x'.repeat(20_000))),
   ],
 ] as const) {
-  test(`${limit}: 4413 for the edit that is too much; what was there stays, and others go on reading it`, async (t) => {
+  test(`${limit}: 4413 for the edit above the limit; the document stays, and others can read it`, async (t) => {
     const quire = await startLimited(t, ...args);
     const [writing, reading] = [await join(t, quire, 'doc'), await join(t, quire, 'doc')];
     for (let i = 0; i < 10; i++) {
@@ -247,13 +247,13 @@ test('a message that is too large: 1009, counted', async (t) => {
   assert.equal(await reached(quire, 'message-size'), 1);
 });
 
-test('documents in memory: 1013 for one more while all are in use; a stock client gets in when one is left', async (t) => {
+test('documents in memory: 1013 for one more while all are in use; a stock client gets in when one is closed', async (t) => {
   const quire = await startLimited(t, '--max-room-memory', '100KB');
   const first = await join(t, quire, 'a');
   first.edit(new TextWriter(1).type('x'.repeat(120_000)));
   await first.saved();
   const refused = async (): Promise<void> => {
-    // Counted once a second: the first ones may still come in.
+    // The memory is counted once a second, so the first ones may still be admitted.
     for (let i = 0; ; i++) {
       const client = await open(t, quire, `other-${i}`);
       const end = await Promise.race([client.closed, client.next('sync-step-1')]);
@@ -274,7 +274,7 @@ test('documents in memory: 1013 for one more while all are in use; a stock clien
   await waiting.saved();
 });
 
-test('what waits for slow readers in all: the slow one is sent away, the author and other readers are not', async (t) => {
+test('bytes that wait for all slow readers: only the slow client is closed, not the author and other readers', async (t) => {
   const quire = await startLimited(t, '--max-outbox-memory', '1MB');
   const slow = await join(t, quire, 'doc');
   await slow.sync();
@@ -282,7 +282,7 @@ test('what waits for slow readers in all: the slow one is sent away, the author 
   const [author, reader] = [await join(t, quire, 'doc'), await join(t, quire, 'doc')];
   await reader.sync();
   const writer = new TextWriter(1);
-  // How much that takes is for the kernel to say: it keeps some megabytes of its own.
+  // The number depends on the kernel, which buffers some megabytes itself.
   const flood = async (): Promise<void> => {
     while ((await reached(quire, 'outbox-memory')) === 0) {
       author.edit(writer.type('x'.repeat(100_000)));
@@ -293,7 +293,7 @@ test('what waits for slow readers in all: the slow one is sent away, the author 
   assert.equal(await reached(quire, 'outbox-memory'), 1);
   slow.resumeReading();
   const code = await closeCode(slow);
-  // 4529 if the close frame still got through, 1006 if the socket was ended by force.
+  // 4529 if the close frame still arrived, 1006 if the socket was destroyed.
   assert.ok(code === 4529 || code === 1006, `closed with ${code}`);
   await author.saved();
   assert.ok(reader.isOpen);

@@ -9,17 +9,17 @@ import { RawClient } from '../support/raw-client.ts';
 import { TextWriter } from '../support/text-writer.ts';
 
 const openFiles = 700;
-/** What the server makes of them: 200 for itself, and nine in ten of the rest. */
+/** The server keeps 200 of them for itself, and uses nine tenths of the rest for WebSockets. */
 const maxConnections = 450;
 const attempts = 1_500;
 const atOnce = 50;
-/** More than are left for requests. */
+/** More sockets than are left for requests. */
 const idleSockets = 150;
-/** More than the 4 MB after which LevelDB needs another file, and than the 256 KB after which a worker thread folds. */
+/** More than 4 MB, after which LevelDB needs another file, and than 256 KB, after which a worker thread folds. */
 const edits = 60;
 const editBytes = 100_000;
 
-test('I7: whoever is one too many for the files it may open is refused, and edits are committed all the same', async (t) => {
+test('I7: clients beyond the limit of open files are refused, and edits are still committed', async (t) => {
   const many = ['--max-connections-per-address', '--max-connect-rate-per-address', '--max-open-rate-per-address'];
   const quire = await Quire.start(t, { tls: 'off', openFiles, args: many.flatMap((flag) => [flag, '5000']) });
   await quire.process.find(
@@ -47,7 +47,7 @@ test('I7: whoever is one too many for the files it may open is refused, and edit
   const metrics = await metricsOf(quire);
   assert.equal(metrics.get('quire_limits_reached_total{limit="connections"}'), refusals.length);
 
-  // Sockets that say nothing are no WebSockets: they are cut off when files run out.
+  // Silent sockets are not WebSockets, and are cut off when file descriptors run out.
   const port = Number(new URL(quire.url).port);
   const sockets = Array.from({ length: idleSockets }, () => connect(port, '127.0.0.1').on('error', () => {}));
   t.after(() => sockets.forEach((socket) => socket.destroy()));
@@ -66,7 +66,7 @@ test('I7: whoever is one too many for the files it may open is refused, and edit
   assert.equal(counted.get('quire_connections'), maxConnections);
 });
 
-/** Nothing tells when the server has seen that sockets are gone, so it is asked again. */
+/** No event shows when the server has noticed that sockets are closed, so the test polls. */
 async function metricsAgain(quire: Quire): Promise<ReadonlyMap<string, number>> {
   for (;;) {
     try {

@@ -1,4 +1,4 @@
-/** A running server whose files of settings become unreadable. */
+/** A running server whose settings files become unreadable. */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -12,17 +12,17 @@ import { clientFrame } from '../support/raw-socket.ts';
 const upgrade =
   'GET /sync/loris HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
   'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
-/** A TLS record that says that it is a ClientHello of 512 bytes, and 20 of them. */
+/** The header of a TLS record with a ClientHello of 512 bytes, and the first 20 bytes. */
 const halfHello = Buffer.concat([Uint8Array.of(22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3), Buffer.alloc(20, 7)]);
 const halfHeader = upgrade.slice(0, 40);
 const halfFrame = clientFrame(0x82, Uint8Array.of(0, 0), 1_000);
-/** Between two bytes of those who send a header byte by byte. */
+/** The time between two bytes of a client that sends its header byte by byte. */
 const byteMs = 250;
 const honestAtOnce = 8;
 
 type Speech = (socket: Socket) => void;
 
-/** How one goes on without ever coming to the point, once there is a connection. */
+/** The ways in which a connected client stalls. */
 const speeches: readonly (readonly [what: string, speech: Speech])[] = [
   ['silence', () => {}],
   ['half a header', (socket) => socket.write(halfHeader)],
@@ -39,8 +39,9 @@ export interface LorisOptions {
 
 /**
  * Opens `attackers` connections that stop in each phase, on both ports, while `honest` clients connect, sync and leave.
- * Holds I7 (each is closed by the server, long before those of a server that waits three times as long) and I6 (999 of 1,000
- * honest ones get through). A machine that is too slow for the handshake timeout is given a longer one.
+ * Asserts I7 (the server closes each attacker, long before a server with a timeout three times as long would) and I6
+ * (999 of 1,000 honest clients get through). On a machine that is too slow for the handshake timeout, the timeout is
+ * longer.
  */
 export async function holdOpen(t: TestContext, options: LorisOptions): Promise<void> {
   const trouble = await hold(t, options);
@@ -49,7 +50,7 @@ export async function holdOpen(t: TestContext, options: LorisOptions): Promise<v
   assert.equal(await hold(t, { ...options, handshakeTimeoutS: options.handshakeTimeoutS * 4 }), null);
 }
 
-/** Resolves with what went wrong, as far as a slow machine may be the cause; null if nothing did. */
+/** Resolves with a failure that a slow machine may have caused; null if there was none. */
 async function hold(t: TestContext, options: LorisOptions): Promise<string | null> {
   const { handshakeTimeoutS } = options;
   const start = (timeoutS: number): Promise<Quire> => Quire.start(t, { args: ['--handshake-timeout', `${timeoutS}s`] });
@@ -60,7 +61,7 @@ async function hold(t: TestContext, options: LorisOptions): Promise<string | nul
   for (let i = 0; i < options.attackers; i++) {
     const [what, dial] = phases[i % phases.length]!;
     let begunMs = Infinity;
-    // Addresses of their own: the limits by address are tested elsewhere.
+    // Separate addresses, because the limits per address are tested elsewhere.
     const socket = dial(`127.0.${1 + (i % 16)}.${1 + (i % 200)}`, () => {
       begunMs = performance.now();
     });
@@ -72,7 +73,7 @@ async function hold(t: TestContext, options: LorisOptions): Promise<string | nul
       });
     });
     attacks.push(gone);
-    // Not all in one turn: the kernel has a queue of 511 for those who are not accepted yet.
+    // Not all in one turn, because the kernel's queue of connections to accept is bounded.
     if (i % 50 === 49) await paced(5);
   }
   let ended = 0;
@@ -86,10 +87,10 @@ async function hold(t: TestContext, options: LorisOptions): Promise<string | nul
   for (const [what, ms] of slowestMs) t.diagnostic(`${what}: closed after ${ms.toFixed(0)} ms at most`);
   t.diagnostic(`${failed} of ${options.honest} honest connects failed; the slowest took ${slowest.toFixed(0)} ms`);
   if (failed > options.honest / 1_000) return `${failed} honest connects failed`;
-  if (endedBefore > 0) return `${endedBefore} of those with three times as long were ended as early`;
+  if (endedBefore > 0) return `${endedBefore} connections with three times as long were closed as early`;
   assert.equal(slowestMs.size, phases.length);
   const metrics = await metricsOf(quire);
-  assert.equal(metrics.get('quire_connections'), 0, 'nobody is left');
+  assert.equal(metrics.get('quire_connections'), 0, 'no connection is left');
   assert.ok((metrics.get('quire_connections_refused_total{error="not-live"}') ?? 0) > 0, 'counted (I8)');
   assert.ok((metrics.get('quire_tls_handshakes_failed_total') ?? 0) > 0, 'counted (I8)');
   return null;
@@ -120,7 +121,7 @@ function phasesOf(quire: Quire): readonly Phase[] {
   ];
 }
 
-/** Takes what the server says, and is surprised by nothing. */
+/** Reads all input, and ignores errors. */
 function quiet(socket: Socket): Socket {
   socket.on('error', () => {});
   return socket.resume();

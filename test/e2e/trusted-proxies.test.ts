@@ -1,4 +1,4 @@
-/** Where a client comes from, through a real nginx: as the log names it when access is refused. */
+/** The address of a client behind a real nginx, as the log shows it when access is refused. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
@@ -11,7 +11,7 @@ import { secret } from '../support/tokens.ts';
 
 const withNginx = needs('nginx');
 
-/** Comes through nginx from an address with a bad token and with these headers; resolves with the address in the log. */
+/** Connects through nginx with a bad token and these headers. Resolves with the address in the log. */
 async function addressInLog(
   t: TestContext,
   args: readonly string[],
@@ -35,30 +35,26 @@ async function addressInLog(
   return { address, quire };
 }
 
-test('a trusted nginx says where a client comes from', withNginx, async (t) => {
+test('the address that a trusted nginx forwards is used', withNginx, async (t) => {
   const { address } = await addressInLog(t, ['--trusted-proxies', '127.0.0.1'], '127.0.0.7');
   assert.equal(address, '127.0.0.7');
 });
 
-test(
-  'what the client writes into X-Forwarded-For itself is not believed, be it an address or nonsense',
-  withNginx,
-  async (t) => {
-    for (const header of [
-      '203.0.113.9',
-      '203.0.113.9, 127.0.0.1',
-      'unknown, "',
-      '127.0.0.1,'.repeat(200) + '198.51.100.1',
-    ]) {
-      const { address } = await addressInLog(t, ['--trusted-proxies', '127.0.0.1'], '127.0.0.7', {
-        'X-Forwarded-For': header,
-      });
-      assert.equal(address, '127.0.0.7', header);
-    }
-  },
-);
+test('an address or invalid text that the client writes into X-Forwarded-For is ignored', withNginx, async (t) => {
+  for (const header of [
+    '203.0.113.9',
+    '203.0.113.9, 127.0.0.1',
+    'unknown, "',
+    '127.0.0.1,'.repeat(200) + '198.51.100.1',
+  ]) {
+    const { address } = await addressInLog(t, ['--trusted-proxies', '127.0.0.1'], '127.0.0.7', {
+      'X-Forwarded-For': header,
+    });
+    assert.equal(address, '127.0.0.7', header);
+  }
+});
 
-test('from a proxy that is not trusted the header is ignored, and the log says so once', withNginx, async (t) => {
+test('the header of a proxy that is not trusted is ignored, and the log says so once', withNginx, async (t) => {
   const { address, quire } = await addressInLog(t, [], '127.0.0.7', { 'X-Forwarded-For': '203.0.113.9' });
   assert.equal(address, '127.0.0.1');
   const warnings = quire.process.output.split('\n').filter((line) => line.includes('--trusted-proxies'));

@@ -14,10 +14,10 @@ const fin = 0x80;
 const binary = fin | opcode.binary;
 const ping = fin | opcode.ping;
 const close = fin | opcode.close;
-/** Asks for the document, so that an answer tells that the message has arrived. */
+/** A request for the document. Its answer shows that the message has arrived. */
 const question = encodeFrame({ type: 'sync-step-1', stateVector: Uint8Array.of(0) });
 
-/** With the length in so many bytes as no client needs for it. */
+/** A frame with its length in more bytes than necessary. */
 function longFrame(...length: readonly number[]): Uint8Array {
   return Uint8Array.of(binary, 0xff, ...length, 0, 0, 0, 0);
 }
@@ -26,7 +26,7 @@ function closeFrame(code: number, reason: Uint8Array = Uint8Array.of()): Uint8Ar
   return clientFrame(close, Buffer.concat([Uint8Array.of(code >>> 8, code & 0xff), reason]));
 }
 
-/** Resolves when the next question is answered. */
+/** Resolves when the next request is answered. */
 async function answered(socket: WireSocket): Promise<void> {
   for (;;) {
     const { payload } = await socket.next(opcode.binary);
@@ -47,7 +47,7 @@ suite('WebSocket frames over TLS, as RFC 6455 has them', () => {
   });
   after(() => owner.dispose());
 
-  /** What the server has to say to these bytes. */
+  /** The response of the server to these bytes. */
   async function endAfter(...bytes: readonly Uint8Array[]): Promise<{ code: number | null; reason: string }> {
     const socket = await WireSocket.open(quire, 'frames');
     socket.send(...bytes);
@@ -59,7 +59,7 @@ suite('WebSocket frames over TLS, as RFC 6455 has them', () => {
     return (await metricsOf(quire)).get(`quire_connections_refused_total{error="${error}"}`) ?? 0;
   }
 
-  /** The bystander's next edit is saved: its connection is open, and the server at work. */
+  /** Saves an edit of the bystander, which shows that its connection is open and the server works. */
   async function nobodyElseNoticed(): Promise<void> {
     bystander.edit(writer.type('x'));
     await bystander.saved();
@@ -94,9 +94,9 @@ suite('WebSocket frames over TLS, as RFC 6455 has them', () => {
     ['a message within a message', 1002, clientFrame(opcode.binary, question), small],
     ['a text within a message', 1002, clientFrame(opcode.binary, question), clientFrame(fin | opcode.text, question)],
   ];
-  test('I8: a frame that may not be is closed with the code for it and a reason, and counted', async () => {
+  test('I8: an invalid frame closes the connection with its code and a reason, and is counted', async () => {
     const counted = await refusals('bad-frame');
-    // At the same time: the server holds back a close that repeats for some seconds.
+    // All at the same time, because the server delays repeated closes.
     await Promise.all(
       brokenFrames.map(async ([what, code, ...bytes]) =>
         assert.deepEqual(await endAfter(...bytes), { code, reason: 'bad WebSocket frame' }, what),
@@ -114,7 +114,7 @@ suite('WebSocket frames over TLS, as RFC 6455 has them', () => {
     ['4 GB', longFrame(0, 0, 0, 1, 0, 0, 0, 0)],
     ['fragments that are too much together', clientFrame(opcode.binary, question), clientFrame(fin, question, 2 ** 30)],
   ];
-  test('I7 I8: a length beyond what is taken is refused before anything of it has come', async () => {
+  test('I7 I8: a frame above the size limit is refused before its payload arrives', async () => {
     const counted = await refusals('message-too-large');
     await Promise.all(
       tooLarge.map(async ([what, ...bytes]) =>
@@ -136,7 +136,7 @@ suite('WebSocket frames over TLS, as RFC 6455 has them', () => {
     await nobodyElseNoticed();
   });
 
-  test('a close is answered with its code, and what comes after it is not read', async () => {
+  test('a close is answered with its code, and input after it is not read', async () => {
     const codes = [1000, 1001, 1002, 1003, 1007, 1011, 3000, 4999];
     for (const code of codes) {
       assert.deepEqual(await endAfter(closeFrame(code, Buffer.from('bye 🙂'))), { code, reason: 'bye 🙂' });
@@ -146,7 +146,7 @@ suite('WebSocket frames over TLS, as RFC 6455 has them', () => {
     await nobodyElseNoticed();
   });
 
-  test('a ping is answered with what it says, also between the fragments of a message; a pong with nothing', async () => {
+  test('a ping is answered with its payload, even between the fragments of a message; a pong is not answered', async () => {
     const socket = await WireSocket.open(quire, 'frames');
     for (const length of [0, 1, 125]) {
       const payload = Buffer.alloc(length, 'p');
@@ -161,7 +161,7 @@ suite('WebSocket frames over TLS, as RFC 6455 has them', () => {
     socket.destroy();
   });
 
-  test('a message may come in thousands of fragments, empty ones among them', async () => {
+  test('a message may arrive in thousands of fragments, some of them empty', async () => {
     const stateVector = bytesOf(2_000, ...Array.from({ length: 2_000 }, (_, i) => [i, 1]).flat());
     const message = encodeFrame({ type: 'sync-step-1', stateVector });
     const socket = await WireSocket.open(quire, 'frames');
@@ -176,9 +176,9 @@ suite('WebSocket frames over TLS, as RFC 6455 has them', () => {
     socket.destroy();
   });
 
-  test('frames may be cut at every byte, and many may lie in one TLS record', async () => {
+  test('frames may be split at every byte, and many may arrive in one TLS record', async () => {
     const socket = await WireSocket.open(quire, 'frames');
-    // With a mask that changes something, and lengths in one byte, in two and in eight.
+    // With a mask that is not zero, and lengths in one byte, in two and in eight.
     for (const frame of [masked(small), mediumFrame(), longFrame(0, 0, 0, 0, 0, 0, 0, question.length)]) {
       socket.sendByteByByte(frame[1] === 0xff ? Buffer.concat([frame, question]) : frame);
       await answered(socket);
@@ -188,7 +188,7 @@ suite('WebSocket frames over TLS, as RFC 6455 has them', () => {
     socket.destroy();
   });
 
-  test('I8: who sends no more has left, and is counted as gone without a word', async () => {
+  test('I8: a client that ends its socket without a close frame has left, and is counted as 1006', async () => {
     const gone = async (): Promise<number> =>
       (await metricsOf(quire)).get('quire_connections_closed_total{code="1006"}') ?? 0;
     const before = await gone();
@@ -201,14 +201,14 @@ suite('WebSocket frames over TLS, as RFC 6455 has them', () => {
   });
 });
 
-/** The frame with another mask, which is zero until now. */
+/** The frame with another mask. The original mask is zero. */
 function masked(frame: Uint8Array): Uint8Array {
   const mask = [0x37, 0xfa, 0x21, 0x3d];
   const payload = frame.subarray(6).map((byte, i) => byte ^ (mask[i % 4] ?? 0));
   return Buffer.concat([frame.subarray(0, 2), Uint8Array.from(mask), payload]);
 }
 
-/** A question of 200 bytes: its length takes two. */
+/** A request of 200 bytes, whose length takes two bytes. */
 function mediumFrame(): Uint8Array {
   const stateVector = bytesOf(100, ...Array.from({ length: 100 }, (_, i) => [i, 1]).flat());
   return clientFrame(binary, encodeFrame({ type: 'sync-step-1', stateVector }));

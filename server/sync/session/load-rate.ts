@@ -2,7 +2,10 @@ import { limitReached } from '../../errors.ts';
 import { KeyedBuckets } from '../../limits/token-bucket.ts';
 import type { BucketSize } from '../../limits/token-bucket.ts';
 
-/** The longest wait for a turn: as long as a person would wait, and well below the time in which a session must become live. */
+/**
+ * The longest wait for a turn: as long as a person would wait, and well below the time in which a session must become
+ * live.
+ */
 const maxWaitMs = 4_000;
 
 export interface LoadRateDeps {
@@ -24,8 +27,8 @@ export class LoadRate {
   }
 
   /**
-   * Resolves when a document may be loaded for this address. Resolves at once if it is null, which stands for an address
-   * without limits. Rejects with RefusedError if the wait would be too long.
+   * Resolves when a document may be loaded for this address. Resolves at once if it is null, which stands for an
+   * address without limits. Rejects with RefusedError if the wait would be too long.
    */
   async turn(addressKey: string | null): Promise<void> {
     if (addressKey === null) return;

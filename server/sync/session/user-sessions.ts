@@ -2,7 +2,10 @@ import { limitReached } from '../../errors.ts';
 import { Tally } from '../../limits/tally.ts';
 import type { Tallied } from '../../limits/tally.ts';
 
-/** Counts the sessions of each user. Sessions without a user id are not counted: without authentication all would be one user. */
+/**
+ * Counts the sessions of each user. Sessions without a user id are not counted: without authentication all would be one
+ * user.
+ */
 export class UserSessions {
   readonly #sessions = new Tally();
   readonly #maxSessions: number;

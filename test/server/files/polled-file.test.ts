@@ -169,7 +169,7 @@ test('a value that the caller refuses is not kept', (t) => {
   const file = PolledFile.open({ path, maxBytes: 10, parse: (text) => text });
   writeFileSync(path, 'other');
   assert.equal(file.poll(refuse).kind, 'failed');
-  assert.equal(file.poll(refuse).kind, 'unchanged', 'the same failure is told once');
+  assert.equal(file.poll(refuse).kind, 'unchanged', 'the same failure is reported once');
   assert.equal(file.value, 'one');
 });
 

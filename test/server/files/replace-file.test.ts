@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { replaceFile } from '../../../server/files/replace-file.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
-test('a file is replaced as a whole, with its mode, and nothing else stays behind', (t) => {
+test('a file is replaced as a whole, with its mode, and no other file is left', (t) => {
   const folder = tempFolder(t);
   const path = join(folder, 'key.pem');
   writeFileSync(path, 'old');
@@ -15,7 +15,7 @@ test('a file is replaced as a whole, with its mode, and nothing else stays behin
   assert.deepEqual(readdirSync(folder), ['key.pem']);
 });
 
-test('a link in the place of the file, or of the temporary file that older versions used, is not followed', (t) => {
+test('a link in place of the file, or of the temporary file of older versions, is not followed', (t) => {
   const folder = tempFolder(t);
   const precious = join(folder, 'precious');
   writeFileSync(precious, 'precious');

@@ -54,7 +54,7 @@ test('one key alone gets half of the places, and another key gets its first plac
   assert.equal(places.waitingCount, 46);
 });
 
-test('when all places are taken, the next free one goes to a key without places, however many wait before it', async () => {
+test('when all places are taken, the next free one goes to a key without places, even if many wait before it', async () => {
   const { enterTimes, count, end, inUse } = setUp();
   for (let key = 0; key < 8; key++) enterTimes(`k${key}`, 1);
   for (let key = 0; key < 8; key++) enterTimes(`k${key}`, 50);

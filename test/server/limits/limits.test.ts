@@ -42,7 +42,7 @@ function codeOf(name: LimitName): string {
   return refusal.by === 'status' ? `HTTP ${httpStatus(refusal.code)}` : String(closeReason(refusal.code).code);
 }
 
-test('the page on limits names each of them, its bound, its reason and its code, and no other', () => {
+test('the page on limits lists exactly the limits, each with its value, its reason and its code', () => {
   const rows = documented();
   assert.deepEqual([...rows.keys()], [...limitNames]);
   for (const name of limitNames) {
@@ -52,7 +52,7 @@ test('the page on limits names each of them, its bound, its reason and its code,
   }
 });
 
-test('each limit that can be set is an option with its default, and there are no other such options', () => {
+test('each settable limit is an option with its default, and there are no other such options', () => {
   const names = Object.keys(settableLimits).map((name) => `max-${name}`);
   assert.deepEqual(
     optionNames.filter((name) => name.startsWith('max-')),
@@ -72,7 +72,7 @@ test('each limit that can be set is an option with its default, and there are no
   );
 });
 
-test('each limit is counted under its name, from nought on, wherever it was reached', async () => {
+test('each limit is counted under its name, from 0 on, in every part of the server', async () => {
   const [net, sync, registry] = [new NetStats(), new SyncStats(), new MetricRegistry()];
   registerMetrics(registry, metricSources({ net, sync }));
   net.limitsReached.set('connections', 2);
@@ -86,7 +86,7 @@ test('each limit is counted under its name, from nought on, wherever it was reac
   assert.deepEqual(counted, expected);
 });
 
-test('the page on limits names the metric of the present value of each total, and each of them exists', () => {
+test('the page on limits names the metric of the current value of each total, and each metric exists', () => {
   const page = readFileSync(new URL('../../../../docs/limits.md', import.meta.url), 'utf8');
   const rows = page.matchAll(/^\| `(quire_[a-z_]+)` +\| `([a-z-]+)` +\|/gm);
   const documented = Array.from(rows, ([, metric = '', name = '']) => [name, metric]);
@@ -101,7 +101,7 @@ test('the page on limits names the metric of the present value of each total, an
   for (const [, metric] of gauges) assert.ok(names.has(metric), metric);
 });
 
-test('whoever is refused for a limit is told which, in words that fit a close frame (I8)', () => {
+test('a refusal for a limit names the limit, in a text that fits a close frame (I8)', () => {
   for (const name of limitNames) {
     const { refusal } = all[name];
     if (refusal === null) continue;

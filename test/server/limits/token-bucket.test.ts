@@ -11,7 +11,7 @@ test('a bucket gives its stored tokens at once, then tokens at the refill rate',
   assert.equal(bucket.waitMs(1, 0), 100);
   assert.equal(bucket.reserve(100, 0), 0);
   assert.equal(bucket.reserve(100, 0), null);
-  // However long it is unused, it never holds more than its capacity.
+  // It never holds more than its capacity, even after a long time.
   for (let i = 0; i < 5; i++) assert.equal(bucket.reserve(1e9, 0), 0);
   assert.equal(bucket.reserve(1e9, 0), null);
 });

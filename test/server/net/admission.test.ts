@@ -35,7 +35,7 @@ function refused(attempt: () => void): { limit: string | null; code: string; ret
   }
 }
 
-test('connections are bounded by address, and their places are given back', () => {
+test('connections are limited per address, and closing one frees its place', () => {
   const { admission } = setUp({ maxConnectionsPerAddress: 2 });
   const places = ['a', 'a', 'b'].map((addressKey) => admission.enter(addressKey));
   assert.deepEqual(
@@ -61,10 +61,11 @@ test('connections are bounded by address, and their places are given back', () =
   );
 });
 
-test('connections are bounded in all, also those that no limit by address holds for', () => {
+test('the total limit also counts connections without a limit per address', () => {
   const { admission } = setUp({ maxConnections: 2 });
   const places = [null, 'a'].map((addressKey) => admission.enter(addressKey));
-  for (const addressKey of [null, 'a', 'b']) assert.equal(refused(() => admission.check(addressKey))?.limit, 'connections');
+  for (const addressKey of [null, 'a', 'b'])
+    assert.equal(refused(() => admission.check(addressKey))?.limit, 'connections');
   assert.equal(refused(() => admission.check(null))?.code, 'overloaded');
   for (const place of places) admission.leave(place);
   assert.equal(admission.openCount, 0);
@@ -74,7 +75,7 @@ test('connections are bounded in all, also those that no limit by address holds 
   );
 });
 
-test('who connects too often is told when to come back, and takes nothing of what all share', () => {
+test('a client that connects too often is told when to retry, and does not use up the shared limit', () => {
   const { admission, clock } = setUp({
     connectRate: { perSecond: 1, burst: 4 },
     connectRatePerAddress: { perSecond: 0.1, burst: 2 },
@@ -97,7 +98,7 @@ test('who connects too often is told when to come back, and takes nothing of wha
   admission.attempt('a');
 });
 
-test('TLS handshakes have buckets of their own, and are counted when they may not begin', () => {
+test('TLS handshakes have separate buckets, and refused ones are counted', () => {
   const { admission, stats } = setUp({ connectRatePerAddress: { perSecond: 1, burst: 2 } });
   const allowed = Array.from({ length: 4 }, () => admission.allowsHandshake('a'));
   assert.deepEqual(allowed, [true, true, false, false]);
@@ -107,7 +108,7 @@ test('TLS handshakes have buckets of their own, and are counted when they may no
   admission.attempt('a');
 });
 
-test('I6: who owes for what was refused is held back, one by one, then sent away; others are not', () => {
+test('I6: upgrades of an address with too much refused work are delayed one by one, then refused; others are not', () => {
   const { admission, clock, stats } = setUp({ refusedWorkPerAddress: { perSecond: 1, burst: 20 } });
   const place = admission.enter('a');
   admission.wasted(place, 20);

@@ -11,7 +11,7 @@ import type { Random } from '../../support/random.ts';
 const largestAnswer = 8 << 20;
 const maxUnreadBytes = 3 * largestAnswer;
 
-/** Answers with as many bytes as the target says, when the body of the request has come. */
+/** Answers with the number of bytes in the target when the body of the request is complete. */
 function answer(request: IncomingMessage, response: ServerResponse): void {
   request.resume().on('end', () => response.end(Buffer.alloc(Number(request.url?.slice(1) ?? 0))));
 }
@@ -25,7 +25,7 @@ function anyRequest(random: Random): string {
 
 const readings = ['all', 'nothing', 'a bit', 'stops and goes on', 'leaves'] as const;
 
-/** One step of a client that reads in this way. */
+/** One step of a client with this way of reading. */
 function step(socket: Socket, reading: (typeof readings)[number], random: Random): void {
   if (reading === 'nothing') return;
   if (reading === 'a bit') socket.read(1 + random.below(10_000));
@@ -37,8 +37,9 @@ function step(socket: Socket, reading: (typeof readings)[number], random: Random
 }
 
 /**
- * Clients send random pipelines of requests and read the answers in random ways. After each tick the answers in the server are
- * within their bound. A neighbour is served meanwhile. After 30 s without reading, no answer is left, and every socket is released.
+ * Clients send random pipelines of requests and read the responses in random ways. After each tick the responses in the
+ * server are within their bound. A neighbour is served meanwhile. After 30 s without reading, no response is left, and
+ * all sockets are released.
  */
 export async function readAtRandom(owner: Owner, random: Random, tls: boolean, rounds: number): Promise<void> {
   for (let round = 0; round < rounds; round++) {

@@ -16,7 +16,7 @@ function addressOf(peer: string | undefined, forwardedFor?: string): string {
   return addresses.of({ socket: { remoteAddress: peer }, headers } as unknown as IncomingMessage);
 }
 
-test('behind a trusted proxy the address is the last hop that is no trusted proxy', () => {
+test('behind trusted proxies the address is the last hop that is not a trusted proxy', () => {
   assert.equal(addressOf('10.0.0.1', '192.0.2.7'), '192.0.2.7');
   assert.equal(addressOf('::ffff:10.0.0.1', '192.0.2.7'), '192.0.2.7');
   assert.equal(addressOf('2001:db8::5', '198.51.100.1, 192.0.2.7,10.2.2.2'), '192.0.2.7');
@@ -25,14 +25,14 @@ test('behind a trusted proxy the address is the last hop that is no trusted prox
   assert.equal(addressOf('10.0.0.1', '10.0.0.9, 10.0.0.8'), '10.0.0.9');
 });
 
-test('what a client writes into the header itself is not believed', () => {
+test('addresses that a client writes into the header are ignored', () => {
   assert.equal(addressOf('10.0.0.1', '203.0.113.9, 192.0.2.7'), '192.0.2.7');
   assert.equal(addressOf('10.0.0.1', `${'10.9.9.9,'.repeat(100)}192.0.2.7`), '192.0.2.7');
   assert.equal(addressOf('10.0.0.1', '203.0.113.9, nonsense'), '10.0.0.1');
   assert.equal(addressOf('10.0.0.1', ''), '10.0.0.1');
 });
 
-test('from anybody but a trusted proxy the header is ignored, and told', () => {
+test('the header of a peer that is not a trusted proxy is ignored and reported', () => {
   assert.deepEqual(distrusted, []);
   assert.equal(addressOf('192.0.2.7', '203.0.113.9'), '192.0.2.7');
   assert.deepEqual(distrusted, ['192.0.2.7']);
@@ -43,7 +43,7 @@ test('from anybody but a trusted proxy the header is ignored, and told', () => {
   assert.equal(trustNobody.of(request as unknown as IncomingMessage), '10.0.0.1');
 });
 
-test('this machine, and proxies that do not say for whom they ask, are not limited by address', () => {
+test('this machine, and proxies that forward no address, have no limit per address', () => {
   for (const address of ['', '127.0.0.1', '::1', '10.0.0.1']) assert.equal(addresses.keyOf(address), null);
   assert.equal(addresses.keyOf('192.0.2.7'), '192.0.2.7');
   assert.equal(addresses.keyOf('2001:db8:1:2:3::4'), '2001:db8:1:2::/64');

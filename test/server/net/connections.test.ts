@@ -14,7 +14,7 @@ import type { NetHarnessOptions } from '../../support/net-harness.ts';
 import type { Owner } from '../../support/owner.ts';
 import { clientFrame, RawSocket } from '../../support/raw-socket.ts';
 
-/** A network whose connections see only the time that `pass` lets pass. */
+/** A network whose connections see time pass only through `pass`. */
 function start(t: TestContext, options: NetHarnessOptions = {}): Promise<NetHarness> {
   t.mock.timers.enable({ apis: ['setInterval'] });
   return NetHarness.start(t, options);
@@ -28,7 +28,7 @@ async function open(owner: Owner, net: NetHarness, autoPong = true): Promise<Web
   return client;
 }
 
-/** As many seconds as the test says, without waiting for them. */
+/** Lets this many seconds pass without waiting. */
 function pass(net: NetHarness, seconds: number): void {
   for (let i = 0; i < seconds * TICKS_PER_SECOND; i++) net.connections.tick();
 }
@@ -45,7 +45,7 @@ test('the constructor starts no timer, start() starts one, and close() may be ca
   await closed;
 });
 
-test('a connection that is not live by its deadline is closed with a reason and comes back (I7, I8)', async (t) => {
+test('a connection that is not live by its deadline is closed with a reason that allows a retry (I7, I8)', async (t) => {
   const net = await start(t, { handshakeTimeoutMs: 10_000 });
   const late = await open(t, net);
   await net.handler();
@@ -63,7 +63,7 @@ test('a connection that is not live by its deadline is closed with a reason and 
   assert.equal(net.stats.connectionsRefused.get('not-live'), 1);
 });
 
-test('a live connection is pinged every 25 s, and stays as long as it answers', async (t) => {
+test('a live connection is pinged every 25 s, and stays open while it answers', async (t) => {
   const net = await start(t);
   const client = await open(t, net);
   const { connection } = await net.handler();
@@ -77,7 +77,7 @@ test('a live connection is pinged every 25 s, and stays as long as it answers', 
     pass(net, 1);
     assert.equal(connection.silentPings, 1);
     await pinged;
-    // The pong is on its way by now; a message behind it has come when it has.
+    // The pong was sent before this message, so it arrives first.
     client.send(Buffer.from(`round ${round}`));
     await within(guardMs, 'the message', whenMessages(net, round));
     assert.equal(connection.silentPings, 0);
@@ -86,7 +86,7 @@ test('a live connection is pinged every 25 s, and stays as long as it answers', 
   assert.equal(net.stats.connectionsSilent, 0);
 });
 
-test('a connection that leaves two pings unanswered is cut off, and its handler hears of it (I7)', async (t) => {
+test('a connection that leaves two pings unanswered is cut off, and its handler is told (I7)', async (t) => {
   const net = await start(t);
   await open(t, net, false);
   const handler = await net.handler();
@@ -99,7 +99,7 @@ test('a connection that leaves two pings unanswered is cut off, and its handler 
   assert.equal(net.stats.connectionsSilent, 1);
 });
 
-test('messages are a sign of life as good as a pong', async (t) => {
+test('a message counts as a sign of life, like a pong', async (t) => {
   const net = await start(t);
   const client = await open(t, net, false);
   const { connection } = await net.handler();
@@ -111,7 +111,7 @@ test('messages are a sign of life as good as a pong', async (t) => {
   assert.equal(net.stats.connectionsSilent, 0);
 });
 
-test('a connection that we have paused is not held silent: it cannot show that it is there', async (t) => {
+test('a paused connection does not count as silent, because its pong is not read', async (t) => {
   const net = await start(t);
   await open(t, net);
   const { connection } = await net.handler();
@@ -122,7 +122,7 @@ test('a connection that we have paused is not held silent: it cannot show that i
   assert.equal(net.connections.size, 1);
 });
 
-test('connections are pinged at the pace at which they came, not all at once (I6)', async (t) => {
+test('connections are pinged at the pace at which they were opened, not all at once (I6)', async (t) => {
   const net = await start(t);
   for (let i = 0; i < 3; i++) {
     await open(t, net);
@@ -136,7 +136,7 @@ test('connections are pinged at the pace at which they came, not all at once (I6
   assert.deepEqual([await pinged(1), await pinged(2)], [1, 0]);
 });
 
-test('I7: of messages that never end only so much is kept in all: first go those who are not live, the largest first', async (t) => {
+test('I7: the bytes of endless messages are bounded in total; connections that are not live are closed first, the largest first', async (t) => {
   const net = await start(t, { maxPartialBytes: 300_000 });
   const sockets: RawSocket[] = [];
   const holds = async (index: number, bytes: number): Promise<void> => {
@@ -144,7 +144,7 @@ test('I7: of messages that never end only so much is kept in all: first go those
     t.after(() => socket.destroy());
     sockets.push(socket);
     const { connection } = await net.handler(index);
-    // Whole frames, of a message that goes on.
+    // Complete frames of an incomplete message.
     for (let sent = 0; sent < bytes; sent += 50_000) {
       socket.sendBytes(clientFrame(sent === 0 ? 0x02 : 0x00, new Uint8Array(50_000)));
     }
@@ -181,8 +181,8 @@ test('I7: of messages that never end only so much is kept in all: first go those
   assert.equal(handler.connection.partialBytes, 0);
 });
 
-test('I7: bytes that wait in paused sockets count with four times the bound, and no client is ended before', async (t) => {
-  // Each message is whole: a session that is not live yet has paused its socket.
+test('I7: with the bytes in paused sockets the bound is four times as high, and no client is closed below it', async (t) => {
+  // Each message is complete. A session that is not live yet has paused its socket.
   const bytes = 40_000;
   const count = 12;
   const net = await start(t, { maxPartialBytes: (count * bytes) / SOCKETS_FACTOR + bytes / 2 });
@@ -216,7 +216,7 @@ test('I7: bytes that wait in paused sockets count with four times the bound, and
   assert.ok(net.connections.size >= count, 'as few as need be');
 });
 
-test('I6: a message that its sender breaks off is charged to the address as one that is refused', async (t) => {
+test('I6: an incomplete message is charged to its address like a refused one', async (t) => {
   const trustedProxies = new BlockList();
   trustedProxies.addAddress('127.0.0.1');
   const refusedWorkPerAddress = { perSecond: 0.01, burst: 1 };
@@ -239,7 +239,7 @@ test('I6: a message that its sender breaks off is charged to the address as one 
   assert.equal(parseAnswer(await readToEnd(await upgrade())).status, 429);
 });
 
-test('ending closes all with the reason, and resolves when all are gone', async (t) => {
+test('close() closes all connections with the reason, and resolves when none is open', async (t) => {
   const net = await start(t);
   const clients = [await open(t, net), await open(t, net)];
   await net.handler(1);
@@ -252,7 +252,7 @@ test('ending closes all with the reason, and resolves when all are gone', async 
   }
 });
 
-test('ending cuts off whoever does not answer before the deadline (I7)', async (t) => {
+test('close() cuts off a client that does not answer before the deadline (I7)', async (t) => {
   const net = await start(t, { limits: { closeTimeoutMs: 60_000 } });
   const client = await open(t, net);
   client.pause();
@@ -270,7 +270,7 @@ async function whenMessages(net: NetHarness, count: number): Promise<void> {
   }
 }
 
-test('I6: an error while one connection is looked at ends that connection only', async (t) => {
+test('I6: an error while a connection is checked ends only that connection', async (t) => {
   const net = await start(t);
   const [broken, other] = [await open(t, net), await open(t, net)];
   const [{ connection }, { connection: good }] = [await net.handler(), await net.handler(1)];

@@ -20,7 +20,7 @@ function reasonOf(act: () => unknown): string {
 
 const accepts = (name: string): boolean => reasonOf(() => checkDocumentName(name)) === 'accepted';
 
-test('a name that is encoded by the rules comes back as it was', (t) => {
+test('a name that is encoded correctly is decoded to the same name', (t) => {
   t.diagnostic(`SEED=${seed}`);
   fc.assert(
     fc.property(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 60 }).filter(accepts), (name) => {
@@ -45,7 +45,7 @@ test('a name that the platform puts into a URL unencoded, as stock clients do, a
   );
 });
 
-test('whatever bytes come, the answer is a valid name or a reason: never anything else (I6, I8)', (t) => {
+test('any bytes give a valid name or a refusal with a reason (I6, I8)', (t) => {
   t.diagnostic(`SEED=${seed}`);
   const fragments = fc.constantFrom(
     '%',
@@ -98,7 +98,7 @@ test('percent signs are decoded exactly once', () => {
   assert.equal(decodeDocumentName('%3Fdraft%23'), '?draft#');
 });
 
-test('what is refused is told why (I8)', () => {
+test('a refusal states its reason (I8)', () => {
   const cases: readonly [string, RegExp][] = [
     ['', /empty/],
     ['%', /two hex digits/],
@@ -144,7 +144,7 @@ test('what is refused is told why (I8)', () => {
   );
 });
 
-test('names of all scripts, with joiners, dots and slashes inside, are fine', () => {
+test('names in all scripts are valid, with joiners, dots and slashes inside', () => {
   const names = [
     'a',
     'notes/2024/draft.v1',
@@ -161,7 +161,7 @@ test('names of all scripts, with joiners, dots and slashes inside, are fine', ()
     'a*b',
     '~',
     ' a',
-    // Direction marks, as keyboards for Hebrew and Arabic have them.
+    // Direction marks, as on keyboards for Hebrew and Arabic.
     'שלום!\u200f',
     'C++\u200e ו-Java',
     'رقم \u061c12',
@@ -179,7 +179,7 @@ test('names of all scripts, with joiners, dots and slashes inside, are fine', ()
   for (const name of names) assert.equal(decodeDocumentName(encodeURIComponent(name)), name);
 });
 
-test('docs/protocol.md names every character that is refused, and no other', () => {
+test('docs/protocol.md lists exactly the characters that are refused', () => {
   const docs = readFileSync(new URL('../../../../docs/protocol.md', import.meta.url), 'utf8');
   const listed = /characters that cannot be printed:(.*?)each plane/su.exec(docs)?.[1] ?? '';
   const ranges = [...listed.matchAll(/U\+([\dA-F]+)(?:–([\dA-F]+))?/gu)].map(
@@ -190,7 +190,7 @@ test('docs/protocol.md names every character that is refused, and no other', () 
   for (let code = 0; code <= 0x10ffff; code++) {
     const isSurrogate = code >= 0xd800 && code <= 0xdfff;
     if (isSurrogate || code === '\\'.codePointAt(0)) continue;
-    // Planes 15 and 16 are all alike: a part of them, as each refusal takes 10 us.
+    // Only a part of planes 15 and 16, which are uniform, because each refusal takes 10 us.
     if (code > 0xf0100 && (code & 0xffff) < 0xff00 && code % 101 > 0) continue;
     const refused = (code & 0xfffe) === 0xfffe || ranges.some(([from, to]) => code >= from && code <= to);
     if (accepts(`a${String.fromCodePoint(code)}b`) === refused) different.push(code.toString(16));
@@ -198,7 +198,7 @@ test('docs/protocol.md names every character that is refused, and no other', () 
   assert.deepEqual(different.slice(0, 20), []);
 });
 
-test('the reason names the character, which nobody can see (I8)', () => {
+test('the reason names the invisible character (I8)', () => {
   assert.match(
     reasonOf(() => checkDocumentName('soft\u00adhyphen')),
     /cannot be printed: U\+00AD$/,

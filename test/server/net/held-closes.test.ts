@@ -1,4 +1,4 @@
-/** Closes that repeat: held back, so that clients that come back at once do so less often. */
+/** Repeated closes are delayed, so that clients that reconnect at once do so less often. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { BlockList } from 'node:net';
@@ -23,7 +23,7 @@ async function setUp(t: TestContext, options: NetHarnessOptions = {}) {
   const after: After = (delayMs, callback) => clock.after(delayMs, callback).cancel;
   const net = await NetHarness.start(t, { trustedProxies, after, ...options });
   let made = 0;
-  /** A client whose socket is open at both ends. */
+  /** A client whose socket is open on both sides. */
   const open = async (docName = 'doc', address = '192.0.2.1') => {
     const client = new WebSocket(`${net.url}/${docName}`, { headers: { 'X-Forwarded-For': address } });
     t.after(() => client.terminate());
@@ -36,7 +36,7 @@ async function setUp(t: TestContext, options: NetHarnessOptions = {}) {
       handler: await net.handler(made++),
     };
   };
-  /** One round of a client that comes back: how long its close is held back, in milliseconds. */
+  /** One round of a client that reconnects. Resolves with the delay of its close, in milliseconds. */
   const round = async (code: RefusalCode, docName?: string, address?: string): Promise<number> => {
     const { closed, handler } = await open(docName, address);
     close(handler, code);
@@ -63,7 +63,7 @@ for (const code of [
   'grant-ended',
   'internal',
 ] as const) {
-  test(`${code} (${closeReason(code).code}) comes at once the first time, and later each time that it repeats`, async (t) => {
+  test(`${code} (${closeReason(code).code}) is sent at once the first time, and later each time that it repeats`, async (t) => {
     const { round } = await setUp(t);
     const held: number[] = [];
     for (let i = 0; i < escalating.length; i++) held.push(await round(code));
@@ -71,7 +71,7 @@ for (const code of [
   });
 }
 
-test('a refusal in another document, for another reason, or of another address is not held back', async (t) => {
+test('a refusal in another document, for another reason, or for another address is not delayed', async (t) => {
   const { round } = await setUp(t);
   await round('limit-reached');
   await round('limit-reached');
@@ -80,14 +80,14 @@ test('a refusal in another document, for another reason, or of another address i
   assert.equal(await round('limit-reached', 'doc', '192.0.2.2'), 0);
 });
 
-test('codes that are held back elsewhere, or must not be, are not held back here', async (t) => {
+test('codes that are delayed elsewhere, or must not be delayed, are not delayed here', async (t) => {
   const { round } = await setUp(t);
   for (const code of ['unauthorized', 'forbidden', 'generation-changed', 'shutting-down'] as const) {
     for (let i = 0; i < 3; i++) assert.equal(await round(code), 0, code);
   }
 });
 
-test('clients that are closed together count once, and wait for the same time when that repeats', async (t) => {
+test('clients that are closed together count once, and wait equally long when that repeats', async (t) => {
   const { clock, open } = await setUp(t);
   for (const pending of [[], [250, 250, 250, 250, 250], [500, 500, 500, 500, 500]]) {
     const clients = [];
@@ -99,7 +99,7 @@ test('clients that are closed together count once, and wait for the same time wh
   }
 });
 
-test('1009 is held back too, and what the client sends meanwhile is dropped', async (t) => {
+test('1009 is delayed too, and input received meanwhile is dropped', async (t) => {
   const { net, clock, open } = await setUp(t);
   for (const heldMs of [0, 250, 500]) {
     const { client, closed, handler } = await open();
@@ -114,7 +114,7 @@ test('1009 is held back too, and what the client sends meanwhile is dropped', as
   }
 });
 
-test('messages that come while a close is held back are dropped', async (t) => {
+test('messages that arrive while a close is delayed are dropped', async (t) => {
   const { clock, open } = await setUp(t);
   close((await open()).handler, 'limit-reached');
   const { client, closed, handler } = await open();
@@ -137,7 +137,7 @@ test('a connection that has lasted for ten seconds is closed at once, and counti
   assert.equal(await round('grant-ended'), 0);
 });
 
-test('no more are held back than there may be: the one that has been held longest is closed (I7)', async (t) => {
+test('the number of delayed closes is bounded; beyond it the oldest is sent (I7)', async (t) => {
   const { net, clock, open, round } = await setUp(t, { maxHeld: 2 });
   await round('limit-reached');
   const clients = [];
@@ -151,7 +151,7 @@ test('no more are held back than there may be: the one that has been held longes
   assert.equal(net.held.count, 0);
 });
 
-test('the end of the server does not wait for closes that are held back', async (t) => {
+test('the shutdown does not wait for delayed closes', async (t) => {
   const { net, open, round } = await setUp(t);
   await round('limit-reached');
   const { closed, handler } = await open();
@@ -160,13 +160,13 @@ test('the end of the server does not wait for closes that are held back', async 
   assert.equal(await closed(), 1012);
 });
 
-test('before its client is known a connection is read up to a bound, and then on from there', async (t) => {
+test('a connection is read up to a bound before its client is authenticated, and from there on afterwards', async (t) => {
   const { open } = await setUp(t);
   const message = new Uint8Array(1024 * 1024).fill(97);
   const { client, handler } = await open();
   handler.connection.limitReading(64 * 1024);
   client.send(message);
-  // What is not limited shows that the server has read all that it will.
+  // A connection without the bound shows that the server has read all that it will.
   const free = await open();
   const whole = new Promise<void>((resolve) => {
     free.handler.onMessage = () => resolve();
@@ -174,7 +174,7 @@ test('before its client is known a connection is read up to a bound, and then on
   free.client.send(message);
   await within(timeoutMs, 'the message of the other', whole);
   const { partialBytes } = handler.connection;
-  // Node reads one more chunk of 64 KB into a socket that is paused.
+  // Node reads one more chunk of 64 KB into a paused socket.
   assert.ok(partialBytes > 0 && partialBytes < 64 * 1024 * 3 + 4_096, `${partialBytes} bytes read`);
   assert.deepEqual(handler.messages, []);
   const come = new Promise<number>((resolve) => {
@@ -184,7 +184,7 @@ test('before its client is known a connection is read up to a bound, and then on
   assert.equal(await within(timeoutMs, 'the message', come), message.length);
 });
 
-test('a client that is refused before it was read whole is told why, and the rest is not kept', async (t) => {
+test('a client that is refused while its input waits is told why, and the rest is dropped', async (t) => {
   const { net, open } = await setUp(t, { limits: { closeTimeoutMs: timeoutMs } });
   const { client, closed, handler } = await open();
   handler.connection.limitReading(64 * 1024);

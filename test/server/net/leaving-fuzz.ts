@@ -10,13 +10,13 @@ import type { Random } from '../../support/random.ts';
 import { clientFrame } from '../../support/raw-socket.ts';
 import { computeForATurn } from '../../support/turn-blocker.ts';
 
-/** How a client may end its connection. Only `none` leaves the end to the bytes that were sent. */
+/** How a client may end its connection. With `none` the end depends on the bytes that were sent. */
 const ends = ['none', 'FIN', 'RST', 'destroy', 'terminate', 'pause and RST'] as const;
 
 interface Leaver {
   readonly socket: Socket;
   readonly handler: RecordingHandler;
-  /** Everything that the client sends. */
+  /** All bytes that the client sends. */
   readonly bytes: Buffer;
   /** The messages before the first close frame or broken frame. */
   readonly messages: readonly string[];
@@ -50,7 +50,7 @@ function anyScript(random: Random, name: string): Pick<Leaver, 'bytes' | 'messag
   }
   const end = isOver ? random.pick(ends) : random.pick(ends.slice(1));
   const bytes = Buffer.concat(frames);
-  // Half a frame, unless the end depends on all of them.
+  // Half a frame, unless the end depends on all bytes.
   const cut = end === 'none' || random.below(3) > 0 ? 0 : random.below(Math.min(30, bytes.length + 1));
   return { bytes: bytes.subarray(0, bytes.length - cut), messages, end };
 }
@@ -66,8 +66,8 @@ function leave({ socket, handler, end }: Leaver): void {
 }
 
 /**
- * Clients that leave at random points of busy turns. Each connection is closed once and no longer counted, and its handler has
- * got a prefix of its messages: all of them if the client did not cut the connection off.
+ * Clients leave at random points of busy turns. Each connection is closed once and no longer counted. Its handler has
+ * got a prefix of its messages, or all of them if the client did not cut off the connection.
  */
 export async function leaveAtRandom(owner: Owner, random: Random, tls: boolean, rounds: number): Promise<void> {
   const net = await NetHarness.start(owner, { tls, limits: { closeTimeoutMs: 200 } });

@@ -17,12 +17,12 @@ const [firstHalf, secondHalf] = [closeFrame(1000).subarray(0, 3), closeFrame(100
 
 interface Script {
   readonly name: string;
-  /** Written one after the other, with turns of the event loop between. */
+  /** Written one after the other, with turns of the event loop between them. */
   readonly writes: readonly Buffer[];
   readonly messages: readonly string[];
-  /** The code that the handler hears; null if the end of the socket decides. */
+  /** The code that the handler gets; null if it depends on the end of the socket. */
   readonly code: number | null;
-  /** Only with an end of the socket does the connection go. */
+  /** The connection closes only when the socket ends. */
   readonly needsEnd?: true;
 }
 

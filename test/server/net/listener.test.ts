@@ -10,9 +10,10 @@ import { NetHarness, parseAnswer, readToEnd } from '../../support/net-harness.ts
 import type { Owner } from '../../support/owner.ts';
 
 /**
- * Runs `wait`, which waits for the end of a client, beside a client whose header is complete and whose body is not. That one has
- * three times as long, and is still served when the other has been ended. A machine that stands still for longer than that tells
- * nothing: then the timeout is longer the next time. Resolves with the network on which it was seen.
+ * Runs `wait`, which waits for the end of a client, beside a client whose header is complete and whose body is not. The
+ * second client has three times as long, and is still served when the first has been cut off. If the machine stalls for
+ * longer than that, the result says nothing, and the run is repeated with a longer timeout. Resolves with the network
+ * of the successful run.
  */
 async function endsBeforeBodies(
   owner: Owner,
@@ -47,7 +48,7 @@ for (const tls of [false, true]) {
     assert.match(text, /http/);
   });
 
-  test(`over ${over}, a half-sent header is ended by the handshake deadline (I7)`, async (t) => {
+  test(`over ${over}, a client with an incomplete header is cut off by the handshake deadline (I7)`, async (t) => {
     const { stats } = await endsBeforeBodies(t, tls, async (net) => {
       const socket = await net.socket();
       socket.write('GET /sync/doc HTTP/1.1\r\nHost: ');
@@ -58,14 +59,14 @@ for (const tls of [false, true]) {
     assert.equal(stats.requestsUnreadable.get('request-timeout'), 1);
   });
 
-  test(`over ${over}, a client that says nothing is ended by the handshake deadline (I7)`, async (t) => {
+  test(`over ${over}, a client that sends nothing is cut off by the handshake deadline (I7)`, async (t) => {
     await endsBeforeBodies(t, tls, async (net) => {
       await readToEnd(await net.socket());
     });
   });
 }
 
-test('a TLS handshake that does not begin is ended by the deadline, and counted (I7, I8)', async (t) => {
+test('a TLS handshake that does not begin is cut off by the deadline and counted (I7, I8)', async (t) => {
   const { stats } = await endsBeforeBodies(t, true, async (net) => {
     const socket = connect(net.port, '127.0.0.1');
     socket.on('error', () => {});
@@ -75,7 +76,7 @@ test('a TLS handshake that does not begin is ended by the deadline, and counted 
   assert.equal(stats.requestsUnreadable.size, 0, 'nobody waited for an answer');
 });
 
-test('TLS 1.1 is refused; with 1.2 or newer, http/1.1 is what ALPN agrees on', async (t) => {
+test('TLS 1.1 is refused; with 1.2 or newer, ALPN selects http/1.1', async (t) => {
   const net = await NetHarness.start(t, { tls: true });
   const options = { port: net.port, host: '127.0.0.1', servername: 'localhost', ca: net.ca };
   const old = connectTls({ ...options, minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' });
@@ -105,7 +106,7 @@ test('an address that cannot be listened on is explained in a sentence', async (
   await assert.rejects(net.listener.listen('192.0.2.1', 0), explained(/not an address of this machine/));
 });
 
-test('closing does not wait longer than its deadline for sockets that say nothing', async (t) => {
+test('close() does not wait longer than its deadline for silent sockets', async (t) => {
   const net = await NetHarness.start(t, { tls: true, handshakeTimeoutMs: 60_000 });
   const silent = connect(net.port, '127.0.0.1');
   silent.on('error', () => {});

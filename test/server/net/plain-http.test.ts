@@ -1,4 +1,4 @@
-/** Plain HTTP spoken to a port with TLS. */
+/** Plain HTTP on a port with TLS. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
@@ -17,14 +17,14 @@ async function plainSocket(t: TestContext, net: NetHarness): Promise<Socket> {
   return socket;
 }
 
-/** Resolves when the listener has no socket any more. */
+/** Resolves when the listener has no socket. */
 function allClosed(net: NetHarness): Promise<void> {
   return within(guardMs, 'the end of every socket at the server', net.listener.close(guardMs));
 }
 
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH', 'CONNECT', 'PROPFIND'];
 
-test('every method of plain HTTP is answered with the scheme and the port, counted, and the socket is closed', async (t) => {
+test('a plain HTTP request with any method is answered with the scheme and the port, counted, and closed', async (t) => {
   const net = await NetHarness.start(t, { tls: true });
   const requests: Buffer[] = methods.map((method) =>
     Buffer.from(`${method} /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n`),
@@ -47,7 +47,7 @@ test('every method of plain HTTP is answered with the scheme and the port, count
   await allClosed(net);
 });
 
-test('a client that sends its request in several packets and keeps sending gets the answer', async (t) => {
+test('a client that sends its request in several packets and keeps sending gets the response', async (t) => {
   const net = await NetHarness.start(t, { tls: true });
   const socket = await plainSocket(t, net);
   socket.setNoDelay(true);
@@ -60,7 +60,7 @@ test('a client that sends its request in several packets and keeps sending gets 
   assert.equal(parseAnswer(await readToEnd(socket)).status, 400);
 });
 
-test('I7: a client that neither reads the answer nor hangs up is cut off', async (t) => {
+test('I7: a client that neither reads the response nor hangs up is cut off', async (t) => {
   const net = await NetHarness.start(t, { tls: true });
   const sockets = await Promise.all(Array.from({ length: 20 }, () => plainSocket(t, net)));
   for (const socket of sockets) socket.pause().write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
@@ -68,7 +68,7 @@ test('I7: a client that neither reads the answer nor hangs up is cut off', async
   await allClosed(net);
 });
 
-test('I7: a client that sends less than a record header is ended by the handshake deadline, without an answer', async (t) => {
+test('I7: a client that sends less than a record header is cut off by the handshake deadline, without a response', async (t) => {
   const net = await NetHarness.start(t, { tls: true, handshakeTimeoutMs: 200 });
   for (const bytes of ['G', 'GET ', '']) {
     const socket = await plainSocket(t, net);
@@ -80,7 +80,7 @@ test('I7: a client that sends less than a record header is ended by the handshak
 
 test('a broken TLS handshake is not answered as HTTP', async (t) => {
   const net = await NetHarness.start(t, { tls: true });
-  // A record of a type that there is not, one that is too long, and a hello that is nonsense.
+  // A record of an unknown type, a record that is too long, and an invalid hello.
   for (const record of [
     [99, 3, 1, 0, 5, 1, 2, 3, 4, 5],
     [22, 3, 1, 255, 255, 1, 2, 3],

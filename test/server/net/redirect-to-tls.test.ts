@@ -14,7 +14,7 @@ import { within } from '../../support/deadline.ts';
 import { listen } from '../../doctor/peers.ts';
 import { parseAnswer, readToEnd, upgradeRequest } from '../../support/net-harness.ts';
 
-/** A redirect that takes `burst` requests of each address; its clients say in X-Forwarded-For which one they are. */
+/** A redirect that allows `burst` requests per address. Clients name their address in X-Forwarded-For. */
 function redirectTo(
   port: number,
   burst = 100,
@@ -37,7 +37,7 @@ function to(host: string | undefined, url: string, port = 443): string | null {
   return secureLocation({ headers: { host }, url } as unknown as IncomingMessage, port);
 }
 
-test('the redirect keeps host, path and query, and has the port only if it is not the usual one', () => {
+test('the redirect keeps host, path and query, and contains the port only if it is not 443', () => {
   assert.equal(to('example.org', '/a?b=c'), 'https://example.org/a?b=c');
   assert.equal(to('example.org:80', '/', 8443), 'https://example.org:8443/');
   assert.equal(to('[::1]:8080', '/'), 'https://[::1]/');
@@ -45,7 +45,7 @@ test('the redirect keeps host, path and query, and has the port only if it is no
   for (const url of ['http://evil/', '*', 'evil']) assert.equal(to('example.org', url), null);
 });
 
-test('requests and upgrades are answered and ended', async (t) => {
+test('requests and upgrades are answered, and their connections are closed', async (t) => {
   const redirect = redirectTo(8443);
   const server = createServer(redirect.request);
   server.on('upgrade', redirect.handle);
@@ -62,7 +62,7 @@ test('requests and upgrades are answered and ended', async (t) => {
   assert.equal((await ask(upgradeRequest('/sync/doc', { Host: 'a/b' }))).status, 400);
 });
 
-test('I7: a redirected upgrade does not stay open when its client does not hang up', async (t) => {
+test('I7: the connection of a redirected upgrade is closed even if its client does not hang up', async (t) => {
   const redirect = redirectTo(8443);
   const server = createServer(redirect.request);
   server.on('upgrade', redirect.handle);
@@ -76,7 +76,7 @@ test('I7: a redirected upgrade does not stay open when its client does not hang 
   if (!peer.closed) await within(60_000, 'the end of a redirected upgrade', once(peer, 'close'));
 });
 
-test('requests and upgrades have the limits of the other ports, and the certificate authority is always answered', async (t) => {
+test('requests and upgrades share the limits of the other ports, and an ACME authority is always answered', async (t) => {
   const challenges = new ChallengeAnswers();
   const stats = new NetStats();
   challenges.answerHttp('token', 'authorization');

@@ -14,7 +14,7 @@ import { randomOf } from '../../support/random.ts';
 import { clientFrame } from '../../support/raw-socket.ts';
 
 const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
-// The body looks like the end of a header.
+// The body contains bytes that look like the end of a header.
 const post = (path: string): string =>
   `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\na\r\n\r\nbcdef`;
 const last = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`;
@@ -59,7 +59,7 @@ const numbered = (count: number): string[] => Array.from({ length: count }, (_, 
 for (const tls of [false, true]) {
   const over = tls ? ' over TLS' : '';
 
-  test(`pipelined requests${over} are answered in order, one at a time, with bodies between`, async (t) => {
+  test(`pipelined requests${over} are answered in order, one at a time, also with bodies between them`, async (t) => {
     let open = 0;
     let most = 0;
     const { net, targets } = await start(t, { tls }, (response, target) => {
@@ -79,11 +79,11 @@ for (const tls of [false, true]) {
       Array.from(text.matchAll(/<(.*?)>/g), ([, path]) => path),
       targets,
     );
-    // The slice that ends a body holds the header of one more request.
+    // The slice that ends a body contains the header of one more request.
     assert.equal(most, 2);
   });
 
-  test(`an answer that needs the whole body gets it, in pieces and pipelined${over}`, async (t) => {
+  test(`a handler that needs the whole body gets it, in pieces and pipelined${over}`, async (t) => {
     const net = await NetHarness.start(t, {
       tls,
       requests: (request, response) => {
@@ -107,7 +107,7 @@ for (const tls of [false, true]) {
     );
   });
 
-  test(`requests that come byte by byte${over} are answered`, async (t) => {
+  test(`requests that arrive byte by byte${over} are answered`, async (t) => {
     const { net, targets } = await start(t, { tls });
     const socket = await socketOf(t, net);
     socket.setNoDelay(true);
@@ -119,7 +119,7 @@ for (const tls of [false, true]) {
     assert.deepEqual(targets, ['/one', '/two']);
   });
 
-  test(`I6: expensive requests of many connections${over} take no more than a turn has time for`, async (t) => {
+  test(`I6: expensive requests of many connections${over} do not exceed the budget of a turn`, async (t) => {
     let inTurn = 0;
     let most = 0;
     const { net, targets } = await start(t, { tls }, (response) => {
@@ -140,7 +140,7 @@ for (const tls of [false, true]) {
     assert.ok(most <= 2, `${most} in one turn`);
   });
 
-  test(`a client that reads nothing${over} gets one answer, and is cut off after 30 s without progress`, async (t) => {
+  test(`a client that reads nothing${over} gets one response, and is cut off after 30 s without progress`, async (t) => {
     const { net, targets } = await start(t, { tls }, (response) => response.end(Buffer.alloc(16 << 20)));
     const socket = await socketOf(t, net);
     socket.pause();
@@ -161,7 +161,7 @@ for (const tls of [false, true]) {
     assert.equal(targets.length, 1);
   });
 
-  test(`a client that reads slowly${over} is not cut off, and gets all of it`, async (t) => {
+  test(`a client that reads slowly${over} is not cut off, and gets the whole response`, async (t) => {
     const bytes = 16 << 20;
     const { net } = await start(t, { tls }, (response) => response.end(Buffer.alloc(bytes)));
     const socket = await socketOf(t, net);
@@ -169,7 +169,7 @@ for (const tls of [false, true]) {
     let received = 0;
     socket.on('data', (chunk: Buffer) => {
       received += chunk.length;
-      // Over the whole answer, twice the allowed time passes.
+      // Reading the whole response takes twice the allowed time.
       if (received % (1 << 20) < chunk.length) for (let tick = 0; tick < UNREAD_TICKS / 8; tick++) net.input.tick();
     });
     await until(
@@ -191,7 +191,7 @@ for (const tls of [false, true]) {
     await until(() => targets.length > 0, 'a request');
     const { input, stats } = net;
     const queued = (): number => queuedBytes(served?._handle);
-    /** Reads until the server notices it: the kernel takes what the client has read of its buffers. */
+    /** Reads until the server notices it, when the kernel accepts more bytes. */
     const readSome = async (): Promise<void> => {
       const before = queued();
       socket.resume();
@@ -211,7 +211,7 @@ for (const tls of [false, true]) {
     assert.deepEqual(targets, ['/large']);
   });
 
-  test(`a client that reads each of many answers${over} in time is never cut off`, async (t) => {
+  test(`a client that reads each of many responses${over} in time is never cut off`, async (t) => {
     const { net } = await start(t, { tls }, (response) => response.end(Buffer.alloc(16 << 20)));
     const socket = await socketOf(t, net);
     const count = 6;
@@ -221,7 +221,7 @@ for (const tls of [false, true]) {
         .join('') + last('/last'),
     );
     let received = 0;
-    // A minute for each answer.
+    // A minute for each response.
     socket.on('data', (chunk: Buffer) => {
       received += chunk.length;
       if (received % (1 << 20) < chunk.length) for (let tick = 0; tick < UNREAD_TICKS / 8; tick++) net.input.tick();
@@ -233,7 +233,7 @@ for (const tls of [false, true]) {
     assert.equal(net.stats.answersUnread, 0);
   });
 
-  test(`beyond the limit of all unread answers${over} the largest are cut off, and the others are not`, async (t) => {
+  test(`beyond the limit for unread responses${over} only the connections with the largest are cut off`, async (t) => {
     const { net, targets } = await start(t, { tls, maxUnreadBytes: 40 << 20 }, (response, target) =>
       response.end(Buffer.alloc(Number(target.slice(1)) << 20)),
     );
@@ -242,7 +242,7 @@ for (const tls of [false, true]) {
     for (const [i, socket] of sockets.entries()) socket.pause().write(get(`/${sizes[i]}`));
     await until(() => targets.length === 3, 'three requests');
     net.input.tick();
-    // The answer of 24 MB is gone.
+    // The response of 24 MB is gone.
     const leftMb = net.input.unreadBytes / 2 ** 20;
     assert.ok(leftMb > 35 && leftMb < 37, `${leftMb} MB`);
     assert.equal(net.stats.answersUnread, 1);
@@ -281,7 +281,7 @@ for (const tls of [false, true]) {
   });
 }
 
-test('input that is no request gets 400 once, however it is cut, and the rest of it is dropped', async (t) => {
+test('input that is not a request gets 400 once, in pieces of any size, and the rest is dropped', async (t) => {
   const random = randomOf(t);
   const { net, targets } = await start(t, {});
   for (let i = 0; i < 20; i++) {
@@ -293,7 +293,7 @@ test('input that is no request gets 400 once, however it is cut, and the rest of
   assert.deepEqual(new Set(targets), new Set(['/fine']));
 });
 
-test('clients that leave at random points of half-read answers leave no state behind', async (t) => {
+test('clients that leave at random points of half-read responses leave no state behind', async (t) => {
   const random = randomOf(t);
   const { net, targets } = await start(t, {}, (response) => response.end(Buffer.alloc(random.below(1 << 20))));
   for (let i = 0; i < 30; i++) {
@@ -327,7 +327,7 @@ test('the constructor starts no timer, and start() starts one', (t) => {
   input.stop();
 });
 
-test('I6: an error while unread answers are looked at ends that connection only', async (t) => {
+test('I6: an error while unread responses are checked ends only that connection', async (t) => {
   const sockets: Socket[] = [];
   const { net, targets } = await start(t, {}, (response) => void sockets.push(response.req.socket));
   const [broken, other] = [await socketOf(t, net), await socketOf(t, net)];

@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import { RequestRate } from '../../../server/net/request-rate.ts';
 import { NetStats } from '../../../server/net/stats.ts';
 
-/** A rate limit whose time passes by command, and the status of each request: 200 if it is within the limits. */
+/** A rate limit with a manual clock, and the status of each request: 200 if it is within the limits. */
 function setUp() {
   const stats = new NetStats();
   const time = { nowMs: 0 };
@@ -31,15 +31,15 @@ function setUp() {
   return { stats, time, ask };
 }
 
-test('requests are limited by address and in total, health checks apart', () => {
+test('requests are limited per address and in total, and health checks are counted separately', () => {
   const { stats, time, ask } = setUp();
   assert.deepEqual([ask('a', '/'), ask('a', '/'), ask('a', '/')], [200, 200, 429]);
-  // The one over the limit of its address has used up nothing of the total.
+  // The request over its per-address limit used up nothing of the total.
   assert.deepEqual([ask('b', '/'), ask('b', '/'), ask('c', '/')], [200, 503, 503]);
   assert.equal(stats.limitsReached.get('request-rate-per-address'), 1);
   assert.equal(stats.limitsReached.get('request-rate'), 2);
   assert.deepEqual([ask('a', '/healthz'), ask('b', '/metrics'), ask('c', '/readyz')], [200, 200, 200]);
-  // However many addresses ask, a load balancer is answered.
+  // A load balancer is answered even if many addresses send requests.
   assert.deepEqual([ask('d', '/healthz'), ask('e', '/healthz'), ask('f', '/readyz')], [200, 200, 200]);
   assert.deepEqual([ask('a', '/healthz'), ask('a', '/healthz')], [200, 429]);
   time.nowMs += 1_000;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TURN_BUDGET_MS, TurnBudget } from '../../../server/net/turn-budget.ts';
 
-/** A budget whose clock and turns the test moves. */
+/** A budget whose clock and turns the test controls. */
 function budget() {
   let nowMs = 1_000;
   const callbacks: (() => void)[] = [];
@@ -21,7 +21,7 @@ function budget() {
   };
 }
 
-test('I6: a turn is spent when its messages have taken their time, and the next one begins anew', () => {
+test('I6: a turn is spent when its messages have used up its budget, and the next turn has a new budget', () => {
   const { turn, pass, endTurn } = budget();
   turn.begin();
   pass(TURN_BUDGET_MS);
@@ -38,7 +38,7 @@ test('I6: a turn is spent when its messages have taken their time, and the next 
   assert.equal(turn.isSpent, false, 'time in which nothing was handled does not count');
 });
 
-test('I6: who is held is released in order, as many in a turn as it has time left for, and who comes meanwhile waits too', () => {
+test('I6: held work is released in order, as far as each turn has time, and new input waits behind it', () => {
   const { turn, released, pass, hold, endTurn } = budget();
   const work = (name: string): void =>
     turn.hold({

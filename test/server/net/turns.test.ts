@@ -9,12 +9,12 @@ import { guardMs, within } from '../../support/deadline.ts';
 import { NetHarness, RecordingHandler, upgradeRequest } from '../../support/net-harness.ts';
 import { clientFrame } from '../../support/raw-socket.ts';
 
-/** Takes a turn's time of the event loop, and a little. */
+/** Blocks the event loop for slightly more than the budget of a turn. */
 function compute(): void {
   for (const end = performance.now() + TURN_BUDGET_MS + 1; performance.now() < end;);
 }
 
-/** Sockets that are connected, with the handlers of their connections. */
+/** Connected sockets with the handlers of their connections. */
 async function connected(t: TestContext, net: NetHarness, count: number): Promise<[Socket, RecordingHandler][]> {
   const all: [Socket, RecordingHandler][] = [];
   for (let i = 0; i < count; i++) {
@@ -27,24 +27,24 @@ async function connected(t: TestContext, net: NetHarness, count: number): Promis
   return all;
 }
 
-/** How often something happens in each turn of the event loop. */
+/** Counts events in each turn of the event loop. */
 class Turns {
   readonly counts: number[] = [];
   #inTurn = 0;
 
-  /** It has happened. */
+  /** Counts one event. */
   count(): void {
     compute();
     this.#inTurn++;
     if (this.#inTurn > 1) return;
-    // Called after all sockets, and before those who were held then.
+    // Runs after the sockets were read, and before held work is released.
     setImmediate(() => {
       this.counts.push(this.#inTurn);
       this.#inTurn = 0;
     });
   }
 
-  /** Resolves when it has happened so often. */
+  /** Resolves when this many events were counted. */
   async until(count: number): Promise<void> {
     const done = async (): Promise<void> => {
       while (this.counts.reduce((sum, n) => sum + n, 0) < count) await nextTurn();
@@ -54,7 +54,7 @@ class Turns {
 }
 
 for (const tls of [false, true]) {
-  test(`I6: what many send at once ${tls ? 'over TLS ' : ''}is taken in turns, each in its order, and nothing is lost`, async (t) => {
+  test(`I6: the input of many clients at once ${tls ? 'over TLS ' : ''}is handled in turns, in the order of each client, and nothing is lost`, async (t) => {
     const net = await NetHarness.start(t, { tls });
     const all = await connected(t, net, 10);
     const frames = [1, 2, 3].map((n) => clientFrame(0x82, Buffer.from(String(n))));
@@ -68,7 +68,7 @@ for (const tls of [false, true]) {
   });
 }
 
-test('I6: who wants to come in together with many others waits for a turn, and may leave meanwhile', async (t) => {
+test('I6: an upgrade among many waits for a turn, and its client may leave meanwhile', async (t) => {
   const turns = new Turns();
   const net = await NetHarness.start(t, {
     accept: (connection) => {
@@ -80,7 +80,7 @@ test('I6: who wants to come in together with many others waits for a turn, and m
   t.after(() => {
     for (const socket of sockets) socket.destroy();
   });
-  // A server accepts one of those that wait in each turn.
+  // The server accepts one waiting connection in each turn.
   for (let turn = 0; turn < 50; turn++) await nextTurn();
   for (const [i, socket] of sockets.entries()) {
     socket.write(upgradeRequest('/sync/doc'));
@@ -92,14 +92,14 @@ test('I6: who wants to come in together with many others waits for a turn, and m
   assert.equal(net.connections.size, 9);
 });
 
-test('who wants nothing for now gets what was held when it wants more, and not in the middle of its own work', async (t) => {
+test('a paused handler gets held input after it resumes, and not in the middle of its own call', async (t) => {
   const net = await NetHarness.start(t);
   const all = await connected(t, net, 2);
   const [[busySocket, busy], [socket, handler]] = all as [[Socket, RecordingHandler], [Socket, RecordingHandler]];
   const held = new Promise<void>((resolve) => {
     busy.onMessage = () => {
       compute();
-      // By then the other one has been read and kept; afterwards it is released.
+      // By then the other message has been read and held. It is released afterwards.
       setImmediate(() => {
         handler.connection.pause();
         setImmediate(() => setImmediate(resolve));
@@ -124,11 +124,11 @@ test('who wants nothing for now gets what was held when it wants more, and not i
   assert.equal(handler.connection.partialBytes, 0);
 });
 
-test('what was read before a connection broke is taken, though it had to wait', async (t) => {
+test('input that was read before a connection broke is handled, although it had to wait', async (t) => {
   const net = await NetHarness.start(t);
   const all = await connected(t, net, 6);
   const [socket, handler] = all.at(-1) as [Socket, RecordingHandler];
-  // Each of the others keeps it waiting for a turn.
+  // Each of the other connections makes it wait for one turn.
   for (const [i, [, busy]] of all.slice(0, -1).entries()) {
     busy.onMessage = () => {
       compute();
@@ -142,7 +142,7 @@ test('what was read before a connection broke is taken, though it had to wait', 
 });
 
 for (const tls of [false, true]) {
-  test(`I6: input of many connections that are reset together${tls ? ' over TLS' : ''} is taken in turns`, async (t) => {
+  test(`I6: input of many connections that are reset together${tls ? ' over TLS' : ''} is handled in turns`, async (t) => {
     const net = await NetHarness.start(t, { tls });
     const count = 12;
     const all = await connected(t, net, count);

@@ -1,10 +1,10 @@
-/** `Upgrade` headers for anything but a WebSocket are ignored. */
+/** `Upgrade` headers for protocols other than WebSocket are ignored. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { NetHarness, parseAnswer, readToEnd, upgradeRequest } from '../../support/net-harness.ts';
 import type { Owner } from '../../support/owner.ts';
 
-/** As curl --http2 and Java's HttpClient send them. */
+/** The headers that curl --http2 and Java's HttpClient send. */
 const h2c = 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n';
 const host = 'Host: localhost\r\n';
 const last = `GET /last HTTP/1.1\r\n${host}Connection: close\r\n\r\n`;
@@ -49,7 +49,7 @@ for (const tls of [false, true]) {
     const framings = ['Content-Length: 5\r\n\r\nhello', 'Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n'];
     for (const framing of framings) {
       for (const method of ['POST', 'DELETE', 'PUT']) {
-        // No `Connection: close` in it: the server must close.
+        // The request has no `Connection: close`, so the server must close.
         const request = `${method} /doc HTTP/1.1\r\n${host}${h2c}${framing}`;
         for (const bytes of [request, request + last]) {
           assert.deepEqual(await answersTo(net, bytes), ['200', `${method} /doc 5`], bytes);

@@ -17,7 +17,7 @@ async function ask(net: NetHarness, request: Buffer): Promise<HttpAnswer> {
   return answer;
 }
 
-/** The request with another first line. */
+/** An upgrade request with another first line. */
 function withStart(request: Buffer, line: string): Buffer {
   return Buffer.from(request.toString('latin1').replace(/^.*/, line), 'latin1');
 }
@@ -70,13 +70,13 @@ for (const tls of [false, true]) {
   });
 }
 
-test('an unknown version of WebSocket is told the one that is known', async (t) => {
+test('the refusal of an unknown WebSocket version names the supported one', async (t) => {
   const net = await NetHarness.start(t);
   const answer = await ask(net, upgradeRequest('/sync/doc', { 'Sec-WebSocket-Version': '12' }));
   assert.equal(answer.headers.get('sec-websocket-version'), '13');
 });
 
-test('what is no HTTP, or has headers beyond all bounds, is answered with a status and leaves others alone (I6)', async (t) => {
+test('input that is not HTTP, or with too large headers, is answered with a status and does not affect others (I6)', async (t) => {
   const net = await NetHarness.start(t);
   const client = new WebSocket(`${net.url}/doc`);
   await once(client, 'open');
@@ -116,7 +116,7 @@ test('a refused client that never reads and never hangs up is cut off (I7)', asy
   socket.destroy();
 });
 
-test('refused clients that reset the connection, before or after the answer, harm nobody (I6)', async (t) => {
+test('refused clients that reset the connection, before or after the response, affect no other client (I6)', async (t) => {
   const net = await NetHarness.start(t);
   for (const path of ['/nowhere', '/sync/', '/sync/%zz']) {
     const early = await net.socket();
@@ -130,14 +130,14 @@ test('refused clients that reset the connection, before or after the answer, har
   assert.equal(net.connections.size, 0);
 });
 
-test('a refused client that has half-closed before still gets its answer', async (t) => {
+test('a refused client that has half-closed its socket still gets the response', async (t) => {
   const net = await NetHarness.start(t);
   const socket = await net.socket();
   socket.end(upgradeRequest('/nowhere'));
   assert.equal(parseAnswer(await readToEnd(socket)).status, 404);
 });
 
-test('the handler is told the document, the parameters, the headers and where it comes from', async (t) => {
+test('the handler gets the document, the parameters, the headers and the address', async (t) => {
   const net = await NetHarness.start(t, { tls: true });
   const client = new WebSocket(`${net.url}/notes/Überschrift 1?token=a%20b&x=1`, {
     ca: net.ca,
@@ -153,7 +153,7 @@ test('the handler is told the document, the parameters, the headers and where it
   assert.equal(request.secure, true);
 });
 
-test('of the subprotocols offered, quire is selected, so that a token is never echoed; else the first', async (t) => {
+test('the subprotocol quire is selected if offered, so that a token is never echoed; otherwise the first', async (t) => {
   const net = await NetHarness.start(t);
   const selected = async (...offered: string[]): Promise<string> => {
     const client = new WebSocket(`${net.url}/doc`, offered);
@@ -165,7 +165,7 @@ test('of the subprotocols offered, quire is selected, so that a token is never e
   assert.equal(await selected(), '');
 });
 
-test('checks run in order before the upgrade; the first that refuses is the answer', async (t) => {
+test('checks run in order before the upgrade, and the first refusal is the response', async (t) => {
   const ran: string[] = [];
   const net = await NetHarness.start(t, {
     checks: [
@@ -192,19 +192,19 @@ test('checks run in order before the upgrade; the first that refuses is the answ
   assert.equal(ran.at(-1), 'third');
 });
 
-test('a check that fails in an unexpected way refuses with 500 and keeps its reason to itself (I6)', async (t) => {
+test('a check that fails unexpectedly refuses with 500 and does not reveal its error (I6)', async (t) => {
   const net = await NetHarness.start(t, { checks: [() => Promise.reject(new Error('secret'))] });
   const answer = await ask(net, upgradeRequest('/sync/doc'));
   assert.equal(answer.status, 500);
   assert.doesNotMatch(answer.body, /secret/);
 });
 
-test('a check that never answers is ended by the deadline (I7)', async (t) => {
+test('an upgrade whose check never settles is refused at the deadline (I7)', async (t) => {
   const net = await NetHarness.start(t, { checks: [() => new Promise(() => {})], limits: { handshakeTimeoutMs: 50 } });
   assert.equal((await ask(net, upgradeRequest('/sync/doc'))).status, 408);
 });
 
-test('a client that vanishes during a check harms nobody (I6)', async (t) => {
+test('a client that vanishes during a check affects no other client (I6)', async (t) => {
   const checking = new Deferred();
   const check = new Deferred();
   const net = await NetHarness.start(t, {
@@ -224,7 +224,7 @@ test('a client that vanishes during a check harms nobody (I6)', async (t) => {
   await within(guardMs, 'the end of its connection', net.connections.close({ code: 1001, reason: '' }, 60_000));
 });
 
-test('beyond the most connections that may be open, an upgrade is refused with 503 (I7)', async (t) => {
+test('beyond the limit of open connections an upgrade is refused with 503 (I7)', async (t) => {
   const net = await NetHarness.start(t, { limits: { maxConnections: 1 } });
   const client = new WebSocket(`${net.url}/doc`);
   await once(client, 'open');
@@ -233,7 +233,7 @@ test('beyond the most connections that may be open, an upgrade is refused with 5
   assert.equal((JSON.parse(answer.body) as { error: string }).error, 'overloaded');
 });
 
-test('after stop every upgrade is refused with 503, also one whose checks were running', async (t) => {
+test('after stop() each upgrade is refused with 503, even one whose checks were running', async (t) => {
   const checking = new Deferred();
   const check = new Deferred();
   const net = await NetHarness.start(t, {
@@ -265,7 +265,7 @@ test('an accept that throws closes the connection with its reason (I8)', async (
 });
 
 for (const tls of [false, true]) {
-  test(`over ${tls ? 'TLS' : 'plain TCP'}, what is written before the promises of the turn have settled goes out with the answer to the upgrade`, async (t) => {
+  test(`over ${tls ? 'TLS' : 'plain TCP'}, writes before the promises of the turn have settled are sent with the response to the upgrade`, async (t) => {
     const hello = Uint8Array.of(0x82, 2, 0x68, 0x69);
     const buffered: number[] = [];
     const write = async (connection: WsConnection): Promise<void> => {

@@ -12,10 +12,10 @@ import { kernelBufferBytes } from '../../support/kernel-buffers.ts';
 import { NetHarness, upgradeRequest } from '../../support/net-harness.ts';
 import type { Owner } from '../../support/owner.ts';
 
-/** Of which the kernel keeps what it can, and more than 16 are left. */
+/** Bytes of which more than 16 MB are left when the kernel's buffers are full. */
 const unreadMegabytes = 18 + Math.ceil(kernelBufferBytes() / 2 ** 20);
 
-/** A text or binary message of the server, unmasked. */
+/** An unmasked text or binary message of the server. */
 function frame(text: string): Uint8Array {
   const payload = Buffer.from(text);
   return Buffer.concat([Uint8Array.of(0x82, payload.length), payload]);
@@ -29,7 +29,7 @@ async function open(owner: Owner, net: NetHarness): Promise<WebSocket> {
   return client;
 }
 
-/** An upgraded socket without a WebSocket on it: a client that does as the test says. */
+/** An upgraded socket without a WebSocket client, which the test controls byte by byte. */
 async function openRaw(net: NetHarness): Promise<Socket> {
   const socket = await net.socket();
   socket.write(upgradeRequest('/sync/doc'));
@@ -45,7 +45,7 @@ async function closeOf(client: WebSocket): Promise<{ code: number; reason: strin
 for (const tls of [false, true]) {
   const over = tls ? 'TLS' : 'plain TCP';
 
-  test(`over ${over}, frames go out as they were written, several in one buffer, and messages come in`, async (t) => {
+  test(`over ${over}, frames are sent as they were written, even several in one buffer, and messages are received`, async (t) => {
     const net = await NetHarness.start(t, { tls });
     const client = await open(t, net);
     const handler = await net.handler();
@@ -79,7 +79,7 @@ for (const tls of [false, true]) {
     assert.deepEqual(received, ['one', 'two']);
   });
 
-  test(`over ${over}, what the client does not read is counted as buffered, and its end is told as drained`, async (t) => {
+  test(`over ${over}, unread bytes count as buffered, and the handler is told when they have drained`, async (t) => {
     const net = await NetHarness.start(t, { tls });
     const client = await open(t, net);
     const handler = await net.handler();
@@ -100,7 +100,7 @@ for (const tls of [false, true]) {
   });
 }
 
-test('after its close a handler hears nothing more, and its close only once (I8)', async (t) => {
+test('after the close a handler gets no more events, and the close only once (I8)', async (t) => {
   const net = await NetHarness.start(t);
   const client = await open(t, net);
   const handler = await net.handler();
@@ -118,7 +118,7 @@ test('after its close a handler hears nothing more, and its close only once (I8)
   assert.equal(net.stats.connectionsClosed.get('4501'), 1);
 });
 
-test('a reason of any length is cut to what a close frame holds', async (t) => {
+test('a reason of any length is cut to fit a close frame', async (t) => {
   const net = await NetHarness.start(t);
   const client = await open(t, net);
   (await net.handler()).connection.close({ code: 4400, reason: 'ü'.repeat(100) });
@@ -146,7 +146,7 @@ test('a client that reads nothing is cut off after the close timeout, with megab
   socket.destroy();
 });
 
-test('a client that vanishes is closed with 1006, a reset too, and nothing is thrown (I6)', async (t) => {
+test('a client that vanishes or resets the connection is closed with 1006, and nothing is thrown (I6)', async (t) => {
   const net = await NetHarness.start(t);
   const socket = await openRaw(net);
   const handler = await net.handler();
@@ -186,7 +186,7 @@ test('a message above the limit is refused with 1009 and a reason, whole or in f
   assert.equal(net.stats.connectionsRefused.get('message-too-large'), 2);
 });
 
-test('bytes that are no WebSocket frame are refused with 1002 and counted (I6, I8)', async (t) => {
+test('bytes that are not a WebSocket frame are refused with 1002 and counted (I6, I8)', async (t) => {
   const net = await NetHarness.start(t);
   const socket = await openRaw(net);
   socket.write(Buffer.from('GET / HTTP/1.1\r\n\r\n'));
@@ -218,7 +218,7 @@ test('the listener table of an idle connection stays an object with fast propert
   );
 });
 
-test('a handler that throws loses its own connection, by the reason it gave, and no other (I6)', async (t) => {
+test('an error of a handler closes only its own connection, with the reason of the error (I6)', async (t) => {
   const net = await NetHarness.start(t);
   const bystander = await open(t, net);
   const fails = async (error: Error): Promise<{ code: number; reason: string }> => {
@@ -239,7 +239,7 @@ test('a handler that throws loses its own connection, by the reason it gave, and
   assert.deepEqual(handler.messages, ['still here']);
 });
 
-test('a ping is answered with what it says, but not while the pongs would pile up (I7)', async (t) => {
+test('a pong contains the payload of its ping, and is not sent while pongs would accumulate (I7)', async (t) => {
   const net = await NetHarness.start(t);
   const client = await open(t, net);
   const handler = await net.handler();
@@ -264,13 +264,13 @@ test('a ping is answered with what it says, but not while the pongs would pile u
   assert.equal(connection.bufferedBytes, bufferedBytes);
 });
 
-test('a paused connection takes nothing more from its client until it is resumed', async (t) => {
+test('a paused connection gets no messages until it is resumed', async (t) => {
   const net = await NetHarness.start(t);
   const client = await open(t, net);
   const handler = await net.handler();
   handler.connection.pause();
   client.send(Buffer.from('waits'));
-  // The server answers pings while it reads: another client's message has made the round by the time of its pong.
+  // By the time of another client's pong, the server would have read this message.
   const other = await open(t, net);
   other.ping();
   await once(other, 'pong');
@@ -281,7 +281,7 @@ test('a paused connection takes nothing more from its client until it is resumed
   assert.deepEqual(handler.messages, ['waits']);
 });
 
-test('closing a paused connection ends it in order: it reads the answer to its close frame', async (t) => {
+test('closing a paused connection completes the close handshake', async (t) => {
   const net = await NetHarness.start(t, { limits: { closeTimeoutMs: 60_000 } });
   const client = await open(t, net);
   const handler = await net.handler();

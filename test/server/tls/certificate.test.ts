@@ -9,14 +9,14 @@ import { tempFolder } from '../../support/temp-folder.ts';
 
 const dayMs = 86_400_000;
 
-test('a certificate and the key that belongs to it are read as they are', (t) => {
+test('a certificate and its key are read unchanged', (t) => {
   const { certPath, keyPath } = scratchCertificate(tempFolder(t), 'server');
   const { cert, key } = readCertificate(certPath, keyPath, Date.now());
   assert.equal(cert, readFileSync(certPath, 'utf8'));
   assert.equal(key, readFileSync(keyPath, 'utf8'));
 });
 
-test('what cannot be used is explained in one sentence that names the file', (t) => {
+test('an unusable certificate or key is explained in one sentence that names the file', (t) => {
   const folder = tempFolder(t);
   const { certPath, keyPath } = scratchCertificate(folder, 'server');
   const other = scratchCertificate(folder, 'other');

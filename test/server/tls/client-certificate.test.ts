@@ -34,14 +34,14 @@ test('the user is the first e-mail address, else the first URI, else the common 
   assert.equal(subject('Ada').userId, 'Ada');
 });
 
-test('a name cannot pass for two, nor for one of another kind', () => {
+test('a name cannot count as two names, or as a name of another kind', () => {
   const [dns, uri] = [2, 6];
   assert.equal(subject('Eve', [dns, 'x, email:ada@x.test']).userId, 'Eve');
   assert.equal(subject('Eve', [uri, 'x:y, email:ada@x.test']).userId, 'x:y, email:ada@x.test');
   assert.equal(subject('Eve', [uri, 'x:"y", email:ada@x.test']).userId, 'x:"y", email:ada@x.test');
 });
 
-test('a common name is read as it is, whatever characters it contains', () => {
+test('a common name is read unchanged, with any characters', () => {
   const names = [
     'Lovelace, Ada',
     'a+b',
@@ -59,9 +59,9 @@ test('a common name is read as it is, whatever characters it contains', () => {
   for (const name of names) assert.deepEqual(subject(name), { userId: name, name });
 });
 
-test('a common name in another encoding of ASN.1 is read, and of several the first', () => {
+test('a common name in another ASN.1 encoding is read, and the first of several', () => {
   const { raw } = new X509Certificate(root.leaf({ names: [], commonName: '1234' }).cert);
-  /** The signature does not matter here. Every replacement has the length of what it replaces. */
+  /** The signature does not matter here. Each replacement has the same length as the original. */
   const patched = (...replacements: readonly [string, string][]) => {
     const text = replacements.reduce((hex, [from, to]) => hex.replaceAll(from, to), raw.toString('hex'));
     return subjectOf(new X509Certificate(Buffer.from(text, 'hex')));
@@ -74,11 +74,11 @@ test('a common name in another encoding of ASN.1 is read, and of several the fir
   assert.deepEqual(patched(['060355040b', '0603550403']), { userId: 'test', name: 'test' });
 });
 
-test('an empty common name is no user', () => {
+test('an empty common name is not a user', () => {
   assert.deepEqual(subject(''), { userId: null, name: null });
 });
 
-test('an alternative name is read as it is, whatever characters it contains', () => {
+test('an alternative name is read unchanged, with any characters', () => {
   for (const name of [
     'Lovelace, Ada@x.test',
     '"ada"@x.test',
@@ -92,7 +92,7 @@ test('an alternative name is read as it is, whatever characters it contains', ()
   assert.equal(subject('Eve', [1, ''], [1, 'ada@x.test']).userId, 'ada@x.test');
 });
 
-test('a session is not resumed under other authorities: what was verified by the old ones does not count', async (t) => {
+test('a TLS session is not resumed under other authorities, because the old ones verified its certificate', async (t) => {
   const [people, strangers] = [Authority.root('People'), Authority.root('Strangers')];
   const leaf = root.leaf();
   const contexts = new TlsContexts([leaf], people.cert);

@@ -28,7 +28,7 @@ function leafOf(certificate: DevCertificate): X509Certificate {
   return new X509Certificate(certificate.credentials.cert);
 }
 
-test('it is made once, covers this machine, and is kept across starts', (t) => {
+test('the certificate is made once, covers this machine, and is used again after a restart', (t) => {
   const folder = join(tempFolder(t), 'tls');
   const first = openIn(folder);
   assert.equal(first.authorityIsNew, true);
@@ -43,7 +43,7 @@ test('it is made once, covers this machine, and is kept across starts', (t) => {
   assert.deepEqual(second.credentials, first.credentials);
 });
 
-test('keys can be read by their owner alone', (t) => {
+test('only their owner can read the keys', (t) => {
   const folder = tempFolder(t);
   openIn(folder);
   assert.deepEqual(readdirSync(folder).toSorted(), ['ca-key.pem', 'ca.pem', 'server-key.pem', 'server.pem']);
@@ -51,7 +51,7 @@ test('keys can be read by their owner alone', (t) => {
     assert.equal(statSync(join(folder, key)).mode & 0o777, 0o600, key);
 });
 
-test('the authority can sign certificates for this machine and for nothing else', (t) => {
+test('the authority can sign certificates only for this machine', (t) => {
   const authority = new X509Certificate(openIn(tempFolder(t)).authority);
   assert.equal(authority.ca, true);
   assert.match(authority.subject, /Quire development CA/);
@@ -80,7 +80,7 @@ test('the authority is renewed before a leaf could outlive it', (t) => {
   assert.ok(leafOf(later).verify(new X509Certificate(later.authority).publicKey));
 });
 
-test('a new name of the machine is reported: the authority may not sign for it', (t) => {
+test('a new name of the machine is reported, because the authority may not sign for it', (t) => {
   const folder = tempFolder(t);
   const first = openIn(folder, { hostName: 'Desk.local' });
   assert.equal(leafOf(first).checkHost('desk.local'), 'desk.local');
@@ -93,7 +93,9 @@ test('a new name of the machine is reported: the authority may not sign for it',
   assert.deepEqual(openIn(folder, { hostName: 'desk.local' }).names, first.names);
 });
 
-/** What OpenSSL says of a server that shows a leaf with these names, by the authority in this folder; null if it is trusted. */
+/**
+ * OpenSSL's error for a server with a leaf for these names from the authority in this folder; null if it is trusted.
+ */
 async function verdict(t: TestContext, folder: string, names: readonly string[], servername: string) {
   const subject = { commonName: 'Quire development CA', unit: 'desk' };
   const authority = { subject, key: readFileSync(join(folder, 'ca-key.pem'), 'utf8') };
@@ -115,7 +117,7 @@ test('a client that trusts the authority trusts it for this machine only', async
   }
 });
 
-test('the authority is good for servers only: no client certificate by it is accepted', async (t) => {
+test('the authority can sign for servers only, so a client certificate from it is refused', async (t) => {
   const folder = tempFolder(t);
   const { authority, credentials } = openIn(folder);
   const clientAuth = extension('2.5.29.37', false, sequence(objectId('1.3.6.1.5.5.7.3.2')));
@@ -136,7 +138,7 @@ test('the authority is good for servers only: no client certificate by it is acc
   assert.match(await within(guardMs, 'an answer', text(client)), /INVALID_PURPOSE|unsupported/i);
 });
 
-test('an authority of an earlier version, which could sign for more, is replaced, and said to be', (t) => {
+test('an authority of an earlier version, which could sign for more, is replaced and reported', (t) => {
   const folder = tempFolder(t);
   const old = Authority.root('Quire development CA');
   writePair(folder, 'ca', old);
@@ -148,7 +150,7 @@ test('an authority of an earlier version, which could sign for more, is replaced
   assert.deepEqual([again.authorityIsNew, again.replaced, again.authority], [false, null, made.authority]);
 });
 
-test('what a clock that was ahead has made is good once the clock is right, and the authority stays', (t) => {
+test('after a clock that was ahead is corrected, the certificate is valid and the authority stays', (t) => {
   const folder = tempFolder(t);
   const ahead = openIn(folder, { days: 365 });
   const corrected = openIn(folder);
@@ -160,13 +162,13 @@ test('what a clock that was ahead has made is good once the clock is right, and 
   assert.equal(behind.authority, ahead.authority);
 });
 
-test('a host name that no certificate can hold is left out', () => {
+test('a host name that is not valid in a certificate is left out', () => {
   for (const hostName of ['', 'my_machine', 'Müllers Rechner', '-x']) {
     assert.deepEqual(openIn(null, { hostName }).names, ['localhost', '127.0.0.1', '::1']);
   }
 });
 
-test('files that are damaged or do not belong together are made anew', (t) => {
+test('files that are damaged or do not belong together are replaced', (t) => {
   const folder = tempFolder(t);
   const first = openIn(folder);
   writeFileSync(join(folder, 'server.pem'), 'damaged');
@@ -187,7 +189,7 @@ test('without a folder nothing is written', (t) => {
   assert.deepEqual(readdirSync(folder), []);
 });
 
-test('a folder that cannot be written is explained', (t) => {
+test('an error for a folder that cannot be written explains the reason', (t) => {
   const folder = join(tempFolder(t), 'file');
   writeFileSync(folder, '');
   assert.throws(

@@ -11,19 +11,19 @@ const validity = { fromMs: Date.now() - dayMs, toMs: Date.now() + dayMs };
 const network = { address: '127.0.0.0', mask: '255.0.0.0' };
 const authority = issueAuthority(subject, { dnsNames: ['localhost', 'local'], networks: [network] }, validity);
 
-/** What OpenSSL says when it connects to a server with such a leaf as `servername`: null if it trusts it. */
+/** OpenSSL's error when it connects to a server with this leaf as `servername`; null if it trusts the leaf. */
 async function verdict(owner: Owner, names: readonly string[], servername: string): Promise<string | null> {
   const leaf = issueLeaf({ subject, key: authority.key }, { commonName: 'leaf', unit: 'test' }, names, validity);
   return handshakeError(owner, leaf, servername, authority.cert);
 }
 
-test('a leaf is trusted by whoever trusts its authority, for the names that it holds', async (t) => {
+test('a client that trusts an authority trusts its leaf, for the names in it', async (t) => {
   assert.equal(await verdict(t, ['localhost', 'desk.local', '127.0.0.1'], 'localhost'), null);
   assert.equal(await verdict(t, ['localhost', 'desk.local', '127.0.0.1'], 'desk.local'), null);
   assert.match((await verdict(t, ['localhost'], 'other.local')) ?? '', /does not match certificate's altnames/);
 });
 
-test('a leaf for a name outside of the constraints is trusted by nobody, for none of its names', async (t) => {
+test('no client trusts a leaf with a name outside the constraints, for any of its names', async (t) => {
   for (const names of [['bank.example'], ['localhost', 'bank.example'], ['localhost', '192.0.2.1']]) {
     assert.equal(await verdict(t, names, names[0]!), 'permitted subtree violation');
   }

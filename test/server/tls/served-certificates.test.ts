@@ -26,7 +26,7 @@ interface Line {
   readonly message: string;
 }
 
-/** One source whose content a test exchanges, a clock, and file events on command. */
+/** One source whose content the test replaces, a manual clock, and file events on command. */
 function setUp(first: Certificate, nowMs = first.notBeforeMs + dayMs) {
   const clock = new ManualClock();
   const startMs = clock.wallMs();
@@ -71,7 +71,7 @@ function make(options: Parameters<Authority['leaf']>[0] = {}): Certificate {
   return parseCertificate(root.leaf(options));
 }
 
-test('a file event is followed by a look a moment later, and a change is passed on once', () => {
+test('the sources are read a moment after a file event, and a change is published once', () => {
   const [first, second] = [make(), make()];
   const { certificates, clock, state, changes, lines } = setUp(first);
   state.found = second;
@@ -88,7 +88,7 @@ test('a file event is followed by a look a moment later, and a change is passed 
   assert.deepEqual(lines, [{ level: 'info', message: 'certificate reloaded' }]);
 });
 
-test('without any file event a change is found within a minute', () => {
+test('a change without a file event is found within a minute', () => {
   const second = make();
   const { state, changes, poll } = setUp(make());
   state.found = second;
@@ -96,7 +96,7 @@ test('without any file event a change is found within a minute', () => {
   assert.deepEqual(changes, [second.fingerprint]);
 });
 
-test('events that never cease do not put the look off', () => {
+test('constant file events do not delay the read', () => {
   const { clock, state, changes } = setUp(make());
   state.found = make();
   for (let atMs = 0; atMs < settleMs; atMs += 50) {
@@ -106,7 +106,7 @@ test('events that never cease do not put the look off', () => {
   assert.equal(changes.length, 1);
 });
 
-test('what is half written for a moment is waited for; what stays bad is reported once, and the old one serves on', () => {
+test('a half-written pair is read again; a bad one is reported once, and the old one is still served', () => {
   const [first, second] = [make(), make()];
   const { certificates, clock, state, lines, changes, poll } = setUp(first);
   state.found = 'half';
@@ -134,7 +134,7 @@ test('what is half written for a moment is waited for; what stays bad is reporte
   assert.equal(certificates.failures, 2, 'bad again after it was good');
 });
 
-test('a source that fails with an error of the system is reported once, and looked at again', () => {
+test('a source that fails with a system error is reported once and read again', () => {
   const [first, second] = [make(), make()];
   const { certificates, state, lines, poll } = setUp(first);
   state.found = Object.assign(new Error('EACCES: permission denied'), { code: 'EACCES', syscall: 'open' });
@@ -146,7 +146,7 @@ test('a source that fails with an error of the system is reported once, and look
   assert.equal(certificates.current[0], second);
 });
 
-test('a pair of files leaves the last certificate in use, whatever becomes of the files', (t) => {
+test('the last certificate stays in use after any fault of its files', (t) => {
   const parent = tempFolder(t);
   for (const [index, fault] of badFiles.entries()) {
     const folder = folderFor(parent, `pair-${index}`);
@@ -173,7 +173,7 @@ test('a pair of files leaves the last certificate in use, whatever becomes of th
   }
 });
 
-test('what a listener cannot take is taken back', () => {
+test('a certificate that a listener refuses is withdrawn', () => {
   const [first, second] = [make(), make()];
   const { certificates, state, poll } = setUp(first);
   const taken: Certificate[] = [];
@@ -188,7 +188,7 @@ test('what a listener cannot take is taken back', () => {
   assert.deepEqual([certificates.reloads, certificates.failures], [0, 1]);
 });
 
-test('a certificate that is late is warned about once a day, from a sixth of its life on as an error, until it is renewed', () => {
+test('a late renewal is logged once a day, as an error below a sixth of the lifetime, until it is done', () => {
   const startMs = Date.now();
   const first = make({ fromMs: startMs, toMs: startMs + 60 * dayMs });
   const { certificates, state, lines, poll } = setUp(first, startMs + 39.5 * dayMs);
@@ -215,7 +215,7 @@ test('a certificate that is late is warned about once a day, from a sixth of its
   assert.equal(lines.length, before);
 });
 
-test('a certificate that is late is warned about after a clock that was ahead is corrected', () => {
+test('a late renewal is logged after a clock that was ahead is corrected', () => {
   const startMs = Date.now();
   const first = make({ fromMs: startMs, toMs: startMs + 60 * dayMs });
   const { state, lines, poll } = setUp(first, startMs + 45 * dayMs);
@@ -232,7 +232,7 @@ test('a certificate that is late is warned about after a clock that was ahead is
   ]);
 });
 
-test('a certificate that browsers refuse is named as what it is', async (t) => {
+test('a certificate that browsers refuse is reported with its kind', async (t) => {
   const names = ['a.test'];
   const staging = Authority.root('(STAGING) Pretend Pear X1').intermediate('(STAGING) Counterfeit Cashew R10');
   const development = openDevCertificate({ folder: null, hostName: 'desk', now: Date.now });
@@ -241,7 +241,7 @@ test('a certificate that browsers refuse is named as what it is', async (t) => {
     ['staging', parseCertificate(staging.leaf({ names })), /^a staging certificate is served/],
     ['development', parseCertificate(development.credentials), null],
     [null, make({ names }), null],
-    // Only an issuer can be a staging authority.
+    // Only the issuer shows that a certificate is from staging.
     [null, make({ names, commonName: '(STAGING) x' }), null],
   ];
   for (const [kind, certificate, warning] of cases) {
@@ -261,7 +261,7 @@ test('a certificate that browsers refuse is named as what it is', async (t) => {
   }
 });
 
-test('after the end nothing is watched and no timer is left', () => {
+test('after stop() no watch and no timer is left', () => {
   const { certificates, clock, state } = setUp(make());
   state.events();
   certificates.stop();

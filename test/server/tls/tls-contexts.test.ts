@@ -23,7 +23,7 @@ async function nameServed(port: number, options: ConnectionOptions): Promise<str
   return String(subject.CN);
 }
 
-test('clients get the certificate for the name that they ask for; others the first', async (t) => {
+test('a client gets the certificate for the name that it asks for, or else the first', async (t) => {
   const net = await NetHarness.start(t, { tls: true });
   net.listener.useCertificates([
     root.leaf({ commonName: 'first', names: ['one.test'] }),
@@ -39,7 +39,7 @@ test('clients get the certificate for the name that they ask for; others the fir
   assert.equal(await nameServed(net.port, {}), 'first');
 });
 
-/** What a client can verify. Node's default offers both. */
+/** The signature algorithms that a client can verify. Node offers both by default. */
 const offers = {
   rsa: { sigalgs: 'rsa_pss_rsae_sha256:RSA+SHA256', ciphers: 'ECDHE-RSA-AES128-GCM-SHA256:TLS_AES_128_GCM_SHA256' },
   both: {},
@@ -47,7 +47,7 @@ const offers = {
 };
 
 for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
-  test(`of two certificates with keys of different types each client gets the one that it can verify, with ${maxVersion}`, async (t) => {
+  test(`with keys of two types each client gets the certificate that it can verify, with ${maxVersion}`, async (t) => {
     const net = await NetHarness.start(t, { tls: true });
     const intermediate = root.intermediate();
     const withChain = ({ cert, key }: Pair): Pair => ({ cert: cert + intermediate.cert, key });
@@ -84,7 +84,7 @@ for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
       for (const offer of ['rsa', 'both'] as const) assert.equal(await served(offer, 'three.test'), 'rsa only');
       await assert.rejects(served('ecdsa', 'three.test'));
     }
-    // Of the same key type the first counts.
+    // The first of several with the same key type is used.
     net.listener.useCertificates([pairs.ecdsa, root.leaf({ commonName: 'second', names })]);
     assert.equal(await served('ecdsa', 'one.test'), 'ecdsa');
   });
@@ -114,7 +114,7 @@ for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
   }
 }
 
-test('what OpenSSL does not take changes nothing', async (t) => {
+test('a certificate that OpenSSL refuses changes nothing', async (t) => {
   const net = await NetHarness.start(t, { tls: true });
   net.listener.useCertificates([root.leaf({ commonName: 'good' })]);
   const bad = { cert: root.leaf().cert, key: root.leaf().key };
