@@ -287,7 +287,7 @@ export class App {
       });
 
     this.#upgrade.stop();
-    this.#deps.acme?.close();
+    this.#deps.acme?.stop();
     this.#deps.certificates?.stop();
     this.#collaboration.stop();
     // Half of the time for clients on slow lines, half for the disk.

@@ -113,7 +113,7 @@ export class AcmeAuthority implements CertificateAuthority {
     return parseRenewalInfo((await this.#get(`${renewalInfo}/${certificateId}`)).body);
   }
 
-  close(): void {
+  stop(): void {
     this.#ending.abort(new Error('the server is stopping'));
   }
 

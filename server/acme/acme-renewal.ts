@@ -63,7 +63,7 @@ const maxPauseMs = 24 * 3_600_000;
 export class AcmeRenewal {
   readonly #deps: AcmeRenewalDeps;
   #cancel: (() => void) | null = null;
-  #closed = false;
+  #stopped = false;
   /** Chooses the moment of renewal of the current certificate, within the period in which it may be renewed. */
   #random: number;
   #info: RenewalInfo | null = null;
@@ -92,10 +92,10 @@ export class AcmeRenewal {
   }
 
   /** Aborts an order in progress. */
-  close(): void {
-    this.#closed = true;
+  stop(): void {
+    this.#stopped = true;
     this.#cancel?.();
-    this.#deps.authority.close();
+    this.#deps.authority.stop();
   }
 
   /** Never rejects. */
@@ -103,13 +103,13 @@ export class AcmeRenewal {
     try {
       const certificate = this.#current();
       if (certificate !== null) await this.#askInfo(certificate);
-      if (this.#closed) return;
+      if (this.#stopped) return;
       if (this.#deps.now() >= this.#dueMs(certificate)) await this.#renew(certificate);
     } catch (error) {
       // For example, the folder cannot be read. Order nothing, because it may hold a valid certificate.
-      if (!this.#closed) this.#failed(error);
+      if (!this.#stopped) this.#failed(error);
     }
-    if (!this.#closed) this.#plan();
+    if (!this.#stopped) this.#plan();
   }
 
   /** Schedules the next check. */
@@ -163,7 +163,7 @@ export class AcmeRenewal {
       this.#info = await authority.renewalInfo(id);
     } catch (error) {
       if (!(error instanceof AcmeError)) throw error;
-      if (!this.#closed) logger.info({ reason: error.message }, 'renewal time not known; the default applies');
+      if (!this.#stopped) logger.info({ reason: error.message }, 'renewal time not known; the default applies');
     }
   }
 
@@ -187,7 +187,7 @@ export class AcmeRenewal {
       logger.info({ names, notAfter: isoDate(certificate.notAfterMs) }, 'certificate obtained');
       obtained();
     } catch (error) {
-      if (!this.#closed) this.#failed(error);
+      if (!this.#stopped) this.#failed(error);
     }
   }
 

@@ -62,7 +62,7 @@ export class Acme {
   }
 
   /** Aborts an order in progress. */
-  close(): void {
-    this.#renewal.close();
+  stop(): void {
+    this.#renewal.stop();
   }
 }

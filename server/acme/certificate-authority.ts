@@ -16,5 +16,5 @@ export interface CertificateAuthority {
   /** When the authority wants the certificate renewed; null if it does not say. */
   renewalInfo(certificateId: string): Promise<RenewalInfo | null>;
   /** Pending calls reject. */
-  close(): void;
+  stop(): void;
 }

@@ -83,7 +83,7 @@ export class AcmeHarness {
     served.onChange((current) => listener.useCertificates(current));
     await listener.listen('127.0.0.1', port);
     owner.after(async () => {
-      acme.close();
+      acme.stop();
       served.stop();
       input.stop();
       await listener.close(0);

@@ -57,7 +57,7 @@ class FakeAuthority implements CertificateAuthority {
     return Promise.resolve(this.orders.length < 2 ? this.info : null);
   }
 
-  close(): void {
+  stop(): void {
     this.isClosed = true;
   }
 }
@@ -99,7 +99,7 @@ function setUp(
     },
     obtained: () => obtained++,
   });
-  t.after(() => renewal.close());
+  t.after(() => renewal.stop());
   const idle = (): Promise<void> => changed.until(() => clock.pending.length > 0);
   /** Advances the timers' time by this much, in steps of at most hours. */
   const pass = async (byMs: number): Promise<void> => {
@@ -203,7 +203,7 @@ test('the authority is not asked before the time that it states, not even after 
   await first.idle();
   await first.pass(29 * hourMs);
   assert.equal(first.authority.orders.length, 1);
-  first.renewal.close();
+  first.renewal.stop();
 
   const again = setUp(t, { folder: first.folder, clock: first.clock });
   again.renewal.start();
@@ -219,14 +219,14 @@ test('a server that restarts constantly asks once a minute, and with a certifica
   first.authority.failure = new AcmeError('dns', 'no such name');
   first.renewal.start();
   await first.idle();
-  first.renewal.close();
+  first.renewal.stop();
   const again = setUp(t, { folder: first.folder, clock: first.clock });
   again.renewal.start();
   await again.idle();
   assert.equal(again.authority.orders.length, 0);
   await again.pass(minuteMs);
   assert.equal(again.authority.orders.length, 1);
-  again.renewal.close();
+  again.renewal.stop();
   const third = setUp(t, { folder: first.folder, clock: first.clock });
   third.clock.advance(hourMs);
   third.renewal.start();
@@ -239,7 +239,7 @@ test('a certificate for changed names is ordered at once; the old one is served 
   const first = setUp(t);
   first.renewal.start();
   await first.idle();
-  first.renewal.close();
+  first.renewal.stop();
   const stored = first.source.stored(first.clock.wallMs())!;
   const { authority, renewal, source, idle, clock } = setUp(t, { ...first, names: ['a.test', 'b.test'] });
   clock.advance(hourMs);
@@ -276,11 +276,11 @@ test('an unusable or expired certificate is replaced by a placeholder only at th
   assert.ok(source.read(clock.wallMs(), null).isPlaceholder);
 });
 
-test('after close no timer is left, and an aborted order is not reported', async (t) => {
+test('after stop() no timer is left, and an aborted order is not reported', async (t) => {
   const { renewal, authority, clock, lines } = setUp(t);
   authority.failure = new AcmeError('no-answer', 'the server is stopping');
   renewal.start();
-  renewal.close();
+  renewal.stop();
   await new Promise((resolve) => setImmediate(resolve));
   assert.deepEqual(clock.pending, []);
   assert.ok(authority.isClosed);
@@ -317,7 +317,7 @@ for (const [what, aheadMs] of [
     first.renewal.start();
     await first.idle();
     assert.equal(first.authority.orders.length, 1);
-    first.renewal.close();
+    first.renewal.stop();
     skew.ms = 0;
     const again = setUp(t, { folder: first.folder, clock: first.clock });
     again.renewal.start();
