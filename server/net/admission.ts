@@ -65,7 +65,7 @@ export class Admission {
   }
 
   /** Charges an address with the time spent on refused input, in milliseconds. `tallied` is a result of `enter`. */
-  wasted(tallied: Tallied | null, workMs: number): void {
+  chargeRefusedWork(tallied: Tallied | null, workMs: number): void {
     if (tallied === null) return;
     const nowMs = this.#deps.now();
     this.#refusedWork.of(tallied.key, nowMs).spend(workMs, nowMs);

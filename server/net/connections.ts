@@ -206,7 +206,7 @@ export class Connections implements WsConnectionOwner {
 
   closing(connection: WsConnection, code: number): void {
     if (!refusedInputCodes.has(code)) return;
-    this.#deps.admission.wasted(connection.admitted, connection.workMs);
+    this.#deps.admission.chargeRefusedWork(connection.admitted, connection.workMs);
     connection.workMs = 0;
   }
 
@@ -240,7 +240,7 @@ export class Connections implements WsConnectionOwner {
 
   closed(connection: WsConnection, code: number, wastedMs: number): void {
     this.#deps.stats.closed(code);
-    this.#deps.admission.wasted(connection.admitted, wastedMs);
+    this.#deps.admission.chargeRefusedWork(connection.admitted, wastedMs);
     this.#deps.admission.leave(connection.admitted);
     this.#all.delete(connection);
     this.#pending.delete(connection);

@@ -38,23 +38,26 @@ export class RequestRate {
   readonly #deps: RequestRateDeps;
   readonly #perAddress: KeyedBuckets;
   readonly #total: TokenBucket;
-  /** Health checks have no total limit: a flood from many addresses would make a load balancer remove this server. */
-  readonly #probesPerAddress: KeyedBuckets;
+  /**
+   * Essential requests have no total limit, or a flood from many addresses would make a load balancer remove this
+   * server.
+   */
+  readonly #essentialPerAddress: KeyedBuckets;
 
   constructor(deps: RequestRateDeps) {
     this.#deps = deps;
     this.#perAddress = new KeyedBuckets(deps.ratePerAddress);
     this.#total = new TokenBucket(deps.rate, deps.now());
-    this.#probesPerAddress = new KeyedBuckets(deps.ratePerAddress);
+    this.#essentialPerAddress = new KeyedBuckets(deps.ratePerAddress);
   }
 
   /**
-   * Returns a listener of `request`. It passes the requests within the limits to `answer`. `isProbe` decides which
-   * targets count as health checks.
+   * Returns a listener of `request`. It passes the requests within the limits to `answer`. `isEssential` decides which
+   * targets are exempt from the total limit: health checks by default.
    */
-  listener(answer: RequestListener, isProbe: (target: string) => boolean = isHealthCheck): RequestListener {
+  listener(answer: RequestListener, isEssential: (target: string) => boolean = isHealthCheck): RequestListener {
     return (request, response) => {
-      const refusal = this.refusalOf(request, isProbe);
+      const refusal = this.refusalOf(request, isEssential);
       if (refusal === null) {
         answer(request, response);
         return;
@@ -71,8 +74,8 @@ export class RequestRate {
   }
 
   /** Counts a request. Returns null if it is within the limits. Otherwise counts, logs and returns the refusal. */
-  refusalOf(request: IncomingMessage, isProbe: (target: string) => boolean = isHealthCheck): RefusedError | null {
-    const excess = this.#take(request, isProbe(request.url ?? ''));
+  refusalOf(request: IncomingMessage, isEssential: (target: string) => boolean = isHealthCheck): RefusedError | null {
+    const excess = this.#take(request, isEssential(request.url ?? ''));
     if (excess === null) return null;
     const refusal = limitReached(excess.limit, { retryAfterMs: excess.waitMs });
     const { code: error, message: reason, limit } = refusal;
@@ -82,18 +85,18 @@ export class RequestRate {
   }
 
   /** Takes the tokens of a request. A request over its per-address limit takes no shared token. */
-  #take(request: IncomingMessage, isProbe: boolean): Excess | null {
+  #take(request: IncomingMessage, isEssential: boolean): Excess | null {
     const { addresses, now } = this.#deps;
     const addressKey = addresses.keyOf(addresses.of(request));
     const nowMs = now();
-    const perAddress = isProbe ? this.#probesPerAddress : this.#perAddress;
+    const perAddress = isEssential ? this.#essentialPerAddress : this.#perAddress;
     const own = addressKey === null ? null : perAddress.of(addressKey, nowMs);
     const ownMs = own?.waitMs(1, nowMs) ?? 0;
     if (ownMs > 0) return { limit: 'request-rate-per-address', waitMs: ownMs };
-    const waitMs = isProbe ? 0 : this.#total.waitMs(1, nowMs);
+    const waitMs = isEssential ? 0 : this.#total.waitMs(1, nowMs);
     if (waitMs > 0) return { limit: 'request-rate', waitMs };
     own?.spend(1, nowMs);
-    if (!isProbe) this.#total.spend(1, nowMs);
+    if (!isEssential) this.#total.spend(1, nowMs);
     return null;
   }
 }

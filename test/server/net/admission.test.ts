@@ -111,9 +111,9 @@ test('TLS handshakes have separate buckets, and refused ones are counted', () =>
 test('I6: upgrades of an address with too much refused work are delayed one by one, then refused; others are not', () => {
   const { admission, clock, stats } = setUp({ refusedWorkPerAddress: { perSecond: 1, burst: 20 } });
   const place = admission.enter('a');
-  admission.wasted(place, 20);
+  admission.chargeRefusedWork(place, 20);
   assert.equal(admission.heldMs('a'), 0, 'what may be had at once');
-  admission.wasted(place, 1);
+  admission.chargeRefusedWork(place, 1);
   assert.deepEqual([admission.heldMs('a'), admission.heldMs('a'), admission.heldMs('a')], [2_000, 3_000, 4_000]);
   assert.deepEqual(
     refused(() => admission.heldMs('a')),
