@@ -136,7 +136,7 @@ export class WsConnection implements Connection, WebSocketOwner {
     return `c${this.number}`;
   }
 
-  /** Sets the handler of all events. The first one is attached in the turn in which the connection was made. */
+  /** The first handler is attached in the turn in which the connection was made. */
   attach(handler: ConnectionHandler): void {
     this.#handler = handler;
   }

@@ -10,6 +10,8 @@ export const DRAIN_BYTES = 16 * 1024;
 /** One WebSocket as a session sees it: bytes in, bytes out, bytes still buffered, close. Knows no documents. */
 export interface Connection {
   readonly id: string;
+  /** From now on everything goes to `handler`, in place of the handler before it. */
+  attach(handler: ConnectionHandler): void;
   /** Bytes that were written but that the kernel has not taken yet. */
   readonly bufferedBytes: number;
   /** Writes one or more complete WebSocket frames (see frame.ts). The buffer may be shared: nobody writes into it. */

@@ -1,4 +1,4 @@
-import type { RefusalCode } from '../errors.ts';
+import type { RefusalCode, RefusedError } from '../errors.ts';
 import type { LimitName } from '../limits/limits.ts';
 
 /**
@@ -36,6 +36,12 @@ export class SyncStats {
   readonly sessionsEnded = new Map<RefusalCode, number>();
   /** How often a limit of sessions and rooms was reached. */
   readonly limitsReached = new Map<LimitName, number>();
+
+  /** Counts a session that the server has ended, and the limit if one was the reason. */
+  sessionEnded({ code, limit }: RefusedError): void {
+    this.sessionsEnded.set(code, (this.sessionsEnded.get(code) ?? 0) + 1);
+    if (limit !== null) this.limitReached(limit);
+  }
 
   limitReached(name: LimitName): void {
     this.limitsReached.set(name, (this.limitsReached.get(name) ?? 0) + 1);

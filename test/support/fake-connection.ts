@@ -1,4 +1,4 @@
-import type { CloseReason, Connection } from '../../server/sync/connection.ts';
+import type { CloseReason, Connection, ConnectionHandler } from '../../server/sync/connection.ts';
 import { decodeFrame, type Frame, type FrameOf, type FrameType } from './frames.ts';
 
 /** The payloads of unmasked binary WebSocket frames that stand one after the other, as a server writes them. */
@@ -37,6 +37,7 @@ export class FakeConnection implements Connection {
   bufferedBytes = 0;
   paused = false;
   isEstablished = false;
+  handler: ConnectionHandler | null = null;
   readingLimit: number | null = null;
   closedWith: CloseReason | null = null;
   /** Every buffer that was written, as it came: the same buffer for all peers is the same object here. */
@@ -49,6 +50,10 @@ export class FakeConnection implements Connection {
 
   constructor(id = 'connection') {
     this.id = id;
+  }
+
+  attach(handler: ConnectionHandler): void {
+    this.handler = handler;
   }
 
   write(frames: Uint8Array): void {

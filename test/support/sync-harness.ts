@@ -121,7 +121,8 @@ export class FakeClient {
   readonly refusals: RefusedError[] = [];
   readonly authorizing = new Gate();
   authorizeError: Error | null = null;
-  readonly #handler: ConnectionHandler;
+  /** The check of access asks it whether the client has left. */
+  isGone: () => boolean = () => false;
 
   constructor(harness: SyncHarness, options: ClientOptions) {
     const grant: Grant = {
@@ -143,16 +144,22 @@ export class FakeClient {
       limits: { ...defaultLimits, maxOutboxBytes: 1024 * 1024, maxQueuedBytes: 1024 * 1024, ...options.limits },
       refused: (_connection, _docId, refusal) => this.refusals.push(refusal),
     });
-    this.#handler = dialect.accept(this.connection, {
+    const handshake = dialect.accept(this.connection, {
       docId: grant.docId,
       addressKey: options.addressKey ?? null,
-      authorize: async () => {
+      authorize: async (isGone) => {
+        this.isGone = isGone;
         await Promise.resolve();
         await this.authorizing.passed();
         if (this.authorizeError !== null) throw this.authorizeError;
         return grant;
       },
     });
+    this.connection.attach(handshake);
+  }
+
+  get #handler(): ConnectionHandler {
+    return this.connection.handler!;
   }
 
   /** The server has asked it what the room lacks: the first that a session does when it is live. */

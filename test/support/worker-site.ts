@@ -7,7 +7,7 @@ import type { LogObserver } from '../../persistence/engine/log-observer.ts';
 import { parseConfig } from '../../server/config/config.ts';
 import type { RefusedError } from '../../server/errors.ts';
 import type { Limits } from '../../server/config/limits.ts';
-import type { CloseReason, ConnectionHandler } from '../../server/sync/connection.ts';
+import type { CloseReason } from '../../server/sync/connection.ts';
 import { LoadRate } from '../../server/sync/session/load-rate.ts';
 import { OutboxMemory } from '../../server/sync/session/outbox-memory.ts';
 import { SharedOffload } from '../../server/sync/session/shared-offload.ts';
@@ -86,12 +86,13 @@ export class WorkerSite {
   /** A client of the document that is yet to become live. */
   connect(docId: string, access: 'read' | 'write' = 'write'): SiteClient {
     const connection = new SiteConnection();
-    const handler = this.#dialect.accept(connection, {
+    const handshake = this.#dialect.accept(connection, {
       docId,
       addressKey: null,
       authorize: () => Promise.resolve({ userId: 'ada', person: null, docId, access, untilMs: null, tokenId: null }),
     });
-    return new SiteClient(connection, handler);
+    connection.attach(handshake);
+    return new SiteClient(connection);
   }
 
   /** Resolves when nobody is in the document any more, its log is closed and nothing of it is being folded. */
@@ -128,12 +129,10 @@ class SiteConnection extends FakeConnection {
 /** One client of a `WorkerSite`: frames in, frames out. */
 export class SiteClient {
   readonly #connection: SiteConnection;
-  readonly #handler: ConnectionHandler;
   #probes = 0;
 
-  constructor(connection: SiteConnection, handler: ConnectionHandler) {
+  constructor(connection: SiteConnection) {
     this.#connection = connection;
-    this.#handler = handler;
   }
 
   get refusal(): RefusedError | null {
@@ -153,7 +152,7 @@ export class SiteClient {
   }
 
   sendBytes(message: Uint8Array): void {
-    this.#handler.message(message);
+    this.#connection.handler!.message(message);
   }
 
   /** The server has asked this client what the room lacks: the session is live. */
@@ -210,7 +209,7 @@ export class SiteClient {
 
   /** The socket is gone. */
   vanish(): void {
-    this.#handler.closed(1006, '');
+    this.#connection.handler!.closed(1006, '');
   }
 
   /** `isDone` may take frames: it is not called again once it has returned true. */

@@ -1,5 +1,6 @@
 import type { Connection, ConnectionHandler } from '../connection.ts';
-import { Session, type SessionDeps, type SessionRequest } from '../session/session.ts';
+import { Handshake, type HandshakeRequest } from '../session/handshake.ts';
+import type { SessionDeps } from '../session/session.ts';
 import { yWebsocketCodec } from './y-websocket-codec.ts';
 
 export type YWebsocketDeps = Omit<SessionDeps, 'codec'>;
@@ -12,9 +13,7 @@ export class YWebsocket {
     this.#deps = { ...deps, codec: yWebsocketCodec };
   }
 
-  accept(connection: Connection, request: SessionRequest): ConnectionHandler {
-    const session = new Session(connection, request.docId, this.#deps);
-    void session.start(request);
-    return session;
+  accept(connection: Connection, request: HandshakeRequest): ConnectionHandler {
+    return Handshake.start(connection, request, this.#deps);
   }
 }

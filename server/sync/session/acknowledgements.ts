@@ -1,39 +1,43 @@
+import type { UpdateFacts } from '../../../persistence/update/scan.ts';
 import { limitReached } from '../../errors.ts';
 import { fixedLimits } from '../../limits/limits.ts';
 
 const MAX_WAITING = fixedLimits['waiting-probes'].max;
-/** A payload comes back as it is. */
+/** A payload is sent back as it is. */
 const MAX_PAYLOAD_BYTES = fixedLimits['probe-size'].max;
 
-interface Waiting {
+interface WaitingProbe {
   readonly payload: Uint8Array;
   seq: number;
 }
 
-/**
- * Why "saved" may not be said yet:
- * - `asked`: an update of this session was dropped because of a gap; the client's answer will contain it
- * - `waiting`: what this session sent is in the log, but waits for edits that are missing
- *
- * Both may hold at once, and end for different reasons.
- */
-type Gap = 'asked' | 'waiting';
+/** The edits of a document that have integrated. */
+export interface Integrated {
+  /** Whether everything that this client wrote before this clock has integrated. */
+  hasIntegrated(client: number, clock: number): boolean;
+  /** The last sequence number handed to the log. */
+  readonly acceptedSeq: number;
+}
 
 /**
- * When one session may hear that its edits are saved: only when everything it sent before is durable and nothing of it
- * was refused or waits for something missing; and never before the client has answered our first SyncStep1, because
- * a stock client's offline edits come with that answer, behind its first probe.
+ * Decides when the probes of one session are answered, which tells its client that the edits before them are saved. All
+ * of those edits must be durable, none may have been refused, and none may wait for edits that are missing. No probe is
+ * answered before the client's first answer to our SyncStep1: a stock client sends its first probe before that answer,
+ * which contains its offline edits.
  */
 export class Acknowledgements {
   #lastSeq = 0;
   #answered = false;
-  #gapAsked = false;
-  #gapWaiting = false;
+  /** An update was dropped because it builds on missing edits. The client's answer to our SyncStep1 will contain it. */
+  #isAnswerDue = false;
   #refused = false;
-  #waiting: Waiting[] | null = null;
+  /** Null while no probe waits. */
+  #probes: WaitingProbe[] | null = null;
+  /** By client id, the clock up to which edits in the log wait for missing edits. Null while none wait. */
+  #waitingClocks: Map<number, number> | null = null;
 
   get isWaiting(): boolean {
-    return this.#waiting !== null;
+    return this.#probes !== null;
   }
 
   /** Everything that the session has sent so far is durable once `seq` is. */
@@ -41,53 +45,70 @@ export class Acknowledgements {
     this.#lastSeq = seq;
   }
 
-  /** The client has answered SyncStep1; `sent` or `gap` for what the answer brought comes before. */
+  /** An update of this session was dropped because of a gap. */
+  dropped(): void {
+    this.#isAnswerDue = true;
+  }
+
+  /** The client has answered SyncStep1. The caller has reported the update in the answer before. */
   answered(): void {
     this.#answered = true;
-    this.#gapAsked = false;
-    // What a probe stands for may have come only now, with the answer.
+    this.#isAnswerDue = false;
+    // The edits that a waiting probe stands for may be in the answer.
     this.#postpone();
   }
 
-  gap(gap: Gap): void {
-    if (gap === 'asked') this.#gapAsked = true;
-    else this.#gapWaiting = true;
+  /** Part of an update of this session is in the log, but waits for missing edits. */
+  waitFor({ intervals, deletes }: Pick<UpdateFacts, 'intervals' | 'deletes'>): void {
+    const clocks = (this.#waitingClocks ??= new Map());
+    for (const ranges of [intervals, deletes]) {
+      for (let i = 0; i < ranges.length; i += 3) {
+        const client = ranges[i] as number;
+        clocks.set(client, Math.max(clocks.get(client) ?? 0, ranges[i + 2] as number));
+      }
+    }
   }
 
-  /** Nothing of this session waits for missing edits. What closed the gaps is durable once `seq` is. */
-  gapsClosed(seq: number): void {
-    if (!this.#gapWaiting) return;
-    this.#gapWaiting = false;
-    this.#lastSeq = seq;
+  /** Finds out which edits of this session have integrated. Gaps that other sessions left open do not matter. */
+  closeGaps(document: Integrated): void {
+    const clocks = this.#waitingClocks;
+    if (clocks === null) return;
+    for (const [client, clock] of clocks) {
+      if (!document.hasIntegrated(client, clock)) return;
+      clocks.delete(client);
+    }
+    this.#waitingClocks = null;
+    // The edits that closed the gaps must be durable too.
+    this.#lastSeq = document.acceptedSeq;
     this.#postpone();
   }
 
-  /** Something of this session was dropped for good: nothing is ever called saved again. */
+  /** An update of this session was refused. No probe is answered any more. */
   refuse(): void {
     this.#refused = true;
-    this.#waiting = null;
+    this.#probes = null;
   }
 
   /** Throws RefusedError if too many probes wait, or if this one is too large. */
   probe(payload: Uint8Array): void {
     if (payload.length > MAX_PAYLOAD_BYTES) throw limitReached('probe-size');
     if (this.#refused) return;
-    const waiting = (this.#waiting ??= []);
-    if (waiting.length >= MAX_WAITING) throw limitReached('waiting-probes');
-    waiting.push({ payload: payload.slice(), seq: this.#lastSeq });
+    const probes = (this.#probes ??= []);
+    if (probes.length >= MAX_WAITING) throw limitReached('waiting-probes');
+    probes.push({ payload: payload.slice(), seq: this.#lastSeq });
   }
 
-  /** The payloads of the probes that may be answered now, in order. */
+  /** Takes the payloads of the probes that may be answered now, in order. */
   take(durableSeq: number): Uint8Array[] {
-    const waiting = this.#waiting;
-    if (waiting === null || !this.#answered || this.#gapAsked || this.#gapWaiting) return [];
-    const end = waiting.findIndex((probe) => probe.seq > durableSeq);
-    const ready = end === -1 ? waiting : waiting.splice(0, end);
-    if (end === -1) this.#waiting = null;
+    const probes = this.#probes;
+    if (probes === null || !this.#answered || this.#isAnswerDue || this.#waitingClocks !== null) return [];
+    const end = probes.findIndex((probe) => probe.seq > durableSeq);
+    const ready = end === -1 ? probes : probes.splice(0, end);
+    if (end === -1) this.#probes = null;
     return ready.map((probe) => probe.payload);
   }
 
   #postpone(): void {
-    for (const probe of this.#waiting ?? []) probe.seq = this.#lastSeq;
+    for (const probe of this.#probes ?? []) probe.seq = this.#lastSeq;
   }
 }

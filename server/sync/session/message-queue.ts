@@ -1,20 +1,15 @@
 import { limitReached } from '../../errors.ts';
-import type { Connection } from '../connection.ts';
-
-type Reading = Pick<Connection, 'pause' | 'resume'>;
 
 /**
- * Messages that arrive before a session can take them. The connection is paused meanwhile, so that only what was
- * already read comes here; the bound is for what one read may bring.
+ * Messages that cannot be handled yet, in order. Its owner pauses the connection while it holds any, so only messages
+ * arrive that were already read from the socket. The bound must fit those.
  */
 export class MessageQueue {
-  readonly #connection: Reading;
   readonly #maxBytes: number;
   #messages: Uint8Array[] = [];
   #bytes = 0;
 
-  constructor(connection: Reading, maxBytes: number) {
-    this.#connection = connection;
+  constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
   }
 
@@ -26,19 +21,17 @@ export class MessageQueue {
     return this.#messages.length;
   }
 
-  /** Throws RefusedError beyond the bound. */
+  /** Copies the message. Throws RefusedError beyond the bound. */
   push(data: Uint8Array): void {
-    if (this.#messages.length === 0) this.#connection.pause();
     this.#bytes += data.length;
     if (this.#bytes > this.#maxBytes) throw limitReached('queue-size');
     this.#messages.push(data.slice());
   }
 
-  /** The oldest message; reading goes on once the last one is taken. */
+  /** Takes the oldest message. */
   shift(): Uint8Array | undefined {
     const data = this.#messages.shift();
     if (data !== undefined) this.#bytes -= data.length;
-    if (this.#messages.length === 0) this.#connection.resume();
     return data;
   }
 }

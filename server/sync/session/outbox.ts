@@ -1,46 +1,60 @@
 import { mergeInLevels } from '../../../persistence/update/merge.ts';
 import { mergingWeightOfAll } from '../../../persistence/update/weight.ts';
 import { limitReached } from '../../errors.ts';
-import type { Broadcast } from '../room/broadcast.ts';
-import type { Codec } from '../protocol/codec.ts';
-import type { Connection } from '../connection.ts';
+import { type Connection, DRAIN_BYTES } from '../connection.ts';
 import { MAX_MERGE_WEIGHT } from '../offload.ts';
-import type { OutboxMemory, Waiting } from './outbox-memory.ts';
 import type { Peer } from '../peer.ts';
+import type { Codec } from '../protocol/codec.ts';
+import type { Broadcast } from '../room/broadcast.ts';
 import type { SyncStats } from '../stats.ts';
+import type { OutboxMemory, Waiting } from './outbox-memory.ts';
 
 /**
- * A socket with more than this in its buffer is slow: what follows is gathered instead of written. One round trip of
- * a fast line, and well above what a busy room sends in a tick.
+ * A reader is slow while its socket buffers this much or more. This is one round trip of a fast line, and well above what
+ * a busy room sends in a tick.
  */
 export const SLOW_BYTES = 64 * 1024;
-/** Of so many who have left a slow reader is told; others it sees until their states expire, after 30 s. 10 KB at most. */
+/**
+ * A slow reader is told of at most this many clients that have left, in 10 KB. It shows the others until their states
+ * expire, after 30 s.
+ */
 const MAX_GONE = 200;
+/** A stock client closes after 30 s without a message. Half of that leaves room for one that is lost. */
+const KEEP_ALIVE_MS = 15_000;
+/** An awareness update without entries. */
+export const NO_PRESENCE = Uint8Array.of(0);
 
 export interface OutboxDeps {
   readonly codec: Codec;
   readonly stats: SyncStats;
-  /** What waits in all outboxes. */
+  /** Shared by all outboxes. */
   readonly outboxMemory: OutboxMemory;
+  readonly rooms: { readonly coarseNowMs: number };
   readonly limits: {
-    /** What may be gathered for a slow reader before it is sent away. */
+    /** Bytes of updates, and of replies, that may wait for a slow reader. Its session is ended beyond that. */
     readonly maxOutboxBytes: number;
   };
 }
 
 /**
- * What a room sends to one session, on its way to the socket. A fast reader gets the shared frames at once. For a slow
- * one updates are gathered, merged when it catches up, and bounded; presence is dropped and sent whole afterwards, with
- * those who have left meanwhile.
+ * The only writer to one session's connection. A fast reader gets the shared frames of a broadcast at once. For a slow
+ * reader updates wait, bounded, and are merged when it catches up. Presence for it is dropped, and sent whole afterwards,
+ * with the clients that have left meanwhile.
  */
 export class Outbox implements Waiting {
   readonly peer: Pick<Peer, 'end'>;
   readonly #connection: Connection;
   readonly #deps: OutboxDeps;
+  /** Null while no update waits. */
   #updates: Uint8Array[] | null = null;
-  #bytes = 0;
-  /** Who has left in the presence that was dropped, with their clocks, the latest last. Null if none was. */
+  #updateBytes = 0;
+  /** The clients that left in dropped presence, with their clocks, the latest last. Null if none was dropped. */
   #gone: Map<number, number> | null = null;
+  /** Bytes of replies since the reader last was fast. */
+  #replyBytes = 0;
+  #lastWriteMs = 0;
+  #drainWaiters: (() => void)[] | null = null;
+  #closed = false;
 
   constructor(peer: Pick<Peer, 'end'>, connection: Connection, deps: OutboxDeps) {
     this.peer = peer;
@@ -49,22 +63,27 @@ export class Outbox implements Waiting {
   }
 
   get waitingBytes(): number {
-    return this.#bytes;
+    return this.#updateBytes;
   }
 
-  /** Throws RefusedError ('too-slow') if the bound is reached. */
+  get #isSlow(): boolean {
+    return this.#connection.bufferedBytes >= SLOW_BYTES;
+  }
+
+  /** Throws RefusedError ('too-slow') if too many bytes wait. */
   deliver(broadcast: Broadcast): void {
-    const connection = this.#connection;
-    const { codec, stats, limits } = this.#deps;
+    const { codec, stats, limits, rooms } = this.#deps;
     stats.deliveries++;
-    if (this.#updates === null && connection.bufferedBytes < SLOW_BYTES) {
-      connection.write(broadcast.frames(codec));
+    this.#lastWriteMs = rooms.coarseNowMs;
+    // Later updates wait behind those that wait already.
+    if (this.#updates === null && !this.#isSlow) {
+      this.#connection.write(broadcast.frames(codec));
       return;
     }
     if (broadcast.presence !== null) this.#dropPresence(broadcast);
     if (broadcast.update === null) return;
-    this.#bytes += broadcast.update.length;
-    if (this.#bytes > limits.maxOutboxBytes) throw limitReached('outbox-size');
+    this.#updateBytes += broadcast.update.length;
+    if (this.#updateBytes > limits.maxOutboxBytes) throw limitReached('outbox-size');
     (this.#updates ??= []).push(broadcast.update);
     this.#deps.outboxMemory.grew(this, broadcast.update.length);
   }
@@ -82,23 +101,46 @@ export class Outbox implements Waiting {
     }
   }
 
-  /** Forgets what waits: the session has ended. */
-  discard(): void {
-    this.#deps.outboxMemory.emptied(this);
-    this.#updates = null;
-    this.#gone = null;
-    this.#bytes = 0;
+  /**
+   * Writes frames for this reader alone, before the updates that wait. Bounded, because a client may ask again and again
+   * without reading: ends the session if too many bytes wait.
+   */
+  reply(frames: Uint8Array): void {
+    if (!this.#isSlow) this.#replyBytes = 0;
+    this.#replyBytes += frames.length;
+    if (this.#replyBytes > this.#deps.limits.maxOutboxBytes) this.peer.end(limitReached('outbox-size'));
+    this.write(frames);
+  }
+
+  /** Writes frames without a bound, for callers that wait for `whenDrained`. Does nothing after `close`. */
+  write(frames: Uint8Array): void {
+    if (this.#closed) return;
+    this.#lastWriteMs = this.#deps.rooms.coarseNowMs;
+    this.#connection.write(frames);
+  }
+
+  /** Writes something if nothing was written for long. */
+  keepAlive(nowMs: number): void {
+    if (nowMs - this.#lastWriteMs >= KEEP_ALIVE_MS) this.write(this.#deps.codec.presence(NO_PRESENCE));
+  }
+
+  /** Resolves when the socket buffers less than `DRAIN_BYTES`, or the outbox is closed. */
+  whenDrained(): Promise<void> {
+    if (this.#closed || this.#connection.bufferedBytes < DRAIN_BYTES) return Promise.resolve();
+    return new Promise((resolve) => (this.#drainWaiters ??= []).push(resolve));
   }
 
   /**
-   * The socket is empty: sends what was gathered. `presence` is asked, if that is needed, for frames that say who is here
-   * and who of these client ids, with their clocks, is gone.
+   * The socket buffers nothing any more: writes what waits. If presence was dropped, `presence` returns the frames for the
+   * clients that are present, and for those of the given client ids, with their clocks, that are not.
    */
-  flush(presence: (gone: ReadonlyMap<number, number>) => Uint8Array | null): void {
+  drained(presence: (gone: ReadonlyMap<number, number>) => Uint8Array | null): void {
+    this.#wakeWriters();
+    if (this.#updates === null && this.#gone === null) return;
     const { codec } = this.#deps;
     const frames: Uint8Array[] = [];
     if (this.#updates !== null) {
-      // More is sent in several messages.
+      // Updates that are too heavy to merge on the event loop are sent one by one.
       const small = this.#updates.length > 1 && mergingWeightOfAll(this.#updates, MAX_MERGE_WEIGHT) <= MAX_MERGE_WEIGHT;
       const updates = small ? [mergeInLevels(this.#updates)] : this.#updates;
       frames.push(...updates.map((update) => codec.update(update)));
@@ -107,7 +149,27 @@ export class Outbox implements Waiting {
       const states = presence(this.#gone);
       if (states !== null) frames.push(states);
     }
-    this.discard();
-    if (frames.length > 0) this.#connection.write(frames.length === 1 ? frames[0]! : Buffer.concat(frames));
+    this.#discard();
+    if (frames.length > 0) this.write(frames.length === 1 ? frames[0]! : Buffer.concat(frames));
+  }
+
+  #wakeWriters(): void {
+    const waiters = this.#drainWaiters ?? [];
+    this.#drainWaiters = null;
+    for (const resolve of waiters) resolve();
+  }
+
+  #discard(): void {
+    this.#deps.outboxMemory.emptied(this);
+    this.#updates = null;
+    this.#gone = null;
+    this.#updateBytes = 0;
+  }
+
+  /** Writes nothing more, and drops what waits. */
+  close(): void {
+    this.#closed = true;
+    this.#discard();
+    this.#wakeWriters();
   }
 }

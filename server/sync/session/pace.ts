@@ -10,14 +10,16 @@ export interface PaceLimits {
 }
 
 /**
- * How much one session may send in a time. Whatever has come is counted; who is in debt waits. Of thousands of
- * sessions most are idle and need none of it: a rested pace is as good as a new one.
+ * The rates at which one session may send. A message that has arrived is always counted, and a client in debt is read
+ * later. Most sessions are idle and need no pace: a new one is the same as one that is rested.
  */
 export class Pace {
   readonly #limits: PaceLimits;
   readonly #messages: TokenBucket;
   readonly #bytes: TokenBucket;
   #presence: TokenBucket | null = null;
+  /** The last message was more than the rates allow. */
+  #isAhead = false;
 
   constructor(limits: PaceLimits, nowMs: number) {
     this.#limits = limits;
@@ -25,25 +27,26 @@ export class Pace {
     this.#bytes = new TokenBucket(limits.receiveRate, nowMs);
   }
 
-  /** Counts a message. Returns whether the client may go on: if not, `receiveLimit` says why. */
-  received(bytes: number, nowMs: number): boolean {
-    const mayGoOn = this.#messages.spend(1, nowMs);
-    return this.#bytes.spend(bytes, nowMs) && mayGoOn;
+  /** Counts a message. */
+  received(bytes: number, nowMs: number): void {
+    const isWithinMessages = this.#messages.spend(1, nowMs);
+    this.#isAhead = !this.#bytes.spend(bytes, nowMs) || !isWithinMessages;
   }
 
-  /** What of the client must be read later, because it has sent too much; null if nothing. */
+  /** The rate because of which the client must be read later; null if there is none. */
   receiveLimit(nowMs: number): LimitName | null {
+    if (!this.#isAhead) return null;
     if (this.#messages.waitMs(0, nowMs) > 0) return 'message-rate';
     return this.#bytes.waitMs(0, nowMs) > 0 ? 'receive-rate' : null;
   }
 
-  /** Counts a change of presence; false if it is one too many to be shown at once. */
+  /** Counts a change of presence. Returns whether it may be sent to the other clients at once. */
   showsPresence(nowMs: number): boolean {
     this.#presence ??= new TokenBucket(this.#limits.presenceRate, nowMs);
     return this.#presence.reserve(nowMs, 0) !== null;
   }
 
-  /** Nothing is spent. */
+  /** No tokens are spent. */
   isRested(nowMs: number): boolean {
     return this.#messages.isFull(nowMs) && this.#bytes.isFull(nowMs) && this.#presence?.isFull(nowMs) !== false;
   }

@@ -1,248 +1,372 @@
-import { closeReason, limitReached, toRefusal } from '../../errors.ts';
+import { defaultScanLimits, scanUpdate, type UpdateFacts } from '../../../persistence/update/scan.ts';
+import { closeReason, toRefusal } from '../../errors.ts';
 import type { RefusedError } from '../../errors.ts';
 import type { LimitName } from '../../limits/limits.ts';
+import type { LoadRate } from './load-rate.ts';
 import type { Tallied } from '../../limits/tally.ts';
 import type { BucketSize } from '../../limits/token-bucket.ts';
-import type { Broadcast } from '../room/broadcast.ts';
-import type { Codec } from '../protocol/codec.ts';
-import { DRAIN_BYTES, type Connection, type ConnectionHandler } from '../connection.ts';
-import type { Grant, Person } from '../grant.ts';
-import { type LivePeer, LiveSession, type LiveSessionDeps, NOBODY } from './live-session.ts';
-import { MessageQueue } from './message-queue.ts';
-import type { LoadRate } from './load-rate.ts';
-import { SLOW_BYTES } from './outbox.ts';
-import type { PaceLimits } from './pace.ts';
-import type { Room } from '../room/room.ts';
 import type { UserSessions } from './user-sessions.ts';
+import type { Connection, ConnectionHandler } from '../connection.ts';
+import type { Grant, Person } from '../grant.ts';
+import { MAX_STATE_VECTOR_CLIENTS } from '../join/join.ts';
+import { type JoiningPeer, Joins, type JoinsDeps } from '../join/joins.ts';
+import { OFFLOAD_INPUT_BYTES } from '../offload.ts';
+import type { ClientMessage, Codec } from '../protocol/codec.ts';
+import type { Broadcast } from '../room/broadcast.ts';
+import type { Author } from '../room/intake.ts';
+import type { Room } from '../room/room.ts';
+import type { Rooms } from '../room/rooms.ts';
+import { Acknowledgements } from './acknowledgements.ts';
+import { MessageQueue } from './message-queue.ts';
+import { NO_PRESENCE, Outbox, type OutboxDeps } from './outbox.ts';
+import { Pace, type PaceLimits } from './pace.ts';
 
-/** A stock client closes after 30 s without a message; half of that leaves room for one that gets lost. */
-const KEEP_ALIVE_MS = 15_000;
-/** Clients up to y-websocket 2 come back at once after any close, with the same old copy; newer ones stop. */
+/** Clients up to y-websocket 2 reconnect at once after any close, with the same old copy. Newer ones stop. */
 const OLD_COPY_HOLD_MS = 2_000;
-/** What is read before the client is known: the messages of a stock client without offline edits, many times over. */
-const MAX_EARLY_BYTES = 64 * 1024;
 
-/** What all sessions of a dialect share. */
-export interface SessionDeps extends LiveSessionDeps {
-  readonly limits: SessionLimits;
+/** Shared by all sessions of one dialect, and by their handshakes. */
+export interface SessionDeps extends OutboxDeps, JoinsDeps {
+  readonly rooms: Rooms;
   readonly users: UserSessions;
   readonly opens: LoadRate;
-  /** A session has ended by our decision. */
+  readonly limits: SessionLimits;
+  /** Called when the server ends a session or a handshake. `docId` is the document that the client asked for. */
   refused(connection: Connection, docId: string, refusal: RefusedError): void;
-}
-
-/** What a client asks for. */
-export interface SessionRequest {
-  readonly docId: string;
-  /** Whom limits take for one address; null if no such limit holds. */
-  readonly addressKey: string | null;
-  /** Who this is and what is allowed. Rejects with RefusedError. `isGone` tells that the answer is no longer wanted. */
-  authorize(isGone: () => boolean): Promise<Grant>;
 }
 
 export interface SessionLimits extends PaceLimits {
   /** In bytes of answers to SyncStep1. */
   readonly syncRate: BucketSize;
   readonly maxOutboxBytes: number;
-  /** Messages that arrive before the session can take them, in bytes. */
+  /** Bytes of messages that wait because they cannot be handled yet. */
   readonly maxQueuedBytes: number;
-  /** Client ids that one session may bring into its document. */
+  /** Client ids that one session may add to its document. */
   readonly maxNewClients: number;
   readonly maxConnectionsPerDocument: number;
 }
 
-type State =
-  | { readonly phase: 'authenticating' }
-  | { readonly phase: 'loading'; readonly grant: Grant }
-  | { readonly phase: 'live'; readonly live: LiveSession }
-  | { readonly phase: 'closed' };
+/** A client that may enter a room. */
+export interface AdmittedClient {
+  readonly connection: Connection;
+  readonly grant: Grant;
+  readonly room: Room;
+  /** Its place among the sessions of its user, which the session gives back. */
+  readonly user: Tallied | null;
+  /** What counts as one address for the limits; null if no limit counts by address. */
+  readonly addressKey: string | null;
+}
 
-/** One client's participation in one document. */
-export class Session implements LivePeer, ConnectionHandler {
+/**
+ * One client in one document, after its handshake: handles the client's messages, and is the room's peer.
+ *
+ * Has no timer and no closure of its own, and parts that are null until they are needed: of thousands of sessions most
+ * are idle.
+ */
+export class Session implements JoiningPeer, Author, ConnectionHandler {
+  readonly room: Room;
+  newClientsLeft: number;
+  unsavedBytes = 0;
   readonly #connection: Connection;
-  readonly #docId: string;
   readonly #deps: SessionDeps;
-  #state: State = { phase: 'authenticating' };
-  /** What comes must wait: the session is not live yet, or a large update is being scanned. */
-  #busy = true;
+  readonly #user: Tallied | null;
+  readonly #addressKey: string | null;
+  readonly #outbox: Outbox;
+  readonly #acknowledgements = new Acknowledgements();
+  #grant: Grant;
+  #ended = false;
+  /** The client has sent something. Until then the deadline for handshakes applies. */
+  #heard = false;
+  /** The client was sent everything up to some moment, and must be sent everything after it. */
+  #receiving = false;
+  /** Our SyncStep1 is not answered yet. The answer will contain everything that is missing, so one at a time is enough. */
+  #questionOpen = false;
+  /** A large update is being scanned. Messages after it wait. */
+  #busy = false;
+  /** Null while no message waits. */
   #queue: MessageQueue | null = null;
-  /** The client has sent too much, and is read later. */
-  #slowed = false;
-  #user: Tallied | null = null;
-  #addressKey: string | null = null;
-  /** Of the update that is being scanned. */
+  /** The size of the message that is being scanned. */
   #takingBytes = 0;
-  #lastWriteMs = 0;
-  /** Written by `reply` since the client last kept up. */
-  #unreadBytes = 0;
-  #drainWaiters: (() => void)[] | null = null;
+  /** Null while no tokens are spent. */
+  #pace: Pace | null = null;
+  /** Reading is paused, because the client has reached a limit. */
+  #slowed = false;
+  /** Null unless the client has sent SyncStep1 lately. */
+  #joins: Joins | null = null;
+  /** Bytes of presence that the client was sent and has not sent back yet. Stock clients send all of it back. */
+  #echoBytes = 0;
 
-  constructor(connection: Connection, docId: string, deps: SessionDeps) {
+  constructor({ connection, grant, room, user, addressKey }: AdmittedClient, deps: SessionDeps) {
+    this.room = room;
+    this.newClientsLeft = deps.limits.maxNewClients;
     this.#connection = connection;
-    this.#docId = docId;
     this.#deps = deps;
-  }
-
-  /** Resolves when the session is live or closed; never rejects. */
-  async start({ authorize, addressKey }: SessionRequest): Promise<void> {
-    const { rooms, users, opens, limits } = this.#deps;
+    this.#user = user;
     this.#addressKey = addressKey;
+    this.#grant = grant;
+    this.#outbox = new Outbox(this, connection, deps);
+  }
+
+  /** Joins the room, asks the client for what the room lacks, sends presence, and handles what the client has sent. */
+  start(queue: MessageQueue | null): void {
+    this.#queue = queue;
     try {
-      this.#connection.limitReading(MAX_EARLY_BYTES);
-      const grant = await authorize(() => this.ended);
-      if (this.ended) return;
-      this.#connection.limitReading(null);
-      this.#state = { phase: 'loading', grant };
-      this.#user = users.enter(grant.userId);
-      if (!rooms.isOpen(grant.docId)) await opens.turn(addressKey);
-      if (this.ended) return;
-      const room = await rooms.get(grant.docId);
-      if (this.ended) return;
-      if (room.peers.size >= limits.maxConnectionsPerDocument) throw limitReached('connections-per-document');
-      this.#goLive(grant, room);
-    } catch (error) {
-      this.end(toRefusal(error));
-    }
-  }
-
-  #goLive(grant: Grant, room: Room): void {
-    const live = new LiveSession(this, this.#connection, grant, room, this.#deps);
-    this.#state = { phase: 'live', live };
-    // Mostly the client has asked meanwhile: our question, who is here and the answer are one write then.
-    this.#connection.cork();
-    live.start();
-    this.#takeQueued();
-  }
-
-  get grant(): Grant | null {
-    const state = this.#state;
-    if (state.phase === 'live') return state.live.grant;
-    return state.phase === 'loading' ? state.grant : null;
-  }
-
-  get userId(): string {
-    return this.grant?.userId ?? '';
-  }
-
-  /** Its address; where that is not limited its user, or its document. */
-  get workKey(): string {
-    return this.#addressKey ?? (this.userId || this.#docId);
-  }
-
-  get person(): Person | null {
-    return this.grant?.person ?? null;
-  }
-
-  renew(grant: Grant): void {
-    if (this.#state.phase === 'live') this.#state.live.grant = grant;
-  }
-
-  get codec(): Codec {
-    return this.#deps.codec;
-  }
-
-  get ended(): boolean {
-    return this.#state.phase === 'closed';
-  }
-
-  /** One message of the client; valid only during the call. */
-  message(data: Uint8Array): void {
-    if (this.ended) return;
-    try {
-      if (this.#busy || this.#isRoomEnding) {
-        this.#queue ??= new MessageQueue(this, this.#deps.limits.maxQueuedBytes);
-        this.#queue.push(data);
-      } else {
-        this.#handle(data);
-      }
-    } catch (error) {
-      this.end(toRefusal(error));
-    }
-  }
-
-  /** The document is being deleted. What comes waits until the room has ended the session. */
-  get #isRoomEnding(): boolean {
-    return this.#state.phase === 'live' && this.#state.live.room.isEnding;
-  }
-
-  #takeQueued(): void {
-    this.#busy = false;
-    const queue = this.#queue;
-    if (queue === null) return;
-    // A large update among them makes the session busy again; the rest waits on.
-    while (!this.#busy && !this.ended && !this.#isRoomEnding && queue.length > 0) this.#handle(queue.shift()!);
-    if (queue.length === 0) this.#queue = null;
-  }
-
-  #handle(data: Uint8Array): void {
-    const state = this.#state;
-    switch (state.phase) {
-      case 'live': {
-        const taken = state.live.take(this.codec.decode(data), data.length);
-        if (taken !== null) void this.#waitFor(taken, data.length);
-        const limit = this.#slowed ? null : state.live.receiveLimit;
-        if (limit !== null) this.#slowDown(limit);
-        return;
-      }
-      case 'authenticating':
-      case 'loading':
-        throw new Error('a message came past the queue');
-      case 'closed':
-        return;
-    }
-  }
-
-  /** What was read already is still taken, as a debt. */
-  #slowDown(limit: LimitName): void {
-    this.#deps.stats.limitReached(limit);
-    this.#slowed = true;
-    this.#connection.pause();
-    this.#awaitCommit();
-  }
-
-  /** The client may be read again as soon as the disk has more of its edits. */
-  #awaitCommit(): void {
-    const state = this.#state;
-    if (state.phase === 'live' && this.#slowed) state.live.room.awaitCommit(this);
-  }
-
-  /** For the queue, as `resume`. */
-  pause(): void {
-    this.#connection.pause();
-  }
-
-  resume(): void {
-    if (!this.#slowed) this.#connection.resume();
-  }
-
-  async #waitFor(taken: Promise<void>, bytes: number): Promise<void> {
-    this.#busy = true;
-    this.#takingBytes = bytes;
-    try {
-      await taken;
-      this.#takingBytes = 0;
+      this.room.join(this);
+      this.#ask();
+      const present = this.#presentFrames();
+      if (present !== null) this.#outbox.write(present);
       this.#takeQueued();
     } catch (error) {
       this.end(toRefusal(error));
     }
   }
 
-  committed(): void {
-    if (this.#state.phase !== 'live') return;
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  get grant(): Grant | null {
+    return this.#ended ? null : this.#grant;
+  }
+
+  renew(grant: Grant): void {
+    this.#grant = grant;
+  }
+
+  get userId(): string {
+    return this.#grant.userId;
+  }
+
+  get person(): Person | null {
+    return this.#grant.person;
+  }
+
+  get codec(): Codec {
+    return this.#deps.codec;
+  }
+
+  /** The client's address; without limits by address its user, or its document. */
+  get workKey(): string {
+    return this.#addressKey ?? (this.userId || this.room.docId);
+  }
+
+  /** Handles one message of the client, or lets it wait. The order within a session is kept. */
+  message(data: Uint8Array): void {
+    if (this.#ended) return;
     try {
-      this.#state.live.acknowledge();
-      if (!this.#slowed || this.ended) return;
+      // While the document is being deleted, messages wait until the room ends the session.
+      if (this.#busy || this.room.isEnding) this.#enqueue(data);
+      else this.#handle(data);
+    } catch (error) {
+      this.end(toRefusal(error));
+    }
+  }
+
+  #enqueue(data: Uint8Array): void {
+    this.#queue ??= new MessageQueue(this.#deps.limits.maxQueuedBytes);
+    if (this.#queue.length === 0) this.#connection.pause();
+    this.#queue.push(data);
+  }
+
+  #takeQueued(): void {
+    const queue = this.#queue;
+    if (queue === null) return;
+    while (!this.#busy && !this.#ended && !this.room.isEnding && queue.length > 0) this.#handle(queue.shift()!);
+    if (this.#ended || queue.length > 0) return;
+    this.#queue = null;
+    if (!this.#slowed) this.#connection.resume();
+  }
+
+  #handle(data: Uint8Array): void {
+    const message = this.codec.decode(data);
+    if (!this.#heard) {
+      this.#heard = true;
+      this.#connection.established();
+    }
+    if (message.type === 'presence') {
+      this.#takePresence(message.states, data.length);
+    } else {
+      this.#count(data.length);
+      this.#take(message, data.length);
+    }
+    if (this.#slowed || this.#ended) return;
+    const limit = this.#receiveLimit();
+    if (limit !== null) this.#slowDown(limit);
+  }
+
+  #take(message: Exclude<ClientMessage, { type: 'presence' }>, bytes: number): void {
+    switch (message.type) {
+      case 'sync-step-1':
+        this.#join(message.stateVector.slice());
+        return;
+      case 'update':
+        if (message.update.length > OFFLOAD_INPUT_BYTES) {
+          void this.#takeLarge(message.update.slice(), message.answer, bytes);
+        } else {
+          this.#submit(message.update, scanUpdate(message.update), message.answer);
+        }
+        return;
+      case 'query-presence':
+        this.#outbox.reply(this.#presentFrames() ?? this.codec.presence(NO_PRESENCE));
+        return;
+      case 'probe':
+        this.#acknowledgements.probe(message.payload);
+        this.#acknowledge();
+        return;
+    }
+  }
+
+  #takePresence(states: Uint8Array, bytes: number): void {
+    const { presence } = this.room;
+    const nowMs = this.#deps.rooms.coarseNowMs;
+    const changesBefore = presence.changes;
+    const trimmedBefore = presence.trimmed;
+    const announced = presence.apply(this, states, nowMs);
+    this.#deps.stats.presenceTrimmed += presence.trimmed - trimmedBefore;
+    this.room.restoreSight();
+    const changed = presence.changes > changesBefore;
+    if (!changed && states.length <= this.#echoBytes) {
+      this.#echoBytes -= states.length;
+      return;
+    }
+    const pace = this.#count(bytes);
+    if (announced) this.room.announced(this);
+    if (changed && !pace.showsPresence(nowMs)) {
+      // The room has the change, and sends it with its next broadcast, or with its next sweep.
+      this.#deps.stats.limitReached('presence-rate');
+      return;
+    }
+    this.room.presenceChanged();
+  }
+
+  /** Scans a large update in the worker thread. */
+  async #takeLarge(update: Uint8Array, answer: boolean, bytes: number): Promise<void> {
+    this.#busy = true;
+    this.#takingBytes = bytes;
+    try {
+      const facts = await this.#deps.offload.of(this.workKey, () => this.#ended).scan(update, defaultScanLimits);
+      this.#takingBytes = 0;
+      if (this.#ended) return;
+      this.#submit(update, facts, answer);
+      this.#busy = false;
+      this.#takeQueued();
+    } catch (error) {
+      this.end(toRefusal(error));
+    }
+  }
+
+  #submit(update: Uint8Array, facts: UpdateFacts, answer: boolean): void {
+    if (answer) this.#questionOpen = false;
+    if (this.#grant.access === 'write') this.#write(update, facts, answer);
+    else this.#read(facts);
+    if (answer) this.#acknowledgements.answered();
+    this.#acknowledge();
+  }
+
+  #write(update: Uint8Array, facts: UpdateFacts, answer: boolean): void {
+    const submission = this.room.submit(update, facts, answer, this);
+    if (submission === 'gap') {
+      this.#acknowledgements.dropped();
+      if (!this.#questionOpen) this.#ask();
+      return;
+    }
+    this.#acknowledgements.sent(this.room.acceptedSeq);
+    // Its probes wait until the whole update has integrated.
+    if (submission === 'appended-with-gap' || submission === 'known-waiting') this.#acknowledgements.waitFor(facts);
+  }
+
+  /**
+   * A reader's update changes nothing (I5). Stock clients send updates with nothing new, so those are accepted, and are
+   * saved when the original is.
+   */
+  #read(facts: UpdateFacts): void {
+    if (this.room.knows(facts)) {
+      this.#acknowledgements.sent(this.room.acceptedSeq);
+      if (!this.room.integrates(facts)) this.#acknowledgements.waitFor(facts);
+      return;
+    }
+    this.#deps.stats.updatesRefused++;
+    this.#acknowledgements.refuse();
+    this.#outbox.reply(this.codec.denied('read only'));
+  }
+
+  #ask(): void {
+    this.#questionOpen = true;
+    this.#outbox.reply(this.codec.syncStep1(this.room.durable.encodeStateVector()));
+  }
+
+  #join(stateVector: Uint8Array): void {
+    this.room.oldCopies?.checkStateVector(stateVector, MAX_STATE_VECTOR_CLIENTS);
+    this.#joins ??= new Joins(this, this.room, this.#deps);
+    this.#joins.add(stateVector, () => {
+      this.#receiving = true;
+    });
+  }
+
+  /** Answers the probes before which everything is saved, and waits for the next commit if others are left. */
+  #acknowledge(): void {
+    const acknowledgements = this.#acknowledgements;
+    if (!acknowledgements.isWaiting) return;
+    acknowledgements.closeGaps(this.room);
+    const payloads = acknowledgements.take(this.room.durableSeq);
+    this.#deps.stats.probesAnswered += payloads.length;
+    for (const payload of payloads) this.#outbox.reply(this.codec.saved(payload));
+    if (acknowledgements.isWaiting && !this.#ended) this.room.awaitCommit(this);
+  }
+
+  /** Counts a message of the client. */
+  #count(bytes: number): Pace {
+    const { rooms, limits } = this.#deps;
+    this.#pace ??= new Pace(limits, rooms.coarseNowMs);
+    this.#pace.received(bytes, rooms.coarseNowMs);
+    return this.#pace;
+  }
+
+  /** The limit because of which the client must be read later; null if there is none. */
+  #receiveLimit(): LimitName | null {
+    const { rooms } = this.#deps;
+    if (rooms.unsaved.isAboveShare(this)) return 'unsaved-edits';
+    return this.#pace?.receiveLimit(rooms.coarseNowMs) ?? null;
+  }
+
+  /** Pauses reading. Messages that were already read are still handled, and count. */
+  #slowDown(limit: LimitName): void {
+    this.#deps.stats.limitReached(limit);
+    this.#slowed = true;
+    this.#connection.pause();
+    // Reading can go on as soon as the disk has more of the client's edits.
+    this.room.awaitCommit(this);
+  }
+
+  #readOn(): void {
+    if (this.#receiveLimit() !== null) return;
+    this.#slowed = false;
+    if (this.#queue === null) this.#connection.resume();
+  }
+
+  get queuedBytes(): number {
+    return this.#takingBytes + (this.#queue?.bytes ?? 0);
+  }
+
+  committed(): void {
+    if (this.#ended) return;
+    try {
+      this.#acknowledge();
+      if (!this.#slowed || this.#ended) return;
       this.#readOn();
-      this.#awaitCommit();
+      if (this.#slowed) this.room.awaitCommit(this);
     } catch (error) {
       this.end(toRefusal(error));
     }
   }
 
   deliver(broadcast: Broadcast): void {
-    if (this.#state.phase !== 'live') return;
+    if (this.#ended) return;
+    const { presence } = broadcast;
+    if (presence !== null) this.#echoBytes += presence.length;
     try {
-      if (this.#state.live.deliver(broadcast)) this.#lastWriteMs = this.#deps.rooms.coarseNowMs;
+      if (this.#receiving) this.#outbox.deliver(broadcast);
+      // The join sends everything that is durable until its end, but no presence.
+      else if (presence !== null) this.#outbox.reply(this.codec.presence(presence));
     } catch (error) {
       this.end(toRefusal(error));
     }
@@ -250,93 +374,66 @@ export class Session implements LivePeer, ConnectionHandler {
 
   deliverPresence(states: Uint8Array): void {
     try {
-      this.reply(this.codec.presence(states));
+      this.#outbox.reply(this.codec.presence(states));
     } catch (error) {
       this.end(toRefusal(error));
     }
   }
 
-  /** Past the outbox, within its bound. */
-  reply(frames: Uint8Array): void {
-    if (this.#connection.bufferedBytes < SLOW_BYTES) this.#unreadBytes = 0;
-    this.#unreadBytes += frames.length;
-    if (this.#unreadBytes > this.#deps.limits.maxOutboxBytes) this.end(limitReached('outbox-size'));
-    this.write(frames);
+  /** Does what `Room.encodePresence` does, as frames. The client will send them back. */
+  #presentFrames(gone?: ReadonlyMap<number, number>): Uint8Array | null {
+    const present = this.room.encodePresence(gone);
+    if (present === null) return null;
+    this.#echoBytes += present.length;
+    return this.codec.presence(present);
   }
 
-  /** For the parts of a join, which wait for the socket to drain. */
   write(frames: Uint8Array): void {
-    if (this.ended) return;
-    this.#lastWriteMs = this.#deps.rooms.coarseNowMs;
-    this.#connection.write(frames);
+    this.#outbox.write(frames);
+  }
+
+  whenDrained(): Promise<void> {
+    return this.#outbox.whenDrained();
+  }
+
+  drained(): void {
+    this.#outbox.drained((gone) => this.#presentFrames(gone));
   }
 
   sweep(nowMs: number): void {
     try {
-      if (this.#state.phase === 'live') this.#state.live.sweep(nowMs);
+      if (this.#pace?.isRested(nowMs) === true) this.#pace = null;
+      if (this.#joins?.sweep(nowMs) === true) this.#joins = null;
       if (this.#slowed) this.#readOn();
-      if (nowMs - this.#lastWriteMs >= KEEP_ALIVE_MS) this.write(this.codec.presence(NOBODY));
+      this.#outbox.keepAlive(nowMs);
     } catch (error) {
       this.end(toRefusal(error));
     }
   }
 
-  #readOn(): void {
-    if (this.#state.phase === 'live' && this.#state.live.receiveLimit !== null) return;
-    this.#slowed = false;
-    if (this.#queue === null || this.#queue.length === 0) this.#connection.resume();
-  }
-
-  whenDrained(): Promise<void> {
-    if (this.ended || this.#connection.bufferedBytes < DRAIN_BYTES) return Promise.resolve();
-    return new Promise((resolve) => (this.#drainWaiters ??= []).push(resolve));
-  }
-
-  /** The socket has taken everything that was written. */
-  drained(): void {
-    this.#wakeWriters();
-    if (this.#state.phase === 'live') this.#state.live.drained();
-  }
-
-  #wakeWriters(): void {
-    const waiters = this.#drainWaiters ?? [];
-    this.#drainWaiters = null;
-    for (const resolve of waiters) resolve();
-  }
-
-  get queuedBytes(): number {
-    return this.#takingBytes + (this.#queue?.bytes ?? 0);
-  }
-
-  /** The socket is gone. */
-  closed(): void {
-    this.#close();
-  }
-
   end(refusal: RefusedError): void {
-    if (this.ended) return;
-    // The log is closed while the document is deleted, which is no shutdown: the room ends the session with what becomes of it.
-    if (refusal.code === 'shutting-down' && this.#isRoomEnding) return;
-    const { sessionsEnded } = this.#deps.stats;
-    sessionsEnded.set(refusal.code, (sessionsEnded.get(refusal.code) ?? 0) + 1);
-    if (refusal.limit !== null) this.#deps.stats.limitReached(refusal.limit);
-    this.#deps.refused(this.#connection, this.#docId, refusal);
+    if (this.#ended) return;
+    // Deleting the document closes its log, which is no shutdown. The room ends the session when the outcome is known.
+    if (refusal.code === 'shutting-down' && this.room.isEnding) return;
+    this.#deps.stats.sessionEnded(refusal);
+    this.#deps.refused(this.#connection, this.room.docId, refusal);
     this.#close();
     const close = (): void => this.#connection.close(closeReason(refusal.code, refusal.message));
     if (refusal.code === 'generation-changed') setTimeout(close, OLD_COPY_HOLD_MS).unref();
     else close();
   }
 
+  closed(): void {
+    this.#close();
+  }
+
   #close(): void {
-    const state = this.#state;
-    if (state.phase === 'closed') return;
-    this.#state = { phase: 'closed' };
+    if (this.#ended) return;
+    this.#ended = true;
     this.#queue = null;
     this.#deps.users.leave(this.#user);
-    if (state.phase === 'live') {
-      state.live.close();
-      state.live.room.leave(this);
-    }
-    this.#wakeWriters();
+    this.#joins?.close();
+    this.#outbox.close();
+    this.room.leave(this);
   }
 }

@@ -6,7 +6,13 @@ import { refused } from '../../../support/refused.ts';
 const payload = (mark: number) => Uint8Array.of(mark);
 const everything = Number.MAX_SAFE_INTEGER;
 
-/** Of a session that has answered the first SyncStep1. */
+/** The facts of an update that adds clocks 0 to 4 of client 7. */
+const update = { intervals: [7, 0, 5], deletes: [] };
+
+/** A document in which everything up to an entry has integrated. */
+const integrated = (acceptedSeq: number) => ({ hasIntegrated: () => true, acceptedSeq });
+
+/** The acknowledgements of a session that has answered the first SyncStep1. */
 function answeredAcknowledgements(): Acknowledgements {
   const acknowledgements = new Acknowledgements();
   acknowledgements.answered();
@@ -17,7 +23,7 @@ function taken(acknowledgements: Acknowledgements, durableSeq: number): number[]
   return acknowledgements.take(durableSeq).map((bytes) => bytes[0]!);
 }
 
-test('a probe after nothing is answered at once, with the same bytes', () => {
+test('a probe without an edit before it is answered at once, with the same bytes', () => {
   const acknowledgements = answeredAcknowledgements();
   assert.equal(acknowledgements.isWaiting, false);
   const bytes = Uint8Array.of(1, 2, 3);
@@ -28,7 +34,7 @@ test('a probe after nothing is answered at once, with the same bytes', () => {
   assert.equal(acknowledgements.isWaiting, false);
 });
 
-test('I1: a probe waits until all that was sent before it is durable, not for what came after', () => {
+test('I1: a probe waits until everything sent before it is durable, not for edits sent after it', () => {
   const acknowledgements = answeredAcknowledgements();
   acknowledgements.sent(1);
   acknowledgements.probe(payload(1));
@@ -44,22 +50,22 @@ test('I1: a probe waits until all that was sent before it is durable, not for wh
   assert.deepEqual(taken(acknowledgements, 4), [4]);
 });
 
-test('I1: nothing is saved before the client has answered the first question', () => {
+test('I1: no probe is answered before the client has answered the first SyncStep1', () => {
   const acknowledgements = new Acknowledgements();
   acknowledgements.probe(payload(1));
   assert.deepEqual(taken(acknowledgements, everything), []);
-  // The offline edits that the probe stands for come with the answer.
+  // The answer contains the offline edits that the probe stands for.
   acknowledgements.sent(7);
   acknowledgements.answered();
   assert.deepEqual(taken(acknowledgements, 6), []);
   assert.deepEqual(taken(acknowledgements, 7), [1]);
 });
 
-test('I1: a dropped update keeps everything unsaved until the answer that contains it is durable', () => {
+test('I1: after a dropped update no probe is answered until the answer that contains it is durable', () => {
   const acknowledgements = answeredAcknowledgements();
-  acknowledgements.gap('asked');
+  acknowledgements.dropped();
   acknowledgements.probe(payload(1));
-  acknowledgements.gapsClosed(5);
+  acknowledgements.closeGaps(integrated(5));
   assert.deepEqual(taken(acknowledgements, everything), []);
   acknowledgements.sent(5);
   acknowledgements.answered();
@@ -67,15 +73,15 @@ test('I1: a dropped update keeps everything unsaved until the answer that contai
   assert.deepEqual(taken(acknowledgements, 5), [1]);
 });
 
-test('I1: what waits in the log for missing edits is not saved until nothing waits any more', () => {
+test('I1: while an edit in the log waits for missing edits, no probe is answered', () => {
   const acknowledgements = answeredAcknowledgements();
   acknowledgements.sent(2);
-  acknowledgements.gap('waiting');
+  acknowledgements.waitFor(update);
   acknowledgements.answered();
   acknowledgements.probe(payload(1));
   assert.deepEqual(taken(acknowledgements, everything), []);
-  // Somebody has brought them, and that is number 4.
-  acknowledgements.gapsClosed(4);
+  // Another client has sent the missing edits, as entry 4.
+  acknowledgements.closeGaps(integrated(4));
   assert.deepEqual(taken(acknowledgements, 3), []);
   assert.deepEqual(taken(acknowledgements, 4), [1]);
   acknowledgements.probe(payload(2));
@@ -83,32 +89,56 @@ test('I1: what waits in the log for missing edits is not saved until nothing wai
   assert.deepEqual(taken(acknowledgements, 4), [2]);
 });
 
-test('the end of gaps in a room says nothing to a session that has none', () => {
+test('I1: a gap is closed when the last clock of every client that waits has integrated, deletions too', () => {
+  const acknowledgements = answeredAcknowledgements();
+  acknowledgements.waitFor({ intervals: [7, 0, 5, 8, 2, 3], deletes: [9, 1, 4] });
+  acknowledgements.waitFor({ intervals: [7, 5, 6], deletes: [] });
+  acknowledgements.probe(payload(1));
+  const clocks = new Map([
+    [7, 5],
+    [8, 2],
+    [9, 3],
+  ]);
+  const document = {
+    acceptedSeq: 4,
+    hasIntegrated: (client: number, clock: number) => clocks.get(client)! >= clock,
+  };
+  for (const client of [7, 8, 9]) {
+    acknowledgements.closeGaps(document);
+    assert.deepEqual(taken(acknowledgements, everything), []);
+    clocks.set(client, clocks.get(client)! + 1);
+  }
+  acknowledgements.closeGaps(document);
+  assert.deepEqual(taken(acknowledgements, 3), []);
+  assert.deepEqual(taken(acknowledgements, 4), [1]);
+});
+
+test('gaps that other sessions close do not delay the probes of a session without a gap', () => {
   const acknowledgements = answeredAcknowledgements();
   acknowledgements.sent(2);
   acknowledgements.probe(payload(1));
-  acknowledgements.gapsClosed(4);
+  acknowledgements.closeGaps(integrated(4));
   assert.deepEqual(taken(acknowledgements, 2), [1]);
 });
 
-test('I1: the end of somebody else’s gap does not stand in for an answer that is still due', () => {
+test('I1: a gap that closes does not replace an answer that is still due', () => {
   const acknowledgements = answeredAcknowledgements();
-  acknowledgements.gap('asked');
-  acknowledgements.gap('waiting');
+  acknowledgements.dropped();
+  acknowledgements.waitFor(update);
   acknowledgements.probe(payload(1));
-  acknowledgements.gapsClosed(5);
+  acknowledgements.closeGaps(integrated(5));
   assert.deepEqual(taken(acknowledgements, everything), []);
   acknowledgements.answered();
   assert.deepEqual(taken(acknowledgements, everything), [1]);
 });
 
-test('I8: after a refusal nothing is ever called saved again', () => {
+test('I8: after a refused update no probe is answered any more', () => {
   const acknowledgements = answeredAcknowledgements();
   acknowledgements.probe(payload(1));
   acknowledgements.refuse();
   acknowledgements.probe(payload(2));
   acknowledgements.answered();
-  acknowledgements.gapsClosed(5);
+  acknowledgements.closeGaps(integrated(5));
   assert.equal(acknowledgements.isWaiting, false);
   assert.deepEqual(taken(acknowledgements, everything), []);
 });

@@ -11,16 +11,17 @@ import { encodeEntries } from '../../../support/frames.ts';
 import { refused } from '../../../support/refused.ts';
 
 const KIB = 1024;
-const nobody = Uint8Array.of(0);
+const noPresence = Uint8Array.of(0);
 
 function slowOutbox(maxOutboxBytes = 1024 * KIB) {
   const connection = new FakeConnection();
   const stats = new SyncStats();
-  const deps = { codec, stats, outboxMemory: new OutboxMemory(Infinity), limits: { maxOutboxBytes } };
+  const rooms = { coarseNowMs: 0 };
+  const deps = { codec, stats, rooms, outboxMemory: new OutboxMemory(Infinity), limits: { maxOutboxBytes } };
   return { connection, stats, outbox: new Outbox({ end: () => {} }, connection, deps) };
 }
 
-/** One client's edits, each an update of its own. */
+/** The edits of one client, each as one update. */
 function edits(count: number): { doc: Y.Doc; updates: Uint8Array[] } {
   const doc = new Y.Doc();
   const updates: Uint8Array[] = [];
@@ -31,9 +32,9 @@ function edits(count: number): { doc: Y.Doc; updates: Uint8Array[] } {
 
 const update = (bytes: Uint8Array) => new Broadcast(bytes, null);
 
-test('fast readers get the same buffer, encoded once', () => {
+test('fast readers get the same buffer, which is encoded once', () => {
   const outboxes = Array.from({ length: 3 }, () => slowOutbox());
-  const broadcast = new Broadcast(edits(1).updates[0]!, nobody);
+  const broadcast = new Broadcast(edits(1).updates[0]!, noPresence);
   for (const { outbox } of outboxes) outbox.deliver(broadcast);
   const [first] = outboxes[0]!.connection.writes;
   for (const { connection, stats } of outboxes) {
@@ -47,14 +48,14 @@ test('fast readers get the same buffer, encoded once', () => {
   }
 });
 
-test('what a slow reader misses is gathered, and sent merged when it has caught up', () => {
+test('the updates that a slow reader misses are merged, and sent when it has caught up', () => {
   const { outbox, connection } = slowOutbox();
   const { doc, updates } = edits(20);
   connection.bufferedBytes = 64 * KIB;
   for (const each of updates) outbox.deliver(update(each));
   assert.equal(connection.writes.length, 0);
   connection.bufferedBytes = 0;
-  outbox.flush(() => assert.fail('presence was not dropped'));
+  outbox.drained(() => assert.fail('presence was not dropped'));
   const frames = connection.framesOf('update');
   assert.equal(frames.length, 1);
   const copy = new Y.Doc();
@@ -62,7 +63,7 @@ test('what a slow reader misses is gathered, and sent merged when it has caught 
   assert.equal(copy.getText().toJSON(), doc.getText().toJSON());
 });
 
-test('I3: an update that comes while others are gathered waits behind them, though the socket has room again', () => {
+test('I3: an update waits behind those that wait already, even if the socket has room again', () => {
   const { outbox, connection } = slowOutbox();
   const [first, second, third] = edits(3).updates;
   connection.bufferedBytes = 64 * KIB;
@@ -71,7 +72,7 @@ test('I3: an update that comes while others are gathered waits behind them, thou
   outbox.deliver(update(second!));
   assert.equal(connection.writes.length, 0);
   connection.bufferedBytes = 0;
-  outbox.flush(() => null);
+  outbox.drained(() => null);
   outbox.deliver(update(third!));
   const copy = new Y.Doc();
   for (const frame of connection.framesOf('update')) Y.applyUpdate(copy, frame.update);
@@ -79,12 +80,12 @@ test('I3: an update that comes while others are gathered waits behind them, thou
   assert.equal(connection.writes.length, 2);
 });
 
-test('much that was gathered is sent as it is, in order, rather than merged for long', () => {
+test('updates that would take long to merge are sent one by one, in order', () => {
   const { outbox, connection } = slowOutbox();
   connection.bufferedBytes = 64 * KIB;
   const large = Array.from({ length: 3 }, (_, mark) => new Uint8Array(100 * KIB).fill(mark));
   for (const each of large) outbox.deliver(update(each));
-  outbox.flush(() => null);
+  outbox.drained(() => null);
   assert.equal(connection.writes.length, 1);
   assert.deepEqual(
     connection.framesOf('update').map((frame) => frame.update[0]),
@@ -92,7 +93,7 @@ test('much that was gathered is sent as it is, in order, rather than merged for 
   );
 });
 
-test('I7: a slow reader costs at most its bound', () => {
+test('I7: the updates that wait for a slow reader are bounded', () => {
   const { outbox, connection } = slowOutbox(100);
   connection.bufferedBytes = 64 * KIB;
   outbox.deliver(update(new Uint8Array(60)));
@@ -100,44 +101,44 @@ test('I7: a slow reader costs at most its bound', () => {
   assert.throws(() => outbox.deliver(update(new Uint8Array(1))), refused('too-slow'));
 });
 
-test('the bound counts what is gathered now, not what was sent before', () => {
+test('the bound does not count updates that were sent', () => {
   const { outbox, connection } = slowOutbox(100);
   for (let i = 0; i < 10; i++) {
     connection.bufferedBytes = 64 * KIB;
     outbox.deliver(update(new Uint8Array(100)));
     connection.bufferedBytes = 0;
-    outbox.flush(() => null);
+    outbox.drained(() => null);
   }
   assert.equal(connection.writes.length, 10);
 });
 
-test('presence is the first to be dropped, counted, and sent whole afterwards', () => {
+test('presence for a slow reader is dropped, counted, and sent whole afterwards', () => {
   const { outbox, connection, stats } = slowOutbox();
   connection.bufferedBytes = 64 * KIB;
-  for (let i = 0; i < 5; i++) outbox.deliver(new Broadcast(null, nobody));
+  for (let i = 0; i < 5; i++) outbox.deliver(new Broadcast(null, noPresence));
   assert.equal(stats.presenceDropped, 5);
-  outbox.flush(() => codec.presence(Uint8Array.of(0)));
+  outbox.drained(() => codec.presence(Uint8Array.of(0)));
   assert.deepEqual(connection.frames, [{ type: 'awareness', entries: [] }]);
-  outbox.flush(() => assert.fail('presence is asked for once'));
+  outbox.drained(() => assert.fail('presence was sent already'));
   assert.equal(connection.writes.length, 1);
 });
 
-test('after everybody has left nothing is sent in place of the presence that was dropped', () => {
+test('nothing replaces the dropped presence if all clients have left', () => {
   const { outbox, connection } = slowOutbox();
   connection.bufferedBytes = 64 * KIB;
-  outbox.deliver(new Broadcast(null, nobody));
-  outbox.flush(() => null);
+  outbox.deliver(new Broadcast(null, noPresence));
+  outbox.drained(() => null);
   assert.equal(connection.writes.length, 0);
 });
 
 const gone = (client: number, clock: number) => ({ client, clock, state: null });
 
-test('who has left while presence was dropped is named once it can be sent, the latest 200, with their clocks', () => {
+test('the latest 200 clients that left in dropped presence are reported afterwards, with their clocks', () => {
   const { outbox, connection } = slowOutbox();
   connection.bufferedBytes = 64 * KIB;
   outbox.deliver(new Broadcast(null, encodeEntries([{ client: 1, clock: 1, state: '{}' }, gone(2, 7)])));
   outbox.deliver(new Broadcast(null, encodeEntries([gone(3, 4)])));
-  outbox.flush((left) => {
+  outbox.drained((left) => {
     assert.deepEqual(
       [...left],
       [
@@ -148,7 +149,7 @@ test('who has left while presence was dropped is named once it can be sent, the 
     return null;
   });
   for (let client = 1; client <= 1_000; client++) outbox.deliver(new Broadcast(null, encodeEntries([gone(client, 1)])));
-  outbox.flush((left) => {
+  outbox.drained((left) => {
     assert.deepEqual(
       [...left.keys()],
       Array.from({ length: 200 }, (_, i) => 801 + i),

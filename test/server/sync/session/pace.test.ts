@@ -1,4 +1,4 @@
-/** How much a session may send and ask for in a time: who sends more is read later, and loses nothing. */
+/** The rates at which a session may send and ask: a client that sends faster is read later, and loses nothing. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { emptyStateVector, type Frame } from '../../../support/frames.ts';
@@ -11,7 +11,7 @@ function state(client: number, clock: number, value = 'x'): Frame {
   return { type: 'awareness', entries: [{ client, clock, state: JSON.stringify({ value }) }] };
 }
 
-/** What a stock client does with presence: sends it back, but for its own. */
+/** Does what a stock client does with presence: sends all of it back, except its own. */
 function echo(client: FakeClient, ownId: number): void {
   for (const { entries } of client.takeOf('awareness')) {
     const others = entries.filter((entry) => entry.client !== ownId);
@@ -19,14 +19,14 @@ function echo(client: FakeClient, ownId: number): void {
   }
 }
 
-test('I7: a flood of messages is read at the rate that is allowed, and none of it is lost', async (t) => {
+test('I7: a flood of messages is read at the allowed rate, and none of it is lost', async (t) => {
   const harness = new SyncHarness(t);
   const client = await harness.synced({ limits: { messageRate: { perSecond: 10, burst: 20 } } });
   harness.sweepAfter(10_000);
   const typist = new Typist();
   for (let i = 0; i < 20; i++) client.edit(typist.type('x'));
   assert.equal(client.connection.paused, false);
-  // What was read from the socket already still comes.
+  // Messages that were read from the socket already are still handled.
   for (let i = 0; i < 20; i++) client.edit(typist.type('x'));
   assert.equal(client.connection.paused, true);
   harness.sweepAfter(1_000);
@@ -42,7 +42,7 @@ test('I7: a flood of messages is read at the rate that is allowed, and none of i
   assert.equal(client.closeCode, null);
 });
 
-test('I7: a flood of bytes is read at the rate that is allowed', async (t) => {
+test('I7: a flood of bytes is read at the allowed rate', async (t) => {
   const harness = new SyncHarness(t);
   const client = await harness.synced({ limits: { receiveRate: { perSecond: 1_000, burst: 2_000 } } });
   client.edit(new Typist().type('x'.repeat(5_000)));
@@ -54,7 +54,7 @@ test('I7: a flood of bytes is read at the rate that is allowed', async (t) => {
   assert.equal(harness.stats.limitsReached.get('receive-rate'), 1);
 });
 
-test('one who is read later because of a flood is not read on because a queue is empty', async (t) => {
+test('a client over its rate is not read again just because its queue is empty', async (t) => {
   const harness = new SyncHarness(t);
   const client = harness.connect({ limits: { messageRate: { perSecond: 1, burst: 4 } } });
   const typist = new Typist();
@@ -66,7 +66,7 @@ test('one who is read later because of a flood is not read on because a queue is
   assert.equal(client.connection.paused, false);
 });
 
-test('a paste of 1 MB, and 20 MB that were written offline, come through at once', async (t) => {
+test('a paste of 1 MB and 20 MB of offline edits are handled at once', async (t) => {
   const harness = new SyncHarness(t);
   const client = await harness.synced();
   client.answer(new Typist().type('x'.repeat(20 * MIB - 100)));
@@ -78,7 +78,7 @@ test('a paste of 1 MB, and 20 MB that were written offline, come through at once
   assert.equal(harness.stats.limitsReached.size, 0);
 });
 
-test('what stock clients send back of presence is not counted', async (t) => {
+test('presence that stock clients send back is not counted', async (t) => {
   const harness = new SyncHarness(t);
   const limits = { messageRate: { perSecond: 6, burst: 12 } };
   const people: FakeClient[] = [];
@@ -100,7 +100,7 @@ test('what stock clients send back of presence is not counted', async (t) => {
   assert.ok(people.every(({ connection, closeCode }) => !connection.paused && closeCode === null));
 });
 
-test('I7: what looks like an echo, but was never sent to the client, is counted', async (t) => {
+test('I7: presence that was never sent to the client is counted, though it changes nothing', async (t) => {
   const harness = new SyncHarness(t);
   const client = await harness.synced({ limits: { messageRate: { perSecond: 10, burst: 20 } } });
   client.send(state(1, 1));
@@ -108,7 +108,7 @@ test('I7: what looks like an echo, but was never sent to the client, is counted'
   assert.equal(client.connection.paused, true);
 });
 
-test('a pointer that moves too fast is shown once a second, and the edits of its owner do not wait', async (t) => {
+test('a pointer that moves too fast is sent once a second, and the edits of its owner do not wait', async (t) => {
   const harness = new SyncHarness(t);
   const limits = { presenceRate: { perSecond: 5, burst: 10 } };
   const ada = await harness.synced({ limits });
@@ -119,7 +119,7 @@ test('a pointer that moves too fast is shown once a second, and the edits of its
   }
   const seen = bob.takeOf('awareness').flatMap(({ entries }) => entries.map(({ clock }) => clock));
   assert.deepEqual(seen.slice(0, 10), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
-  // Of the rest, what was true at each sweep: the harness has let a few pass.
+  // Then one state at each sweep; the harness has let a few pass.
   assert.ok(seen.length < 16, `${seen.length} times`);
   assert.equal(harness.stats.limitsReached.get('presence-rate'), 40);
   harness.sweepAfter(1_000);
@@ -133,7 +133,7 @@ test('a pointer that moves too fast is shown once a second, and the edits of its
   assert.equal(ada.connection.paused, false);
 });
 
-test('I7: who is sent the document again and again waits for it', async (t) => {
+test('I7: a client that asks for the document repeatedly waits when it was sent too many bytes', async (t) => {
   const harness = new SyncHarness(t);
   harness.log.store('doc', [new Typist().type('x'.repeat(5_000))]);
   const client = await harness.live({ limits: { syncRate: { perSecond: 1_000, burst: 2_000 } } });
@@ -150,7 +150,7 @@ test('I7: who is sent the document again and again waits for it', async (t) => {
   assert.equal(harness.stats.limitsReached.get('sync-rate'), 1);
 });
 
-test('I7: who asks for what is missing more than twice a second waits, and may leave meanwhile', async (t) => {
+test('I7: a client that sends SyncStep1 more than twice a second waits, and may leave meanwhile', async (t) => {
   const harness = new SyncHarness(t);
   const client = await harness.live();
   for (let i = 0; i < 41; i++) {
@@ -168,7 +168,7 @@ test('I7: who asks for what is missing more than twice a second waits, and may l
   await harness.settle();
 });
 
-test('I7: one connection brings a bounded number of client ids into a document', async (t) => {
+test('I7: one connection can add a bounded number of client ids to a document', async (t) => {
   const harness = new SyncHarness(t);
   const client = await harness.synced({ limits: { maxNewClients: 3 } });
   const typists = Array.from({ length: 4 }, () => new Typist());

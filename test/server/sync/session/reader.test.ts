@@ -7,7 +7,7 @@ import { SyncHarness, type FakeClient } from '../../../support/sync-harness.ts';
 
 const ways: Record<string, (reader: FakeClient, typist: Typist) => void> = {
   'an update': (reader, typist) => reader.edit(typist.type('x')),
-  'an answer to our question': (reader, typist) => reader.answer(typist.type('x')),
+  'an answer to SyncStep1': (reader, typist) => reader.answer(typist.type('x')),
   'a deletion': (reader, typist) => reader.edit(typist.delete(0, 3)),
   'an edit with a gap': (reader, typist) => {
     typist.type('kept back');
@@ -17,7 +17,7 @@ const ways: Record<string, (reader: FakeClient, typist: Typist) => void> = {
     typist.type('kept back');
     reader.answer(typist.type('x'));
   },
-  'an update too large for this thread': (reader, typist) => reader.edit(typist.type('x'.repeat(1_100 * 1024))),
+  'an update that is scanned in a worker': (reader, typist) => reader.edit(typist.type('x'.repeat(1_100 * 1024))),
 };
 
 async function readerOfStoredText(t: TestContext): Promise<[SyncHarness, FakeClient, Typist]> {
@@ -28,7 +28,7 @@ async function readerOfStoredText(t: TestContext): Promise<[SyncHarness, FakeCli
 }
 
 for (const [name, write] of Object.entries(ways)) {
-  test(`I5: a reader changes nothing by ${name}, and is told so`, async (t) => {
+  test(`I5: a reader changes nothing by ${name}, and gets a refusal`, async (t) => {
     const [harness, reader, typist] = await readerOfStoredText(t);
     const other = await harness.synced();
     write(reader, typist);
@@ -41,7 +41,7 @@ for (const [name, write] of Object.entries(ways)) {
   });
 }
 
-test('I5: what a reader sends while the session is loading changes nothing either', async (t) => {
+test('I5: an answer that a reader sends during the handshake changes nothing either', async (t) => {
   const harness = new SyncHarness(t);
   harness.log.opening.close();
   const reader = harness.connect({ access: 'read' });
@@ -52,7 +52,7 @@ test('I5: what a reader sends while the session is loading changes nothing eithe
   assert.equal(harness.stats.updatesRefused, 1);
 });
 
-test('a reader whose answer holds nothing new is a good reader: it is not refused, and may probe', async (t) => {
+test('a reader whose answer holds nothing new is not refused, and its probes are answered', async (t) => {
   const [harness, , typist] = await readerOfStoredText(t);
   const reader = await harness.live({ access: 'read' });
   reader.answer(typist.answerTo(emptyStateVector));
@@ -61,7 +61,7 @@ test('a reader whose answer holds nothing new is a good reader: it is not refuse
   assert.equal(harness.stats.updatesRefused, 0);
 });
 
-test('a reader gets what others write, and is seen by them', async (t) => {
+test('a reader gets the edits of others, and its presence is sent to them', async (t) => {
   const [harness, reader, typist] = await readerOfStoredText(t);
   const writer = await harness.synced();
   writer.edit(typist.type('!'));
@@ -73,7 +73,7 @@ test('a reader gets what others write, and is seen by them', async (t) => {
 });
 
 for (const send of ['edit', 'answer'] as const) {
-  test(`I1: a reader whose ${send} is known hears that it is saved when the original is durable, and not before`, async (t) => {
+  test(`I1: the probe of a reader whose ${send} is known is answered when the original is durable, and not before`, async (t) => {
     const harness = new SyncHarness(t);
     const [writer, reader] = [await harness.synced(), await harness.synced({ access: 'read', userId: 'reader' })];
     const update = new Typist().type('x');
@@ -87,7 +87,7 @@ for (const send of ['edit', 'answer'] as const) {
   });
 }
 
-test('I1: a reader whose update is known, but waits for a missing edit, hears it when that edit is durable', async (t) => {
+test('I1: the probe of a reader whose known update waits for a missing edit is answered when that edit is durable', async (t) => {
   const harness = new SyncHarness(t);
   const [writer, reader] = [await harness.synced(), await harness.synced({ access: 'read', userId: 'reader' })];
   const typist = new Typist();

@@ -1,4 +1,4 @@
-/** When "saved" may be said (docs/architecture.md), through the session, room and log. */
+/** When a probe is answered ("Saved" in docs/architecture.md), through session, room and log. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { emptyStateVector } from '../../../support/frames.ts';
@@ -16,7 +16,7 @@ test('I1: a probe is answered once the edit before it is committed, and not befo
   assert.deepEqual(client.savedMarks, [1]);
 });
 
-test('I1: a probe waits for what came before it alone, and probes are answered in order', async (t) => {
+test('I1: a probe waits only for the edits before it, and probes are answered in order', async (t) => {
   const harness = new SyncHarness(t);
   const client = await harness.synced();
   const typist = new Typist();
@@ -31,7 +31,7 @@ test('I1: a probe waits for what came before it alone, and probes are answered i
   assert.deepEqual(client.savedMarks, [1, 2, 3]);
 });
 
-test('I1: a stock client with offline edits, `step1, awareness, probe, update`, hears it when its answer is saved', async (t) => {
+test('I1: the probe of a stock client with offline edits, `step1, awareness, probe, update`, is answered when its answer is saved', async (t) => {
   const harness = new SyncHarness(t);
   const typist = new Typist();
   typist.type('offline ');
@@ -42,7 +42,11 @@ test('I1: a stock client with offline edits, `step1, awareness, probe, update`, 
   client.edit(typist.type('and this'));
   await harness.settle();
   assert.equal(harness.stats.updatesWithGap, 1);
-  assert.equal(client.takeOf('sync-step-1').length, 1, 'one question is enough, for its answer will contain the rest');
+  assert.equal(
+    client.takeOf('sync-step-1').length,
+    1,
+    'one SyncStep1 is enough, because its answer will contain the rest',
+  );
   assert.deepEqual(client.savedMarks, []);
   client.answer(typist.answerTo(emptyStateVector));
   await harness.settle();
@@ -52,7 +56,7 @@ test('I1: a stock client with offline edits, `step1, awareness, probe, update`, 
   assert.equal(textFrom(...harness.log.document('doc').entries.map((entry) => entry.update)), 'offline and this');
 });
 
-test('I1: nothing is saved before the first answer, though all that came is committed', async (t) => {
+test('I1: no probe is answered before the first answer, even if all edits are committed', async (t) => {
   const harness = new SyncHarness(t);
   const client = await harness.live();
   client.edit(new Typist().type('x'));
@@ -64,7 +68,7 @@ test('I1: nothing is saved before the first answer, though all that came is comm
   assert.deepEqual(client.savedMarks, [1]);
 });
 
-test('I1: an edit that builds on a missing one is asked for, and saved only with the answer', async (t) => {
+test('I1: an edit that builds on a missing one makes the server ask, and is saved only with the answer', async (t) => {
   const harness = new SyncHarness(t);
   const client = await harness.synced();
   const typist = new Typist();
@@ -74,7 +78,7 @@ test('I1: an edit that builds on a missing one is asked for, and saved only with
   const [question] = client.takeOf('sync-step-1');
   assert.ok(question);
   client.edit(typist.type('!'));
-  assert.deepEqual(client.takeOf('sync-step-1'), [], 'one question is open at a time');
+  assert.deepEqual(client.takeOf('sync-step-1'), [], 'one SyncStep1 is open at a time');
   client.answer(typist.answerTo(question.stateVector));
   client.probe(2);
   assert.deepEqual(client.savedMarks, []);
@@ -83,10 +87,10 @@ test('I1: an edit that builds on a missing one is asked for, and saved only with
   client.edit(typist.type('?'));
   typist.type('also lost');
   client.edit(typist.type('.'));
-  assert.equal(client.takeOf('sync-step-1').length, 1, 'the next gap is asked for anew');
+  assert.equal(client.takeOf('sync-step-1').length, 1, 'the next gap makes the server ask again');
 });
 
-test('I1: an edit whose origin nobody knows is not saved until somebody brings it', async (t) => {
+test('I1: an edit whose origin is missing is not saved until a client sends the origin', async (t) => {
   const harness = new SyncHarness(t);
   const [tab, sibling] = [new Typist(), new Typist()];
   // The sibling's edit came by BroadcastChannel, and the sibling itself never got through.
@@ -112,7 +116,7 @@ test('I1: an edit whose origin nobody knows is not saved until somebody brings i
   assert.deepEqual(client.savedMarks, [1, 2]);
 });
 
-test('I1: a deletion of what nobody has is not saved until it is there', async (t) => {
+test('I1: a deletion of a missing edit is not saved until that edit is there', async (t) => {
   const harness = new SyncHarness(t);
   const [ada, bob] = [new Typist(), new Typist()];
   const words = ada.type('words');
@@ -129,7 +133,7 @@ test('I1: a deletion of what nobody has is not saved until it is there', async (
   assert.deepEqual(client.savedMarks, [1]);
 });
 
-test('I1: an edit that waited is saved only when what it waited for is durable too', async (t) => {
+test('I1: an edit that waited is saved only when the edit that it waited for is durable too', async (t) => {
   const harness = new SyncHarness(t);
   const [ada, bob] = [await harness.synced(), await harness.synced({ userId: 'bob' })];
   const typist = new Typist();
@@ -144,7 +148,7 @@ test('I1: an edit that waited is saved only when what it waited for is durable t
   assert.deepEqual(ada.savedMarks, [1]);
 });
 
-test('I1: a gap that somebody else left open does not keep me from being saved', async (t) => {
+test('I1: a gap that another session left open does not delay a probe', async (t) => {
   const harness = new SyncHarness(t);
   const [ada, bob] = [new Typist(), new Typist()];
   ada.type('lost');
@@ -173,7 +177,7 @@ test('I1: a duplicate is saved only when the original is', async (t) => {
   assert.deepEqual(bob.savedMarks, [1]);
 });
 
-test('I1: a duplicate of what waits for a missing edit waits with it', async (t) => {
+test('I1: a duplicate of an edit that waits for a missing edit waits too', async (t) => {
   const harness = new SyncHarness(t);
   const [ada, bob] = [await harness.synced(), await harness.synced({ userId: 'bob' })];
   const typist = new Typist();
@@ -191,7 +195,7 @@ test('I1: a duplicate of what waits for a missing edit waits with it', async (t)
   assert.deepEqual(bob.savedMarks, [1]);
 });
 
-test('I1: what was pending when a write fails is never called saved', async (t) => {
+test('I1: an edit that is pending when a write fails is never acknowledged', async (t) => {
   const harness = new SyncHarness(t);
   const client = await harness.synced();
   client.edit(new Typist().type('x'));
@@ -202,7 +206,7 @@ test('I1: what was pending when a write fails is never called saved', async (t) 
   assert.equal(client.closeCode, 4503);
 });
 
-test('I1: after a refusal nothing is called saved again, and the client is told', async (t) => {
+test('I1: after a refusal no probe is answered any more, and the client gets the refusal', async (t) => {
   const harness = new SyncHarness(t);
   const reader = await harness.synced({ access: 'read' });
   reader.probe(1);
@@ -214,7 +218,7 @@ test('I1: after a refusal nothing is called saved again, and the client is told'
   assert.deepEqual(reader.takeOf('denied'), [{ type: 'denied', reason: 'read only' }]);
 });
 
-test('I8: an answer that leaves too much waiting is refused aloud', async (t) => {
+test('I8: an answer that leaves too many edits waiting ends the session with 4400', async (t) => {
   const harness = new SyncHarness(t);
   const client = await harness.synced();
   for (let i = 0; i < 40 && client.closeCode === null; i++) {
@@ -226,7 +230,7 @@ test('I8: an answer that leaves too much waiting is refused aloud', async (t) =>
   assert.ok(harness.log.pending('doc').length >= 9);
 });
 
-test('I1: a gap that somebody else leaves open for ever does not keep a session unsaved whose own gap has closed', async (t) => {
+test('I1: a gap that another session leaves open does not matter to a session whose own gap has closed', async (t) => {
   const harness = new SyncHarness(t);
   const [stale, ada, bob] = [new Typist(), new Typist(), new Typist()];
   const [left, mine] = [await harness.synced({ userId: 'mallory' }), await harness.synced()];
@@ -242,7 +246,7 @@ test('I1: a gap that somebody else leaves open for ever does not keep a session 
   mine.edit(bob.type('more'));
   mine.probe(2);
   await harness.settle();
-  assert.deepEqual(mine.savedMarks, [], 'what closed the gap is not durable yet');
+  assert.deepEqual(mine.savedMarks, [], 'the edit that closed the gap is not durable yet');
   harness.log.commit('doc');
   assert.deepEqual(mine.savedMarks, [1, 2]);
   mine.edit(ada.type('third'));
@@ -251,10 +255,10 @@ test('I1: a gap that somebody else leaves open for ever does not keep a session 
   assert.deepEqual(mine.savedMarks, [1, 2, 3]);
   left.probe(4);
   await harness.settle();
-  assert.deepEqual(left.savedMarks, [], 'the one whose gap it is waits');
+  assert.deepEqual(left.savedMarks, [], 'the session with the open gap still waits');
 });
 
-test('I1: an empty answer does not make saved what still waits', async (t) => {
+test('I1: an empty answer does not acknowledge edits that still wait', async (t) => {
   const harness = new SyncHarness(t);
   const client = await harness.synced();
   const typist = new Typist();
@@ -270,7 +274,7 @@ test('I1: an empty answer does not make saved what still waits', async (t) => {
   assert.deepEqual(client.savedMarks, [1]);
 });
 
-test('I1: a deletion and structs of several clients that wait are saved when the last of them has integrated', async (t) => {
+test('I1: a waiting deletion and structs of several clients are saved when the last of them has integrated', async (t) => {
   const harness = new SyncHarness(t);
   const [ada, bob, own] = [new Typist(), new Typist(), new Typist()];
   const written = ada.type('will go');

@@ -1,9 +1,9 @@
-/** Presence and signs of life, through sessions. */
+/** Presence and keep-alive messages of sessions. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SyncHarness } from '../../../support/sync-harness.ts';
 
-test('a session that has heard nothing for 15 s gets a sign of life, and no other does', async (t) => {
+test('a client that was sent nothing for 15 s gets a keep-alive message, and no other client does', async (t) => {
   const harness = new SyncHarness(t);
   const client = await harness.synced();
   harness.sweepAfter(1_000);
@@ -19,14 +19,14 @@ test('a session that has heard nothing for 15 s gets a sign of life, and no othe
   assert.deepEqual(client.take(), [{ type: 'awareness', entries: [] }]);
 });
 
-test('a question about presence is always answered, nobody being here too', async (t) => {
+test('a query for presence is always answered, also if no client is present', async (t) => {
   const harness = new SyncHarness(t);
   const client = await harness.synced();
   client.send({ type: 'query-awareness' });
   assert.deepEqual(client.take(), [{ type: 'awareness', entries: [] }]);
 });
 
-test('a state that is renewed every 15 s stays, one that is not is gone for everybody after 30 s', async (t) => {
+test('a state that is renewed every 15 s stays; one that is not disappears for all clients after 30 s', async (t) => {
   const harness = new SyncHarness(t);
   const [ada, bob] = [await harness.synced(), await harness.synced({ userId: 'bob' })];
   ada.send({ type: 'awareness', entries: [{ client: 1, clock: 1, state: '{}' }] });
@@ -44,7 +44,7 @@ test('a state that is renewed every 15 s stays, one that is not is gone for ever
   assert.deepEqual(bob.take(), [{ type: 'awareness', entries: [{ client: 1, clock: 2, state: '{}' }] }]);
 });
 
-test('who leaves while somebody is still joining is not left standing there', async (t) => {
+test('a client that leaves while another one is joining disappears for the joining client', async (t) => {
   const harness = new SyncHarness(t);
   const bob = await harness.synced({ userId: 'bob' });
   bob.send({ type: 'awareness', entries: [{ client: 2, clock: 1, state: '{}' }] });
@@ -62,7 +62,7 @@ test('who leaves while somebody is still joining is not left standing there', as
   );
 });
 
-test('who leaves while a slow reader is behind is gone for it too, once it has caught up', async (t) => {
+test('a client that leaves while a slow reader is behind disappears for the reader once it has caught up', async (t) => {
   const harness = new SyncHarness(t);
   const [ada, bob, eve] = [await harness.synced(), await harness.synced(), await harness.synced()];
   bob.send({ type: 'awareness', entries: [{ client: 2, clock: 5, state: '{}' }] });

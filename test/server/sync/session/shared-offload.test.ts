@@ -9,17 +9,17 @@ import { TextWriter } from '../../../support/text-writer.ts';
 const KIB = 1024;
 const large = (client: number): Uint8Array => new TextWriter(client).type('x'.repeat(1_100 * KIB));
 
-test('an address with many large updates does not keep the one of another address waiting (I6)', async (t) => {
+test('I6: an address with many large updates does not delay the large update of another address', async (t) => {
   const harness = new SyncHarness(t);
   const limits = { maxQueuedBytes: 2 * 1024 * KIB };
   const crowd = [];
   for (let i = 0; i < 20; i++) crowd.push(await harness.synced({ userId: `u${i}`, addressKey: '192.0.2.1', limits }));
-  const honest = await harness.synced({ docId: 'other', userId: 'honest', addressKey: '192.0.2.2', limits });
+  const other = await harness.synced({ docId: 'other', userId: 'other', addressKey: '192.0.2.2', limits });
   harness.offload.gate.close();
   for (const [i, client] of crowd.entries()) client.edit(large(i + 1));
-  honest.edit(large(1_000));
+  other.edit(large(1_000));
   await harness.settle();
-  assert.equal(harness.offload.calls.length, 2, 'one of the crowd, and the honest one');
+  assert.equal(harness.offload.calls.length, 2, 'one of the crowd, and the one of the other address');
   crowd[5]?.vanish();
   harness.offload.gate.open();
   await harness.settle();
@@ -29,7 +29,7 @@ test('an address with many large updates does not keep the one of another addres
   assert.equal(harness.log.pending('doc').length, 19);
 });
 
-test('scans, diffs and merges go through, and fail as they do', async () => {
+test('scans, diffs and merges are passed on, and so are their errors', async () => {
   const shared = new SharedOffload(new FakeOffload()).of('key', () => false);
   const update = new TextWriter(1).type('x');
   assert.equal((await shared.scan(update, defaultScanLimits)).structCount, 1);
