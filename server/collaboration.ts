@@ -22,7 +22,9 @@ import { Rooms } from './sync/room/rooms.ts';
 import { SharedOffload } from './sync/session/shared-offload.ts';
 import { SyncStats } from './sync/stats.ts';
 import { UserSessions } from './sync/session/user-sessions.ts';
-import { YWebsocket } from './sync/protocol/y-websocket.ts';
+import { yWebsocketCodec } from './sync/protocol/y-websocket.ts';
+import { Handshake } from './sync/session/handshake.ts';
+import type { SessionDeps } from './sync/session/session.ts';
 
 export interface CollaborationDeps {
   readonly config: Config;
@@ -47,7 +49,7 @@ export class Collaboration {
   readonly #deps: CollaborationDeps;
   readonly #gate: Gate;
   readonly #gateSweeper: NodeJS.Timeout;
-  readonly #yWebsocket: YWebsocket;
+  readonly #sessionDeps: SessionDeps;
 
   constructor(deps: CollaborationDeps) {
     const { config, logger, storage, addresses, held } = deps;
@@ -76,7 +78,8 @@ export class Collaboration {
       grantees: () => this.rooms.sessions(),
     });
     this.#gateSweeper = setInterval(() => this.#sweep(), gateSweepMs).unref();
-    this.#yWebsocket = new YWebsocket({
+    this.#sessionDeps = {
+      codec: yWebsocketCodec,
       rooms: this.rooms,
       offload,
       stats: this.stats,
@@ -95,7 +98,7 @@ export class Collaboration {
         if (isOurFault(refusal)) logger.error({ ...fields, err: refusal.cause }, 'session failed');
         else logger.info(fields, 'session ended');
       },
-    });
+    };
   }
 
   /** Creates the handler for the messages of a new client. */
@@ -103,11 +106,9 @@ export class Collaboration {
     const { docName: docId, headers, params, address, addressKey } = request;
     const identity = this.#deps.clientAuthority === null ? null : request.clientCertificate;
     const attempt = { docId, token: tokenOf(headers, params), origin: headers.origin ?? null, address, identity };
-    return this.#yWebsocket.accept(connection, {
-      docId,
-      addressKey,
-      authorize: (isGone) => this.#gate.admit({ ...attempt, isGone }),
-    });
+    const authorize = (isGone: () => boolean) => this.#gate.admit({ ...attempt, isGone });
+    // All clients use one dialect. For a further one, choose between deps that differ in their codec.
+    return Handshake.start(connection, { docId, addressKey, authorize }, this.#sessionDeps);
   }
 
   /**

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { MessageReader } from '../../server/sync/protocol/message-reader.ts';
+import { MessageReader } from '../../server/sync/protocol/wire.ts';
 import { RefusedError } from '../../server/errors.ts';
 import { randomOf } from '../support/random.ts';
 import { runCampaign } from './campaign.ts';

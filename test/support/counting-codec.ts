@@ -1,5 +1,5 @@
 import type { Codec } from '../../server/sync/protocol/codec.ts';
-import { yWebsocketCodec } from '../../server/sync/protocol/y-websocket-codec.ts';
+import { yWebsocketCodec } from '../../server/sync/protocol/y-websocket.ts';
 
 /** A dialect of its own, with the messages of y-websocket. Counts the messages that it encodes. */
 export class CountingCodec implements Codec {

@@ -3,17 +3,19 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parseConfig } from '../../server/config/config.ts';
 import type { RefusedError } from '../../server/errors.ts';
 import type { Limits } from '../../server/config/limits.ts';
-import type { ConnectionHandler } from '../../server/sync/connection.ts';
+import type { Connection, ConnectionHandler } from '../../server/sync/connection.ts';
 import type { Grant } from '../../server/sync/grant.ts';
 import { LoadRate } from '../../server/sync/session/load-rate.ts';
 import { OutboxMemory } from '../../server/sync/session/outbox-memory.ts';
 import { Rooms } from '../../server/sync/room/rooms.ts';
+import { Handshake } from '../../server/sync/session/handshake.ts';
 import type { SessionLimits } from '../../server/sync/session/session.ts';
 import { SharedOffload } from '../../server/sync/session/shared-offload.ts';
 import { SyncStats } from '../../server/sync/stats.ts';
 import { UPDATE_BATCH_MS } from '../../server/sync/room/ticker.ts';
 import { UserSessions } from '../../server/sync/session/user-sessions.ts';
-import { YWebsocket } from '../../server/sync/protocol/y-websocket.ts';
+import type { Codec } from '../../server/sync/protocol/codec.ts';
+import { yWebsocketCodec } from '../../server/sync/protocol/y-websocket.ts';
 import { FakeConnection } from './fake-connection.ts';
 import { FakeLog } from './fake-log.ts';
 import { FakeOffload } from './fake-offload.ts';
@@ -32,6 +34,7 @@ export interface ClientOptions {
   readonly access?: Grant['access'];
   readonly addressKey?: string;
   readonly limits?: Partial<SessionLimits>;
+  readonly codec?: Codec;
 }
 
 /** Rooms over a log that commits by command, with time that passes by command. */
@@ -133,8 +136,8 @@ export class FakeClient {
       untilMs: null,
       tokenId: null,
     };
-    // Asked for in the constructor already: what it waits for must be there, but may be closed by the test before.
-    const dialect = new YWebsocket({
+    const deps = {
+      codec: options.codec ?? yWebsocketCodec,
       rooms: harness.rooms,
       offload: harness.sharedOffload,
       stats: harness.stats,
@@ -142,20 +145,21 @@ export class FakeClient {
       users: harness.users,
       opens: harness.opens,
       limits: { ...defaultLimits, maxOutboxBytes: 1024 * 1024, maxQueuedBytes: 1024 * 1024, ...options.limits },
-      refused: (_connection, _docId, refusal) => this.refusals.push(refusal),
-    });
-    const handshake = dialect.accept(this.connection, {
+      refused: (_connection: Connection, _docId: string, refusal: RefusedError) => this.refusals.push(refusal),
+    };
+    const request = {
       docId: grant.docId,
       addressKey: options.addressKey ?? null,
-      authorize: async (isGone) => {
+      authorize: async (isGone: () => boolean) => {
         this.isGone = isGone;
+        // The test may close the gate in the same turn.
         await Promise.resolve();
         await this.authorizing.passed();
         if (this.authorizeError !== null) throw this.authorizeError;
         return grant;
       },
-    });
-    this.connection.attach(handshake);
+    };
+    this.connection.attach(Handshake.start(this.connection, request, deps));
   }
 
   get #handler(): ConnectionHandler {

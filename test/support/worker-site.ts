@@ -14,7 +14,9 @@ import { SharedOffload } from '../../server/sync/session/shared-offload.ts';
 import { Rooms } from '../../server/sync/room/rooms.ts';
 import { SyncStats } from '../../server/sync/stats.ts';
 import { UserSessions } from '../../server/sync/session/user-sessions.ts';
-import { YWebsocket } from '../../server/sync/protocol/y-websocket.ts';
+import { yWebsocketCodec } from '../../server/sync/protocol/y-websocket.ts';
+import { Handshake } from '../../server/sync/session/handshake.ts';
+import type { SessionDeps } from '../../server/sync/session/session.ts';
 import { within } from './deadline.ts';
 import { FakeConnection } from './fake-connection.ts';
 import { emptyStateVector, emptyUpdate, encodeFrame, type Frame } from './frames.ts';
@@ -41,7 +43,7 @@ export class WorkerSite {
   readonly log: MemoryLog;
   readonly stats = new SyncStats();
   readonly roomFailures: Error[] = [];
-  readonly #dialect: YWebsocket;
+  readonly #sessionDeps: SessionDeps;
 
   constructor(owner: Owner, options: WorkerSiteOptions = {}) {
     const limits = { ...defaultLimits, ...options.limits };
@@ -61,8 +63,8 @@ export class WorkerSite {
       roomFailed: (_docId, error) => this.roomFailures.push(error),
       now: Date.now,
     });
-    this.rooms.start();
-    this.#dialect = new YWebsocket({
+    this.#sessionDeps = {
+      codec: yWebsocketCodec,
       rooms: this.rooms,
       offload: new SharedOffload(offload),
       stats: this.stats,
@@ -75,7 +77,7 @@ export class WorkerSite {
       }),
       limits: { ...limits, maxOutboxBytes: Infinity, maxQueuedBytes: 2 * limits.maxMessageBytes },
       refused: (connection, _docId, refusal) => (connection as SiteConnection).refused(refusal),
-    });
+    };
     owner.after(async () => {
       await this.rooms.close();
       await this.log.close();
@@ -86,12 +88,9 @@ export class WorkerSite {
   /** A client of the document that is yet to become live. */
   connect(docId: string, access: 'read' | 'write' = 'write'): SiteClient {
     const connection = new SiteConnection();
-    const handshake = this.#dialect.accept(connection, {
-      docId,
-      addressKey: null,
-      authorize: () => Promise.resolve({ userId: 'ada', person: null, docId, access, untilMs: null, tokenId: null }),
-    });
-    connection.attach(handshake);
+    const grant = { userId: 'ada', person: null, docId, access, untilMs: null, tokenId: null };
+    const request = { docId, addressKey: null, authorize: () => Promise.resolve(grant) };
+    connection.attach(Handshake.start(connection, request, this.#sessionDeps));
     return new SiteClient(connection);
   }
 

@@ -1,9 +1,8 @@
 import { limitReached, RefusedError } from '../../errors.ts';
 import { fixedLimits } from '../../limits/limits.ts';
 import { drawable } from './drawable.ts';
-import { MessageReader } from '../protocol/message-reader.ts';
+import { encodeVarUint, MessageReader } from '../protocol/wire.ts';
 import { identified, parsePresenceState, type PresenceOwner } from './presence-state.ts';
-import { encodeVarUint } from '../protocol/var-uint.ts';
 
 /** A state expires after this time without a message. Clients with y-protocols renew theirs after half of it. */
 export const PRESENCE_TIMEOUT_MS = 30_000;

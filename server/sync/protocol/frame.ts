@@ -1,9 +1,9 @@
-/** Opcode 2 with FIN: a binary message in a single frame (RFC 6455, 5.2). */
+/** FIN and opcode 2: a binary message in a single frame (RFC 6455, 5.2). */
 const BINARY_FIN = 0x82;
 
 /**
- * A complete, unmasked binary WebSocket frame, as a server sends it. Encoded once, it can be written to every socket
- * of a room: none of them negotiates an extension. The parts are copied.
+ * Encodes a complete, unmasked binary WebSocket frame, as a server sends it. The frame can be written to every socket of a
+ * room, because no socket negotiates an extension. The parts are copied.
  */
 export function binaryFrame(...parts: readonly Uint8Array[]): Buffer {
   let length = 0;

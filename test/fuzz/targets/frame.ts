@@ -2,7 +2,7 @@ import { createDecoder, hasContent, readVarUint, readVarUint8Array } from 'lib0/
 import assert from 'node:assert/strict';
 import { RefusedError } from '../../../server/errors.ts';
 import type { ClientMessage } from '../../../server/sync/protocol/codec.ts';
-import { yWebsocketCodec } from '../../../server/sync/protocol/y-websocket-codec.ts';
+import { yWebsocketCodec } from '../../../server/sync/protocol/y-websocket.ts';
 import { emptyUpdate, encodeFrame } from '../../support/frames.ts';
 import { bytesOf } from '../../support/update-bytes.ts';
 import type { FuzzTarget } from '../target.ts';

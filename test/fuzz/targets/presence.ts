@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { applyAwarenessUpdate, Awareness } from 'y-protocols/awareness';
 import * as Y from 'yjs';
 import { RefusedError } from '../../../server/errors.ts';
-import { MessageReader } from '../../../server/sync/protocol/message-reader.ts';
+import { MessageReader } from '../../../server/sync/protocol/wire.ts';
 import { Presence, PRESENCE_TIMEOUT_MS } from '../../../server/sync/presence/presence.ts';
 import type { PresenceOwner } from '../../../server/sync/presence/presence-state.ts';
 import { encodeEntries, readEntries } from '../../support/frames.ts';

@@ -5,10 +5,10 @@ import * as ws from 'ws';
 import { binaryFrame } from '../../../../server/sync/protocol/frame.ts';
 import { framePayloads } from '../../../support/fake-connection.ts';
 
-/** Exported by `ws`, but not known to its types. */
+/** Exported by `ws`, but missing in its types. */
 const { Receiver } = ws as unknown as { Receiver: new (options: object) => Writable };
 
-/** Everything that the receiver of `ws`, as a client has it, makes of these bytes. */
+/** The messages that the receiver of a `ws` client decodes from these bytes. */
 function received(bytes: Uint8Array): Buffer[] {
   const receiver = new Receiver({ isServer: false, binaryType: 'nodebuffer', allowSynchronousEvents: true });
   const messages: Buffer[] = [];
@@ -22,7 +22,7 @@ function received(bytes: Uint8Array): Buffer[] {
 }
 
 for (const length of [0, 1, 125, 126, 127, 65_535, 65_536, 1_000_000]) {
-  test(`a frame of ${length} bytes is what the receiver of ws decodes`, () => {
+  test(`the receiver of ws decodes a frame of ${length} bytes`, () => {
     const payload = Buffer.alloc(length, 7);
     const frame = binaryFrame(payload.subarray(0, 1), payload.subarray(1));
     assert.deepEqual(received(frame), [payload]);
@@ -30,13 +30,13 @@ for (const length of [0, 1, 125, 126, 127, 65_535, 65_536, 1_000_000]) {
   });
 }
 
-test('frames that stand one after the other in one write are separate messages', () => {
+test('frames in one write are separate messages', () => {
   const payloads = [Buffer.alloc(3, 1), Buffer.alloc(200, 2), Buffer.alloc(70_000, 3)];
   const bytes = Buffer.concat(payloads.map((payload) => binaryFrame(payload)));
   assert.deepEqual(received(bytes), payloads);
 });
 
-test('a frame copies its parts, so that whoever owns them may go on writing', () => {
+test('a frame holds a copy of its parts, so their buffers may be overwritten', () => {
   const part = Uint8Array.of(1, 2, 3);
   const frame = binaryFrame(part);
   part.fill(0);

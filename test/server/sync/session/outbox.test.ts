@@ -5,7 +5,7 @@ import { Broadcast } from '../../../../server/sync/room/broadcast.ts';
 import { OutboxMemory } from '../../../../server/sync/session/outbox-memory.ts';
 import { Outbox } from '../../../../server/sync/session/outbox.ts';
 import { SyncStats } from '../../../../server/sync/stats.ts';
-import { yWebsocketCodec as codec } from '../../../../server/sync/protocol/y-websocket-codec.ts';
+import { yWebsocketCodec as codec } from '../../../../server/sync/protocol/y-websocket.ts';
 import { FakeConnection } from '../../../support/fake-connection.ts';
 import { encodeEntries } from '../../../support/frames.ts';
 import { refused } from '../../../support/refused.ts';

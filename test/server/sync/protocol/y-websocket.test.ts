@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { closeReason, type RefusedError } from '../../../../server/errors.ts';
-import { yWebsocketCodec as codec } from '../../../../server/sync/protocol/y-websocket-codec.ts';
+import { yWebsocketCodec as codec } from '../../../../server/sync/protocol/y-websocket.ts';
 import { decodeWrite } from '../../../support/fake-connection.ts';
 import { encodeFrame, type Frame } from '../../../support/frames.ts';
 import { malformed } from '../../../support/refused.ts';
@@ -9,7 +9,7 @@ import { malformed } from '../../../support/refused.ts';
 const bytes = Uint8Array.of(1, 2, 3);
 const long = new Uint8Array(70_000).fill(9);
 
-test('every message of a client is decoded', () => {
+test('all messages of a client are decoded', () => {
   const presence: Frame = { type: 'awareness', entries: [{ client: 7, clock: 1, state: '{}' }] };
   const states = encodeFrame(presence).subarray(2);
   for (const payload of [new Uint8Array(0), bytes, long]) {
@@ -37,15 +37,15 @@ test('every message of a client is decoded', () => {
   }
 });
 
-test('what the server encodes is what a client reads', () => {
+test('a client decodes all messages of the server', () => {
   for (const payload of [new Uint8Array(0), bytes, long]) {
     assert.deepEqual(decodeWrite(codec.syncStep1(payload)), [{ type: 'sync-step-1', stateVector: payload }]);
     assert.deepEqual(decodeWrite(codec.syncStep2(payload)), [{ type: 'sync-step-2', update: payload }]);
     assert.deepEqual(decodeWrite(codec.update(payload)), [{ type: 'update', update: payload }]);
     assert.deepEqual(decodeWrite(codec.saved(payload)), [{ type: 'probe', payload }]);
   }
-  const nobody = Uint8Array.of(0);
-  assert.deepEqual(decodeWrite(codec.presence(nobody)), [{ type: 'awareness', entries: [] }]);
+  const noPresence = Uint8Array.of(0);
+  assert.deepEqual(decodeWrite(codec.presence(noPresence)), [{ type: 'awareness', entries: [] }]);
   assert.deepEqual(decodeWrite(codec.denied('nur lesen – gelesen')), [
     { type: 'denied', reason: 'nur lesen – gelesen' },
   ]);
@@ -61,20 +61,20 @@ const malformedMessages: Record<string, number[]> = {
   'sync of an unknown subtype': [0, 3, 0],
   'SyncStep1 without a state vector': [0, 0],
   'SyncStep2 that ends early': [0, 1, 3, 1, 2],
-  'an update whose length is a lie': [0, 2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f],
-  'an update and a byte more': [0, 2, 2, 0, 0, 0],
+  'an update that is shorter than its length': [0, 2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f],
+  'an update with an extra byte': [0, 2, 2, 0, 0, 0],
   'two messages in one frame': [3, 3],
   'presence without a length': [1],
   'presence that ends early': [1, 2, 0],
-  'presence and a byte more': [1, 1, 0, 0],
+  'presence with an extra byte': [1, 1, 0, 0],
   'a query with a payload': [3, 0],
   'a probe without a payload': [102],
   'a probe that ends early': [102, 2, 1],
-  'a probe and a byte more': [102, 0, 0],
+  'a probe with an extra byte': [102, 0, 0],
 };
 
 for (const [name, message] of Object.entries(malformedMessages)) {
-  test(`refused as malformed, close code 4400: ${name}`, () => {
+  test(`${name} is refused as malformed, with close code 4400`, () => {
     assert.throws(
       () => codec.decode(Uint8Array.from(message)),
       (error) => {

@@ -1,6 +1,19 @@
 import { RefusedError } from '../../errors.ts';
 
-/** Reads a message with bounds: what does not fit throws RefusedError. Byte strings are views. */
+/** Appends a number in the variable-length encoding of lib0: seven bits in each byte, the lowest first. */
+export function encodeVarUint(bytes: number[], value: number): void {
+  let rest = value;
+  while (rest >= 0x80) {
+    bytes.push((rest % 0x80) | 0x80);
+    rest = Math.floor(rest / 0x80);
+  }
+  bytes.push(rest);
+}
+
+/**
+ * Reads the values of a message in the encoding of lib0, in order. Throws RefusedError ('malformed') at the end of the
+ * message and for numbers that are too large.
+ */
 export class MessageReader {
   readonly #data: Uint8Array;
   #offset = 0;
@@ -9,7 +22,7 @@ export class MessageReader {
     this.#data = data;
   }
 
-  /** At most 2^53 - 1. */
+  /** Reads a number, at most 2^53 - 1. */
   varUint(): number {
     let value = 0;
     let unit = 1;
@@ -25,6 +38,7 @@ export class MessageReader {
     return value;
   }
 
+  /** Reads a byte string. Returns a view of the message. */
   bytes(): Uint8Array {
     const length = this.varUint();
     const end = this.#offset + length;
@@ -34,6 +48,7 @@ export class MessageReader {
     return bytes;
   }
 
+  /** Throws RefusedError unless the whole message was read. */
   end(): void {
     if (this.#offset !== this.#data.length) throw new RefusedError('malformed', 'bytes after the message');
   }

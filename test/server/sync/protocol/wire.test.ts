@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as encoding from 'lib0/encoding';
-import { MessageReader } from '../../../../server/sync/protocol/message-reader.ts';
-import { encodeVarUint } from '../../../../server/sync/protocol/var-uint.ts';
+import { encodeVarUint, MessageReader } from '../../../../server/sync/protocol/wire.ts';
 import { malformed } from '../../../support/refused.ts';
 
 const numbers = [0, 1, 127, 128, 16_383, 16_384, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 49, Number.MAX_SAFE_INTEGER];
 
 for (const number of numbers) {
-  test(`${number} is written as lib0 writes it, and read back`, () => {
+  test(`${number} is encoded as lib0 does, and decoded again`, () => {
     const bytes: number[] = [];
     encodeVarUint(bytes, number);
     const encoder = encoding.createEncoder();
@@ -20,7 +19,7 @@ for (const number of numbers) {
   });
 }
 
-test('numbers over 2^53 - 1 are refused, however long they are', () => {
+test('numbers above 2^53 - 1 are refused, however long their encoding is', () => {
   const tooLarge = [
     [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x10],
     [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f],
@@ -41,7 +40,7 @@ test('a number or byte string that ends early is refused', () => {
   }
 });
 
-test('a byte string is a view, read in order with what follows it', () => {
+test('a byte string is a view of the message, and values are read in order', () => {
   const data = Uint8Array.of(2, 8, 9, 0, 5);
   const reader = new MessageReader(data);
   const bytes = reader.bytes();
