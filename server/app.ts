@@ -91,7 +91,8 @@ export class App {
       await app.#listen();
       return app;
     } catch (error) {
-      await app.close();
+      // The caller gets the reason for the failed start, even if the parts that had started do not stop.
+      await app.close().catch((err: unknown) => deps.logger.error({ err }, 'not stopped in order'));
       throw error;
     }
   }
@@ -151,21 +152,16 @@ export class App {
     this.#connections.start();
     this.#input.start();
     const { config, logger, certificates, acme, clientAuthority } = this.#deps;
-    const { rooms, stats, outboxMemory } = this.#collaboration;
+    this.#collaboration.start();
     const registry = new MetricRegistry();
     const logState = (): LogState => this.#deps.storage.log.state;
     registerMetrics(registry, {
+      ...this.#collaboration.metricSources,
       auth: this.#deps.auth.stats,
       net: this.#net,
-      sync: stats,
       storage: this.#deps.storageStats,
       connections: () => this.#connections.size,
-      rooms: () => rooms.size,
-      roomMemoryBytes: () => rooms.memoryBytes,
-      outboxMemoryBytes: () => outboxMemory.bytes,
-      sessions: () => rooms.peers,
       waitingMessageBytes: () => this.#connections.waitingBytes,
-      unsavedEditBytes: () => rooms.unsaved.bytes,
       unreadAnswerBytes: () => this.#input.unreadBytes,
       waitingAccessChecks: () => this.#deps.auth.authenticator.waitingChecks,
       heldRefusals: () => this.#held.count,
@@ -194,11 +190,11 @@ export class App {
     });
     serveDocuments(http, {
       logger,
-      stats,
+      stats: this.#net,
       checkOrigin: ({ headers }) => checkOrigin(config.origins, headers.origin, headers.host),
       documentNameOf: decodeDocumentName,
       admitAdmin: (request, docId) => this.#collaboration.admitAdmin(request, docId),
-      deleteDocument: (docId) => rooms.delete(docId),
+      deleteDocument: (docId) => this.#collaboration.deleteDocument(docId),
     });
     const answer = getRequestListener(http.fetch, {
       overrideGlobalObjects: false,
@@ -295,7 +291,7 @@ export class App {
     const closed = Promise.all(this.#listeners.map((listener) => listener.close(netMs)));
     await this.#connections.close(closeReason('shutting-down'), netMs);
     this.#input.stop();
-    await step('Draining the rooms', this.#collaboration.rooms.close());
+    await step('Draining the rooms', this.#collaboration.close());
     await step('Closing the log', storage.close());
     await step('Closing the ports', closed);
   }

@@ -1,4 +1,3 @@
-import { isScratchName } from './net/scratch-name.ts';
 import type { IncomingMessage } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { LogError } from '../persistence/errors.ts';
@@ -6,25 +5,27 @@ import { Gate } from './auth/gate.ts';
 import type { Auth } from './auth/open-auth.ts';
 import { RefusalDelay } from './auth/refusal-delay.ts';
 import type { Config } from './config/config.ts';
-import type { HeldRefusals } from './limits/held-refusals.ts';
 import type { RefusedError } from './errors.ts';
+import type { HeldRefusals } from './limits/held-refusals.ts';
+import { LoadRate } from './sync/session/load-rate.ts';
+import { UserSessions } from './sync/session/user-sessions.ts';
 import type { Logger } from './logger.ts';
+import type { CollaborationSources } from './metrics/metrics.ts';
 import type { ClientAddresses } from './net/client-addresses.ts';
-import type { ClientAuthority } from './tls/client-authority.ts';
+import { isScratchName } from './net/scratch-name.ts';
 import { tokenOf } from './net/token-source.ts';
 import type { SyncRequest } from './net/upgrade.ts';
 import type { WsConnection } from './net/ws-connection.ts';
 import type { Storage } from './storage.ts';
 import type { ConnectionHandler } from './sync/connection.ts';
-import { LoadRate } from './sync/session/load-rate.ts';
-import { OutboxMemory } from './sync/session/outbox-memory.ts';
+import { yWebsocketCodec } from './sync/protocol/y-websocket.ts';
 import { Rooms } from './sync/room/rooms.ts';
+import { Handshake } from './sync/session/handshake.ts';
+import { OutboxMemory } from './sync/session/outbox-memory.ts';
+import type { SessionDeps } from './sync/session/session.ts';
 import { SharedOffload } from './sync/session/shared-offload.ts';
 import { SyncStats } from './sync/stats.ts';
-import { UserSessions } from './sync/session/user-sessions.ts';
-import { yWebsocketCodec } from './sync/protocol/y-websocket.ts';
-import { Handshake } from './sync/session/handshake.ts';
-import type { SessionDeps } from './sync/session/session.ts';
+import type { ClientAuthority } from './tls/client-authority.ts';
 
 export interface CollaborationDeps {
   readonly config: Config;
@@ -41,67 +42,71 @@ export interface CollaborationDeps {
 /** The interval of checking grants, which bounds how late a grant ends and how long a revocation takes. */
 const gateSweepMs = 1_000;
 
-/** Owns the rooms, access control and the wire protocols. Knows nothing of ports. */
+/** Owns the rooms, the sessions in them, and access control. Has no ports. */
 export class Collaboration {
-  readonly stats = new SyncStats();
-  readonly outboxMemory: OutboxMemory;
-  readonly rooms: Rooms;
   readonly #deps: CollaborationDeps;
+  readonly #stats = new SyncStats();
+  readonly #outboxMemory: OutboxMemory;
+  readonly #rooms: Rooms;
   readonly #gate: Gate;
-  readonly #gateSweeper: NodeJS.Timeout;
   readonly #sessionDeps: SessionDeps;
+  #gateSweeper: NodeJS.Timeout | undefined;
 
   constructor(deps: CollaborationDeps) {
     const { config, logger, storage, addresses, held } = deps;
     const { limits } = config;
     this.#deps = deps;
-    this.outboxMemory = new OutboxMemory(limits.maxOutboxMemoryBytes);
+    this.#outboxMemory = new OutboxMemory(limits.maxOutboxMemoryBytes);
     const offload = new SharedOffload(storage.offload);
-    this.rooms = new Rooms({
+    this.#rooms = new Rooms({
       log: storage.log,
       isTransient: isScratchName,
       offload: offload.of('documents that are loaded', () => false),
-      stats: this.stats,
+      stats: this.#stats,
       idleRoomTimeoutMs: config.idleRoomTimeoutMs,
       limits,
       roomFailed: (docId, err) => logger.error({ docId, err }, 'room ended'),
-      // Presence and idle rooms must not depend on a clock that is set.
+      // A monotonic clock: a change of the system time must not expire presence or unload rooms.
       now: () => performance.now(),
     });
-    this.rooms.start();
     this.#gate = new Gate({
       ...deps.auth,
       delay: new RefusalDelay(),
       logger,
       now: Date.now,
       wait: (delayMs, address) => held.hold(addresses.keyOf(address) ?? '', delayMs),
-      grantees: () => this.rooms.sessions(),
+      grantees: () => this.#rooms.sessions(),
     });
-    this.#gateSweeper = setInterval(() => this.#sweep(), gateSweepMs).unref();
     this.#sessionDeps = {
       codec: yWebsocketCodec,
-      rooms: this.rooms,
+      rooms: this.#rooms,
       offload,
-      stats: this.stats,
-      outboxMemory: this.outboxMemory,
+      stats: this.#stats,
+      outboxMemory: this.#outboxMemory,
       users: new UserSessions(limits.maxConnectionsPerUser),
       opens: new LoadRate({ rate: limits.openRatePerAddress, now: () => performance.now(), wait }),
       limits: {
         ...limits,
-        // A slow reader that is further behind than this is better served by a new sync.
+        // A reader that is further behind than one message is better served by a new join.
         maxOutboxBytes: limits.maxMessageBytes,
         // One message, plus the data that one read from the socket may bring after it.
         maxQueuedBytes: limits.maxMessageBytes + 64 * 1024,
       },
       refused: (connection, docId, refusal) => {
         const fields = { connectionId: connection.id, docId, error: refusal.code, reason: refusal.message };
-        if (isOurFault(refusal)) logger.error({ ...fields, err: refusal.cause }, 'session failed');
+        if (isServerFault(refusal)) logger.error({ ...fields, err: refusal.cause }, 'session failed');
         else logger.info(fields, 'session ended');
       },
     };
   }
 
-  /** Creates the handler for the messages of a new client. */
+  /** Starts the timers that sweep rooms and grants. To be called once. */
+  start(): void {
+    this.#rooms.start();
+    this.#gateSweeper = setInterval(() => this.#sweep(), gateSweepMs).unref();
+  }
+
+  /** Begins the session of a new client, and returns the first handler of its messages. */
   accept(connection: WsConnection, request: SyncRequest): ConnectionHandler {
     const { docName: docId, headers, params, address, addressKey } = request;
     const identity = this.#deps.clientAuthority === null ? null : request.clientCertificate;
@@ -122,9 +127,33 @@ export class Collaboration {
     return (await this.#gate.admitAdmin({ docId, token, origin: headers.origin ?? null, address })).userId;
   }
 
+  /** See `Rooms.delete`. */
+  deleteDocument(docId: string): Promise<boolean> {
+    return this.#rooms.delete(docId);
+  }
+
+  /** The part of the metrics that it owns. */
+  get metricSources(): CollaborationSources {
+    const rooms = this.#rooms;
+    return {
+      sync: this.#stats,
+      rooms: () => rooms.size,
+      roomMemoryBytes: () => rooms.memoryBytes,
+      outboxMemoryBytes: () => this.#outboxMemory.bytes,
+      sessions: () => rooms.peers,
+      unsavedEditBytes: () => rooms.unsaved.bytes,
+    };
+  }
+
   /** Stops checking grants, because all sessions are about to end. */
   stop(): void {
     clearInterval(this.#gateSweeper);
+  }
+
+  /** See `Rooms.close`. */
+  close(): Promise<void> {
+    this.stop();
+    return this.#rooms.close();
   }
 
   /** Ends sessions whose grant is over, and polls the files that configure access. */
@@ -139,7 +168,7 @@ function wait(delayMs: number): Promise<void> {
 }
 
 /** Whether the operator must investigate. The storage itself logs a failed write and a full disk. */
-function isOurFault({ code, cause }: RefusedError): boolean {
+function isServerFault({ code, cause }: RefusedError): boolean {
   if (code === 'internal' || code === 'document-corrupt') return true;
   return cause instanceof LogError && cause.code === 'LOG_UNREADABLE';
 }

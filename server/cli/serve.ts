@@ -67,7 +67,7 @@ async function start(config: Config, { logger, logOutput, later }: StartDeps) {
   try {
     tls = await openTls(config, logger, later);
   } catch (error) {
-    await storage.close();
+    await storage.close().catch((err: unknown) => logger.error({ err }, 'storage could not be closed'));
     throw error;
   }
   const openFiles = await openFilesLimit();

@@ -10,7 +10,7 @@ export interface DocumentsDeps {
   readonly logger: Logger;
   readonly stats: {
     readonly deletionsRefused: Map<RefusalCode, number>;
-    limitReached(name: LimitName): void;
+    readonly limitsReached: Map<LimitName, number>;
   };
   /** Throws RefusedError for a page of another origin, which could otherwise use its user's network. */
   checkOrigin(request: IncomingMessage): void;
@@ -31,8 +31,8 @@ export function serveDocuments(app: Hono, deps: DocumentsDeps): void {
       await deleteDocument(requestOf(c), deps);
     } catch (error) {
       const { code, message, limit } = toRefusal(error);
-      const { deletionsRefused } = deps.stats;
-      if (limit !== null) deps.stats.limitReached(limit);
+      const { deletionsRefused, limitsReached } = deps.stats;
+      if (limit !== null) limitsReached.set(limit, (limitsReached.get(limit) ?? 0) + 1);
       deletionsRefused.set(code, (deletionsRefused.get(code) ?? 0) + 1);
       deps.logger.info({ error: code, reason: message }, 'deletion refused');
       throw error;

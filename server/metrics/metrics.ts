@@ -9,18 +9,12 @@ import type { StorageStats } from './storage-stats.ts';
 import type { SyncStats } from '../sync/stats.ts';
 
 /** The sources of the metrics. They are read when metrics are requested, so counting costs only the additions. */
-export interface MetricSources {
+export interface MetricSources extends CollaborationSources {
   readonly auth: AuthStats;
   readonly net: NetStats;
-  readonly sync: SyncStats;
   readonly storage: StorageStats;
   connections(): number;
-  rooms(): number;
-  roomMemoryBytes(): number;
-  outboxMemoryBytes(): number;
-  sessions(): number;
   waitingMessageBytes(): number;
-  unsavedEditBytes(): number;
   unreadAnswerBytes(): number;
   waitingAccessChecks(): number;
   heldRefusals(): number;
@@ -28,6 +22,16 @@ export interface MetricSources {
   fileFailures(): ReadonlyMap<string, number>;
   logState(): LogState;
   logLinesDropped(): number;
+}
+
+/** The sources that `Collaboration` owns. */
+export interface CollaborationSources {
+  readonly sync: SyncStats;
+  rooms(): number;
+  roomMemoryBytes(): number;
+  outboxMemoryBytes(): number;
+  sessions(): number;
+  unsavedEditBytes(): number;
 }
 
 const logStates: readonly LogState[] = ['open', 'read-only', 'reopening', 'closed'];
@@ -103,7 +107,7 @@ export function registerMetrics(registry: MetricRegistry, sources: MetricSources
   counter('room_loads_failed_total', 'Documents that could not be opened.', () => sync.loadsFailed);
   counters('sessions_ended_total', 'Sessions ended by the server, by reason.', 'error', () => sync.sessionsEnded);
   counter('documents_deleted_total', 'Documents deleted.', () => sync.documentsDeleted);
-  counters('deletions_refused_total', 'Deletions not done, by reason.', 'error', () => sync.deletionsRefused);
+  counters('deletions_refused_total', 'Deletions not done, by reason.', 'error', () => net.deletionsRefused);
   counter('joins_total', 'Sync requests (SyncStep1) of clients.', () => sync.joins);
   counter('updates_appended_total', 'Updates handed to the log.', () => sync.updatesAppended);
   counter('updates_known_total', 'Updates that contained nothing new.', () => sync.updatesKnown);

@@ -16,7 +16,9 @@ export class NetStats {
   answersUnread = 0;
   /** Upgrades that were refused with an HTTP status, by reason. */
   readonly upgradesRefused = new Map<RefusalCode, number>();
-  /** How often each limit of the network was reached. */
+  /** Deletions that were requested over HTTP and refused, by reason. */
+  readonly deletionsRefused = new Map<RefusalCode, number>();
+  /** How often a limit of the network was reached. */
   readonly limitsReached = new Map<LimitName, number>();
   /** TLS handshakes that failed: a client that does not trust the certificate, a scanner, a timeout. */
   tlsHandshakesFailed = 0;

@@ -26,8 +26,6 @@ export class SyncStats {
   joins = 0;
   probesAnswered = 0;
   documentsDeleted = 0;
-  /** Deletions that were asked for over HTTP, by why they were not done. */
-  readonly deletionsRefused = new Map<RefusalCode, number>();
   roomsLoaded = 0;
   roomsUnloaded = 0;
   /** Documents that could not be opened. */

@@ -51,7 +51,7 @@ function urlOf(app: App): string {
   return `127.0.0.1:${app.addresses[0]?.port}`;
 }
 
-test('close ends sessions before storage, and concurrent calls share one promise', async (t) => {
+test('close ends sessions before the storage, and concurrent calls share one promise', async (t) => {
   let closes = 0;
   const app = await start(t, {
     wrap: (storage) => ({
@@ -73,7 +73,7 @@ test('close ends sessions before storage, and concurrent calls share one promise
   await assert.rejects(RawClient.open(`ws://${urlOf(app)}/sync/doc`), { code: 'ECONNREFUSED' });
 });
 
-test('close rejects at its deadline, and names the step that it waited for', async (t) => {
+test('close rejects at its deadline, with the step that took too long', async (t) => {
   const app = await start(t, {
     args: ['--shutdown-timeout', '1s'],
     wrap: (storage) => ({ ...storage, close: () => new Promise(() => {}) }),
@@ -102,6 +102,18 @@ test('a server that cannot listen closes the storage', async (t) => {
   });
   await assert.rejects(starting, ListenError);
   assert.equal(closes, 1);
+});
+
+test('a server that cannot listen reports that, even if closing the storage fails too', async (t) => {
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  t.after(() => other.close());
+  const { port } = other.address() as AddressInfo;
+  const starting = start(t, {
+    args: ['--port', String(port)],
+    wrap: (storage) => ({ ...storage, close: () => storage.close().then(() => Promise.reject(new Error('close'))) }),
+  });
+  await assert.rejects(starting, ListenError);
 });
 
 test('a client that waits too long for a document is told to reconnect; a client with a document stays (I7, I8)', async (t) => {

@@ -63,6 +63,7 @@ export class WorkerSite {
       roomFailed: (_docId, error) => this.roomFailures.push(error),
       now: Date.now,
     });
+    this.rooms.start();
     this.#sessionDeps = {
       codec: yWebsocketCodec,
       rooms: this.rooms,

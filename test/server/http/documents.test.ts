@@ -4,11 +4,11 @@ import { Hono } from 'hono';
 import { pino } from 'pino';
 import { serveDocuments } from '../../../server/http/documents.ts';
 import { limitReached } from '../../../server/errors.ts';
-import { SyncStats } from '../../../server/sync/stats.ts';
+import { NetStats } from '../../../server/net/stats.ts';
 
 test('a deletion refused by a limit is counted under the name of the limit (I8)', async () => {
   const app = new Hono();
-  const stats = new SyncStats();
+  const stats = new NetStats();
   serveDocuments(app, {
     logger: pino({ level: 'silent' }),
     stats,
