@@ -81,11 +81,12 @@ export class Outbox implements Waiting {
       return;
     }
     if (broadcast.presence !== null) this.#dropPresence(broadcast);
-    if (broadcast.update === null) return;
-    this.#updateBytes += broadcast.update.length;
-    if (this.#updateBytes > limits.maxOutboxBytes) throw limitReached('outbox-size');
-    (this.#updates ??= []).push(broadcast.update);
-    this.#deps.outboxMemory.grew(this, broadcast.update.length);
+    const { update } = broadcast;
+    if (update === null) return;
+    if (this.#updateBytes + update.length > limits.maxOutboxBytes) throw limitReached('outbox-size');
+    (this.#updates ??= []).push(update);
+    this.#updateBytes += update.length;
+    this.#deps.outboxMemory.grew(this, update.length);
   }
 
   #dropPresence(broadcast: Broadcast): void {

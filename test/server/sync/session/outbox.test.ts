@@ -16,9 +16,10 @@ const noPresence = Uint8Array.of(0);
 function slowOutbox(maxOutboxBytes = 1024 * KIB) {
   const connection = new FakeConnection();
   const stats = new SyncStats();
+  const outboxMemory = new OutboxMemory(Infinity);
   const rooms = { coarseNowMs: 0 };
-  const deps = { codec, stats, rooms, outboxMemory: new OutboxMemory(Infinity), limits: { maxOutboxBytes } };
-  return { connection, stats, outbox: new Outbox({ end: () => {} }, connection, deps) };
+  const deps = { codec, stats, rooms, outboxMemory, limits: { maxOutboxBytes } };
+  return { connection, stats, outboxMemory, outbox: new Outbox({ end: () => {} }, connection, deps) };
 }
 
 /** The edits of one client, each as one update. */
@@ -99,6 +100,16 @@ test('I7: the updates that wait for a slow reader are bounded', () => {
   outbox.deliver(update(new Uint8Array(60)));
   outbox.deliver(update(new Uint8Array(40)));
   assert.throws(() => outbox.deliver(update(new Uint8Array(1))), refused('too-slow'));
+});
+
+test('I7: an outbox that reaches its bound gives back as many bytes as it has counted', () => {
+  const { outbox, connection, outboxMemory } = slowOutbox(100);
+  connection.bufferedBytes = 64 * KIB;
+  outbox.deliver(update(new Uint8Array(60)));
+  assert.throws(() => outbox.deliver(update(new Uint8Array(41))), refused('too-slow'));
+  assert.equal(outboxMemory.bytes, 60);
+  outbox.close();
+  assert.equal(outboxMemory.bytes, 0);
 });
 
 test('the bound does not count updates that were sent', () => {
