@@ -1,18 +1,18 @@
-/** What somebody may do, however it was proved. */
+/** What a client may do in one document. Says nothing about how that was proved. */
 export interface Grant {
-  /** Empty where nobody has to say who they are. */
+  /** Empty without authentication. */
   readonly userId: string;
-  /** What presence shows of this user, whatever the client says; null where the client is believed. */
+  /** Replaces the identity that the client claims in presence; null if the client's claim is kept. */
   readonly person: Person | null;
   readonly docId: string;
   readonly access: 'read' | 'write';
-  /** When it ends, in milliseconds since 1970; null if it does not. */
+  /** When it ends, in milliseconds since 1970; null if it does not end. */
   readonly untilMs: number | null;
-  /** What it was proved with, so that it can be taken back; null if that has no name. */
+  /** The id of the token, by which the grant can be revoked; null if the token has none. */
   readonly tokenId: string | null;
 }
 
-/** How somebody appears to others. Null where nobody said: then the client may say. */
+/** How a user appears to others. A field is null if it is not known; then the client's own value is kept. */
 export interface Person {
   readonly name: string | null;
   readonly color: string | null;

@@ -3,19 +3,19 @@ import type { Broadcast } from './room/broadcast.ts';
 import type { Grant } from './grant.ts';
 import type { PresenceOwner } from './presence/presence-state.ts';
 
-/** A room's view of a session. None of these may throw. */
+/** A session as its room sees it. No method throws. */
 export interface Peer extends PresenceOwner {
   /** Null once it has ended. */
   readonly grant: Grant | null;
-  /** The same person may do the same, for longer. */
+  /** Replaces the grant by one for the same user and access that ends later. */
   renew(grant: Grant): void;
   deliver(broadcast: Broadcast): void;
-  /** Presence for this peer alone: a nudge. */
+  /** Sends presence to this peer alone, as a nudge. */
   deliverPresence(states: Uint8Array): void;
-  /** More is durable. Called only while the peer is among those that wait (`Room.awaitCommit`). */
+  /** More edits are durable. Called once after each `Room.awaitCommit`. */
   committed(): void;
   /** Called about once a second with the time of `RoomsDeps.now`. */
   sweep(nowMs: number): void;
-  /** The room ends: the session is told why and closed. */
+  /** Ends the session, and sends the refusal to its client. */
   end(refusal: RefusedError): void;
 }

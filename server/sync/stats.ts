@@ -2,26 +2,28 @@ import type { RefusalCode, RefusedError } from '../errors.ts';
 import type { LimitName } from '../limits/limits.ts';
 
 /**
- * What sync counts. Plain numbers, because they change on the way of every edit; `metrics.ts` reads them when somebody
- * asks. Everything only grows.
+ * The counters of rooms and sessions. Plain numbers that only grow, because they change with every edit; `metrics.ts` reads
+ * them on each scrape.
  */
 export class SyncStats {
-  /** Updates by what became of them. */
+  /** Updates handed to the log. */
   updatesAppended = 0;
+  /** Updates that held nothing new. */
   updatesKnown = 0;
-  /** Not appended: they build on edits that are missing, and the client was asked for all that is. */
+  /** Updates that were not appended because they build on missing edits. The client was asked for those. */
   updatesWithGap = 0;
-  /** Appended although they build on missing edits: a client's answer had nothing better. */
+  /** Updates that were appended although they build on missing edits, because a client's answer lacked those too. */
   gapsStored = 0;
-  /** Dropped: their sender may only read. */
+  /** Updates of clients that may only read. */
   updatesRefused = 0;
   updateBytesIn = 0;
-  /** Merged messages to rooms, and their copies to sessions. */
+  /** Messages to whole rooms. */
   broadcasts = 0;
+  /** Copies of those messages to single sessions. */
   deliveries = 0;
-  /** Presence that a slow session did not get; it gets the whole presence once it has caught up. */
+  /** Presence messages that were dropped for a slow reader, which gets all presence when it has caught up. */
   presenceDropped = 0;
-  /** Presence states that were relayed without some of their fields, because these break editors. */
+  /** Presence states from which fields were removed that break editors. */
   presenceTrimmed = 0;
   joins = 0;
   probesAnswered = 0;
@@ -30,12 +32,12 @@ export class SyncStats {
   roomsUnloaded = 0;
   /** Documents that could not be opened. */
   loadsFailed = 0;
-  /** Sessions that were ended by us, by reason. */
+  /** Sessions and handshakes that the server has ended, by reason. */
   readonly sessionsEnded = new Map<RefusalCode, number>();
-  /** How often a limit of sessions and rooms was reached. */
+  /** How often each limit of sessions and rooms was reached. */
   readonly limitsReached = new Map<LimitName, number>();
 
-  /** Counts a session that the server has ended, and the limit if one was the reason. */
+  /** Counts a session or handshake that the server has ended, and the limit if one was the reason. */
   sessionEnded({ code, limit }: RefusedError): void {
     this.sessionsEnded.set(code, (this.sessionsEnded.get(code) ?? 0) + 1);
     if (limit !== null) this.limitReached(limit);

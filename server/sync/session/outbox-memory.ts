@@ -1,13 +1,13 @@
 import { limitReached } from '../../errors.ts';
 import type { Peer } from '../peer.ts';
 
-/** What waits for one slow reader. */
+/** An outbox with updates that wait for a slow reader. */
 export interface Waiting {
   readonly waitingBytes: number;
   readonly peer: Pick<Peer, 'end'>;
 }
 
-/** What waits for all slow readers together. */
+/** Bounds the bytes of updates that wait for all slow readers together. */
 export class OutboxMemory {
   readonly #maxBytes: number;
   readonly #waiting = new Set<Waiting>();
@@ -21,19 +21,19 @@ export class OutboxMemory {
     return this.#bytes;
   }
 
-  /** More waits for this one. Beyond the bound whoever is furthest behind is ended, which may be this one. */
+  /** Adds bytes to an outbox. Beyond the bound, ends the sessions with the most waiting bytes, which may be this one. */
   grew(waiting: Waiting, bytes: number): void {
     this.#waiting.add(waiting);
     this.#bytes += bytes;
     while (this.#bytes > this.#maxBytes && this.#waiting.size > 0) {
       const furthest = this.#furthestBehind();
-      // Its end gives back what waits for it; who has ended already has nothing left to give.
+      // The end of a session empties its outbox. It does not if the session has ended already.
       furthest.peer.end(limitReached('outbox-memory'));
       this.emptied(furthest);
     }
   }
 
-  /** Nothing waits for this one any more. To be called before that is forgotten; twice is fine. */
+  /** Subtracts all bytes of an outbox. To be called before it forgets them. May be called twice. */
   emptied(waiting: Waiting): void {
     if (this.#waiting.delete(waiting)) this.#bytes -= waiting.waitingBytes;
   }

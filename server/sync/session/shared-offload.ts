@@ -1,16 +1,16 @@
 import { FairPlaces } from '../../limits/fair-places.ts';
 import type { Offload } from '../offload.ts';
 
-/** One job runs, and another one is ready when it ends. More would wait in the worker, where they have no turns. */
+/** One job runs, and one more is ready when it ends. Further jobs would wait in the worker, where they have no turns. */
 const PLACES = 2;
 
 /**
- * Shares the worker thread fairly among those who need it: an address, or a user, with many large updates or joins does not
- * keep others waiting for more than two jobs. Jobs of clients that have left are not begun.
+ * Shares the worker thread in turns. An address or a user with many large updates or joins does not delay others for
+ * longer than two jobs. Jobs of clients that have left do not start.
  */
 export class SharedOffload {
   readonly #offload: Offload;
-  // What waits is bounded by the sessions: each has one scan and one answer at a time.
+  // Bounded by the number of sessions: each has one scan and one answer at a time.
   readonly #places = new FairPlaces({
     places: PLACES,
     maxWaiting: Infinity,
@@ -22,7 +22,7 @@ export class SharedOffload {
     this.#offload = offload;
   }
 
-  /** The worker as one client uses it. `key` says with whom it shares its turns. Rejects with NoPlaceError once it is gone. */
+  /** The worker for one client. Clients with the same `key` share turns. Jobs reject with NoPlaceError if it is gone. */
   of(key: string, isGone: () => boolean): Offload {
     const offload = this.#offload;
     return {

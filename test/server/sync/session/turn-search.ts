@@ -10,12 +10,12 @@ import { watchTurns } from '../../../support/turn-watch.ts';
 import { shapeOf, type Shape } from '../../../support/update-shapes.ts';
 import { WorkerSite } from '../../../support/worker-site.ts';
 
-/** I6: no input keeps the event loop busy for longer. */
+/** I6: the longest turn of the event loop that any input may cause. */
 const maxTurnMs = 50;
 
 export interface TurnSearch {
   readonly random: Random;
-  /** Shapes that are tried, each so many times. */
+  /** The shapes to try, each `rounds` times. */
   readonly shapes: readonly string[];
   readonly rounds: number;
   readonly minBytes: number;
@@ -23,9 +23,9 @@ export interface TurnSearch {
 }
 
 /**
- * Sends generated updates of every shape to rooms with real worker threads, then asks for them as clients with nothing and with
- * a part would, and looks for the longest turn of the event loop. Asserts that none is longer than `maxTurnMs` on a machine of
- * the usual speed. A turn that is longer is tried again, for it may have met a garbage collection.
+ * Sends generated updates of every shape to rooms with real worker threads, joins as clients that have nothing or a part,
+ * and finds the longest turn of the event loop. Asserts that no turn is longer than `maxTurnMs` on a machine of the usual
+ * speed. A longer turn is tried again, because it may include a garbage collection.
  */
 export async function searchTurns(
   t: TestContext,
@@ -33,7 +33,7 @@ export async function searchTurns(
 ): Promise<void> {
   const tooLong: string[] = [];
   let longestMs = 0;
-  // Code that has not run yet takes many times as long, and is no fault of the input.
+  // The first run of the code takes many times as long, which is not caused by the input.
   for (const name of shapes) await tryShape(shapeOf(name, random, 50_000), 1);
   for (let round = 0; round < rounds; round++) {
     for (const name of shapes) {
@@ -64,7 +64,7 @@ async function tryShape({ updates }: Shape, seed: number): Promise<number> {
   await reader.sync();
   collectGarbage();
   const watch = watchTurns();
-  // A client that is refused has done what it could; the next one sends what is left.
+  // If a client is refused, the next one sends the remaining messages.
   let writer = await site.connect('doc').live();
   for (const message of messages) {
     if (writer.closeCode !== null) writer = await site.connect('doc').live();
@@ -90,5 +90,5 @@ async function tryShape({ updates }: Shape, seed: number): Promise<number> {
   return longestMs;
 }
 
-/** Of a client that has all there may be: its SyncStep1 is answered behind everything that it sent before, with little. */
+/** The state vector of a client that lacks nothing: the answer is small, and comes after all its messages were handled. */
 const everything = encodeStateVector(new Map(Array.from({ length: 20 }, (_, i) => [i, 2 ** 32 - 1])));
