@@ -83,8 +83,8 @@ export class Collaboration {
       offload,
       stats: this.#stats,
       outboxMemory: this.#outboxMemory,
-      users: new UserSessions(limits.maxConnectionsPerUser),
-      opens: new LoadRate({ rate: limits.openRatePerAddress, now: () => performance.now(), wait }),
+      userSessions: new UserSessions(limits.maxConnectionsPerUser),
+      loadRate: new LoadRate({ rate: limits.openRatePerAddress, now: () => performance.now(), wait }),
       limits: {
         ...limits,
         // A reader that is further behind than one message is better served by a new join.

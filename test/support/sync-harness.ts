@@ -45,17 +45,17 @@ export class SyncHarness {
   readonly sharedOffload = new SharedOffload(this.offload);
   readonly rooms: Rooms;
   readonly roomFailures: string[] = [];
-  readonly users: UserSessions;
+  readonly userSessions: UserSessions;
   readonly outboxMemory: OutboxMemory;
-  readonly opens: LoadRate;
+  readonly loadRate: LoadRate;
   nowMs = 1_000_000;
   readonly #t: TestContext;
 
   constructor(t: TestContext, limits: Partial<Limits> = {}) {
     this.#t = t;
-    this.users = new UserSessions(limits.maxConnectionsPerUser ?? Infinity);
+    this.userSessions = new UserSessions(limits.maxConnectionsPerUser ?? Infinity);
     this.outboxMemory = new OutboxMemory(limits.maxOutboxMemoryBytes ?? Infinity);
-    this.opens = new LoadRate({
+    this.loadRate = new LoadRate({
       rate: limits.openRatePerAddress ?? defaultLimits.openRatePerAddress,
       now: () => this.nowMs,
       wait: (delayMs) => new Promise((resolve) => setTimeout(resolve, delayMs)),
@@ -142,8 +142,8 @@ export class FakeClient {
       offload: harness.sharedOffload,
       stats: harness.stats,
       outboxMemory: harness.outboxMemory,
-      users: harness.users,
-      opens: harness.opens,
+      userSessions: harness.userSessions,
+      loadRate: harness.loadRate,
       limits: { ...defaultLimits, maxOutboxBytes: 1024 * 1024, maxQueuedBytes: 1024 * 1024, ...options.limits },
       refused: (_connection: Connection, _docId: string, refusal: RefusedError) => this.refusals.push(refusal),
     };

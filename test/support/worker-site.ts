@@ -70,8 +70,8 @@ export class WorkerSite {
       offload: new SharedOffload(offload),
       stats: this.stats,
       outboxMemory: new OutboxMemory(limits.maxOutboxMemoryBytes),
-      users: new UserSessions(Infinity),
-      opens: new LoadRate({
+      userSessions: new UserSessions(Infinity),
+      loadRate: new LoadRate({
         rate: limits.openRatePerAddress,
         now: () => performance.now(),
         wait: () => Promise.resolve(),

@@ -53,15 +53,15 @@ export class Handshake implements ConnectionHandler {
 
   /** Resolves when the session is live or the handshake has ended; never rejects. */
   async #run(): Promise<void> {
-    const { rooms, users, opens, limits } = this.#deps;
+    const { rooms, userSessions, loadRate, limits } = this.#deps;
     const { addressKey } = this.#request;
     try {
       this.#connection.limitReading(MAX_EARLY_BYTES);
       const grant = await this.#request.authorize(() => this.#isGone);
       if (this.#ended) return;
       this.#connection.limitReading(null);
-      this.#user = users.enter(grant.userId);
-      if (!rooms.isOpen(grant.docId)) await opens.turn(addressKey);
+      this.#user = userSessions.enter(grant.userId);
+      if (!rooms.isOpen(grant.docId)) await loadRate.turn(addressKey);
       if (this.#ended) return;
       const room = await rooms.get(grant.docId);
       if (this.#ended) return;
@@ -124,6 +124,6 @@ export class Handshake implements ConnectionHandler {
     if (this.#ended) return;
     this.#ended = true;
     this.#queue = null;
-    this.#deps.users.leave(this.#user);
+    this.#deps.userSessions.leave(this.#user);
   }
 }

@@ -27,8 +27,8 @@ const OLD_COPY_HOLD_MS = 2_000;
 /** Shared by all sessions of one dialect, and by their handshakes. */
 export interface SessionDeps extends OutboxDeps, JoinsDeps {
   readonly rooms: Rooms;
-  readonly users: UserSessions;
-  readonly opens: LoadRate;
+  readonly userSessions: UserSessions;
+  readonly loadRate: LoadRate;
   readonly limits: SessionLimits;
   /** Called when the server ends a session or a handshake. `docId` is the document that the client asked for. */
   refused(connection: Connection, docId: string, refusal: RefusedError): void;
@@ -79,7 +79,7 @@ export class Session implements JoiningPeer, Author, ConnectionHandler {
   /** The client was sent everything up to some moment, and must be sent everything after it. */
   #receiving = false;
   /** Our SyncStep1 is not answered yet. The answer will contain everything that is missing, so one at a time is enough. */
-  #questionOpen = false;
+  #awaitsAnswer = false;
   /** A large update is being scanned. Messages after it wait. */
   #busy = false;
   /** Null while no message waits. */
@@ -255,7 +255,7 @@ export class Session implements JoiningPeer, Author, ConnectionHandler {
   }
 
   #submit(update: Uint8Array, facts: UpdateFacts, answer: boolean): void {
-    if (answer) this.#questionOpen = false;
+    if (answer) this.#awaitsAnswer = false;
     if (this.#grant.access === 'write') this.#write(update, facts, answer);
     else this.#read(facts);
     if (answer) this.#acknowledgements.answered();
@@ -266,7 +266,7 @@ export class Session implements JoiningPeer, Author, ConnectionHandler {
     const submission = this.room.submit(update, facts, answer, this);
     if (submission === 'gap') {
       this.#acknowledgements.dropped();
-      if (!this.#questionOpen) this.#ask();
+      if (!this.#awaitsAnswer) this.#ask();
       return;
     }
     this.#acknowledgements.sent(this.room.acceptedSeq);
@@ -290,7 +290,7 @@ export class Session implements JoiningPeer, Author, ConnectionHandler {
   }
 
   #ask(): void {
-    this.#questionOpen = true;
+    this.#awaitsAnswer = true;
     this.#outbox.reply(this.codec.syncStep1(this.room.durable.encodeStateVector()));
   }
 
@@ -431,7 +431,7 @@ export class Session implements JoiningPeer, Author, ConnectionHandler {
     if (this.#ended) return;
     this.#ended = true;
     this.#queue = null;
-    this.#deps.users.leave(this.#user);
+    this.#deps.userSessions.leave(this.#user);
     this.#joins?.close();
     this.#outbox.close();
     this.room.leave(this);
