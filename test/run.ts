@@ -5,48 +5,43 @@
  * crashes, and the full counts of tests that the suite runs with smaller ones. In CI (`CI` is set) some tests repeat
  * their work more often than elsewhere (`support/repetitions.ts`).
  *
- * A test that needs a program which is not installed is skipped, and the last lines name each such program and how to
+ * The demo page is built only if one of the files needs it (`support/built-page.ts`).
+ *
+ * A test that needs a program that is not installed is skipped, and the last lines name each such program and how to
  * install it. In CI a skipped test fails the run.
  */
-import { readdirSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
+import { selectTests, needsPage } from './select-tests.ts';
 import { Skips } from './skips.ts';
+import { projectFolder } from './support/lock-file.ts';
 
 /** Only guards against a file that hangs. The slowest file takes 20 s on an idle machine. */
 const fileTimeoutMs = 480_000;
 
 const words = process.argv.slice(2).filter((word) => !word.startsWith('--'));
-const suffix = process.argv.includes('--long') ? '.long.js' : '.test.js';
-const root = import.meta.dirname;
-const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
-  .filter((file) => file.endsWith(suffix) && (words.length === 0 || words.some((word) => file.includes(word))))
-  .sort(byDuration)
-  .map((file) => join(root, file));
+const suffix = process.argv.includes('--long') ? '.long.ts' : '.test.ts';
+const sources = selectTests(projectFolder, suffix, words);
 
-if (files.length === 0) {
+if (sources.length === 0) {
   console.error(`No ${suffix} file matches: ${words.join(' ')}`);
   process.exit(1);
+}
+if (needsPage(projectFolder, sources)) {
+  const { status } = spawnSync(process.execPath, [join(projectFolder, 'client-demo/build.js')], { stdio: 'inherit' });
+  if (status !== 0) process.exit(1);
 }
 
 const skips = new Skips();
 
-/** Files that start servers and browsers take longest and come first, so that none of them runs alone at the end. */
-function byDuration(a: string, b: string): number {
-  return Number(isSlow(b)) - Number(isSlow(a)) || (a < b ? -1 : 1);
-}
-
-function isSlow(file: string): boolean {
-  return /^(e2e|client-demo|doctor|package)\//.test(file);
-}
-
 // Twice as many files as there are cores: files with servers wait for sockets and disks most of the time.
 run({
-  files,
+  files: sources.map((path) => join(projectFolder, 'dist', path.replace(/\.ts$/, '.js'))),
   concurrency: availableParallelism() * 2,
-  timeout: suffix === '.test.js' ? fileTimeoutMs : Infinity,
+  timeout: suffix === '.test.ts' ? fileTimeoutMs : Infinity,
 })
   .on('test:pass', ({ skip }) => skips.add(skip))
   .on('test:fail', ({ todo }) => {

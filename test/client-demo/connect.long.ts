@@ -9,6 +9,7 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import type { Page } from 'playwright-core';
 import { build, preview } from 'vite';
+import '../support/built-page.ts';
 import { projectFolder } from '../support/lock-file.ts';
 import { startChromium } from '../support/chromium.ts';
 import { hostileStates } from '../support/hostile-states.ts';

@@ -1,20 +1,21 @@
 import type { BrowserContext, Page } from 'playwright-core';
+import './built-page.ts';
 import { guardMs, within } from './deadline.ts';
 
 export type StatusState = 'connecting' | 'offline' | 'syncing' | 'saving' | 'saved' | 'refused';
 
 export interface DemoPageOptions {
-  /** `?view`, for instance. */
+  /** For example `?view`. */
   readonly query?: string;
   /** In the fragment of the page's URL. */
   readonly token?: string;
-  /** Called before the page is loaded: to stand between it and the server. */
+  /** Called before the page is loaded, for example to intercept its requests. */
   readonly prepare?: (page: Page) => Promise<unknown>;
-  /** What the status line comes to say; `saved` unless told. */
+  /** The state of the status line to wait for. Default: `saved`. */
   readonly until?: StatusState;
 }
 
-/** What Chromium itself prints when a server is away. */
+/** The errors that Chromium prints when a server is not reachable. */
 const expectedErrors = /ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_INTERNET_DISCONNECTED|WebSocket connection to/;
 
 /** The demo editor in a browser, as a person uses it. */
@@ -23,7 +24,10 @@ export class DemoPage {
   /** Errors on the console and violations of the Content-Security-Policy. */
   readonly problems: string[] = [];
 
-  /** Resolves when the status line says what is expected. `address` is that of the server, without a path. */
+  /**
+   * Opens the page. Resolves when the status line has the expected state. `address` is a URL of the server without a
+   * path.
+   */
   static async open(
     context: BrowserContext,
     address: string,
@@ -48,12 +52,12 @@ export class DemoPage {
     page.on('pageerror', (error) => this.problems.push(String(error)));
   }
 
-  /** Resolves when the status line says so. */
+  /** Resolves when the status line has this state. */
   async status(state: StatusState): Promise<void> {
     await this.page.locator(`#status[data-state="${state}"]`).waitFor();
   }
 
-  /** Every state that the line has shown since the last call, in order. */
+  /** The states that the status line has shown since the last call, in order. */
   states(): Promise<StatusState[]> {
     return this.page.evaluate('states.splice(0)');
   }
@@ -63,7 +67,7 @@ export class DemoPage {
     await this.#focus();
     await this.page.locator('.ProseMirror > *').nth(paragraph).click();
     await this.page.keyboard.press('End');
-    // Not `waitForFunction`: whatever it asks for a second time the page's Content Security Policy forbids.
+    // Not `waitForFunction`, because the page's Content Security Policy forbids its repeated evaluation.
     const isThere = this.page.evaluate(`new Promise((resolve) => {
       const look = () => {
         const block = document.querySelectorAll('.ProseMirror > *')[${paragraph}];
@@ -76,8 +80,9 @@ export class DemoPage {
   }
 
   /**
-   * 20 ms after it got the focus ProseMirror puts the caret where it last was, wherever a click has put it meanwhile:
-   * on a slow machine that is after the click. A timer set later than its own is the only thing that tells.
+   * ProseMirror restores the last caret 20 ms after it gets the focus, even if a click has moved the caret meanwhile.
+   * On a slow machine that happens after the click. A timer that is set after ProseMirror's is the only way to detect
+   * it.
    */
   async #focus(): Promise<void> {
     await this.page.locator('.ProseMirror').focus();
@@ -88,12 +93,12 @@ export class DemoPage {
     await this.page.keyboard.type(text, { delay: delayMs });
   }
 
-  /** Resolves when the document shows this text somewhere. */
+  /** Resolves when the document contains this text. */
   async sees(text: string): Promise<void> {
     await this.page.locator('.ProseMirror', { hasText: text }).waitFor();
   }
 
-  /** The blocks of the document as they are shown, without the names at the carets. */
+  /** The visible text of each block, without the names at the carets. */
   blocks(): Promise<string[]> {
     return this.page.evaluate(`[...document.querySelectorAll('.ProseMirror > *')].map((block) => {
       const copy = block.cloneNode(true);
@@ -102,7 +107,7 @@ export class DemoPage {
     })`);
   }
 
-  /** Resolves when the browser's own copy of a document has what was typed: a transaction waits for those before it. */
+  /** Resolves when the browser has stored its copy of the document. A transaction waits for the earlier ones. */
   async kept(name: string): Promise<void> {
     await this.page.evaluate(`new Promise((resolve, reject) => {
       const opening = indexedDB.open('quire/${name}');
@@ -118,7 +123,7 @@ export class DemoPage {
     })`);
   }
 
-  /** Opens the proof panel and resolves when it says that so many tabs have the same document. */
+  /** Opens the proof panel. Resolves when it says that this many tabs have the same document. */
   async converged(tabs: number): Promise<void> {
     const toggle = this.page.getByRole('button', { name: 'Proof' });
     if ((await toggle.getAttribute('aria-expanded')) === 'false') await toggle.click();

@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import './built-page.ts';
 import { projectFolder, shippedPackages } from './lock-file.ts';
 
-/** What `npm pack --json` says. */
+/** The output of `npm pack --json`. */
 export interface NpmPacked {
   readonly name: string;
   readonly filename: string;
@@ -11,7 +12,7 @@ export interface NpmPacked {
   readonly files: readonly { readonly path: string }[];
 }
 
-/** Packs the server package from what is built, as `npm publish` would. Further arguments go to `npm pack`. */
+/** Packs the server package from the build, as `npm publish` would. Further arguments are passed to `npm pack`. */
 export function npmPack(...args: readonly string[]): NpmPacked {
   return pack('.', args);
 }
@@ -33,9 +34,9 @@ function pack(folder: string, args: readonly string[]): NpmPacked {
 }
 
 /**
- * Unpacks the server package as `npm install` would: `node_modules/quire-server` of an empty folder, which is returned. Its
- * dependencies are copied from this project, so that no other package is within reach and no registry is asked. The
- * command stands in `node_modules/.bin`.
+ * Unpacks the server package as `npm install` would, into `node_modules/quire-server` of an empty folder, and returns
+ * that path. Its dependencies are copied from this project, so that no other package can be found and no registry is
+ * asked. The command is in `node_modules/.bin`.
  */
 export function installInto(folder: string): string {
   const { filename } = npmPack('--pack-destination', folder);
@@ -45,7 +46,7 @@ export function installInto(folder: string): string {
   }
   mkdirSync(installed, { recursive: true });
   execFileSync('tar', ['-xzf', join(folder, filename), '-C', installed, '--strip-components=1']);
-  // Makes the links to commands, and nothing else without scripts.
+  // Only creates the links to commands, because scripts are off.
   execFileSync('npm', ['rebuild', '--ignore-scripts', 'quire-server'], { cwd: folder, stdio: 'ignore' });
   return installed;
 }

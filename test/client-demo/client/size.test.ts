@@ -4,10 +4,11 @@ import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { build } from 'vite';
 import type { Rollup } from 'vite';
+import { builtClient } from '../../support/built-page.ts';
 import { projectFolder } from '../../support/lock-file.ts';
 
 const entry = '\0entry';
-const client = join(projectFolder, 'client-demo/client/dist/client.js');
+const client = join(builtClient, 'client.js');
 
 /** The size that these imports add to a page, minified and gzipped. */
 async function addedBytes(imported: string): Promise<number> {

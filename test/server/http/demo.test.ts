@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Hono } from 'hono';
 import { loadDemo, serveDemo } from '../../../server/http/demo.ts';
+import { builtSite } from '../../support/built-page.ts';
 import { Quire } from '../../support/quire.ts';
 import { StockClient } from '../../support/stock-client.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
 async function demoApp(): Promise<{ app: Hono; paths: string[] }> {
-  const demo = await loadDemo();
+  const demo = await loadDemo(builtSite);
   assert.ok(demo, 'npm run build makes the page');
   const app = new Hono();
   serveDemo(app, demo);
