@@ -16,10 +16,8 @@ const exitFailure = 1;
 const explained = [LogError, CorruptDocumentError, CertificateError, ListenError];
 const explainedUsage = [ConfigError, AuthSetupError, RevocationListError];
 
-const commands = ['serve', 'token', 'doctor', 'help'];
-
-// Each command loads only the modules that it needs, because most of the start is spent on reading files.
-const usage = async (): Promise<string> => (await import('./usage.ts')).usage();
+const commands = ['serve', 'doctor', 'token', 'help'];
+const helpFlags = ['--help', '-h'];
 
 /**
  * Runs one command line. Resolves when it is done, or for `serve` when the server listens. Ends the process if it
@@ -27,23 +25,61 @@ const usage = async (): Promise<string> => (await import('./usage.ts')).usage();
  */
 export async function run(args: readonly string[], signals: Signals | null): Promise<void> {
   const [command, ...rest] = args;
-  const asks = (...flags: readonly string[]): boolean => args.some((arg) => flags.includes(arg));
+  const help = helpRequest(args);
 
-  if (asks('--help', '-h') || command === 'help') {
-    console.log(await usage());
-  } else if (asks('--version')) {
+  if (help !== null) {
+    await printHelp(help);
+  } else if (args.includes('--version')) {
     console.log(readVersion());
   } else if (command === undefined) {
-    console.error(`quire needs a command. To start a server: quire serve\n\n${await usage()}`);
-    process.exitCode = exitUsage;
+    failUsage(
+      `quire needs a command. To start a server: quire serve\n\n${await helpOf({ command: null, topic: null })}`,
+    );
   } else if (!commands.includes(command)) {
-    const close = nearest(command, commands);
-    const hint = close === null ? 'To start a server: quire serve' : `Did you mean: quire ${close}?`;
-    console.error(`There is no command '${command}'. ${hint}`);
-    process.exitCode = exitUsage;
+    unknownCommand(command);
   } else {
     await runCommand(command, rest, signals).catch(fail);
   }
+}
+
+interface HelpRequest {
+  readonly command: string | null;
+  /** The part of the help, which follows the flag: `quire serve --help limits`. */
+  readonly topic: string | null;
+}
+
+/** Null if the command line does not ask for help. */
+function helpRequest(args: readonly string[]): HelpRequest | null {
+  const wordAt = (index: number): string | null => (args[index]?.startsWith('-') === false ? args[index] : null);
+  const flagAt = args.findIndex((arg) => helpFlags.includes(arg));
+  if (args[0] === 'help' || flagAt === 0) {
+    return wordAt(1) === 'limits' ? { command: 'serve', topic: 'limits' } : { command: wordAt(1), topic: wordAt(2) };
+  }
+  return flagAt === -1 ? null : { command: wordAt(0), topic: wordAt(flagAt + 1) };
+}
+
+async function printHelp(request: HelpRequest): Promise<void> {
+  const { command, topic } = request;
+  if (command !== null && !commands.includes(command)) return unknownCommand(command);
+  const text = await helpOf(request);
+  if (text === null) failUsage(`quire ${command} has no help about '${topic}'. See quire ${command} --help.`);
+  else console.log(text);
+}
+
+/** Only a command line that prints help loads it, because most of the start is spent on reading files. */
+async function helpOf({ command, topic }: HelpRequest): Promise<string | null> {
+  return (await import('./usage.ts')).helpText(command, topic);
+}
+
+function unknownCommand(command: string): void {
+  const close = nearest(command, commands);
+  const hint = close === null ? 'To start a server: quire serve' : `Did you mean: quire ${close}?`;
+  failUsage(`There is no command '${command}'. ${hint}`);
+}
+
+function failUsage(message: string): void {
+  console.error(message);
+  process.exitCode = exitUsage;
 }
 
 async function runCommand(command: string, rest: readonly string[], signals: Signals | null): Promise<void> {

@@ -18,7 +18,7 @@ export const stepTimeoutMs = 3_000;
 /** The idle timeout of nginx and AWS. Other proxies wait longer. */
 const proxyIdleMs = 60_000;
 
-/** The part of `quire --help` about `quire doctor`. */
+/** The text of `quire doctor --help`. */
 export const doctorUsage: readonly string[] = [
   'quire doctor <wss://host/sync/document> [options]',
   'Goes through a connection as an editor would, and names what is wrong with it and what to do.',

@@ -14,6 +14,7 @@ import { decodeDocumentName } from '../net/document-name.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+/** The text of `quire token --help`. */
 export const tokenUsage = [
   'quire token --document <name> [options]',
   'Prints a token for experiments. It is signed with the first secret of QUIRE_AUTH_SECRET,',
@@ -87,7 +88,7 @@ function read(args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], options: { ...own, ...shared } }).values;
   } catch (error) {
-    throw new ConfigError(`${(error as Error).message.split('. ')[0]}. See quire --help.`);
+    throw new ConfigError(`${(error as Error).message.split('. ')[0]}. See quire token --help.`);
   }
 }
 

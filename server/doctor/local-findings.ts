@@ -13,7 +13,7 @@ export const localFindings = {
     stage: 'local',
     severity: 'error',
     sentence: 'The configuration is wrong: {reason}',
-    advice: 'Correct it; quire --help lists all options.',
+    advice: 'Correct it; quire serve --help lists all options.',
   },
   'local-folder-missing': {
     stage: 'local',

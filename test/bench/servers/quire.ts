@@ -35,7 +35,7 @@ export function quire(commit: 'fsync' | 'write', build: string = thisBuild): Ser
  * Older revisions do not have these limits.
  */
 function unlimited(script: string): Readonly<Record<string, number>> {
-  const help = execFileSync(process.execPath, [script, 'serve', '--help'], { encoding: 'utf8' });
+  const help = execFileSync(process.execPath, [script, 'serve', '--help', 'limits'], { encoding: 'utf8' });
   const limits = ['max-message-rate', 'max-connect-rate'].filter((name) => help.includes(`--${name} `));
   return Object.fromEntries(limits.map((name) => [name, 1_000_000]));
 }

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { usage } from '../../../server/cli/usage.ts';
-import { optionNames, options, variableOf } from '../../../server/config/options.ts';
+import { optionNames, options } from '../../../server/config/options.ts';
 import { ConfigError, parseConfig } from '../../../server/config/config.ts';
 
 function sentence(args: readonly string[], environment: Record<string, string> = {}): string {
@@ -97,21 +96,6 @@ test('a size of 0 is refused; only the disk reserve may be turned off', () => {
     assert.equal(sentence([`--${name}`, '0B']), refused);
     assert.equal(sentence([`--${name}`, '1B']), 'accepted');
   }
-});
-
-test('every option is in the help, with its variable and its default', () => {
-  const help = usage().replaceAll(/\s+/g, ' ');
-  for (const name of optionNames) {
-    assert.ok(help.includes(`--${name} `), name);
-    assert.ok(help.includes(`${variableOf(name)} `), name);
-    const { default: defaultText, value } = options[name];
-    if (defaultText !== null && value !== null) assert.ok(help.includes(`Default: ${defaultText}.`), name);
-  }
-  assert.ok(
-    usage()
-      .split('\n')
-      .every((line) => line.length <= 100),
-  );
 });
 
 test('documents are configured by name or prefix', () => {
