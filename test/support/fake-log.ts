@@ -10,7 +10,7 @@ import type {
   StoredDocument,
   UpdateLog,
 } from '../../persistence/update-log.ts';
-import { Gate } from './gate.ts';
+import { Latch } from './latch.ts';
 
 /** A snapshot with the bytes of its parts. */
 export interface StoredSnapshot {
@@ -19,7 +19,7 @@ export interface StoredSnapshot {
 }
 
 interface FakeDocument {
-  /** What is durable, of all time. */
+  /** All entries that ever became durable. */
   readonly entries: Entry[];
   stored: StoredSnapshot | null;
   handle: FakeDocumentLog | null;
@@ -28,21 +28,23 @@ interface FakeDocument {
   deletedClients: ReadonlySet<number>;
 }
 
-/** A log in memory whose commits, failures and compactions happen when the test says so, in the turn in which it says so. */
+/**
+ * A log in memory whose commits, failures and compactions happen by command of the test, in the turn of the command.
+ */
 export class FakeLog implements UpdateLog {
   state: LogState = 'open';
-  /** Commit at once, in the turn after the append. */
+  /** Commits by itself, in the turn after the append. */
   autoCommit = false;
   openError: Error | null = null;
   appendError: LogError | null = null;
-  readonly opening = new Gate();
-  readonly closing = new Gate();
-  readonly reading = new Gate();
-  readonly deleting = new Gate();
+  readonly opening = new Latch();
+  readonly closing = new Latch();
+  readonly reading = new Latch();
+  readonly deleting = new Latch();
   deleteError: Error | null = null;
   readError: Error | null = null;
   opens = 0;
-  /** Documents that were opened as such. */
+  /** Documents that were opened with `transient`. */
   readonly transient = new Set<string>();
   pins = 0;
   readonly #documents = new Map<string, FakeDocument>();
@@ -66,7 +68,7 @@ export class FakeLog implements UpdateLog {
     return document;
   }
 
-  /** Writes a document's past, before anybody opens it. */
+  /** Stores entries of a document before it is opened. */
   store(docId: string, updates: readonly Uint8Array[], stored: StoredSnapshot | null = null): void {
     const document = this.document(docId);
     document.stored = stored;
@@ -87,17 +89,17 @@ export class FakeLog implements UpdateLog {
     return document.handle;
   }
 
-  /** What was appended and is not durable yet. */
+  /** The entries that were appended and are not durable yet. */
   pending(docId: string): readonly Entry[] {
     return this.document(docId).handle?.pending ?? [];
   }
 
-  /** Makes the first `count` of what is pending durable, as one commit. */
+  /** Makes the first `count` pending entries durable, as one commit. */
   commit(docId: string, count = Infinity): void {
     this.document(docId).handle?.commit(count);
   }
 
-  /** A write fails: what was pending is lost, and the handle is dead. */
+  /** Fails a write: the pending entries are lost, and the handle is unusable. */
   fail(docId: string): void {
     const { handle } = this.document(docId);
     if (handle === null) return;
@@ -106,7 +108,7 @@ export class FakeLog implements UpdateLog {
     handle.follower.failed(new Error('a write has failed'));
   }
 
-  /** Compaction puts a snapshot in the place of everything up to its `seq`. */
+  /** Replaces everything up to the `seq` of a snapshot by the snapshot, as compaction does. */
   compact(docId: string, stored: StoredSnapshot, setAside: readonly number[] = []): void {
     const document = this.document(docId);
     document.stored = stored;

@@ -3,11 +3,11 @@ import { diffStructs } from '../../persistence/update/parts.ts';
 import { scanUpdate, type ScanLimits } from '../../persistence/update/scan.ts';
 import { decodeStateVector } from '../../persistence/update/state-vector.ts';
 import type { Offload } from '../../server/sync/offload.ts';
-import { Gate } from './gate.ts';
+import { Latch } from './latch.ts';
 
-/** What a worker thread would do, in the same thread; held until `gate` opens. */
+/** Does the work of a worker thread in the same thread. Waits while `gate` is closed. */
 export class FakeOffload implements Offload {
-  readonly gate = new Gate();
+  readonly gate = new Latch();
   readonly calls: (keyof Offload)[] = [];
 
   async scan(update: Uint8Array, limits: ScanLimits) {

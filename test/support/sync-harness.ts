@@ -19,13 +19,13 @@ import { yWebsocketCodec } from '../../server/sync/protocol/y-websocket.ts';
 import { FakeConnection } from './fake-connection.ts';
 import { FakeLog } from './fake-log.ts';
 import { FakeOffload } from './fake-offload.ts';
-import { Gate } from './gate.ts';
+import { Latch } from './latch.ts';
 import { emptyStateVector, emptyUpdate, encodeFrame, type Frame, type FrameOf, type FrameType } from './frames.ts';
 import { isScratchName } from '../../server/net/scratch-name.ts';
 
 const { limits: defaultLimits } = parseConfig([], {});
 
-/** Turns of the event loop after which nothing that a test began is still under way: no real I/O is involved. */
+/** Turns of the event loop after which all work of a test has ended, because it involves no real I/O. */
 const TURNS_TO_SETTLE = 16;
 
 export interface ClientOptions {
@@ -37,7 +37,7 @@ export interface ClientOptions {
   readonly codec?: Codec;
 }
 
-/** Rooms over a log that commits by command, with time that passes by command. */
+/** Rooms and sessions over a log that commits by command, with a clock that the test moves. */
 export class SyncHarness {
   readonly log = new FakeLog();
   readonly stats = new SyncStats();
@@ -74,12 +74,12 @@ export class SyncHarness {
     this.rooms.start();
   }
 
-  /** A client whose session is still to become live. */
+  /** A client whose session is not live yet. */
   connect(options: ClientOptions = {}): FakeClient {
     return new FakeClient(this, options);
   }
 
-  /** A client whose session is live, and has not said anything. */
+  /** Resolves with a client whose session is live, and that has sent nothing. */
   async live(options: ClientOptions = {}): Promise<FakeClient> {
     const client = this.connect(options);
     await this.settle();
@@ -87,7 +87,7 @@ export class SyncHarness {
     return client;
   }
 
-  /** A client that has answered the server's question, knows the document, and has read all that came until now. */
+  /** Resolves with a client that has answered SyncStep1, knows the document, and has read all messages. */
   async synced(options: ClientOptions = {}): Promise<FakeClient> {
     const client = await this.live(options);
     client.answer();
@@ -105,24 +105,24 @@ export class SyncHarness {
     }
   }
 
-  /** Lets timers of the length of a nudge fire. */
+  /** Lets timers up to the length of a nudge fire. */
   passMs(ms: number): void {
     this.nowMs += ms;
     this.#t.mock.timers.tick(ms);
   }
 
-  /** The second's sweep, `ms` later. */
+  /** Moves the clock by `ms`, and runs the sweep of every second. */
   sweepAfter(ms: number): void {
     this.nowMs += ms;
     this.rooms.sweep();
   }
 }
 
-/** One client's connection and session, in the y-websocket dialect. */
+/** The connection and session of one client, in the y-websocket dialect. */
 export class FakeClient {
   readonly connection = new FakeConnection();
   readonly refusals: RefusedError[] = [];
-  readonly authorizing = new Gate();
+  readonly authorizing = new Latch();
   authorizeError: Error | null = null;
   /** The check of access asks it whether the client has left. */
   isGone: () => boolean = () => false;
@@ -166,7 +166,7 @@ export class FakeClient {
     return this.connection.handler!;
   }
 
-  /** The server has asked it what the room lacks: the first that a session does when it is live. */
+  /** Whether the server has sent SyncStep1, which a session sends first when it is live. */
   get live(): boolean {
     return this.connection.writes.length > 0;
   }
@@ -175,7 +175,7 @@ export class FakeClient {
     this.sendBytes(encodeFrame(frame));
   }
 
-  /** Like a socket's buffer, the bytes are overwritten as soon as the session has seen them. */
+  /** The bytes are overwritten after the call, like the buffer of a socket. */
   sendBytes(bytes: Uint8Array): void {
     const received = Uint8Array.from(bytes);
     this.#handler.message(received);
@@ -194,12 +194,12 @@ export class FakeClient {
     this.send({ type: 'probe', payload: Uint8Array.of(mark) });
   }
 
-  /** The marks of the probes that were answered, all of them so far. */
+  /** The marks of all probes that were answered. */
   get savedMarks(): number[] {
     return this.connection.framesOf('probe').map((frame) => frame.payload[0]!);
   }
 
-  /** What came since the last call. */
+  /** The messages since the last call. */
   take(): Frame[] {
     return this.connection.takeFrames();
   }
@@ -208,13 +208,13 @@ export class FakeClient {
     return this.take().filter((frame): frame is FrameOf<T> => frame.type === type);
   }
 
-  /** The kernel has taken everything. */
+  /** Reports that the kernel has taken everything. */
   drain(): void {
     this.connection.bufferedBytes = 0;
     this.#handler.drained();
   }
 
-  /** The socket is gone. */
+  /** Reports that the socket is closed. */
   vanish(): void {
     this.#handler.closed(1006, '');
   }

@@ -4,7 +4,7 @@ import { FaultStore } from '../../support/fault-store.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { compactionContract } from '../engine/compaction.contract.ts';
 import { deletionContract } from '../engine/deletion.contract.ts';
-import type { LogWorld } from '../engine/log-bench.ts';
+import type { LogWorld } from '../engine/log-fixture.ts';
 import { updateLogContract } from '../update-log.contract.ts';
 
 function worldOf(t: TestContext): LogWorld {

@@ -3,7 +3,7 @@ import { MemoryStore } from '../../../persistence/memory/memory-store.ts';
 import { FaultStore } from '../../support/fault-store.ts';
 import { compactionContract } from '../engine/compaction.contract.ts';
 import { deletionContract } from '../engine/deletion.contract.ts';
-import type { LogWorld } from '../engine/log-bench.ts';
+import type { LogWorld } from '../engine/log-fixture.ts';
 import { updateLogContract } from '../update-log.contract.ts';
 
 function worldOf(): LogWorld {

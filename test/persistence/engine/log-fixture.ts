@@ -30,17 +30,17 @@ export interface Opened {
 }
 
 /** A log that can be closed and opened again. */
-export class LogBench {
+export class LogFixture {
   readonly world: LogWorld;
   readonly fake = new FakeCompact();
   readonly #compaction: CompactionPolicy;
   #log: UpdateLog | null = null;
 
-  static async open(t: TestContext, world: LogWorld, compaction: CompactionPolicy): Promise<LogBench> {
-    const bench = new LogBench(world, compaction);
-    t.after(() => bench.close());
-    await bench.reopen();
-    return bench;
+  static async open(t: TestContext, world: LogWorld, compaction: CompactionPolicy): Promise<LogFixture> {
+    const fixture = new LogFixture(world, compaction);
+    t.after(() => fixture.close());
+    await fixture.reopen();
+    return fixture;
   }
 
   private constructor(world: LogWorld, compaction: CompactionPolicy) {

@@ -1,5 +1,5 @@
-/** Holds whoever comes until it is opened again. */
-export class Gate {
+/** Holds calls back while it is closed. Open at first. */
+export class Latch {
   #opened: Promise<void> = Promise.resolve();
   #open: () => void = () => {};
 
@@ -11,6 +11,7 @@ export class Gate {
     this.#open();
   }
 
+  /** Resolves when the latch is open. */
   passed(): Promise<void> {
     return this.#opened;
   }
