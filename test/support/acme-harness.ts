@@ -14,14 +14,14 @@ import { ManualClock } from './manual-clock.ts';
 import type { Owner } from './owner.ts';
 import { Signal } from './signal.ts';
 
-/** Pebble is quicker than a real authority, but not on every machine: looks are counted, so the later ones wait for longer. */
+/** Pebble is faster than a real authority, but not on every machine. After this many polls the waits get longer. */
 const hastyWaits = 20;
 const haste = 10;
 
 export interface AcmeHarnessOptions {
   readonly folder: string;
   readonly directoryUrl: URL;
-  /** Root of the directory, PEM; null if it is served without TLS. */
+  /** The root certificate of the directory URL, PEM; null if it is served without TLS. */
   readonly ca: string | null;
   readonly names: readonly string[];
   readonly port: number;
@@ -30,7 +30,7 @@ export interface AcmeHarnessOptions {
 
 type Line = Readonly<Record<string, unknown>> & { readonly msg: string };
 
-/** A TLS port whose certificates come from an authority, with a clock that a test moves. Polling the authority takes real time. */
+/** A TLS port with certificates from an ACME authority, and a clock that the test moves. Polling takes real time. */
 export class AcmeHarness {
   readonly clock = new ManualClock();
   readonly lines: Line[] = [];
@@ -51,7 +51,7 @@ export class AcmeHarness {
       changed.notify();
     };
     const logger = pino({ level: 'info' }, { write });
-    // Certificates are dated by the real clock; time that a test adds comes on top of it.
+    // Certificates are dated by the real clock. Time that a test adds is added to it.
     const startMs = clock.wallMs();
     const now = (): number => Date.now() + clock.wallMs() - startMs;
     const after = (delayMs: number, callback: () => void): (() => void) => {
@@ -107,12 +107,12 @@ export class AcmeHarness {
     this.#port = port;
   }
 
-  /** As the server does when it listens. */
+  /** Starts ACME, as the server does when it listens. */
   begin(): void {
     this.acme.start(() => this.served.reload());
   }
 
-  /** Resolves with the nth line with this message, already written or still to come. */
+  /** Resolves with the nth log line with this message, whether it was written already or not. */
   async line(message: string, nth = 1): Promise<Line> {
     const found = (): Line | undefined => this.lines.filter(({ msg }) => msg === message)[nth - 1];
     const written = (): string => this.lines.map((line) => JSON.stringify(line)).join('\n');
@@ -124,7 +124,7 @@ export class AcmeHarness {
     return found()!;
   }
 
-  /** Resolves with the fingerprint of what a client is shown that asks for a name, by these protocols. */
+  /** Resolves with the fingerprint of the certificate that a client receives for a name and these protocols. */
   async shown(servername: string, protocols: readonly string[] = ['http/1.1']): Promise<string> {
     const options = { port: this.#port, host: '127.0.0.1', servername, rejectUnauthorized: false };
     const socket = connect({ ...options, ALPNProtocols: [...protocols] });

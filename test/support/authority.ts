@@ -70,7 +70,7 @@ export class Authority {
     return new Authority(subject, signedWith === 'sha1' ? withSha1(issued, issuerKey) : issued);
   }
 
-  /** The leaf alone; its chain is for whoever serves it to add. */
+  /** Returns the leaf without its chain. */
   leaf({
     names = ['localhost', '127.0.0.1'],
     fetchable = false,
@@ -122,7 +122,7 @@ function contentOf(bytes: Buffer, at: number): [start: number, end: number] {
   return [start, start + bytes.readUIntBE(at + 2, length & 0x7f)];
 }
 
-/** A certificate that nobody has signed but itself. */
+/** A self-signed certificate. */
 export function selfSigned(names: readonly string[] = ['localhost', '127.0.0.1']): Pair {
   const subject = { commonName: 'self', unit: 'test' };
   const key = generateKey();

@@ -4,23 +4,23 @@ import { dirname, join } from 'node:path';
 
 /** The user id of `nobody` on every Linux. */
 const NOBODY_UID = 65_534;
-/** Far beyond what any setting may hold. Sparse: it takes no space. */
+/** Far above the bound on any file of settings. The file is sparse and takes no space. */
 const ENORMOUS_BYTES = 2 ** 40;
 
-/** A way in which a file that the server looks at again and again can become unreadable. */
+/** A way in which a file that the server polls can become unreadable. */
 export interface BadFile {
   readonly name: string;
   /** A part of the reason that the log gives. */
   readonly reason: RegExp;
-  /** Puts the fault in the place of the file. The file must lie in a folder of its own. */
+  /** Replaces the file by the fault. The file must be in a folder of its own. */
   spoil(path: string): void;
-  /** Removes the fault; there may be no file afterwards. */
+  /** Removes the fault. Afterwards there may be no file. */
   repair(path: string): void;
 }
 
 const remove = (path: string): void => rmSync(path, { recursive: true, force: true });
 
-/** Every fault can be put in place by root and by an ordinary user. Run what reads the file in `asOrdinaryUser`. */
+/** Root and ordinary users can create each of these faults. Read the file within `asOrdinaryUser`. */
 export const badFiles: readonly BadFile[] = [
   { name: 'a file that is gone', reason: /ENOENT/, spoil: remove, repair: remove },
   {
@@ -121,7 +121,7 @@ export const badFiles: readonly BadFile[] = [
   },
 ];
 
-/** Runs `read` without the rights of root: file permissions do not hold for root. */
+/** Runs `read` without the rights of root, to whom file permissions do not apply. */
 export function asOrdinaryUser<T>(read: () => T): T {
   if (process.geteuid?.() !== 0) return read();
   process.seteuid?.(NOBODY_UID);
@@ -132,7 +132,7 @@ export function asOrdinaryUser<T>(read: () => T): T {
   }
 }
 
-/** A folder for one file, which every user may enter. */
+/** Creates a folder for one file, which every user may enter. */
 export function folderFor(parent: string, name: string): string {
   chmodSync(parent, 0o755);
   const folder = join(parent, name);

@@ -18,7 +18,7 @@ import type { Owner } from './owner.ts';
 import type { Random } from './random.ts';
 import { Signal } from './signal.ts';
 
-/** Waiting times of the server pass so much faster: a bad pair is reported after 2 s else. */
+/** How many times faster the delays of the server pass. A bad pair is normally reported after 2 s. */
 const haste = 60;
 const sockets = 20;
 const handshakers = 2;
@@ -35,8 +35,8 @@ const echo: Accept = (connection) => {
 };
 
 /**
- * Rotates certificates under load, in the ways in which they are in the field, a third of them bad: no connection may be
- * dropped, no handshake may meet anything but a good certificate, and each good one must be served in the end.
+ * Rotates certificates under load, in the ways that operators use. A third of the new certificates are bad. Fails if a
+ * connection is dropped, if a handshake gets a bad certificate, or if a good certificate is never served.
  */
 export async function rotate(owner: Owner, folder: string, rotations: number, random: Random): Promise<void> {
   const root = Authority.root();
@@ -97,7 +97,10 @@ export async function rotate(owner: Owner, folder: string, rotations: number, ra
   await load.end();
 }
 
-/** A pair of files as a mounted secret has them (a link to a folder), as certbot has them (renamed), or just written. */
+/**
+ * How a pair of files is replaced: as in a mounted secret (a link to a folder), by renaming as certbot does, or by
+ * writing.
+ */
 class RotatedFiles {
   readonly certPath: string;
   readonly keyPath: string;
@@ -146,7 +149,7 @@ class RotatedFiles {
   }
 }
 
-/** Sockets that echo without end, and handshakes without end; fails if one is dropped or one meets a bad certificate. */
+/** Keeps echo sockets and handshakes running. Fails if a socket is dropped or a handshake gets a bad certificate. */
 class Load {
   current = '';
   readonly #port: number;
@@ -176,7 +179,7 @@ class Load {
     this.#goodOnes.add(this.current);
   }
 
-  /** A client that checks everything. Resolves with the fingerprint of the leaf. */
+  /** Connects with full verification. Resolves with the fingerprint of the leaf. */
   async handshake(): Promise<string> {
     const socket = connect({ port: this.#port, host: '127.0.0.1', servername: 'localhost', ca: this.#ca });
     try {

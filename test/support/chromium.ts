@@ -3,7 +3,7 @@ import type { Browser } from 'playwright-core';
 import type { Owner } from './owner.ts';
 import { needs, pathOf } from './programs.ts';
 
-/** Nothing that calls home, and nothing that needs a graphics card or a kernel's name spaces. */
+/** Without connections to its maker, and without a graphics card or the kernel's namespaces. */
 const flags = [
   '--no-sandbox',
   '--disable-gpu',
@@ -14,10 +14,10 @@ const flags = [
   '--disable-sync',
 ];
 
-/** Options for a test that drives Chromium: it is skipped where there is none. */
+/** Options for a test that drives Chromium. The test is skipped if Chromium is not installed. */
 export const inChromium = needs('chromium');
 
-/** A headless Chromium, closed when the owner ends. */
+/** Starts a headless Chromium, which is closed when the owner ends. */
 export async function startChromium(owner: Owner): Promise<Browser> {
   const executablePath = pathOf('chromium');
   if (executablePath === null) throw new Error('Chromium is not installed: give the test the options `inChromium`');

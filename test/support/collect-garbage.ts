@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-/** Collects what a test has left behind: a Y.Doc of 20 MB would be collected while it is measured what others compute. */
+/** Collects the garbage of a test. Otherwise a Y.Doc of 20 MB would be collected during a later measurement. */
 export function collectGarbage(): void {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;

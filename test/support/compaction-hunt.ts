@@ -9,8 +9,8 @@ import { RandomEditors } from './random-edits.ts';
 import type { Random } from './random.ts';
 
 /**
- * Folds documents whose logs hold mutants that the scan has accepted, in random batches. Whatever is folded is verified by
- * folding it once more. Returns how many mutants there were and how many entries were set aside.
+ * Folds documents whose logs contain mutants that the scan has accepted, in random batches. Each result is verified by
+ * folding it once more. Returns the number of mutants and the number of entries that were set aside.
  */
 export function huntThroughCompaction(random: Random, documents: number): { mutants: number; setAside: number } {
   const counts = { mutants: 0, setAside: 0 };

@@ -1,6 +1,8 @@
 import type { Owner } from './owner.ts';
 
-/** What is printed as an error or a warning from now on: Yjs and its providers swallow failures and print them. */
+/**
+ * Collects the errors and warnings that are printed from now on. Yjs and its providers catch failures and print them.
+ */
 export function listenForComplaints(owner: Owner): readonly string[] {
   const complaints: string[] = [];
   const { error, warn } = console;

@@ -1,7 +1,7 @@
 /**
- * How long the action keeps the processor busy, in milliseconds: unlike the time on the clock, it does not grow when other
- * processes are at work. What other threads of this process did meanwhile does not count beyond the time on the clock. The
- * fastest of up to three runs, the later ones only if it takes longer than `limitMs`: the first may meet a garbage collection.
+ * The CPU time of an action, in milliseconds. Unlike the time on the clock, it does not grow when other processes run.
+ * CPU time of other threads of this process counts only up to the time on the clock. Returns the minimum of up to three
+ * runs: if a run takes longer than `limitMs`, a garbage collection may have been the reason, and the action runs again.
  */
 export function cpuTimeMs(action: () => void, limitMs: number): number {
   let fastest = Infinity;

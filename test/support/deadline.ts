@@ -1,16 +1,17 @@
 /**
- * How long any test waits for something before it fails, in milliseconds. It only guards against hanging: no verdict depends
- * on it. Generous, because others may be at work on the same cores; less than the runner gives a file.
+ * How long any test waits for something before it fails, in milliseconds. It only guards against hanging, and no
+ * verdict depends on it. Generous, because other processes may use the same cores, but less than the runner gives a
+ * file.
  */
 export const guardMs = 120_000;
 
 /**
- * Resolves or rejects like `promise`, but rejects after `timeoutMs` with an error that names what was missing.
- * `missing` may be a function, so that it can say how far things had come.
+ * Resolves or rejects like `promise`, but rejects after `timeoutMs` with an error that says what is missing. `missing`
+ * may be a function, which can describe the progress at that moment.
  */
 export async function within<T>(timeoutMs: number, missing: string | (() => string), promise: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
-  // Made here, so that its stack names the test that waits and not the timer.
+  // Created here, so that its stack names the waiting test and not the timer.
   const error = new Error();
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
@@ -25,7 +26,7 @@ export async function within<T>(timeoutMs: number, missing: string | (() => stri
   }
 }
 
-/** Resolves after `delayMs`: for pacing what a test does, never for waiting until something has happened. */
+/** Resolves after `delayMs`. Only for pacing the actions of a test, never for waiting until something has happened. */
 export function paced(delayMs: number): Promise<void> {
   return new Promise((resolve) => {
     setTimeout(resolve, delayMs);

@@ -1,15 +1,18 @@
 import * as Y from 'yjs';
 import type { FakeClient } from './sync-harness.ts';
 
-/** A stock editor on the client's side of a `FakeClient`: applies what comes, answers, and remembers when it was synced. */
+/**
+ * A Y.Doc behind a `FakeClient`: applies what it receives, answers, and records when it was synced, like a stock
+ * client.
+ */
 export class DocClient {
   readonly doc: Y.Doc;
   readonly client: FakeClient;
-  /** How often a SyncStep2 came. */
+  /** The number of SyncStep2 messages received. */
   synced = 0;
-  /** Whether nothing was missing when the last SyncStep2 came. */
+  /** Whether no edit was missing when the last SyncStep2 arrived. */
   wholeWhenSynced = false;
-  /** What the document held, as text, after each message that carried an update. */
+  /** The text of the document after each message with an update. */
   readonly texts: string[] = [];
 
   constructor(client: FakeClient, doc: Y.Doc = new Y.Doc()) {
@@ -22,7 +25,7 @@ export class DocClient {
     this.client.send({ type: 'sync-step-1', stateVector: Y.encodeStateVector(this.doc) });
   }
 
-  /** Reads what has come. */
+  /** Reads the messages that have arrived. */
   read(): void {
     for (const frame of this.client.take()) {
       if (frame.type === 'sync-step-1') {
@@ -41,7 +44,7 @@ export class DocClient {
     return this.doc.getText().toJSON();
   }
 
-  /** Nothing waits in it for something missing. */
+  /** Whether no edit waits for a missing one. */
   get isWhole(): boolean {
     return this.doc.store.pendingStructs === null && this.doc.store.pendingDs === null;
   }

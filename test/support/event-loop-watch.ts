@@ -2,7 +2,7 @@ import type { Inspector } from './inspector.ts';
 import { referenceMs, referenceWork } from './slowness.ts';
 import { slownessOf, watchTurns } from './turn-watch.ts';
 
-/** Watches the event loop of a server for stalls that are its own: tests share the machine with others. */
+/** Measures stalls of a server's event loop that the server itself caused. Other processes share the machine. */
 export class EventLoopWatch {
   readonly #inspector: Inspector;
 
@@ -10,7 +10,7 @@ export class EventLoopWatch {
     this.#inspector = inspector;
   }
 
-  /** Starts a watch, and ends the one before. */
+  /** Starts a measurement, and ends the one before. */
   async begin(): Promise<void> {
     await this.#inspector.evaluate(`(() => {
       globalThis.__watch?.end();
@@ -20,7 +20,9 @@ export class EventLoopWatch {
     })()`);
   }
 
-  /** The longest turn of the loop since `begin`, in milliseconds, on a machine as fast as usual. Ends the watch. */
+  /**
+   * The longest turn of the loop since `begin`, in milliseconds on a machine of the usual speed. Ends the measurement.
+   */
   async end(): Promise<number> {
     return (await this.#inspector.evaluate(`(() => {
       const longestMs = globalThis.__watch.end();

@@ -2,15 +2,15 @@ import type { CompactionInput, CompactionOutput } from '../../persistence/compac
 import { Signal } from './signal.ts';
 
 /**
- * Folds by joining the bytes: the result shows what was folded, in which order, and whether anything is there twice.
- * An update that begins with 0xff is poison and is set aside.
+ * Folds by joining the bytes, so that the result shows what was folded, in which order, and whether anything is there
+ * twice. An update that begins with 0xff is poison and is set aside.
  */
 export class FakeCompact {
   readonly inputs: CompactionInput[] = [];
-  /** How the result is cut into parts, in bytes. */
+  /** The size of the parts of the result, in bytes. */
   partBytes = Number.POSITIVE_INFINITY;
   failure: Error | null = null;
-  /** Of the next result only. */
+  /** For the next result only. */
   waitingSetAside: Uint8Array | null = null;
   readonly #changed = new Signal();
   #held: (() => void)[] | null = null;
@@ -50,7 +50,7 @@ export class FakeCompact {
     for (const go of held) go();
   }
 
-  /** Resolves when it has been called so often. */
+  /** Resolves when it has been called this many times. */
   called(count: number): Promise<void> {
     return this.#changed.until(() => this.inputs.length >= count);
   }

@@ -1,7 +1,7 @@
 import type { CloseReason, Connection, ConnectionHandler } from '../../server/sync/connection.ts';
 import { decodeFrame, type Frame, type FrameOf, type FrameType } from './frames.ts';
 
-/** The payloads of unmasked binary WebSocket frames that stand one after the other, as a server writes them. */
+/** The payloads of consecutive unmasked binary WebSocket frames, as a server writes them. */
 export function framePayloads(bytes: Uint8Array): Uint8Array[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const payloads: Uint8Array[] = [];
@@ -25,26 +25,26 @@ export function framePayloads(bytes: Uint8Array): Uint8Array[] {
   return payloads;
 }
 
-/** The messages that a session's write holds. */
+/** The messages in one write of a session. */
 export function decodeWrite(bytes: Uint8Array): Frame[] {
   return framePayloads(bytes).map(decodeFrame);
 }
 
-/** A socket without a network: keeps what is written to it, and buffers as much as the test says. */
+/** A socket without a network. Records what is written, and reports as many buffered bytes as the test sets. */
 export class FakeConnection implements Connection {
   readonly id: string;
-  /** What the kernel has not taken yet. Set by the test. */
+  /** The bytes that the kernel has not taken yet. Set by the test. */
   bufferedBytes = 0;
   paused = false;
   isEstablished = false;
   handler: ConnectionHandler | null = null;
   readingLimit: number | null = null;
   closedWith: CloseReason | null = null;
-  /** Every buffer that was written, as it came: the same buffer for all peers is the same object here. */
+  /** Every buffer that was written, not copied. A buffer shared by several peers is the same object. */
   readonly writes: Uint8Array[] = [];
-  /** How much had been written when it was corked; null if it was not. */
+  /** The number of writes before it was corked; null if it was not corked. */
   corkedAt: number | null = null;
-  /** Called after each write with its bytes: lets a test count what is buffered. */
+  /** Called after each write with its bytes, so that a test can count the buffered bytes. */
   onWrite: (bytes: number) => void = () => {};
   #taken = 0;
 

@@ -1,14 +1,14 @@
 import type { RecordBatch, RecordStore } from '../../persistence/engine/record-store.ts';
 import { Signal } from './signal.ts';
 
-/** What one batch was asked to do. */
+/** The contents of one batch. */
 export interface WrittenBatch {
   readonly puts: number;
   readonly dels: number;
   readonly sync: boolean;
 }
 
-/** Holds, counts and fails the batches of every store that it wraps, as a disk does. */
+/** Holds, counts and fails the batches of every store that it wraps, like a faulty disk. */
 export class FaultStore {
   readonly batches: WrittenBatch[] = [];
   inFlight = 0;
@@ -19,7 +19,7 @@ export class FaultStore {
   #failFrom = 0;
   #held: (() => void)[] | null = null;
 
-  /** Every batch that has not ended yet fails, be it after so many more, and so does opening, until `heal`. */
+  /** Until `heal`, every batch that has not ended fails, optionally after some more batches, and so does opening. */
   fail(error: Error, afterBatches = 0): void {
     this.#failure = error;
     this.#failFrom = this.finishedBatches + afterBatches;
@@ -40,18 +40,18 @@ export class FaultStore {
     for (const go of held) go();
   }
 
-  /** Lets the batches go that wait now, and holds those that follow. */
+  /** Ends the batches that wait now, and holds later ones. */
   step(): void {
     this.release();
     this.hold();
   }
 
-  /** Resolves when so many batches have been started altogether. */
+  /** Resolves when this many batches have been started since the beginning. */
   started(count: number): Promise<void> {
     return this.#changed.until(() => this.batches.length >= count);
   }
 
-  /** Resolves when so many batches have ended altogether. */
+  /** Resolves when this many batches have ended since the beginning. */
   finished(count: number): Promise<void> {
     return this.#changed.until(() => this.finishedBatches >= count);
   }
@@ -66,7 +66,7 @@ export class FaultStore {
       this.#changed.notify();
       try {
         if (this.#held !== null) await new Promise<void>((go) => this.#held?.push(go));
-        // As LevelDB after ENOSPC: the next writes are accepted and lost.
+        // Like LevelDB after ENOSPC: later writes are accepted and lost.
         if (poisoned) return;
         if (this.#failure !== null && number >= this.#failFrom) {
           poisoned = true;

@@ -19,16 +19,18 @@ export interface GatewayAnswer {
   readonly body?: string;
 }
 
-/** What happens to a request: passed on, answered here, answered here from the real answer, or the connection is cut. */
+/**
+ * What happens to a request: null forwards it; it can also be answered here, have its real answer rewritten, or be cut.
+ */
 export type Fault = null | 'cut' | GatewayAnswer | { readonly rewrite: (body: string) => string };
 
-/** Stands before an ACME authority, and does to its requests what a test says. */
+/** A proxy in front of an ACME authority that injects the faults of a test. */
 export class FaultyGateway {
   readonly requests: GatewayRequest[] = [];
-  /** Asked for each request. */
+  /** Called for each request. */
   fault: (request: GatewayRequest) => Fault = () => null;
   readonly directoryUrl: URL;
-  /** The root of its certificate, PEM. */
+  /** The root certificate of this proxy, PEM. */
   readonly ca: string;
 
   static async start(owner: Owner, behind: URL, ca: string): Promise<FaultyGateway> {
@@ -49,7 +51,7 @@ export class FaultyGateway {
           response.writeHead(fault.status, fault.headers).end(fault.body);
           return;
         }
-        // With the Host as it came the authority writes URLs that lead here.
+        // The Host header is kept, so that the authority writes URLs that lead here.
         const forwarded = { ...headers, connection: 'close' };
         const target = new URL(path, behind);
         const passed = requestHttps(target, { method, headers: forwarded, ca, servername: 'localhost' }, (answer) => {

@@ -2,8 +2,8 @@ import { lstatSync, readFileSync, readdirSync, readlinkSync, statSync } from 'no
 import { join } from 'node:path';
 
 /**
- * A folder and all that lies in it, one line for each: name, kind, owner, mode, size, time of the last change, content.
- * Two equal lists mean that nothing has been changed.
+ * A folder and everything in it, one line for each file: name, kind, owner, mode, size, time of the last change,
+ * content. Two equal lists mean that nothing has changed.
  */
 export function treeOf(folder: string): readonly string[] {
   if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) return [lineOf(folder, '.')];

@@ -3,7 +3,7 @@ import * as Y from 'yjs';
 import type { CompactionInput, CompactionOutput } from '../../persistence/compaction/compaction.ts';
 import { fold } from '../../persistence/compaction/fold.ts';
 
-/** What the next compaction starts from. */
+/** The snapshot from which the next compaction starts. */
 export function snapshotOf(output: CompactionOutput | null): Uint8Array[] {
   if (output === null) return [];
   const parts = output.parts.map((part) => part.data);
@@ -14,7 +14,7 @@ export function entriesOf(updates: readonly Uint8Array[], firstSeq = 1): Compact
   return updates.map((update, index) => ({ seq: firstSeq + index, update }));
 }
 
-/** Folds all, a batch at a time, each into the snapshot that the one before has left. */
+/** Folds all batches in order, each into the snapshot of the one before. */
 export function foldInBatches(
   updates: readonly Uint8Array[],
   nextSize: (last: CompactionOutput | null) => number,
@@ -30,7 +30,7 @@ export function foldInBatches(
   return output;
 }
 
-/** What somebody sees who opens a document, whatever kind of content it has. */
+/** The visible content of a document, of every kind. */
 export function contentOf(doc: Y.Doc): unknown {
   return plain({
     text: doc.getText('text').toDelta() as unknown,
@@ -40,7 +40,7 @@ export function contentOf(doc: Y.Doc): unknown {
   });
 }
 
-/** A subdocument becomes its name: compared as it is, it would bring the innards of its parent along. */
+/** A subdocument is replaced by its name. Compared as an object, it would include the internals of its parent. */
 function plain(value: unknown): unknown {
   if (value instanceof Y.Doc) return { subdocument: value.guid };
   if (Array.isArray(value)) return value.map(plain);

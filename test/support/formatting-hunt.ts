@@ -7,16 +7,17 @@ import type { Random } from './random.ts';
 
 export interface FormattingHunt {
   readonly folds: number;
-  /** Documents of which an editor that followed along deleted formatting marks by itself. */
+  /** Documents in which a connected editor deleted formatting marks by itself. */
   readonly cleaned: number;
-  /** Those among them that looked different afterwards, until the log had these deletions. */
+  /** Those of them that looked different afterwards, until the log had these deletions. */
   readonly differed: number;
 }
 
 /**
- * Folds documents full of formatting marks, in random batches, and asserts that folding adds nothing of its own: the fold is
- * byte for byte what a Y.Doc makes of the log that decides nothing, looks the same to an editor that joins with it, and,
- * with what an editor that follows along deletes by itself in the log, is byte for byte that editor's document.
+ * Folds documents full of formatting marks, in random batches, and asserts that folding adds nothing:
+ * - The fold equals, byte for byte, a Y.Doc that applies the log and makes no deletions of its own.
+ * - An editor that joins with the fold shows the same content.
+ * - If the log includes the deletions that a connected editor made by itself, the fold equals that editor's document.
  */
 export function huntFormatting(random: Random, documents: number): FormattingHunt {
   const counts = { folds: 0, cleaned: 0, differed: 0 };
@@ -45,10 +46,13 @@ export function huntFormatting(random: Random, documents: number): FormattingHun
   return counts;
 }
 
-/** An editor that has got these updates one by one, and the log of a server that got what the editor did itself as well. */
+/**
+ * An editor that has received these updates one by one, and the log of a server that also received the editor's own
+ * edits.
+ */
 function editorAfter(updates: readonly Uint8Array[]): { readonly doc: Y.Doc; readonly log: Uint8Array[] } {
   const doc = new Y.Doc();
-  // Yjs cleans up only what it knows to be a text.
+  // Yjs cleans up only types that it knows to be texts.
   doc.getText('text');
   const log: Uint8Array[] = [];
   doc.on('update', (update: Uint8Array, origin: unknown) => {

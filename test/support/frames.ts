@@ -5,7 +5,7 @@ import * as encoding from 'lib0/encoding';
 export interface AwarenessEntry {
   readonly client: number;
   readonly clock: number;
-  /** The state as JSON text; `null` stands for one that was taken away. */
+  /** The state as JSON text; `null` for a state that was removed. */
   readonly state: string | null;
 }
 
@@ -21,7 +21,7 @@ export type Frame =
 export type FrameType = Frame['type'];
 export type FrameOf<T extends FrameType> = Extract<Frame, { readonly type: T }>;
 
-/** An update, and a state vector, that hold nothing. */
+/** An empty update and an empty state vector. */
 export const emptyUpdate: Uint8Array = Uint8Array.of(0, 0);
 export const emptyStateVector: Uint8Array = Uint8Array.of(0);
 
@@ -62,7 +62,9 @@ export function encodeFrame(frame: Frame): Uint8Array {
   return encoding.toUint8Array(encoder);
 }
 
-/** Reads one frame; its byte fields are views into `data`. Throws if the frame is none of the protocol's, or too long. */
+/**
+ * Reads one frame. Byte fields are views into `data`. Throws if the frame is not of the protocol or has trailing bytes.
+ */
 export function decodeFrame(data: Uint8Array): Frame {
   const decoder = decoding.createDecoder(data);
   const frame = readFrame(decoder);

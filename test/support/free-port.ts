@@ -2,17 +2,20 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { Server } from 'node:net';
 
-/** Below the ports that Linux gives to outgoing connections (`ip_local_port_range`): one of these that is free is soon taken. */
+/**
+ * Below the range from which Linux takes ports for outgoing connections (`ip_local_port_range`), where a free port is
+ * soon taken.
+ */
 const range = { from: 10_240, to: 32_768 } as const;
-/** Each process of tests has so many for itself. It listens on the first of them to say so, for as long as it lives. */
+/** The number of ports that one test process reserves. It listens on the first of them as long as it lives. */
 const perProcess = 128;
 
 let firstOfOurs: Promise<number> | null = null;
 let found = 0;
 
 /**
- * A port of loopback that no other process of tests uses, for servers that do not tell which one they got, or that must get
- * it again. Rejects if all are taken.
+ * Resolves with a port on loopback that no other test process uses, for servers that cannot report their port or that
+ * must get the same one again. Rejects if all are taken.
  */
 export async function freePort(): Promise<number> {
   const first = await (firstOfOurs ??= claimPorts());
@@ -36,10 +39,10 @@ async function claimPorts(): Promise<number> {
     claim.unref();
     return first;
   }
-  throw new Error('Every block of ports is taken by another process of tests');
+  throw new Error('Every block of ports is reserved by another test process');
 }
 
-/** Listens on the port; null if it is taken. */
+/** Listens on the port. Resolves with null if it is taken. */
 async function listen(port: number): Promise<Server | null> {
   const server = createServer().listen(port, '127.0.0.1');
   try {

@@ -5,7 +5,7 @@ import { RawClient } from './raw-client.ts';
 import { ServerClock, serverClockArgs } from './server-clock.ts';
 import { secret } from './tokens.ts';
 
-/** A server whose log says all that it ever says; when the test ends, no token and no secret is found in it. */
+/** Starts a server that logs at every level. When the test ends, its log must contain no token and no secret. */
 export async function guarded(
   t: TestContext,
   args: readonly string[],
@@ -15,7 +15,7 @@ export async function guarded(
   const all = ['--ephemeral', '--log-level', 'trace', ...args];
   const quire = await Quire.start(t, { tls: 'off', args: all, env, nodeArgs });
   t.after(() => {
-    // The head of every JWT; and what the tests use as opaque tokens and as secrets.
+    // The beginning of every JWT, and the opaque tokens and secrets of the tests.
     assert.doesNotMatch(quire.process.output, /eyJ|opaque|32 bytes or more|as long as the first/);
   });
   return quire;
@@ -25,7 +25,7 @@ export function guardedBySecret(t: TestContext, ...args: string[]): Promise<Quir
   return guarded(t, args, { QUIRE_AUTH_SECRET: secret });
 }
 
-/** The same, with a clock that stands still until the test moves it: no grant ends by itself. */
+/** The same, with a clock that stands still until the test moves it, so that no grant ends by itself. */
 export async function guardedHeld(
   t: TestContext,
   args: readonly string[] = [],
@@ -35,7 +35,9 @@ export async function guardedHeld(
   return { quire, clock: await ServerClock.attach(t, quire) };
 }
 
-/** Joins the document `doc`. The address may be any of 127.0.0.0/8: who is refused often is held back by it. */
+/**
+ * Joins the document `doc`. The address may be any of 127.0.0.0/8, because repeated refusals are delayed by address.
+ */
 export function joinWith(quire: Quire, token: string | null, address = '127.0.0.1'): Promise<RawClient> {
   const protocols = token === null ? [] : ['quire', token];
   return RawClient.open(`${quire.url}/doc`, { protocols, socket: { localAddress: address } });

@@ -5,8 +5,8 @@ import { guardMs, within } from './deadline.ts';
 import type { Owner } from './owner.ts';
 
 /**
- * What OpenSSL says in a client that trusts `ca` alone and asks a server with this certificate for `servername`, a name or
- * an address. Null if it trusts the server.
+ * Resolves with OpenSSL's error in a client that trusts only `ca` and connects to a server with this certificate under
+ * `servername`, a name or an address. Null if the client trusts the server.
  */
 export async function handshakeError(
   owner: Owner,

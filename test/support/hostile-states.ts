@@ -1,4 +1,4 @@
-/** A position that every binding reads, in the words of a Yjs client: the end of the root type `name`. */
+/** A position that every binding can read, as a Yjs client writes it: the end of the root type `name`. */
 export function endOf(name: string): Readonly<Record<string, unknown>> {
   return { type: null, tname: name, item: null, assoc: 0 };
 }
@@ -23,7 +23,7 @@ const positions: Readonly<Record<string, unknown>> = {
   'an object as a root type': { type: null, tname: {}, item: null, assoc: 0 },
 };
 
-/** Values that no binding can read where it expects a pair of positions. */
+/** Values that are no pair of positions. */
 const carets: Readonly<Record<string, unknown>> = {
   'an empty caret': {},
   'a mouse pointer': { x: 10, y: 20 },
@@ -37,7 +37,7 @@ const carets: Readonly<Record<string, unknown>> = {
   ),
 };
 
-/** What a binding reads under `user` (or beside the positions, in Lexical) and cannot draw. */
+/** Values of `user` (in Lexical: fields beside the positions) that a binding cannot draw. */
 const people: Readonly<Record<string, unknown>> = {
   'a user that is a text': 'm',
   'a user that is a number': 5,
@@ -52,8 +52,8 @@ export interface HostileState {
 }
 
 /**
- * States that one client sends and that must not disturb anybody else's editor. `root` is the name of the root type of the
- * editor's content, so that positions can be good where only the rest is to be bad.
+ * States of one client that must not disturb the editors of other clients. `root` is the name of the root type of the
+ * editor's content, so that a state can have valid positions and be invalid elsewhere.
  */
 export function hostileStates(root: string): HostileState[] {
   const user = { name: 'm', color: '#ff0000' };
@@ -61,7 +61,7 @@ export function hostileStates(root: string): HostileState[] {
   return [
     ...Object.entries(carets).map(([name, caret]) => ({
       name,
-      // Each under the name under which one binding or another looks for it.
+      // Each under a name that one of the bindings reads.
       state: { user, cursor: caret, selection: caret, ...lexical(caret), name: 'm', color: '#ff0000' },
     })),
     ...Object.entries(people).map(([name, person]) => ({
@@ -85,7 +85,7 @@ export function hostileStates(root: string): HostileState[] {
   ];
 }
 
-/** States of honest clients, each as a stock binding or a page sends it, in JSON. `root` is the name of a root type. */
+/** States of honest clients in JSON, as the stock bindings and pages send them. `root` is the name of a root type. */
 export function honestStates(root: string): HostileState[] {
   const user = { name: 'Ada', color: '#30bced', colorLight: '#30bced33' };
   const inText = { type: null, tname: null, item: { client: 1, clock: 0 }, assoc: 0 };

@@ -1,12 +1,12 @@
 import type { Page, WebSocketRoute } from 'playwright-core';
 import { encodeFrame } from './frames.ts';
 
-/** Shows a page states as its server would, but unchecked: nothing but the page can protect itself. */
+/** Sends a page presence states as its server would, but unchecked, so that only the page can protect itself. */
 export class Injection {
   #socket: WebSocketRoute | null = null;
   #clock = 0;
 
-  /** To be called before the page is loaded. */
+  /** Must be called before the page is loaded. */
   async attach(page: Page): Promise<void> {
     await page.routeWebSocket(/sync/, (socket) => {
       socket.connectToServer();
@@ -14,7 +14,7 @@ export class Injection {
     });
   }
 
-  /** The page has it before anything that its server sends later. */
+  /** The page receives it before anything that its server sends later. */
   show(state: unknown, client: number): void {
     this.#clock++;
     const entries = [{ client, clock: this.#clock, state: JSON.stringify(state) }];

@@ -4,7 +4,7 @@ import { Inspector, inspectorArgs } from './inspector.ts';
 import { Quire } from './quire.ts';
 
 test('an inspector evaluates in a turn of its own, never in the middle of another', async (t) => {
-  // Nearly always in the middle of one; each loop is a place at which an inspector interrupts.
+  // The process is nearly always in the middle of one. An inspector interrupts at each loop.
   const busy = `setInterval(() => {
     globalThis.inTurn = true;
     for (const end = performance.now() + 20; performance.now() < end; );

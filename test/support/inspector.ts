@@ -9,7 +9,7 @@ export interface Heap {
   readonly rss: number;
 }
 
-/** Arguments for `node` that make an Inspector possible. */
+/** Arguments for `node` with which an Inspector can be attached. */
 export const inspectorArgs: readonly string[] = ['--inspect=127.0.0.1:0'];
 
 interface Answer {
@@ -18,7 +18,7 @@ interface Answer {
   readonly error?: { readonly message: string };
 }
 
-/** Looks into a running Node process without its help: collects garbage, reads memory, measures its event loop. */
+/** Inspects a running Node process without its cooperation: collects garbage, reads memory, measures its event loop. */
 export class Inspector {
   readonly #socket: WebSocket;
   readonly #waiting = new Map<number, (answer: Answer) => void>();
@@ -41,7 +41,7 @@ export class Inspector {
 
   private constructor(socket: WebSocket) {
     this.#socket = socket;
-    // The server may be killed while we look.
+    // The server may be killed during a call.
     socket.on('error', () => {});
     socket.on('message', (data: Buffer) => {
       const answer = JSON.parse(data.toString()) as Answer;
@@ -50,14 +50,14 @@ export class Inspector {
     });
   }
 
-  /** What the process holds after all garbage is collected, in bytes. */
+  /** Memory of the process after all garbage is collected, in bytes. */
   async heap(): Promise<Heap> {
-    // Once for what is unreachable, once more for what finalizers of the first round let go.
+    // The second round collects what the finalizers of the first round released.
     for (let round = 0; round < 2; round++) await this.#call('HeapProfiler.collectGarbage', {});
     return (await this.evaluate('process.memoryUsage()')) as Heap;
   }
 
-  /** Timers, sockets and files that keep the event loop alive, by kind; those of this inspector not counted. */
+  /** Timers, sockets and files that keep the event loop alive, by kind, without those of this inspector. */
   async activeResources(): Promise<Readonly<Record<string, number>>> {
     const names = (await this.evaluate('process.getActiveResourcesInfo()')) as string[];
     const counts: Record<string, number> = {};
@@ -65,7 +65,7 @@ export class Inspector {
     return counts;
   }
 
-  /** Begins to watch the event loop, in steps of 1 ms; forgets what was seen before. */
+  /** Starts to measure the event loop, in steps of 1 ms. Discards the measurement before. */
   async watchEventLoop(): Promise<void> {
     await this.evaluate(`(() => {
       globalThis.__loop?.disable();
@@ -75,14 +75,14 @@ export class Inspector {
     })()`);
   }
 
-  /** The longest time that the event loop was kept from turning since `watchEventLoop`, in milliseconds. */
+  /** The longest time that the event loop was blocked since `watchEventLoop`, in milliseconds. */
   async longestStallMs(): Promise<number> {
     return ((await this.evaluate('globalThis.__loop.max')) as number) / 1e6;
   }
 
   /**
    * Resolves with the value of an expression, which is evaluated in a turn of its own. An inspector interrupts a thread
-   * wherever it happens to be, so an expression that ends a timer could end it under Node's hands.
+   * at any point, so an expression that clears a timer could clear it while Node runs it.
    */
   async evaluate(expression: string): Promise<unknown> {
     const inOwnTurn = `new Promise((resolve, reject) => {

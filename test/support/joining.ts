@@ -4,7 +4,7 @@ import { DocClient } from './doc-client.ts';
 import type { Typist } from './shared-text.ts';
 import type { ClientOptions, SyncHarness } from './sync-harness.ts';
 
-/** An editor that joins, with or without a document of its own, and reads until nothing comes any more. */
+/** Joins with an editor, which may have a document already. Resolves when no more messages arrive. */
 export async function joined(harness: SyncHarness, doc = new Y.Doc(), options: ClientOptions = {}): Promise<DocClient> {
   const editor = new DocClient(await harness.live(options), doc);
   editor.ask();
@@ -12,7 +12,7 @@ export async function joined(harness: SyncHarness, doc = new Y.Doc(), options: C
   return editor;
 }
 
-/** Lets the editors read, answer and type until nothing comes any more. */
+/** Lets the editors read, answer and type until no more messages arrive. */
 export async function settled(harness: SyncHarness, ...editors: DocClient[]): Promise<void> {
   for (let round = 0; round < 3; round++) {
     await harness.settle();
@@ -21,7 +21,9 @@ export async function settled(harness: SyncHarness, ...editors: DocClient[]): Pr
   }
 }
 
-/** The editor has what the writer has, all of it, and was told once that it is synced, when it was. */
+/**
+ * Asserts that the editor has the complete document of the writer, and was told once that it is synced, when it was.
+ */
 export function assertSame(editor: DocClient, writer: Typist): void {
   assert.equal(editor.text, writer.text);
   assert.deepEqual(Y.encodeStateVector(editor.doc), Y.encodeStateVector(writer.doc));

@@ -10,16 +10,16 @@ export interface JsonReply {
   readonly body?: unknown;
 }
 
-/** An HTTP server of somebody else on loopback: an application, or whoever publishes keys. */
+/** An HTTP server on loopback in the role of an application or of a publisher of keys. */
 export class JsonServer {
   readonly url: URL;
-  /** Bodies of what was posted, null for a GET, in order. */
+  /** The bodies of the requests in order, null for a GET. */
   readonly requests: unknown[] = [];
-  /** What it answers; a test changes it. */
+  /** The response. A test may change it. */
   reply: (body: unknown) => JsonReply | Promise<JsonReply> = () => ({ status: 500 });
-  /** Answers nothing, and hangs up. */
+  /** Closes the connection without a response. */
   isDown = false;
-  /** Answers that it now speaks another protocol, as no HTTP client asks for. */
+  /** Answers 101 Switching Protocols, although the client did not ask for it. */
   switchesProtocols = false;
 
   static async start(owner: Owner): Promise<JsonServer> {

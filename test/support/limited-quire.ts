@@ -8,24 +8,24 @@ import { ServerClock, serverClockArgs } from './server-clock.ts';
 import { StockClient } from './stock-client.ts';
 import type { StockClientOptions } from './stock-client.ts';
 
-/** A server that believes the tests when they say where they come from (`from`), with nothing on disk. */
+/** Starts a server that accepts the client addresses that tests claim (`from`), with documents in memory. */
 export function startLimited(owner: Owner, ...args: string[]): Promise<Quire> {
   return Quire.start(owner, { tls: 'off', args: ['--ephemeral', '--trusted-proxies', '127.0.0.1', ...args] });
 }
 
-/** The same server with a clock that stands still until the test moves it: limits let through exactly their burst. */
+/** The same with a clock that stands still until the test moves it, so that limits admit exactly their burst. */
 export async function startHeld(owner: Owner, ...args: string[]): Promise<{ quire: Quire; clock: ServerClock }> {
   const options = ['--ephemeral', '--trusted-proxies', '127.0.0.1', ...args];
   const quire = await Quire.start(owner, { tls: 'off', args: options, nodeArgs: serverClockArgs });
   return { quire, clock: await ServerClock.attach(owner, quire) };
 }
 
-/** Options of a client that comes from this address. */
+/** Options of a client with this address. */
 export function from(address: string): RawClientOptions {
   return { socket: { headers: { 'X-Forwarded-For': address } } };
 }
 
-/** Opens a connection, which is gone when the owner ends. */
+/** Opens a connection, which is closed when the owner ends. */
 export async function open(
   owner: Owner,
   quire: Quire,
@@ -37,7 +37,7 @@ export async function open(
   return client;
 }
 
-/** Opens and waits until the session is live. */
+/** Opens a connection. Resolves when the session is live. */
 export async function join(
   owner: Owner,
   quire: Quire,
@@ -49,7 +49,7 @@ export async function join(
   return client;
 }
 
-/** How often a limit was reached. */
+/** The number of times that a limit was reached. */
 export async function reached(quire: Quire, limit: string): Promise<number> {
   return (await metricsOf(quire)).get(`quire_limits_reached_total{limit="${limit}"}`) ?? NaN;
 }
@@ -62,7 +62,7 @@ export async function untilReached(quire: Quire, limit: string): Promise<void> {
   await within(guardMs, `the limit ${limit}`, done());
 }
 
-/** A stock client that has written something while it was offline. */
+/** A stock client that has written something offline. */
 export function offline(owner: Owner, quire: Quire, doc: string, options: StockClientOptions = {}): StockClient {
   const client = new StockClient(quire.url, doc, { maxBackoffTime: 200, connect: false, ...options });
   owner.after(() => client.destroy());
@@ -70,7 +70,7 @@ export function offline(owner: Owner, quire: Quire, doc: string, options: StockC
   return client;
 }
 
-/** Resolves when what the client wrote has come to somebody else. */
+/** Resolves when another client has received what the client wrote. */
 export async function arrives(owner: Owner, quire: Quire, doc: string, client: StockClient): Promise<void> {
   const other = new StockClient(quire.url, doc, { maxBackoffTime: 200 });
   owner.after(() => other.destroy());

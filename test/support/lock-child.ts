@@ -1,5 +1,6 @@
 /**
- * A program that holds the lock of a LevelDB database, without reading it, until it is killed. Sends a message when it has it.
+ * A program that holds the lock of a LevelDB database, without reading it, until it is killed. Sends a message when it
+ * has the lock.
  *
  *     fork('lock-child.js', [folder])
  */

@@ -2,14 +2,14 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The top of the source tree. */
+/** The root folder of the project. */
 export const projectFolder = fileURLToPath(new URL('../../..', import.meta.url));
 
 export interface LockedPackage {
-  /** Where npm puts it: `node_modules/...`. */
+  /** The folder of the package: `node_modules/...`. */
   readonly path: string;
   readonly version: string;
-  /** As its author wrote it (SPDX); undefined if it says nothing. */
+  /** The licence as the author states it (SPDX); undefined if none is stated. */
   readonly license?: string;
 }
 
@@ -17,7 +17,7 @@ interface LockFile {
   readonly packages: Readonly<Record<string, Omit<LockedPackage, 'path'> & { dev?: boolean; devOptional?: boolean }>>;
 }
 
-/** What is installed with Quire where it serves: all packages but those for development. */
+/** The packages that are installed with Quire in production: all except those for development. */
 export function shippedPackages(): LockedPackage[] {
   const lock = JSON.parse(readFileSync(join(projectFolder, 'package-lock.json'), 'utf8')) as LockFile;
   return Object.entries(lock.packages)

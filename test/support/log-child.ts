@@ -1,6 +1,6 @@
 /**
  * A program that appends to the log in a folder as fast as it can, until it is killed. Writes `open` when it has opened
- * the log, then the number of every entry that is durable, one a line; or the code of the error that it met.
+ * the log, then the number of each durable entry on a line of its own, or the code of an error.
  *
  *     node log-child.js <folder> <fsync|write>
  */
@@ -14,8 +14,8 @@ const pauseMs = 1;
 const pause = new Int32Array(new SharedArrayBuffer(4));
 
 /**
- * At once, not when the event loop finds time: what is said here is what a client would have been told. The pipe does not
- * block and holds 277 lines; whoever reads them may be slow.
+ * Writes synchronously, because a line stands for what a client would have been told. The pipe does not block and holds
+ * 277 lines, so the reader may be slow.
  */
 function say(line: string | number): void {
   for (;;) {
@@ -29,7 +29,7 @@ function say(line: string | number): void {
   }
 }
 
-/** What entry `seq` holds. */
+/** The content of entry `seq`. */
 const updateOf = (seq: number): Uint8Array => new Uint8Array(20 + (seq % 50)).fill(seq % 200);
 
 try {

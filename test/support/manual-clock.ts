@@ -6,13 +6,13 @@ interface PendingTimer {
   readonly callback: () => void;
 }
 
-/** Time that passes only when a test says so. */
+/** A clock that the test moves. */
 export class ManualClock implements Clock {
   #nowMs = 1_700_000_000_000;
   readonly #timers = new Set<PendingTimer>();
   readonly #changed = new Signal();
 
-  /** When the pending timers are due, in milliseconds from now. */
+  /** The delays of the pending timers, in milliseconds from now. */
   get pending(): readonly number[] {
     return [...this.#timers].map(({ dueMs }) => dueMs - this.#nowMs);
   }
@@ -32,7 +32,7 @@ export class ManualClock implements Clock {
     return { cancel: () => void this.#timers.delete(timer), unref: () => {} };
   }
 
-  /** Resolves when a timer is pending that is due in exactly `delayMs`. */
+  /** Resolves when a timer with exactly this remaining delay is pending. */
   waiting(delayMs: number): Promise<void> {
     return this.#changed.until(() => this.pending.includes(delayMs));
   }

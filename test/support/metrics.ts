@@ -1,6 +1,6 @@
 import type { Quire } from './quire.ts';
 
-/** What the server has counted, by name and labels as they stand there: `quire_rooms`, `quire_sessions_ended_total{error="malformed"}`. */
+/** The metrics of a server, by name and labels: `quire_rooms`, `quire_sessions_ended_total{error="malformed"}`. */
 export async function metricsOf(quire: Quire): Promise<ReadonlyMap<string, number>> {
   const answer = await fetch(`${quire.httpUrl}/metrics`, { headers: { connection: 'close' } });
   const metrics = new Map<string, number>();

@@ -11,14 +11,14 @@ import { assertTook } from './slowness.ts';
 const mutantsPerDocument = 400;
 /** The longest that the event loop may be blocked. */
 const maxStallMs = 50;
-/** Yjs needs 1 ms for these; what takes this long does not end. */
+/** Yjs needs 1 ms for these updates. One that takes this long does not end. */
 const maxApplyMs = 1000;
 
 /**
- * Breaks real updates in `count` random ways. The scan must refuse each fast and with MalformedUpdateError, or Yjs must be
- * able to work with it, in documents that know nothing and in the document that it came from, without throwing, hanging
- * or complaining. Excused is only what throws in a document that holds something else under the same id: no look at an
- * update alone can find that, compaction does.
+ * Breaks real updates in `count` random ways. Either the scan refuses the mutant fast, with MalformedUpdateError, or
+ * Yjs can work with it in an empty document and in the document that it came from, without throwing, hanging or
+ * complaining. The only excuse is a mutant that throws in a document that has other content under the same id: the scan
+ * of a single update cannot find that, and compaction does.
  */
 export function huntMutants(random: Random, count: number): { accepted: number; excused: number } {
   const { complaints, restore } = listenToConsole();
@@ -33,7 +33,7 @@ export function huntMutants(random: Random, count: number): { accepted: number; 
         if (!isAccepted(mutant)) continue;
         accepted++;
         for (const { name, use, withState } of uses(mutant, state)) {
-          // What came before this use, `contradicts` for one, is not to blame on it.
+          // Complaints from before this use, such as those of `contradicts`, are not its fault.
           complaints.length = 0;
           const failure = failureOf(use) ?? complaints[0];
           if (failure === undefined) continue;
@@ -71,7 +71,7 @@ interface Use {
   readonly use: () => void;
 }
 
-/** What servers and editors do with an update. */
+/** The operations of servers and editors on an update. */
 function uses(mutant: Uint8Array, state: Uint8Array): readonly Use[] {
   const merged = (): Uint8Array => scanned(Y.mergeUpdates([state, mutant]));
   return [
@@ -88,14 +88,14 @@ function uses(mutant: Uint8Array, state: Uint8Array): readonly Use[] {
   ];
 }
 
-/** Whether the update gives an id to something else than the state does. */
+/** Whether the update and the state have different content under the same id. */
 function contradicts(update: Uint8Array, state: Uint8Array): boolean {
   const known = new Map<string, string>();
   for (const [id, what] of descriptions(state)) known.set(id, what);
   return descriptions(update).some(([id, what]) => known.has(id) && known.get(id) !== what);
 }
 
-/** For each clock of an update what it is: a struct may come in pieces. */
+/** The content at each clock of an update, because a struct may be split. */
 function descriptions(update: Uint8Array): [id: string, what: string][] {
   const result: [string, string][] = [];
   for (const struct of Y.decodeUpdate(update).structs) {
@@ -132,17 +132,17 @@ function docOf(...updates: readonly Uint8Array[]): Y.Doc {
   return doc;
 }
 
-/** Reads all of a document, and loads what it is stored as. */
+/** Reads the whole document, and loads its stored form. */
 function check(doc: Y.Doc): void {
   doc.getText('text').toDelta();
   doc.getMap('map').toJSON();
   doc.getArray('array').toJSON();
-  // Not as text: at a null among the children, which anybody may put there, Yjs fails.
+  // Not as text: Yjs fails at a null among the children, which any client may insert.
   doc.getXmlFragment('xml').toArray();
   docOf(scanned(Y.encodeStateAsUpdate(doc)));
 }
 
-/** As what is stored is scanned: with what came before, a mutant may make circles. */
+/** Scans like stored updates are scanned. Together with earlier updates, a mutant may form circles. */
 function scanned(update: Uint8Array): Uint8Array {
   scanUpdate(update, noScanLimits);
   return update;
@@ -157,7 +157,7 @@ function failureOf(use: () => void): string | undefined {
   }
 }
 
-/** Yjs swallows some failures and prints them. */
+/** Yjs catches some failures and prints them. */
 function listenToConsole(): { complaints: string[]; restore: () => void } {
   const complaints: string[] = [];
   const { error, warn } = console;

@@ -1,6 +1,6 @@
 import type { Random } from './random.ts';
 
-/** Numbers on which readers stumble, as varUint bytes: 127, 128, 2^31, 2^32, 2^53 and more. */
+/** Numbers at the limits of readers, as varUint bytes: 127, 128, 2^31, 2^32, 2^53 and more. */
 const numbers: readonly (readonly number[])[] = [
   [0],
   [0x7f],
@@ -13,7 +13,7 @@ const numbers: readonly (readonly number[])[] = [
   [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01],
 ];
 
-/** The update with one to three things wrong with it. `donor`: where foreign bytes come from. */
+/** The update with one to three faults. Foreign bytes are taken from `donor`. */
 export function mutate(update: Uint8Array, donor: Uint8Array, random: Random): Uint8Array {
   let mutant = update;
   for (let times = 1 + random.below(3); times > 0; times--) mutant = mutateOnce(mutant, donor, random);

@@ -3,7 +3,7 @@ import { withDeleteSet } from '../../persistence/update/merge.ts';
 import { RangeSet } from '../../persistence/update/ranges.ts';
 import { emptyUpdate } from './frames.ts';
 
-/** Types nested `depth` deep, by one client, and the deletion of the outermost, which takes all of them along. */
+/** Types of one client, nested `depth` deep, and the deletion of the outermost, which deletes all of them. */
 export function nestedTypes(client: number, depth: number): { created: Uint8Array; deleted: Uint8Array } {
   const doc = new Y.Doc();
   doc.clientID = client;

@@ -23,7 +23,7 @@ import type { ConnectionHandler } from '../../server/sync/connection.ts';
 import { guardMs, within } from './deadline.ts';
 import type { Owner } from './owner.ts';
 
-/** Keeps what a connection tells it. */
+/** Records the calls of a connection. */
 export class RecordingHandler implements ConnectionHandler {
   readonly connection: WsConnection;
   readonly messages: string[] = [];
@@ -74,14 +74,17 @@ export interface NetHarnessOptions {
   readonly handshakeTimeoutMs?: number;
   readonly maxPartialBytes?: number;
   readonly maxHeld?: number;
-  /** For closes that are held back. */
+  /** For closes that are delayed. */
   readonly after?: After;
   readonly maxUnreadBytes?: number;
-  /** Answers every HTTP request; left out, with the text `http`. */
+  /** Answers every HTTP request. Default: the text `http`. */
   readonly requests?: RequestListener;
 }
 
-/** More than a test reaches. Their time stands still: what is taken of a burst does not come back, and a long test takes a lot. */
+/**
+ * Above what a test uses. Time stands still for these limits, so a burst does not refill, and a long test uses much of
+ * it.
+ */
 const noAdmissionLimits: AdmissionLimits = {
   maxConnections: 1_000,
   maxConnectionsPerAddress: 1_000,
@@ -90,7 +93,7 @@ const noAdmissionLimits: AdmissionLimits = {
   refusedWorkPerAddress: { perSecond: 1_000, burst: 10_000 },
 };
 
-/** The network on a free loopback port, with handlers that record. Ended when its owner ends. */
+/** The network part of the server on a free loopback port, with handlers that record. Closed when its owner ends. */
 export class NetHarness {
   readonly stats = new NetStats();
   readonly requests: SyncRequest[] = [];
@@ -101,9 +104,9 @@ export class NetHarness {
   readonly input: RequestInput;
   readonly listener: Listener;
   port = 0;
-  /** The time of the limits, which passes by command. */
+  /** The time of the limits. Moved by the test. */
   nowMs = 0;
-  /** Peers that wanted to say for whom they ask. */
+  /** Untrusted peers that sent X-Forwarded-For. */
   readonly distrusted: string[] = [];
   readonly #handlers: RecordingHandler[] = [];
   #accepted: (() => void) | null = null;
@@ -191,7 +194,7 @@ export class NetHarness {
     return `${this.#secure ? 'wss://localhost' : 'ws://127.0.0.1'}:${this.port}/sync`;
   }
 
-  /** The handler of the nth connection, already made or still to come. */
+  /** Resolves with the handler of the nth connection, whether it exists already or not. */
   async handler(index = 0): Promise<RecordingHandler> {
     while (this.#handlers.length <= index) {
       const accepted = new Promise<void>((resolve) => {
@@ -225,7 +228,7 @@ export class NetHarness {
   }
 }
 
-/** An upgrade request, as it goes over the wire. Bytes above 127 in the target are sent as they are. */
+/** The bytes of an upgrade request. Bytes above 127 in the target are sent unchanged. */
 export function upgradeRequest(target: string, headers: Readonly<Record<string, string | null>> = {}): Buffer {
   const all: Record<string, string | null> = {
     Host: 'localhost',
@@ -245,7 +248,7 @@ export interface HttpAnswer {
   readonly body: string;
 }
 
-/** Everything that comes until the other side hangs up. */
+/** Resolves with everything that arrives before the other side closes. */
 export async function readToEnd(stream: Duplex): Promise<string> {
   const chunks: Buffer[] = [];
   stream.on('data', (chunk: Buffer) => chunks.push(chunk));

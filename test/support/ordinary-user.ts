@@ -1,12 +1,12 @@
 import { chownSync } from 'node:fs';
 
-/** "nobody" on every Linux, also where no account has that number. */
+/** The user `nobody` of every Linux, even if no account has this number. */
 const ordinaryId = 65_534;
 
 /**
- * Makes this process one of a user who may not read and write everything, for good. File permissions mean nothing to root,
- * so a test of them would prove nothing. A test that calls this stands in a file of its own, and has loaded every module
- * that it needs. `folder` is given to that user; what lies in it is not.
+ * Gives this process an ordinary user, permanently. File permissions do not apply to root, so a test of them would
+ * prove nothing. A test that calls this needs a file of its own, and must have loaded all modules. `folder` is given to
+ * that user, but not the files in it.
  */
 export function becomeOrdinaryUser(folder: string): void {
   if (process.getuid?.() !== 0) return;

@@ -1,9 +1,9 @@
-/** Whoever cleans up what it was told of when it ends: a test's context, or a bench run. */
+/** Runs clean-up functions when it ends: the context of a test, or a benchmark run. */
 export interface Owner {
   after(cleanUp: () => void | Promise<void>): void;
 }
 
-/** Cleans up when told, in reverse order: for programs, where there is no test context. */
+/** An owner for code outside a test. Runs the clean-up functions in reverse order. */
 export class Disposer implements Owner {
   readonly #cleanUps: (() => void | Promise<void>)[] = [];
 

@@ -1,12 +1,13 @@
 import * as Y from 'yjs';
 
 /**
- * A Y.Doc that has applied these, one after the other, and has decided nothing itself.
+ * A Y.Doc that has applied these updates in order, and has made no deletions of its own.
  *
- * After every transaction from elsewhere a Y.Doc deletes formatting marks that look superfluous just then. Which ones do
- * depends on how edits were batched; editors end up the same because they send each other these deletions too
- * (yjs/yjs#492). Without them two documents that got the same edits may show different formatting, so documents that tests
- * compare must not make any. Not to be read by index between updates: Yjs would remember places that are no longer right.
+ * After every remote transaction a Y.Doc deletes formatting marks that seem superfluous at that moment. Which marks
+ * depends on how edits were batched. Editors converge because they also send each other these deletions (yjs/yjs#492).
+ * Without them, two documents with the same edits may show different formatting, so documents that tests compare must
+ * not delete any. Do not read the document by index between updates, because Yjs would cache positions that become
+ * wrong.
  */
 export function passiveDoc(updates: readonly Uint8Array[] = []): Y.Doc {
   const doc = new Y.Doc();

@@ -13,26 +13,26 @@ import type { Owner } from './owner.ts';
 import { tempFolder } from './temp-folder.ts';
 
 export interface PebbleOptions {
-  /** Where it looks for answers: ports of the server under test. */
+  /** The ports of the server under test, where Pebble looks for answers to challenges. */
   readonly tlsPort: number;
   readonly httpPort: number;
-  /** Of 100 good nonces so many are rejected. */
+  /** How many of 100 valid nonces are rejected. */
   readonly rejectedNonces?: number;
 }
 
 /**
- * Pebble, the ACME authority that Let's Encrypt makes for testing clients, with a name server by which every name means
- * 127.0.0.1 but those that begin with `missing`.
+ * Pebble, Let's Encrypt's ACME authority for tests, with a name server that resolves every name to 127.0.0.1, except
+ * names that begin with `missing`.
  */
 export class Pebble {
   /** `https`. */
   readonly directoryUrl: URL;
-  /** The root by which the directory itself is served, PEM; a file too. */
+  /** The root certificate of the directory URL, PEM, and its file. */
   readonly ca: string;
   readonly caPath: string;
   readonly #managementPort: number;
 
-  /** Resolves when it listens. It ends when its owner ends. */
+  /** Resolves when it listens. Stopped when its owner ends. */
   static async start(owner: Owner, { tlsPort, httpPort, rejectedNonces = 0 }: PebbleOptions): Promise<Pebble> {
     const folder = tempFolder(owner);
     const ca = Authority.root('Root of the directory');
@@ -61,7 +61,7 @@ export class Pebble {
       for (const stream of [child.stdout, child.stderr]) {
         createInterface(stream).on('line', (line) => {
           lines.push(line);
-          // The second of two servers that it starts.
+          // The second of its two servers.
           if (line.includes('Listening on')) resolve();
         });
       }
@@ -80,7 +80,7 @@ export class Pebble {
     this.caPath = caPath;
   }
 
-  /** The root by which the certificates are signed that it gives, PEM; another at each start. */
+  /** The root of the certificates that it issues, PEM. A new one at each start. */
   root(): Promise<string> {
     return new Promise((resolve, reject) => {
       const url = `https://localhost:${this.#managementPort}/roots/0`;
@@ -101,7 +101,7 @@ async function nameServer(owner: Owner): Promise<number> {
 
 const typeA = 1;
 
-/** RFC 1035, 4.1: the header, the question again, and the address if that was asked for. */
+/** RFC 1035, 4.1: the header, the question, and the address if the question asks for it. */
 function answerTo(query: Buffer): Buffer {
   const end = query.indexOf(0, 12) + 5;
   const question = query.subarray(12, end);

@@ -13,12 +13,12 @@ const debianPackages = {
 
 export type Program = keyof typeof debianPackages;
 
-/** Debian puts daemons into a folder that is not on the path of ordinary users. */
+/** Debian installs daemons in a folder that is not on the path of ordinary users. */
 const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin'].filter((folder) => folder !== '');
 
 /**
- * Options for `test` that skip the test if the program is not installed. The reason says how to install it; `test/run.ts`
- * prints each reason once at the end, and fails the run in CI.
+ * Options for `test` that skip the test if the program is not installed. The reason says how to install it;
+ * `test/run.ts` prints each reason once at the end, and fails the run in CI.
  */
 export function needs(program: Program): { readonly skip: string | false } {
   if (pathOf(program) !== null) return { skip: false };

@@ -13,9 +13,9 @@ export interface QuireOptions {
   readonly nodeArgs?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly openFiles?: number;
-  /** Where it keeps its data; without it a folder of its own, which is gone when the owner ends. */
+  /** The data folder. Default: a temporary folder, removed when the owner ends. */
   readonly dataFolder?: string;
-  /** `dev` (wss and plain) unless told. */
+  /** Default: `dev` (wss and plain). */
   readonly tls?: 'dev' | 'off';
 }
 
@@ -27,14 +27,14 @@ interface Ports {
 
 const script = fileURLToPath(new URL('../../server/cli/main.js', import.meta.url));
 
-/** A running `quire serve` on loopback and free ports, which it keeps when it is started again. */
+/** A running `quire serve` on loopback. Its ports are free ones, and stay the same after a restart. */
 export class Quire {
   readonly dataFolder: string;
   #process: ServerProcess;
   #ports: Ports;
   readonly #options: QuireOptions;
 
-  /** Resolves when it listens. It is killed, and its folder removed, when the owner ends. */
+  /** Resolves when it listens. When the owner ends, it is killed and its folder is removed. */
   static async start(owner: Owner, options: QuireOptions = {}): Promise<Quire> {
     const own = options.dataFolder === undefined;
     const dataFolder = options.dataFolder ?? mkdtempSync(join(tmpdir(), 'quire-'));
@@ -44,7 +44,7 @@ export class Quire {
       await (quire?.process ?? process)?.kill();
       if (own) await rm(dataFolder, { recursive: true, force: true });
     });
-    // Not any that is free: it is to get them again, and while it is down connections are given those.
+    // Not any free port: while the server is down, the kernel may give such a port to an outgoing connection.
     const ports = { plain: await freePort(), wss: await freePort() };
     process = launch(dataFolder, options, ports);
     quire = new Quire(dataFolder, options, process, await listening(process, options));
@@ -58,7 +58,7 @@ export class Quire {
     this.#ports = ports;
   }
 
-  /** The process that runs at present: another one after every restart. */
+  /** The current process. Every restart makes a new one. */
   get process(): ServerProcess {
     return this.#process;
   }
@@ -82,7 +82,7 @@ export class Quire {
     return readFileSync(join(this.dataFolder, 'tls', 'ca.pem'), 'utf8');
   }
 
-  /** Starts again, on the same data and the same ports; the process must have ended. */
+  /** Starts the server again, with the same data and ports. The process must have ended. */
   async restart(): Promise<void> {
     if (this.#process.isRunning) throw new Error('It is still running');
     this.#process = launch(this.dataFolder, this.#options, this.#ports);
@@ -90,7 +90,10 @@ export class Quire {
   }
 }
 
-/** No client of a test is sent away, and no end is cut short, because the machine is slow. Tests of these say what they want. */
+/**
+ * Long timeouts, so that a slow machine closes no client and cuts off no shutdown. Tests of these timeouts set their
+ * own.
+ */
 const patience = ['--handshake-timeout', '10m', '--shutdown-timeout', '2m'];
 
 function launch(dataFolder: string, options: QuireOptions, ports: Ports): ServerProcess {
@@ -110,7 +113,7 @@ function launch(dataFolder: string, options: QuireOptions, ports: Ports): Server
 async function listening(process: ServerProcess, options: QuireOptions): Promise<Ports> {
   const port = (scheme: 'ws' | 'wss'): Promise<number> =>
     process.find((line) => {
-      // An inspector prints an address as well.
+      // An inspector also prints an address.
       if (line.startsWith('Debugger listening')) return undefined;
       const found = new RegExp(`\\b${scheme}://[^\\s/"]+:(\\d+)`).exec(line)?.[1];
       return found === undefined ? undefined : Number(found);

@@ -1,9 +1,9 @@
 import * as Y from 'yjs';
 import type { Random } from './random.ts';
 
-/** Editors of one document that make edits of these kinds and hear of each other only now and then. */
+/** Editors of one document that make edits of these kinds and only sometimes receive those of the others. */
 export class RandomEditors {
-  /** Every edit in the order in which a server could have got them. */
+  /** Every edit, in an order in which a server could have received them. */
   readonly updates: Uint8Array[] = [];
   readonly #random: Random;
   readonly #kinds: readonly Edit[];
@@ -79,7 +79,7 @@ const markInParagraph: Edit = (doc, random) => {
   text.format(0, random.below(text.length + 1), random.pick(marks));
 };
 
-/** What gives Yjs formatting marks to clean up: it does so where a text begins, and around what is deleted. */
+/** Edits after which Yjs cleans up formatting marks, which it does at the start of a text and around deletions. */
 export const formattingEdits: readonly Edit[] = [
   typeSomething,
   markSomething,

@@ -3,8 +3,8 @@ import { RandomEditors } from './random-edits.ts';
 import type { Random } from './random.ts';
 
 /**
- * Real updates of one small document, of every shape in which clients and servers send them: single edits, merged ones
- * with holes (Skips), whole states with and without garbage collection, states with pending edits, differences.
+ * Real updates of one small document, in every form that clients and servers send: single edits, merged edits with
+ * holes (Skips), whole states with and without garbage collection, states with pending edits, differences.
  */
 export function randomUpdates(random: Random, editCount: number): Uint8Array[] {
   const editors = new RandomEditors(random);
@@ -15,7 +15,7 @@ export function randomUpdates(random: Random, editCount: number): Uint8Array[] {
   for (let i = 0; i < 4; i++) {
     updates.push(Y.mergeUpdates(some()));
     const doc = new Y.Doc({ gc: i % 2 === 0 });
-    // A client that lacks some edits keeps others pending, and sends those along.
+    // A client that lacks some edits keeps others pending, and sends them too.
     for (const update of i < 2 ? singles : some()) Y.applyUpdate(doc, update);
     const state = Y.encodeStateAsUpdate(doc);
     const vector = Y.encodeStateVectorFromUpdate(Y.mergeUpdates(singles.slice(0, random.below(singles.length) + 1)));

@@ -1,6 +1,6 @@
 import type { TestContext } from 'node:test';
 
-/** Random numbers that a seed determines, so that a failure can be played again. */
+/** Random numbers from a seed, so that a failure can be repeated. */
 export interface Random {
   readonly seed: number;
   /** At least 0, below 1. */
@@ -10,7 +10,7 @@ export interface Random {
   pick<T>(choices: readonly T[]): T;
 }
 
-/** Mulberry32: 32 bits of state, good enough to choose moments and victims. */
+/** Mulberry32: 32 bits of state, good enough for the choices of tests. */
 export function randomFrom(seed: number): Random {
   let state = seed >>> 0;
   const fraction = (): number => {
@@ -32,7 +32,7 @@ export function randomFrom(seed: number): Random {
   };
 }
 
-/** The same in any order. */
+/** A copy in random order. */
 export function shuffled<T>(items: readonly T[], random: Random): T[] {
   return items
     .map((item) => ({ item, place: random.fraction() }))
@@ -40,7 +40,7 @@ export function shuffled<T>(items: readonly T[], random: Random): T[] {
     .map(({ item }) => item);
 }
 
-/** The random numbers of one test: from the environment's SEED if it is set, else fresh. The test prints the seed. */
+/** The random numbers of one test. The seed is the environment variable SEED, or a random one. The test prints it. */
 export function randomOf(t: TestContext): Random {
   const given = process.env['SEED'];
   const seed = given === undefined ? Math.floor(Math.random() * 0x1_0000_0000) : Number(given);

@@ -11,11 +11,11 @@ export interface RawClientOptions {
   /** Certificate authority to trust, PEM. */
   readonly ca?: string;
   readonly protocols?: readonly string[];
-  /** Headers, the address it comes from, which may be any of 127.0.0.0/8, the name it asks for, its own certificate. */
+  /** Headers, the local address (any of 127.0.0.0/8), the server name to ask for, and a client certificate. */
   readonly socket?: Pick<ClientOptions & ConnectionOptions, SocketOption>;
-  /** Hears every frame instead of the queue that `next` and `until` read: for load, and for recording. */
+  /** Receives every frame, instead of the queue that `next` and `until` read. For load and for recording. */
   readonly onFrame?: (frame: Frame, client: RawClient) => void;
-  /** What to answer to a SyncStep1 of the server. By default an empty update: this client has nothing more. */
+  /** The answer to a SyncStep1 of the server. Default: an empty update, because this client has nothing more. */
   readonly answer?: (stateVector: Uint8Array) => Uint8Array;
 }
 
@@ -25,11 +25,11 @@ export interface Closed {
 }
 
 /**
- * A client of the y-websocket protocol that is nothing but frames: no Y.Doc, no reconnecting, no awareness of its own.
+ * A client of the y-websocket protocol that only sends and receives frames: no Y.Doc, no reconnecting, no awareness.
  * It answers every SyncStep1 (a client that does not is never told "saved").
  */
 export class RawClient {
-  /** Settles when the socket has closed, with what the server said. Never rejects. */
+  /** Resolves when the socket has closed, with the code and reason of the server. Never rejects. */
   readonly closed: Promise<Closed>;
   bytesReceived = 0;
   readonly #socket: WebSocket;
@@ -63,7 +63,7 @@ export class RawClient {
     });
     this.#socket.binaryType = 'nodebuffer';
     this.#socket.on('message', (data: Buffer) => this.#receive(data));
-    // An error is followed by `close`, which says what there is to say.
+    // An error is followed by `close`, which has the details.
     this.#socket.on('error', () => {});
     this.closed = new Promise((resolve) => {
       this.#socket.once('close', (code, reason) => {
@@ -82,7 +82,7 @@ export class RawClient {
     this.sendBytes(encodeFrame(frame));
   }
 
-  /** Sends one binary message as it is. What cannot be sent any more is dropped, as a dying network would. */
+  /** Sends one binary message. After the socket has closed, messages are dropped, as a broken network would do. */
   sendBytes(bytes: Uint8Array): void {
     if (this.isOpen) this.#socket.send(bytes);
   }
@@ -95,7 +95,7 @@ export class RawClient {
     this.send({ type: 'update', update });
   }
 
-  /** Sends SyncStep1; resolves with all updates that come up to the answer, and that: together they are the document. */
+  /** Sends SyncStep1. Resolves with all updates up to and including the answer. Together they are the document. */
   async sync(stateVector = emptyStateVector, timeoutMs = guardMs): Promise<Uint8Array[]> {
     this.send({ type: 'sync-step-1', stateVector });
     const updates: Uint8Array[] = [];
@@ -107,7 +107,7 @@ export class RawClient {
     return updates;
   }
 
-  /** Resolves when the server says that everything sent before is saved. */
+  /** Resolves when the server confirms that everything sent before is saved. */
   async saved(timeoutMs = guardMs): Promise<void> {
     const mark = ++this.#probes;
     this.send({ type: 'probe', payload: Uint8Array.of(mark & 0xff, mark >>> 8) });
@@ -118,7 +118,7 @@ export class RawClient {
     );
   }
 
-  /** Resolves when the server has seen everything that was sent before. Rejects if it closes instead. */
+  /** Resolves when the server has read everything that was sent before. Rejects if it closes instead. */
   async pinged(timeoutMs = guardMs): Promise<void> {
     const mark = Buffer.from(String(++this.#pings));
     let listener: ((payload: Buffer) => void) | undefined;
@@ -135,18 +135,18 @@ export class RawClient {
     });
   }
 
-  /** The next frame of this type; those of other types before it are dropped. */
+  /** Resolves with the next frame of this type. Earlier frames of other types are dropped. */
   async next<T extends FrameType>(type: T, timeoutMs = guardMs): Promise<FrameOf<T>> {
     const frame = await this.until((candidate) => candidate.type === type, `a frame ${type}`, timeoutMs);
     return frame as FrameOf<T>;
   }
 
-  /** The first queued or coming frame for which `predicate` holds; those before it are dropped. Rejects on close. */
+  /** Resolves with the first frame for which `predicate` holds. Earlier frames are dropped. Rejects on close. */
   until(predicate: (frame: Frame) => boolean, what: string, timeoutMs = guardMs): Promise<Frame> {
     return within(timeoutMs, what, this.#take(predicate, what));
   }
 
-  /** Stops taking bytes from the socket: the slow reader. */
+  /** Stops reading from the socket, like a slow reader. */
   pauseReading(): void {
     this.#socket.pause();
   }
@@ -155,13 +155,13 @@ export class RawClient {
     this.#socket.resume();
   }
 
-  /** Closes in the orderly way; resolves when the socket is gone. */
+  /** Sends a close frame. Resolves when the socket is closed. */
   async close(): Promise<void> {
     this.#socket.close();
     await within(guardMs, 'the end of the closing handshake', this.closed);
   }
 
-  /** Vanishes without a word. */
+  /** Closes the socket without a close frame. */
   terminate(): void {
     this.#socket.terminate();
   }

@@ -1,7 +1,7 @@
 import { Level } from 'level';
 import type { LevelDatabase } from '../../persistence/level/level-store.ts';
 
-/** Looks at or changes the records of a database that nobody else has open. */
+/** Reads or changes the records of a database that no other process has open. */
 export async function inDatabase<T>(folder: string, action: (database: LevelDatabase) => Promise<T>): Promise<T> {
   const database: LevelDatabase = new Level(folder, { keyEncoding: 'view', valueEncoding: 'view' });
   await database.open();

@@ -2,9 +2,9 @@ import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { guardMs, within } from './deadline.ts';
 
-/** A WebSocket by hand: for bytes that no library would send. */
+/** A WebSocket without a library, for bytes that no library would send. */
 export class RawSocket {
-  /** Everything that came after the server's answer to the upgrade; settles when the socket is gone. */
+  /** Everything that arrived after the server's answer to the upgrade. Resolves when the socket is closed. */
   readonly ended: Promise<Buffer>;
   readonly #socket: Socket;
 
@@ -32,7 +32,7 @@ export class RawSocket {
     this.#socket = socket;
     const chunks: Buffer[] = [];
     socket.on('data', (chunk: Buffer) => chunks.push(chunk));
-    // A reset is an end like others.
+    // A reset counts as an ordinary end.
     socket.on('error', () => {});
     this.ended = new Promise((resolve) => {
       socket.once('close', () => resolve(Buffer.concat(chunks)));
@@ -47,10 +47,10 @@ export class RawSocket {
     this.#socket.destroy();
   }
 
-  /** Resolves with the code of the server's close frame; null if it ended without one. */
+  /** Resolves with the code of the server's close frame, or with null if the server ended without one. */
   async closeCode(): Promise<number | null> {
     const received = await within(guardMs, 'the end of the socket', this.ended);
-    // A close frame of a server: FIN and opcode 8, no mask; code and reason follow.
+    // A server's close frame: FIN and opcode 8, no mask, then code and reason.
     for (let at = received.lastIndexOf(0x88); at >= 0; at = at === 0 ? -1 : received.lastIndexOf(0x88, at - 1)) {
       if (at + 2 + (received[at + 1] ?? 0) === received.length && at + 4 <= received.length) {
         return received.readUInt16BE(at + 2);
@@ -60,7 +60,7 @@ export class RawSocket {
   }
 }
 
-/** A frame as a client sends it: masked with zeros, so that the payload stands there as it is. */
+/** A client's frame. The mask is zero, so that the payload is unchanged. */
 export function clientFrame(firstByte: number, payload: Uint8Array, claimedLength = payload.length): Buffer {
   const head = [firstByte];
   if (claimedLength < 126) head.push(0x80 | claimedLength);

@@ -1,7 +1,7 @@
 import type { Entry, LogFollower, Snapshot } from '../../persistence/update-log.ts';
 import { Signal } from './signal.ts';
 
-/** Remembers what it was told, and lets a test wait for it. */
+/** Records its calls, and lets a test wait for them. */
 export class RecordingFollower implements LogFollower {
   /** One element per call of `committed`. */
   readonly commits: (readonly Entry[])[] = [];

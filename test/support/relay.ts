@@ -2,10 +2,10 @@ import { fileURLToPath } from 'node:url';
 import { ServerProcess } from './server-process.ts';
 import type { Owner } from './owner.ts';
 
-/** The bench's relay as a process of its own. */
+/** The relay of the benchmark as a process of its own. */
 export interface Relay {
   readonly process: ServerProcess;
-  /** Address up to and including `/sync`, like Quire's. */
+  /** The address up to and including `/sync`, as with Quire. */
   readonly url: string;
 }
 

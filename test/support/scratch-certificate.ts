@@ -11,7 +11,7 @@ export interface ScratchCertificate {
 
 const dayMs = 86_400_000;
 
-/** Writes a certificate for localhost and its authority into a folder, as somebody brings their own. */
+/** Writes a certificate for localhost and its authority into a folder, like the own certificate of an operator. */
 export function scratchCertificate(
   folder: string,
   name: string,

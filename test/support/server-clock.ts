@@ -3,8 +3,8 @@ import type { Owner } from './owner.ts';
 import type { Quire } from './quire.ts';
 
 /**
- * Runs in the server before its first module: `Date.now` and `performance.now` stand still until `passTime` moves both. Whole
- * milliseconds, so that what flows into a limit meanwhile is exactly what the test expects.
+ * Runs in the server before its first module. `Date.now` and `performance.now` stand still until `passTime` moves both.
+ * Whole milliseconds, so that limits refill by exactly what the test expects.
  */
 const hold = `
   const [wallMs, monotonicMs] = [Date.now(), Math.floor(performance.now())];
@@ -21,8 +21,8 @@ export const serverClockArgs: readonly string[] = [
 ];
 
 /**
- * The clock of a server process, which stands still until a test moves it: nothing flows back into a limit, and nothing
- * expires, however long the test takes. Timers run on in real time, so the server looks at its clock every second.
+ * The clock of a server process, which stands still until a test moves it. No limit refills and nothing expires,
+ * however long the test takes. Timers run in real time, so the server reads its clock every second.
  */
 export class ServerClock {
   readonly #inspector: Inspector;
@@ -38,12 +38,12 @@ export class ServerClock {
     this.#inspector = inspector;
   }
 
-  /** What time it is in the server, in milliseconds since 1970. */
+  /** Resolves with the time of the server, in milliseconds since 1970. */
   async wallMs(): Promise<number> {
     return (await this.#inspector.evaluate('Date.now()')) as number;
   }
 
-  /** Resolves when the server's clock has moved on. */
+  /** Resolves when the server's clock has been moved. */
   async pass(ms: number): Promise<void> {
     await this.#inspector.evaluate(`passTime(${ms})`);
   }

@@ -10,23 +10,23 @@ export interface Launch {
   readonly args?: readonly string[];
   readonly nodeArgs?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** How many files it may open (`ulimit -n`); without it as many as this process. */
+  /** The limit on open files (`ulimit -n`). Default: that of this process. */
   readonly openFiles?: number;
 }
 
-/** How a process ended: one of the two is null. */
+/** The end of a process. One of the two is null. */
 export interface Exit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
 }
 
 export interface Usage {
-  /** User and system time since the start, all threads; the kernel counts it in steps of 10 ms. */
+  /** User and system time of all threads since the start. The kernel counts it in steps of 10 ms. */
   readonly cpuMicros: number;
   readonly rssBytes: number;
-  /** The most that was resident since the start. */
+  /** The peak of resident memory since the start. */
   readonly peakRssBytes: number;
-  /** Resident memory with shared pages divided among those who share them. */
+  /** Resident memory, with shared pages divided among the processes that share them (PSS). */
   readonly pssBytes: number;
 }
 
@@ -34,7 +34,7 @@ export interface Usage {
 const ticksPerSecond = 100;
 const maxKeptLines = 2_000;
 
-/** A server as a child process: its output, its end, and what it costs. */
+/** A server as a child process, with its output, its end and its resource usage. */
 export class ServerProcess {
   readonly pid: number;
   readonly exited: Promise<Exit>;
@@ -57,7 +57,7 @@ export class ServerProcess {
     for (const output of [child.stdout, child.stderr]) {
       createInterface({ input: output }).on('line', (line) => this.#hear(line));
     }
-    // A test that ends without cleaning up must not leave a server behind.
+    // A test that does not clean up must not leave a server running.
     const end = (): void => {
       child.kill('SIGKILL');
     };
@@ -76,12 +76,12 @@ export class ServerProcess {
     return this.#exit === null;
   }
 
-  /** What it has printed, both outputs in the order in which they came: the last 2,000 lines. */
+  /** The last 2,000 lines of stdout and stderr, in the order in which they arrived. */
   get output(): string {
     return this.#lines.join('\n');
   }
 
-  /** Resolves with the first value that `read` finds in a line, already printed or still to come. */
+  /** Resolves with the first value that `read` returns for a line, whether it was printed already or not. */
   async find<T>(read: (line: string) => T | undefined, what: string, timeoutMs = guardMs): Promise<T> {
     for (const line of this.#lines) {
       const found = read(line);
@@ -105,13 +105,13 @@ export class ServerProcess {
     }
   }
 
-  /** SIGTERM; resolves with how it ended. */
+  /** Sends SIGTERM. Resolves with the end of the process. */
   async stop(timeoutMs = guardMs): Promise<Exit> {
     this.signal('SIGTERM');
     return within(timeoutMs, () => `the end of the server after SIGTERM; it printed:\n${this.output}`, this.exited);
   }
 
-  /** SIGKILL; resolves when nothing is left of it. */
+  /** Sends SIGKILL. Resolves when the process has ended. */
   async kill(): Promise<void> {
     this.signal('SIGKILL');
     await this.exited;
@@ -123,7 +123,7 @@ export class ServerProcess {
 
   usage(): Usage {
     const stat = readFileSync(`/proc/${this.pid}/stat`, 'utf8');
-    // The name, in brackets, may hold blanks; after it come state (field 3), ..., utime (14) and stime (15).
+    // The name is in brackets and may contain blanks. Then follow state (field 3), ..., utime (14) and stime (15).
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const ticks = Number(fields[11]) + Number(fields[12]);
     const memory = readFileSync(`/proc/${this.pid}/smaps_rollup`, 'utf8');
@@ -138,7 +138,7 @@ export class ServerProcess {
     };
   }
 
-  /** Files and sockets that it holds open. */
+  /** Its open files and sockets. */
   openFiles(): number {
     return readdirSync(`/proc/${this.pid}/fd`).length;
   }

@@ -1,12 +1,12 @@
 import * as Y from 'yjs';
 import type { Random } from './random.ts';
 
-/** Somebody who types, and what is sent of it: one update for each edit. */
+/** An editor with one text. Each edit returns the update that the editor sends. */
 export class Typist {
   readonly doc = new Y.Doc();
   readonly updates: Uint8Array[] = [];
 
-  /** Random tests name the client, for whose id is higher decides between edits at the same place. */
+  /** Random tests choose the client id, because the higher id decides between edits at the same place. */
   constructor(clientID?: number) {
     if (clientID !== undefined) this.doc.clientID = clientID;
     this.doc.on('update', (update: Uint8Array, origin: unknown) => {
@@ -32,7 +32,7 @@ export class Typist {
     return this.change((text) => text.delete(index, length));
   }
 
-  /** Some edits, deletions among them; returns their updates. */
+  /** Makes some edits and deletions. Returns their updates. */
   work(count: number): Uint8Array[] {
     const before = this.updates.length;
     for (let i = 0; i < count; i++) {
@@ -62,14 +62,14 @@ export function textOf(doc: Y.Doc): string {
   return doc.getText().toJSON();
 }
 
-/** What a document holds that got these updates and no others. */
+/** The text of a document that has received exactly these updates. */
 export function textFrom(...updates: readonly Uint8Array[]): string {
   const doc = new Y.Doc();
   for (const update of updates) Y.applyUpdate(doc, update);
   return textOf(doc);
 }
 
-/** Words of several people, a struct for each: a document that can be cut. */
+/** A document with words of several clients, each a struct of its own, so that it can be split. */
 export function largeText(random: Random, count: number): Typist {
   const people = [1, 2, 3].map((person) => new Typist(person * 1000 + random.below(1000)));
   const writer = new Typist(5000);

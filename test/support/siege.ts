@@ -17,39 +17,42 @@ import { sharedTextName, TextWriter } from './text-writer.ts';
 
 /** I6: the longest that any input may block the event loop. */
 const maxStallMs = 50;
-/** What the server computes before a bystander's edit is called saved, half of the times, in milliseconds. */
+/** Median CPU time of the server between an edit of the bystander and its "saved", in milliseconds. */
 const maxMedianWorkMs = 50;
-/** Fewer edits than this say nothing about the half of them. */
+/** Fewer edits than this have no meaningful median. */
 const minWaits = 20;
-/** Between two edits of the bystander: it is a person who types, not another flood. */
+/** The pause between two edits of the bystander, who types and does not flood. */
 const bystanderPauseMs = 5;
 
-/** What an attack did to the server and to somebody in another document. */
+/** The effect of an attack on the server and on a bystander in another document. */
 export interface Effect {
-  /** All threads, in milliseconds; the kernel counts in steps of 10 ms. */
+  /** CPU time of all threads, in milliseconds. The kernel counts in steps of 10 ms. */
   readonly cpuMs: number;
-  /** After all garbage was collected, in bytes. */
+  /** Memory after all garbage was collected, in bytes. */
   readonly grownBytes: number;
-  /** The longest that the server's own work kept its event loop from turning. */
+  /** The longest time that the server itself blocked its event loop. */
   readonly stallMs: number;
-  /** From an edit in another document to "saved", in milliseconds on the clock: it depends on what else the machine does. */
+  /**
+   * The times from an edit in another document to "saved", in milliseconds on the clock. They depend on other
+   * processes.
+   */
   readonly medianMs: number;
   readonly slowestMs: number;
-  /** The same, but only what the server's main thread computed meanwhile. */
+  /** The CPU time of the server's main thread in the same intervals. */
   readonly medianWorkMs: number;
-  /** How often that was measured. */
+  /** The number of measurements. */
   readonly waits: number;
 }
 
 let addressesUsed = 0;
 
-/** An address that was not used before: closes that repeat from one address are held back. */
+/** An address that was not used before, because repeated closes are delayed by address. */
 function nextAddress(): string {
   addressesUsed++;
   return `10.${addressesUsed >>> 16}.${(addressesUsed >>> 8) & 255}.${addressesUsed & 255}`;
 }
 
-/** A server that is attacked, while somebody in another document types and must not notice. */
+/** A server under attack, while a bystander types in another document and must not be affected. */
 export class Siege {
   readonly quire: Quire;
   readonly #inspector: Inspector;
@@ -59,13 +62,13 @@ export class Siege {
     const quire = await Quire.start(owner, {
       tls: 'off',
       nodeArgs: inspectorArgs,
-      // Documents are let go soon, and so folded soon.
+      // Documents are evicted soon, and therefore folded soon.
       args: ['--log-level', 'warn', '--idle-room-timeout', '100ms', '--trusted-proxies', '127.0.0.1'],
     });
     const inspector = await Inspector.attach(quire.process);
     owner.after(() => inspector.close());
     const siege = new Siege(quire, inspector);
-    // What is compiled and allocated once is no attack's fault.
+    // The cost of compiling and of first allocations is not the attack's.
     await siege.#besiege('warm-up', async () => {
       const client = await siege.attacker('warm-up');
       for (let i = 0; i < 50; i++) await client.saved();
@@ -79,16 +82,16 @@ export class Siege {
     this.#inspector = inspector;
   }
 
-  /** A client that can send anything, once the server listens to it. */
+  /** Resolves with a client that can send anything, when the server reads from it. */
   async attacker(docName: string, options: RawClientOptions = {}): Promise<RawClient> {
     const socket = { ...options.socket, headers: { 'X-Forwarded-For': nextAddress(), ...options.socket?.headers } };
     const attacker = await RawClient.open(`${this.quire.url}/${docName}`, { ...options, socket });
-    // The first word of a session that is live; before that, messages wait.
+    // The first message of a live session. Messages that were sent before it wait.
     if (!options.onFrame) await attacker.next('sync-step-1');
     return attacker;
   }
 
-  /** Opens an attacker, sends these messages one after the other, and resolves with how the server closes it. */
+  /** Connects an attacker and sends these messages in order. Resolves with the close of the server. */
   async closing(docName: string, ...messages: readonly (Frame | Uint8Array)[]): Promise<Closed> {
     const attacker = await this.attacker(docName);
     for (const message of messages) {
@@ -98,7 +101,7 @@ export class Siege {
     return within(guardMs, 'the attacker is closed', attacker.closed);
   }
 
-  /** The document as a fresh client finds it. Rejects if Yjs cannot apply it. */
+  /** Resolves with the document that a new client receives. Rejects if Yjs cannot apply it. */
   async read(docName: string): Promise<Y.Doc> {
     const doc = new Y.Doc();
     const reader = await RawClient.open(`${this.quire.url}/${docName}`);
@@ -107,15 +110,15 @@ export class Siege {
     return doc;
   }
 
-  /** Ends the server in order and starts it on the same data. No attack can be measured after that. */
+  /** Stops the server and starts it on the same data. After that no attack can be measured. */
   async restart(): Promise<void> {
-    // A process that is looked into does not end.
+    // A process with an attached inspector does not end.
     this.#inspector.close();
     assert.deepEqual(await this.quire.process.stop(), { code: 0, signal: null });
     await this.quire.restart();
   }
 
-  /** Resolves when the server has ended a session for this reason. */
+  /** Resolves when the server has ended a session with this error code. */
   async ended(error: string): Promise<void> {
     const done = async (): Promise<void> => {
       while (!(await this.metrics()).has(`quire_sessions_ended_total{error="${error}"}`)) await paced(20);
@@ -123,7 +126,7 @@ export class Siege {
     await within(guardMs, `the end of a session: ${error}`, done());
   }
 
-  /** Resolves when no document is in memory any more: the next one who comes reads what is stored. */
+  /** Resolves when no document is in memory, so that the next client gets what is stored. */
   async unloaded(): Promise<void> {
     const done = async (): Promise<void> => {
       while ((await this.metrics()).get('quire_rooms') !== 0) await paced(50);
@@ -131,7 +134,7 @@ export class Siege {
     await within(guardMs, 'every document is let go', done());
   }
 
-  /** Resolves when so many compactions have succeeded since the start; rejects if one fails. */
+  /** Resolves when this many compactions have succeeded since the start. Rejects if one fails. */
   async folded(count: number): Promise<void> {
     let folded = 0;
     const done = async (): Promise<void> => {
@@ -151,8 +154,8 @@ export class Siege {
   }
 
   /**
-   * Runs an attack, says what it did, and holds I6: the server is the same process, its event loop was not blocked, and
-   * somebody in another document has all that was typed, without having waited for it.
+   * Runs an attack, resolves with its effect, and asserts I6: the server is the same process, its event loop was not
+   * blocked, and a client in another document has everything that the bystander typed, without a delay.
    */
   async attack(t: TestContext, attack: () => Promise<void>): Promise<Effect> {
     const effect = await this.#besiege(`bystander-${++this.#bystanders}`, attack);
@@ -194,7 +197,7 @@ export class Siege {
   }
 }
 
-/** Somebody who types in a document, and waits for "saved" after each character. */
+/** A client that types in a document and waits for "saved" after each character. */
 class Bystander {
   readonly #client: RawClient;
   readonly #writer = new TextWriter(1);

@@ -1,8 +1,8 @@
-/** Lets tests wait for the moment at which something has become true. */
+/** Lets tests wait until a condition becomes true. */
 export class Signal {
   #waiting: { readonly condition: () => boolean; readonly resolve: () => void }[] = [];
 
-  /** To be called after every change. */
+  /** Must be called after every change. */
   notify(): void {
     const waiting = this.#waiting;
     this.#waiting = waiting.filter(({ condition }) => !condition());

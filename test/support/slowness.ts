@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { cpuTimeMs } from './cpu-time.ts';
 
-/** What `referenceWork` takes where the limits in the tests were chosen, in milliseconds. */
+/** The CPU time of `referenceWork` on the machine where the limits of the tests were chosen, in milliseconds. */
 export const referenceMs = 10;
 const rounds = 5;
-/** What is slower than this tells of a test run that is not worth much. */
+/** Results of a machine slower than this mean little. */
 const maxSlowness = 20;
 
 /**
- * How many times slower than usual this machine computes at the moment, at least 1: others may be at work on the same cores,
- * and not every machine is the one where the limits in the tests were chosen.
+ * How many times slower this machine is at the moment than the one where the limits of the tests were chosen, at least
+ * 1. Other processes may use the same cores.
  */
 export function slowness(): number {
   const times = Array.from({ length: rounds }, () => cpuTimeMs(referenceWork, Infinity)).sort((a, b) => a - b);
@@ -17,8 +17,8 @@ export function slowness(): number {
 }
 
 /**
- * Fails if `tookMs`, which must be time of the processor, is above the limit, and above what the limit is on a machine as slow
- * as this one is at the moment.
+ * Fails if `tookMs`, a CPU time, is above the limit, also when the limit is scaled by the current slowness of this
+ * machine.
  */
 export function assertTook(tookMs: number, limitMs: number, what: string): void {
   if (tookMs <= limitMs) return;
@@ -30,8 +30,8 @@ export function assertTook(tookMs: number, limitMs: number, what: string): void 
 }
 
 /**
- * Some of what the server does all day: numbers out of bytes, maps, short-lived objects. Uses nothing from outside, so that
- * its source can be run in another process.
+ * Work like that of the server: numbers from bytes, maps, short-lived objects. Uses nothing from outside, so that its
+ * source can run in another process.
  */
 export function referenceWork(): number {
   const bytes = new Uint8Array(1 << 16).map((_, i) => (i * 7919) >>> 3);

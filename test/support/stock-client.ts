@@ -10,7 +10,7 @@ export interface StockClientOptions {
   /** Certificate authority to trust, PEM. */
   readonly ca?: string;
   readonly doc?: Y.Doc;
-  /** In milliseconds; smaller than the provider's 2.5 s where a test restarts the server often. */
+  /** In milliseconds. Below the provider's 2.5 s in tests that restart the server often. */
   readonly maxBackoffTime?: number;
   readonly connect?: boolean;
   readonly params?: Record<string, string>;
@@ -20,7 +20,7 @@ export interface StockClientOptions {
 
 const probeType = 102;
 
-/** The provider that people use, unchanged, in Node: y-websocket over `ws`, without BroadcastChannel. */
+/** The unchanged provider of y-websocket in Node, over `ws` and without BroadcastChannel. */
 export class StockClient {
   readonly doc: Y.Doc;
   readonly provider: WebsocketProvider;
@@ -59,7 +59,7 @@ export class StockClient {
     return this.provider.wsconnected;
   }
 
-  /** Resolves when the provider says `synced`, at once if it already does. */
+  /** Resolves when the provider is `synced`, immediately if it already is. */
   synced(timeoutMs = guardMs): Promise<void> {
     if (this.provider.synced) return Promise.resolve();
     let listener: ((synced: boolean) => void) | undefined;
@@ -74,7 +74,7 @@ export class StockClient {
     });
   }
 
-  /** Resolves when the server says that what this client has sent so far is saved. Rejects if it is not connected. */
+  /** Resolves when the server confirms that everything sent so far is saved. Rejects if it is not connected. */
   async saved(timeoutMs = guardMs): Promise<void> {
     const mark = ++this.#lastProbe;
     const payload = encoding.encode((encoder) => encoding.writeVarUint(encoder, mark));
@@ -89,7 +89,7 @@ export class StockClient {
     await within(timeoutMs, `the answer to the saved probe of ${this.provider.url}`, answered);
   }
 
-  /** Resolves with the code and reason for which the provider has stopped for good. */
+  /** Resolves with the close code and reason after which the provider has stopped for good. */
   stopped(timeoutMs = guardMs): Promise<{ code: number; reason: string }> {
     const stopped = new Promise<{ code: number; reason: string }>((resolve) => {
       this.provider.once('closed', resolve);
@@ -97,7 +97,7 @@ export class StockClient {
     return within(timeoutMs, `the end of ${this.provider.roomname}`, stopped);
   }
 
-  /** Resolves as soon as `holds` is true; looked at after every update of the document. */
+  /** Resolves when `holds` returns true. Checked after every update of the document. */
   until(holds: () => boolean, what: string, timeoutMs = guardMs): Promise<void> {
     if (holds()) return Promise.resolve();
     let listener: (() => void) | undefined;
@@ -112,7 +112,7 @@ export class StockClient {
     });
   }
 
-  /** Resolves as soon as `holds` is true; looked at after every change of awareness. */
+  /** Resolves when `holds` returns true. Checked after every change of awareness. */
   untilAware(holds: () => boolean, what: string, timeoutMs = guardMs): Promise<void> {
     if (holds()) return Promise.resolve();
     const { awareness } = this.provider;
@@ -129,21 +129,21 @@ export class StockClient {
   }
 
   /**
-   * Ends what a stock client does by the clock: it renews its presence every 15 s, drops people who do not, and reconnects after
-   * 30 s without a message. What it sees from now on is the server's doing.
+   * Stops the timers of a stock client, which renews its presence every 15 s, removes users who do not, and reconnects
+   * after 30 s without a message. From now on every change that it sees comes from the server.
    */
   stopRenewing(): void {
     clearInterval(this.provider.awareness._checkInterval as NodeJS.Timeout);
     clearInterval(this.provider._checkInterval as NodeJS.Timeout);
   }
 
-  /** Cuts the connection as a dying network does; the provider comes back by itself. */
+  /** Cuts the connection like a broken network. The provider reconnects by itself. */
   cut(): void {
     (this.provider.ws as unknown as WebSocket | null)?.terminate();
   }
 
   destroy(): void {
-    // Yjs gives a document another client id if somebody else writes under its own; the provider then throws at the end.
+    // Yjs changes the client id of a document if another client writes under it. The provider then throws in `destroy`.
     this.doc.clientID = this.#clientId;
     this.provider.destroy();
     this.provider.awareness.destroy();
@@ -151,7 +151,7 @@ export class StockClient {
   }
 }
 
-/** The provider has no option for a certificate authority or for headers, so the class that it constructs brings them. */
+/** The provider has no option for a certificate authority or for headers, so the WebSocket class adds them. */
 function socketWith({ ca, headers }: StockClientOptions): unknown {
   if (ca === undefined && headers === undefined) return WebSocket;
   return class extends WebSocket {

@@ -5,17 +5,17 @@ import type { FakeClient, SyncHarness } from './sync-harness.ts';
 
 type Change = Readonly<Record<'added' | 'updated' | 'removed', readonly number[]>>;
 
-/** What a stock client does with presence (y-protocols and y-websocket), on a session without a socket. */
+/** The presence of a stock client (y-protocols and y-websocket), on a session without a socket. */
 export class StockPresence {
   readonly awareness: Awareness;
   /**
-   * The client ids that a page has by `change`, its own included. One that comes back is `updated`, not `added`, as its clock
-   * is known.
+   * The client ids that a page knows from `change` events, its own included. An id that comes back is `updated`, not
+   * `added`, because its clock is known.
    */
   readonly listed = new Set<number>();
-  /** How often the page was told that it has left itself. */
+  /** How often the page was told that its own client has left. */
   farewells = 0;
-  /** How often it has announced a state of its own since it was last asked. */
+  /** How often it has announced its own state since this was last reset. */
   announcements = 0;
   readonly #harness: SyncHarness;
   #client: FakeClient | null = null;
@@ -43,7 +43,7 @@ export class StockPresence {
     return this.awareness.clientID;
   }
 
-  /** Whether the other is shown here with the state that it has. */
+  /** Whether this client shows the other one with its current state. */
   sees(other: StockPresence): boolean {
     const shown = this.awareness.getStates().get(other.id);
     return shown !== undefined && JSON.stringify(shown) === JSON.stringify(other.awareness.getLocalState());
@@ -56,7 +56,7 @@ export class StockPresence {
     this.#send([this.id]);
   }
 
-  /** The connection is lost. The provider forgets all others at once, but not their clocks. */
+  /** Loses the connection. The provider forgets all other states at once, but not their clocks. */
   disconnect(): void {
     const client = this.#client;
     this.#client = null;
@@ -70,7 +70,7 @@ export class StockPresence {
     this.awareness.setLocalState(this.awareness.getLocalState());
   }
 
-  /** Its clock has run ahead, as after a sleep: others seem to have been silent for more than 30 s. */
+  /** Moves its clock ahead, as after a sleep. Other clients seem to have been silent for more than 30 s. */
   loseSightOf(...others: readonly StockPresence[]): void {
     removeAwarenessStates(
       this.awareness,
@@ -79,7 +79,7 @@ export class StockPresence {
     );
   }
 
-  /** Reads what has come. Returns whether there was any. */
+  /** Reads the messages that have arrived. Returns whether there were any. */
   read(): boolean {
     const frames = this.#client?.takeOf('awareness') ?? [];
     for (const { entries } of frames) applyAwarenessUpdate(this.awareness, encodeEntries(entries), 'provider');

@@ -2,7 +2,9 @@ import { fold } from '../../persistence/compaction/fold.ts';
 import { cutIntoParts } from '../../persistence/update/parts.ts';
 import type { StoredSnapshot } from './fake-log.ts';
 
-/** What compaction makes of these updates, the last of which has this sequence number, cut into parts of about `partBytes`. */
+/**
+ * The snapshot that compaction makes of these updates, in parts of about `partBytes`. `seq` is that of the last update.
+ */
 export function storedSnapshot(updates: readonly Uint8Array[], seq: number, partBytes = Infinity): StoredSnapshot {
   const entries = updates.map((update, index) => ({ seq: index + 1, update: update.slice() }));
   const { parts, pending, stateVector, deleteSet } = fold({ snapshot: [], entries });

@@ -17,14 +17,16 @@ import { guardMs } from './deadline.ts';
 const compaction = { minTailBytes: 4_000, tailToSnapshotRatio: 1_000, entryCostBytes: 0 };
 const childPath = join(import.meta.dirname, 'table-child.js');
 
-/** The documents of `makeDatabase`, with the number of their entries: 190 in all. In `folded` the first is folded. */
+/**
+ * The documents of `makeDatabase` with their number of entries, 190 in total. In `folded` the first entry is folded.
+ */
 export const storedDocuments: Readonly<Record<string, number>> = { a: 20, folded: 10, victim: 150, z: 10 };
 
-/** Writes a database whose records all lie in tables: the older half of the entries in one, the others in another. */
+/** Writes a database whose records are all in tables: the older half of the entries in one, the rest in another. */
 export async function makeDatabase(folder: string): Promise<void> {
   const random = randomFrom(1);
   const texts = (isFirst: boolean): string[] => [
-    // Text that LevelDB compresses, and text that it does not; the first entry of a document may be folded.
+    // Text that LevelDB compresses, and text that it does not. The first entry of a document may be folded.
     ...(isFirst ? [noise(random, 6_000)] : []),
     ...Array.from({ length: 3 }, (_, i) => (i === 0 ? 'a text that repeats '.repeat(10) : noise(random, 150))),
   ];
@@ -51,7 +53,7 @@ export async function makeDatabase(folder: string): Promise<void> {
     const all = { gte: Buffer.of(0), lt: Buffer.of(255) };
     if (half === 0) await inDatabase(folder, (database) => new LevelStore(database).reclaim(all));
   }
-  // Opening writes the log into a table.
+  // Opening moves the log into a table.
   await inDatabase(folder, () => Promise.resolve());
 }
 
@@ -66,16 +68,16 @@ export function tablesIn(folder: string): string[] {
     .sort();
 }
 
-/** A copy of a database. */
+/** Copies a database. Returns the folder of the copy. */
 export function copyOf(folder: string, copy: string): string {
   cpSync(folder, copy, { recursive: true });
   return copy;
 }
 
-/** Where the parts of a table begin. Data blocks come first, then the filter. */
+/** The offsets of the parts of a table. Data blocks come first, then the filter. */
 export interface TableParts {
   readonly bytes: Buffer;
-  /** Of the contents of the first block: there its compression is named. */
+  /** The end of the contents of the first block, where its compression type is. */
   readonly firstBlockEnd: number;
   readonly filter: number;
   readonly metaindex: number;
@@ -90,12 +92,12 @@ export function partsOf(path: string): TableParts {
   const metaindex = readVarUint(decoder);
   readVarUint(decoder);
   const index = readVarUint(decoder);
-  // Three lengths, the name of the filter, and where it lies.
+  // Three lengths, the name of the filter, and its position.
   const filter = readVarUint(createDecoder(bytes.subarray(metaindex + 3 + bytes[metaindex + 1]!)));
   return { bytes, firstBlockEnd: endOfBlock(bytes), filter, metaindex, index, footer };
 }
 
-/** Where the checksum fits. */
+/** The end of the first block: where the checksum is right. */
 function endOfBlock(bytes: Buffer): number {
   for (let end = 4; end < bytes.length; end += 1) {
     if (maskedCrc32c(bytes, 0, end + 1) === bytes.readUInt32LE(end + 1)) return end;
@@ -103,7 +105,7 @@ function endOfBlock(bytes: Buffer): number {
   throw new Error('There is no block');
 }
 
-/** Opens databases in a process of their own. Rejects with the signal if one has ended it, and how far it had come. */
+/** Opens databases in another process. Rejects with the signal and the progress if a signal has ended that process. */
 export async function openInChild(
   mode: 'refuse' | 'accept',
   folders: readonly string[],

@@ -1,6 +1,6 @@
 /**
- * A program that opens databases whose files may be damaged, one after the other, and writes for each of them a line of
- * JSON (`OpenedDatabase`). LevelDB may end a process that reads a damaged table: a caller sees that by the signal.
+ * A program that opens databases with damaged files, one after the other, and writes a line of JSON (`OpenedDatabase`)
+ * for each. LevelDB may abort a process that reads a damaged table, which a caller sees by the signal.
  *
  *     node table-child.js <refuse|accept> <documents> <folder>...
  *
@@ -17,9 +17,9 @@ import type { RecordStore } from '../../persistence/engine/record-store.ts';
 export interface OpenedDatabase {
   /** The code of the error with which the database was refused, or null. */
   readonly refused: string | null;
-  /** A hash of all that is stored of each document, or `damaged`. */
+  /** A hash of everything stored for each document, or `damaged`. */
   readonly documents: Readonly<Record<string, string>>;
-  /** The same after LevelDB has rewritten all tables, a write, and opening again. */
+  /** The same after LevelDB has rewritten all tables, after a write, and after opening again. */
   readonly afterwards: Readonly<Record<string, string>>;
   readonly reports: readonly string[];
 }

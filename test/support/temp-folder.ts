@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Owner } from './owner.ts';
 
-/** An empty folder of its own that is gone when its owner ends. */
+/** Creates an empty folder, which is removed when its owner ends. */
 export function tempFolder(owner: Owner): string {
   const folder = mkdtempSync(join(tmpdir(), 'quire-'));
   owner.after(() => rm(folder, { recursive: true, force: true }));

@@ -1,6 +1,6 @@
 import * as decoding from 'lib0/decoding';
 
-/** Clocks of one client. */
+/** A range of clocks of one client. */
 export interface ClockRange {
   readonly client: number;
   readonly start: number;
@@ -15,8 +15,8 @@ const hasParentKey = 0x20;
 const structs = { gc: 0, deleted: 1, string: 4, skip: 10 } as const;
 
 /**
- * The clocks that an update of plain text covers, read from its bytes: written apart from the server's own scan, so
- * that a test does not judge the server by the server. Throws on content other than text.
+ * The clocks that an update of plain text covers, read from its bytes. Independent of the server's scan, so that a test
+ * does not judge the server by its own code. Throws on content other than text.
  */
 export function textRanges(update: Uint8Array): ClockRange[] {
   return readStructs(decoding.createDecoder(update));
@@ -59,7 +59,7 @@ function readStructs(decoder: decoding.Decoder): ClockRange[] {
   return ranges;
 }
 
-/** Reads one struct up to its end; returns its length in clocks. */
+/** Reads one struct. Returns its length in clocks. */
 function readLength(decoder: decoding.Decoder, info: number): number {
   if (info === structs.gc) return decoding.readVarUint(decoder);
   if (info & hasOrigin) skipId(decoder);

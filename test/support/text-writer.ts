@@ -8,12 +8,12 @@ const hasOrigin = 0x80;
 const contentString = 4;
 
 /**
- * Writes into a Y.Text without a Y.Doc: encodes the updates (format V1) that Yjs would send for somebody who types at
- * the end of their own text. Texts of several writers stand one after the other in the shared text.
+ * Writes into a Y.Text without a Y.Doc: encodes the updates (format V1) that Yjs would send for a user who types at the
+ * end of their own text. The texts of several writers follow each other in the shared text.
  */
 export class TextWriter {
   readonly client: number;
-  /** The clock of the next character: as many as were written. */
+  /** The clock of the next character, which is the number of characters written. */
   clock: number;
 
   constructor(client: number, clock = 0) {
@@ -55,7 +55,7 @@ export class TextWriter {
   #writeString(encoder: encoding.Encoder, text: string): void {
     if (this.clock === 0) {
       encoding.writeUint8(encoder, contentString);
-      encoding.writeVarUint(encoder, 1); // the parent is named: a type at the top of the document
+      encoding.writeVarUint(encoder, 1); // the parent is a root type, named here
       encoding.writeVarString(encoder, sharedTextName);
     } else {
       encoding.writeUint8(encoder, contentString | hasOrigin);

@@ -24,11 +24,11 @@ export interface TokenOptions extends Signing {
   readonly access?: 'read' | 'write';
   readonly lifetimeMs?: number;
   readonly nowMs?: number;
-  /** Over all the others. */
+  /** Claims that override the others. */
   readonly claims?: JWTPayload;
 }
 
-/** A good token of Ada's, for an hour, unless told otherwise. */
+/** A valid token. By default for the user Ada, for an hour. */
 export function tokenFor(options: TokenOptions = {}): Promise<string> {
   const { user = 'ada', document = 'doc', access = 'write', lifetimeMs = 3_600_000, nowMs = Date.now() } = options;
   const claims = {

@@ -1,14 +1,17 @@
 import * as Y from 'yjs';
 import type { ConcurrentTrace, LinearTrace, Patch } from './traces.ts';
 
-/** The updates that an editor sends who makes these edits in `doc.getText('text')`, one for each transaction. */
+/** The updates of an editor that makes these edits in `doc.getText('text')`, one for each transaction. */
 export function linearUpdates({ txns }: LinearTrace, clientId: number): Uint8Array[] {
   const { doc, updates } = recorder(clientId);
   for (const { patches } of txns) edit(doc, patches);
   return updates;
 }
 
-/** The same for several people: every update was made by somebody who knew exactly what the trace says they knew. */
+/**
+ * The same for several users. The author of each update knew exactly the transactions that the trace names as its
+ * parents.
+ */
 export function concurrentUpdates({ txns, numAgents }: ConcurrentTrace): Uint8Array[] {
   const agents = Array.from({ length: numAgents }, (_, agent) => ({
     ...recorder(agent + 1),
@@ -18,7 +21,7 @@ export function concurrentUpdates({ txns, numAgents }: ConcurrentTrace): Uint8Ar
   txns.forEach(({ parents, agent, patches }, index) => {
     const author = agents[agent];
     if (!author) throw new RangeError(`The trace has no agent ${agent}`);
-    // Depth first, so that nothing is applied before what it builds on.
+    // Depth first, so that each update is applied after those that it builds on.
     const wanted = [...parents];
     for (let next = wanted.at(-1); next !== undefined; next = wanted.at(-1)) {
       const earlier = author.known.has(next) ? [] : (txns[next]?.parents.filter((txn) => !author.known.has(txn)) ?? []);

@@ -3,17 +3,20 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import type * as Y from 'yjs';
 
-/** One replacement in a text. The traces count code points; both hold none beyond 16 bits, so that they are Y.Text's indices. */
+/**
+ * One replacement in a text. Positions count code points. Neither trace has any above 16 bits, so these are indices of
+ * Y.Text.
+ */
 export type Patch = readonly [position: number, deletedCount: number, inserted: string];
 
-/** One person's edits, to be made one after the other. */
+/** The edits of one user, in order. */
 export interface LinearTrace {
   readonly startContent: string;
   readonly endContent: string;
   readonly txns: readonly { readonly time: string; readonly patches: readonly Patch[] }[];
 }
 
-/** Edits of several people who do not see each other's at once. */
+/** The edits of several users, who see each other's edits later. */
 export interface ConcurrentTrace {
   readonly kind: 'concurrent';
   readonly endContent: string;
@@ -28,12 +31,12 @@ export interface ConcurrentTransaction {
   readonly patches: readonly Patch[];
 }
 
-/** Two people writing one text at the same time. Whatever merges their edits must end at `endContent`. */
+/** Two users write one text at the same time. After a correct merge the text is `endContent`. */
 export function loadFriendsForever(): ConcurrentTrace {
   return load('friendsforever') as ConcurrentTrace;
 }
 
-/** 259,778 edits of one person. */
+/** 259,778 edits of one user. */
 export function loadAutomergePaper(): LinearTrace {
   return load('automerge-paper') as LinearTrace;
 }

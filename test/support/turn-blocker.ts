@@ -1,12 +1,12 @@
 import { TURN_BUDGET_MS } from '../../server/net/turn-budget.ts';
 import type { TurnBudget } from '../../server/net/turn-budget.ts';
 
-/** Takes the time of one turn of the event loop, and a little more. */
+/** Computes for slightly longer than the turn budget. */
 export function computeForATurn(): void {
   for (const end = performance.now() + TURN_BUDGET_MS + 1; performance.now() < end;);
 }
 
-/** Spends this turn and the next ones up to `count`. Resolves when the last of them is over and everything held was released. */
+/** Uses up `count` turns, this one included. Resolves when the last one is over and everything held was released. */
 export async function blockTurns(turn: TurnBudget, count: number): Promise<void> {
   if (count === 0) return;
   turn.begin();

@@ -4,10 +4,10 @@ import { describe, test } from 'node:test';
 import { mainThreadCpuMs } from './main-thread-cpu.ts';
 import { watchTurns } from './turn-watch.ts';
 
-/** Where the kernel does not say what a thread computed, all that passes on the clock counts. */
+/** Without a figure of the kernel for the CPU time of a thread, the time on the clock counts. */
 const needsThreadTimes = { skip: mainThreadCpuMs() === null };
 
-/** Computes until the processor has worked so long for it, however many others want it. */
+/** Computes until it has used this much CPU time, however busy the machine is. */
 function compute(cpuMs: number): void {
   const end = (mainThreadCpuMs() ?? 0) + cpuMs;
   while ((mainThreadCpuMs() ?? Infinity) < end);

@@ -1,18 +1,18 @@
-/** Watches the turns of an event loop, from when it is made to `end`. */
+/** Measures the turns of an event loop, from its creation to `end`. */
 export interface TurnWatch {
-  /** The longest turn so far, in milliseconds, as far as it was the thread's own doing. Ends the watch. */
+  /** The longest turn so far, in milliseconds that the thread itself used. Ends the measurement. */
   end(): number;
 }
 
 /**
- * Starts to watch the event loop of the main thread that calls it. What counts of a turn is what the thread computed in it, and
- * no more than what has passed on the clock: other threads and processes are no fault of its. Where the kernel counts a thread's
- * time in ticks of 10 ms only, a turn counts as a tick less than it was charged; where it does not count it, all that has passed counts.
+ * Starts to measure the event loop of the calling main thread. A turn counts with the CPU time of the thread, and at
+ * most with the time on the clock, so that other threads and processes do not count. If the kernel counts the time of a
+ * thread only in ticks of 10 ms, a turn counts one tick less. If it does not count it, the time on the clock counts.
  *
- * `slowness` is called right after a turn of `lookCloselyMs` that is the longest so far, in the same thread: what the
- * turn took is divided by what it returns. It tells a slow turn from a machine that is slow at that moment.
+ * `slowness` is called right after a turn of `lookCloselyMs` that is the longest so far, in the same thread. The time
+ * of the turn is divided by its result. This distinguishes a slow turn from a machine that is slow at that moment.
  *
- * Nothing outside of it is used, so that its source can also be run in another process (EventLoopWatch).
+ * Uses nothing from outside, so that its source can also run in another process (EventLoopWatch).
  */
 export function watchTurns(slowness: () => number = () => 1): TurnWatch {
   const lookCloselyMs = 30;
@@ -33,7 +33,7 @@ export function watchTurns(slowness: () => number = () => 1): TurnWatch {
     if (file === null) return 0;
     const text = buffer.toString('latin1', 0, readSync(file, buffer, 0, buffer.length, 0));
     if (precise !== null) return Number.parseInt(text, 10) / 1e6;
-    // The thread's name stands in brackets; user and system time are the 12th and 13th field behind it.
+    // The name of the thread is in brackets. User and system time are fields 12 and 13 after it.
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
     return (Number(fields[11]) + Number(fields[12])) * tickMs;
   };

@@ -3,7 +3,7 @@ import { diffUpdate } from 'yjs';
 import { noScanLimits, scanUpdate } from '../../persistence/update/scan.ts';
 import { trimDeletes } from '../../persistence/update/merge.ts';
 
-/** Writes numbers as varUint, texts with their length, bytes as they are: updates that no editor would write. */
+/** Writes numbers as varUint, texts with their length, and bytes unchanged, for updates that no editor would write. */
 export function bytesOf(...parts: readonly (number | string | Uint8Array)[]): Uint8Array {
   const encoder = createEncoder();
   for (const part of parts) {
@@ -14,23 +14,23 @@ export function bytesOf(...parts: readonly (number | string | Uint8Array)[]): Ui
   return toUint8Array(encoder);
 }
 
-/** First bytes of structs, and what links they have. */
+/** The first bytes of structs, with the flags of their links. */
 export const info = { gc: 0, deleted: 1, text: 4, type: 7, any: 8, skip: 10, rightOrigin: 0x40, origin: 0x80 } as const;
 
-/** A struct of one client: its bytes, without clock. */
+/** The bytes of a struct of one client, without its clock. */
 export const struct = {
   gc: (length: number) => bytesOf(Uint8Array.of(info.gc), length),
   skip: (length: number) => bytesOf(Uint8Array.of(info.skip), length),
   /** A text in the root type `text`. */
   text: (text: string) => bytesOf(Uint8Array.of(info.text), 1, 'text', text),
-  /** A text behind a struct. */
+  /** A text after another struct. */
   textAfter: (client: number, clock: number, text: string) =>
     bytesOf(Uint8Array.of(info.text | info.origin), client, clock, text),
   /** A Y.Array in the root type `text`. */
   array: () => bytesOf(Uint8Array.of(info.type), 1, 'text', 0),
   /** A Y.Array as the first child of a type. */
   arrayIn: (client: number, clock: number) => bytesOf(Uint8Array.of(info.type), 0, client, clock, 0),
-  /** A Y.Array behind a struct. */
+  /** A Y.Array after another struct. */
   arrayAfter: (client: number, clock: number) => bytesOf(Uint8Array.of(info.type | info.origin), client, clock, 0),
 } as const;
 
@@ -40,7 +40,7 @@ export interface ClientStructs {
   readonly structs: readonly Uint8Array[];
 }
 
-/** An update of these structs; `deletes` are flat triples client, start, length, a client at most once. */
+/** An update with these structs. `deletes` is a flat list of client, start, length; each client occurs at most once. */
 export function updateOf(clients: readonly ClientStructs[], deletes: readonly number[] = []): Uint8Array {
   const encoder = createEncoder();
   const write = (...numbers: readonly number[]): void => numbers.forEach((number) => writeVarUint(encoder, number));
@@ -54,17 +54,17 @@ export function updateOf(clients: readonly ClientStructs[], deletes: readonly nu
   return toUint8Array(encoder);
 }
 
-/** The same update as Yjs writes it: a bit of a struct that says nothing beside an origin is left out. */
+/** The same update as Yjs writes it, without a bit that has no meaning beside an origin. */
 export function writtenByYjs(update: Uint8Array): Uint8Array {
   return diffUpdate(update, Uint8Array.of(0));
 }
 
-/** The structs of an update alone. */
+/** The update without its deletions. */
 export function withoutDeletes(update: Uint8Array): Uint8Array {
   return trimDeletes(update, scanUpdate(update, noScanLimits), []);
 }
 
-/** An update that deletes `count` clocks of a client and brings nothing: every `step`th from `start` on. */
+/** An update without structs that deletes `count` clocks of a client, every `step`th from `start` on. */
 export function deletionsOf(client: number, start: number, count: number, step = 2): Uint8Array {
   const encoder = createEncoder();
   for (const number of [0, 1, client, count]) writeVarUint(encoder, number);

@@ -10,7 +10,7 @@ import {
 import { bytesOf, deletionsOf, info, struct, updateOf } from './update-bytes.ts';
 import type { Random } from './random.ts';
 
-/** Updates for one document, in the order in which they are sent, and how they are sent. */
+/** Updates for one document in the order of sending, and the way in which they are sent. */
 export interface Shape {
   readonly name: string;
   readonly updates: readonly Uint8Array[];
@@ -34,7 +34,7 @@ class Structs {
     writeUint8Array(this.#encoder, bytes);
   }
 
-  /** One character behind a struct. */
+  /** One character after another struct. */
   after(client: number, clock: number): void {
     writeUint8(this.#encoder, info.text | info.origin);
     writeVarUint(this.#encoder, client);
@@ -48,7 +48,7 @@ class Structs {
   }
 }
 
-/** One character after the other by one client, each a struct of its own. */
+/** Consecutive characters of one client, each a struct of its own. */
 function characters(client: number, from: number, count: number): Uint8Array {
   const structs = new Structs(1);
   structs.client(client, from, count);
@@ -59,7 +59,7 @@ function characters(client: number, from: number, count: number): Uint8Array {
   return structs.end();
 }
 
-/** The same content again and again. */
+/** The same content repeated. */
 function repeated(content: Uint8Array, bytes: number, client: number): Uint8Array {
   const count = Math.max(1, Math.floor(bytes / content.length));
   const structs = new Structs(1);
@@ -68,7 +68,7 @@ function repeated(content: Uint8Array, bytes: number, client: number): Uint8Arra
   return structs.end();
 }
 
-/** Every other clock of one client: characters and Skips in turns. */
+/** Every other clock of one client: characters and Skips alternate. */
 function combed(client: number, from: number, count: number): Uint8Array {
   const structs = new Structs(1);
   structs.client(client, from, 2 * count - 1);
@@ -79,7 +79,7 @@ function combed(client: number, from: number, count: number): Uint8Array {
   return structs.end();
 }
 
-/** Two texts that build on each other's characters in turns: each waits for the other. */
+/** Two texts whose characters build on each other alternately, so that each waits for the other. */
 function chain(client: number, other: number, count: number): [Uint8Array, Uint8Array] {
   const [mine, theirs] = [new Structs(1), new Structs(1)];
   mine.client(client, 0, count);
@@ -213,7 +213,7 @@ const makers: Readonly<Record<string, Maker>> = {
 
 export const shapeNames: readonly string[] = Object.keys(makers);
 
-/** The updates of a shape, of about so many bytes together. */
+/** The updates of a shape, with about this many bytes in total. */
 export function shapeOf(name: string, random: Random, bytes: number): Shape {
   const make = makers[name];
   if (make === undefined) throw new RangeError(`There is no shape ${name}`);

@@ -25,14 +25,14 @@ import { isScratchName } from '../../server/net/scratch-name.ts';
 
 const { limits: defaultLimits } = parseConfig([], {});
 
-/** Guards against hanging only: the machine may be shared. */
+/** Only guards against hanging. Other processes may use the machine. */
 const patienceMs = 120_000;
 
 export interface WorkerSiteOptions {
   readonly limits?: Partial<Limits>;
-  /** Kept by the test: a second site on it finds what the first one has stored. */
+  /** A store that the test keeps, so that a second site finds what the first one has stored. */
   readonly store?: RecordStore;
-  /** From which size on a tail is folded; by default as in production. */
+  /** The size from which a tail is folded. Default: as in production. */
   readonly minTailBytes?: number;
   readonly observer?: LogObserver;
 }
@@ -86,7 +86,7 @@ export class WorkerSite {
     });
   }
 
-  /** A client of the document that is yet to become live. */
+  /** A client of the document that is not live yet. */
   connect(docId: string, access: 'read' | 'write' = 'write'): SiteClient {
     const connection = new SiteConnection();
     const grant = { userId: 'ada', person: null, docId, access, untilMs: null, tokenId: null };
@@ -95,7 +95,7 @@ export class WorkerSite {
     return new SiteClient(connection);
   }
 
-  /** Resolves when nobody is in the document any more, its log is closed and nothing of it is being folded. */
+  /** Resolves when the document has no clients, its log is closed and no compaction of it is running. */
   async unload(docId: string): Promise<void> {
     for (const deadline = Date.now() + patienceMs; this.rooms.isOpen(docId);) {
       if (Date.now() > deadline) throw new Error(`${docId} stays open`);
@@ -106,7 +106,7 @@ export class WorkerSite {
   }
 }
 
-/** A connection without a socket that says when something happens to it. */
+/** A connection without a socket that reports each change. */
 class SiteConnection extends FakeConnection {
   refusal: RefusedError | null = null;
   onChange: () => void = () => {};
@@ -155,7 +155,7 @@ export class SiteClient {
     this.#connection.handler!.message(message);
   }
 
-  /** The server has asked this client what the room lacks: the session is live. */
+  /** Whether the server has sent SyncStep1, which means that the session is live. */
   async live(): Promise<this> {
     await this.#until(() => this.#connection.writes.length > 0);
     return this;
@@ -170,16 +170,16 @@ export class SiteClient {
   }
 
   /**
-   * Resolves when everything that was sent has been read and is durable, though part of it may wait, or when the session is
-   * closed. Returns whether it is still open.
+   * Resolves when everything that was sent has been read and is durable, even if part of it waits for missing edits, or
+   * when the session is closed. Resolves with whether the session is open.
    */
   async settled(): Promise<boolean> {
-    // A SyncStep1 is answered behind everything that was sent before it, whatever waits.
+    // A SyncStep1 is answered after everything that was sent before it, even if edits wait for missing ones.
     await this.sync();
     return this.closeCode === null;
   }
 
-  /** Resolves when a probe has come back or the session is closed. Returns whether it came back. */
+  /** Resolves when a probe is answered or the session is closed, with whether it was answered. */
   async saved(): Promise<boolean> {
     const mark = ++this.#probes;
     this.send({ type: 'probe', payload: Uint8Array.of(mark) });
@@ -191,7 +191,7 @@ export class SiteClient {
     return isSaved;
   }
 
-  /** Asks for the document; resolves with the updates that came up to the answer, which may lack what is not durable yet. */
+  /** Sends SyncStep1. Resolves with the updates up to the answer, without edits that are not durable yet. */
   async sync(stateVector: Uint8Array = emptyStateVector): Promise<Uint8Array[]> {
     this.#connection.takeFrames();
     this.send({ type: 'sync-step-1', stateVector });
@@ -207,12 +207,12 @@ export class SiteClient {
     return updates;
   }
 
-  /** The socket is gone. */
+  /** Reports that the socket is closed. */
   vanish(): void {
     this.#connection.handler!.closed(1006, '');
   }
 
-  /** `isDone` may take frames: it is not called again once it has returned true. */
+  /** `isDone` may take frames. It is not called again after it has returned true. */
   async #until(isDone: () => boolean): Promise<void> {
     let isOver = false;
     const done = new Promise<void>((resolve) => {
