@@ -1,4 +1,4 @@
-/** A server that gets its own certificates, from an authority that really connects to it. */
+/** A server that gets its certificates by ACME, from an authority that connects to it. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readdirSync, statSync } from 'node:fs';
@@ -50,7 +50,10 @@ async function setUp(t: TestContext, domains: readonly string[], ...args: string
   return { server: start(), port, httpPort, data, pebble, start };
 }
 
-/** What a client is shown that asks for a name; rejects if it does not trust that, given a root. */
+/**
+ * Resolves with the certificate that a client receives for a name. With a root, rejects if the client does not trust
+ * it.
+ */
 async function shown(port: number, servername: string, ca: string | null): Promise<PeerCertificate> {
   const socket = connect({
     port,
@@ -99,7 +102,7 @@ for (const challenge of ['tls-alpn-01', 'http-01']) {
 }
 
 test(
-  'until there is a certificate a placeholder is served, and log, /readyz and metrics say why',
+  'until there is a certificate, a placeholder is served, and log, /readyz and metrics say why',
   needs('pebble'),
   async (t) => {
     const { server, port } = await setUp(t, ['missing.example.test']);

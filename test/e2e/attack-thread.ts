@@ -1,17 +1,17 @@
-/** Attacks from a thread of its own, so that its work is not what a neighbour in the test's thread waits for. */
+/** Attacks from a thread of its own, so that a neighbour in the thread of the test does not wait for its work. */
 import { parentPort } from 'node:worker_threads';
 import { paced } from '../support/deadline.ts';
 import { encodeFrame } from '../support/frames.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { attacks } from './attacks.ts';
 
-/** Between two messages: as fast as one client gets through who is not cut off. */
+/** The pause between two messages: as short as the limits allow for one client. */
 const pauseMs = 5;
 
 export interface Strike {
-  /** Of the document. */
+  /** The URL of the document. */
   readonly url: string;
-  /** Of the attack among `attacks`. */
+  /** The index of the attack in `attacks`. */
   readonly index: number;
   readonly forMs: number;
 }
@@ -23,7 +23,7 @@ parentPort?.on('message', (order: Strike) => {
   void strike(order, messages[order.index]!).then((sent) => parentPort?.postMessage(sent));
 });
 
-/** Sends one after the other, at least one, over a new connection whenever the server closes. Resolves with how many. */
+/** Sends messages in order, at least one, and reconnects when the server closes. Resolves with their number. */
 async function strike({ url, index, forMs }: Strike, bytes: readonly Uint8Array[]): Promise<number> {
   const untilMs = performance.now() + forMs;
   let sent = 0;
@@ -40,7 +40,10 @@ async function strike({ url, index, forMs }: Strike, bytes: readonly Uint8Array[
   return sent;
 }
 
-/** Every attack from an address of its own, and not from this machine, for which no limit by address holds. Null if refused. */
+/**
+ * Connects each attack from its own address, which is not this machine, because loopback has no limits by address. Null
+ * if refused.
+ */
 function open(url: string, index: number): Promise<RawClient | null> {
   const headers = { 'X-Forwarded-For': `192.0.2.${index + 1}` };
   return RawClient.open(url, { onFrame: () => {}, socket: { headers } }).catch(() => null);

@@ -4,13 +4,13 @@ import { emptyStateVector } from '../support/frames.ts';
 import { nestedTypes } from '../support/nested-types.ts';
 import { bytesOf, struct, updateOf } from '../support/update-bytes.ts';
 
-/** What is sent over one connection, again and again until it is closed. */
+/** The messages that are sent over one connection, repeatedly until it is closed. */
 export interface Attack {
   readonly name: string;
   readonly frames: readonly Frame[];
 }
 
-/** One for each line of the table in docs/security.md that can be repeated at will. */
+/** One attack for each line of the table in docs/security.md that can be repeated at will. */
 export function attacks(): readonly Attack[] {
   const missing = Array.from({ length: 220 }, (_, k) => struct.textAfter(9_000_000 - k, 1, 'x'));
   const states = Array.from({ length: 50_000 }, (_, i) => ({ client: i + 1, clock: 1, state: '{}' }));
@@ -58,7 +58,7 @@ function updateV2(): Uint8Array {
   return Y.encodeStateAsUpdateV2(doc);
 }
 
-/** One struct for each of so many clients. */
+/** An update with one struct for each of this many clients. */
 function manyClients(count: number): Uint8Array {
   const structs = [struct.gc(1)];
   return updateOf(Array.from({ length: count }, (_, i) => ({ client: 2 ** 31 - i, clock: 0, structs })));

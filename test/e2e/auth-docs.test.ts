@@ -1,4 +1,4 @@
-/** The programs of docs/auth.md, run as they stand there. */
+/** Runs the programs of docs/auth.md unchanged. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ import { secret } from '../support/tokens.ts';
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const page = readFileSync(`${root}docs/auth.md`, 'utf8');
 
-/** Runs the program whose first line is its name; resolves with the address at which it listens. */
+/** Runs the program whose first line is this name. Resolves with the address on which it listens. */
 async function runProgram(t: TestContext, name: string): Promise<string> {
   const program = page
     .split('```js\n')
@@ -31,7 +31,7 @@ async function runProgram(t: TestContext, name: string): Promise<string> {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   t.after(() => child.kill('SIGKILL'));
-  // Says when it has run to its end, and so listens.
+  // Reports when it has run to its end, and therefore listens.
   child.stdin.end(`${program}\nconsole.log('ready');`);
   await once(child.stdout, 'data');
   return `http://127.0.0.1:${port}`;
@@ -42,7 +42,7 @@ async function codeOf(joining: Promise<RawClient>): Promise<number> {
   return (await client.closed).code;
 }
 
-test('the token server and keepAuthorized bring a stock provider in', async (t) => {
+test('a stock provider joins with the token server and keepAuthorized', async (t) => {
   const [quire, tokens] = await Promise.all([guardedBySecret(t), runProgram(t, 'token-server.js')]);
   const client = new StockClient(quire.url, 'notes/u1/todo', { connect: false });
   t.after(() => client.destroy());
@@ -57,7 +57,7 @@ test('the token server and keepAuthorized bring a stock provider in', async (t) 
   await client.saved();
 });
 
-test('the application that is asked lets in whom it knows, and into its documents alone', async (t) => {
+test('the application admits the users that it knows, and only to their documents', async (t) => {
   const application = await runProgram(t, 'may-server.js');
   const quire = await guarded(t, ['--auth-url', `${application}/may`]);
   const params = { token: 'opaque-session-1' };

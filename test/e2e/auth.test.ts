@@ -1,4 +1,4 @@
-/** Who may come in, against a real server process: I5, I8. */
+/** Authentication with a real server process: I5, I8. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
@@ -24,7 +24,7 @@ import { otherSecret, secret, sign, tokenFor } from '../support/tokens.ts';
 
 const script = fileURLToPath(new URL('../../server/cli/main.js', import.meta.url));
 
-/** From an address of its own, so that nobody is held back for what somebody else did. */
+/** Each client has its own address, so that the refusals of one do not delay another. */
 let addresses = 1;
 const open = (quire: Quire, token: string | null): Promise<RawClient> =>
   joinWith(quire, token, `127.0.0.${++addresses}`);
@@ -62,7 +62,7 @@ test('every refusal has its close code, a general reason for the client and the 
   assert.match(metrics, /^quire_sessions_ended_total\{error="forbidden"\} 3$/m);
 });
 
-test('a stock provider with a bad token stops and says why; with a good one it works, wherever the token stands', async (t) => {
+test('a stock provider with a bad token stops and reports the reason; with a valid token it works, in each place for the token', async (t) => {
   const quire = await guardedBySecret(t);
   const refused = stock(t, quire, await tokenFor({ key: otherSecret }));
   assert.deepEqual(await refused.stopped(), { code: 4401, reason: 'unauthorized' });
@@ -82,7 +82,7 @@ test('a stock provider with a bad token stops and says why; with a good one it w
   await program.close();
 });
 
-test('a refusal that repeats is held back longer each time', async (t) => {
+test('a repeated refusal is delayed longer each time', async (t) => {
   const quire = await guardedBySecret(t);
   const waits: number[] = [];
   for (let i = 0; i < 4; i++) {
@@ -95,7 +95,7 @@ test('a refusal that repeats is held back longer each time', async (t) => {
   assert.ok(waits[1]! >= 245 && waits[2]! >= 495 && waits[3]! >= 995, waits.join(' '));
 });
 
-test('I5: no path of a reader changes the document, over a real socket; presence works', async (t) => {
+test('I5: a reader cannot change the document by any message over a real socket; presence works', async (t) => {
   const quire = await guardedBySecret(t);
   const writer = stock(t, quire, await tokenFor());
   await writer.synced();
@@ -148,14 +148,14 @@ test('I5: no path of a reader changes the document, over a real socket; presence
   await reader.close();
 });
 
-test('a grant ends when its token does: 4501, and another whose token holds for a minute more goes on', async (t) => {
+test('a grant ends with its token (4501); a session whose token is valid for a minute more continues', async (t) => {
   const { quire, clock } = await guardedHeld(t);
   const nowMs = await clock.wallMs();
   const [first, second] = await Promise.all(
     [60_000, 120_000].map(async (lifetimeMs) => open(quire, await tokenFor({ nowMs, lifetimeMs }))),
   );
   await Promise.all([first!.sync(), second!.sync()]);
-  // The end of a token stands there in seconds: a millisecond more than it is after the division.
+  // The end of a token is in seconds. One millisecond more, so that it has passed after the division.
   await clock.pass(60_001);
   assert.equal((await within(guardMs, 'the end of the first grant', first!.closed)).code, 4501);
   await second!.sync();
@@ -163,7 +163,7 @@ test('a grant ends when its token does: 4501, and another whose token holds for 
   assert.equal((await within(guardMs, 'the end of the second grant', second!.closed)).code, 4501);
 });
 
-test('who is revoked is sent away within seconds, and others stay', async (t) => {
+test('a revoked user is disconnected within seconds, and other users stay connected', async (t) => {
   const list = join(tempFolder(t), 'revoked.json');
   writeFileSync(list, '{}');
   const quire = await guardedBySecret(t, '--auth-revocations', list);
@@ -175,7 +175,7 @@ test('who is revoked is sent away within seconds, and others stay', async (t) =>
   assert.equal((await (await open(quire, await tokenFor({ user: 'eve' }))).closed).code, 4403);
 });
 
-test('the application decides: it is asked, it can take access away, and while it is down nobody comes in', async (t) => {
+test('the application grants and revokes access, and while it is down no client joins', async (t) => {
   const app = await JsonServer.start(t);
   const { quire, clock } = await guardedHeld(t, ['--auth-url', app.url.href], {});
   let nowMs = await clock.wallMs();
@@ -196,7 +196,7 @@ test('the application decides: it is asked, it can take access away, and while i
         return { body: answer() };
       };
     });
-    // Ten seconds before the end of the grant, which stands there in seconds.
+    // Ten seconds before the end of the grant, which is in seconds.
     nowMs += 50_001;
     await clock.pass(50_001);
     await within(guardMs, 'the application is asked again', asked);
@@ -211,7 +211,7 @@ test('the application decides: it is asked, it can take access away, and while i
   assert.match(reason, /try again later/);
 });
 
-test('keys of a JWKS URL that is not there yet when the server starts', async (t) => {
+test('a JWKS URL that is not reachable at the start is used when it becomes reachable', async (t) => {
   const issuer = await JsonServer.start(t);
   issuer.isDown = true;
   const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 });
@@ -230,7 +230,7 @@ test('keys of a JWKS URL that is not there yet when the server starts', async (t
   assert.ok([...codes].every((code) => code === 4503));
 });
 
-test('pages of other origins are refused by status 403, before the upgrade', async (t) => {
+test('pages of other origins are refused with status 403 before the upgrade', async (t) => {
   const quire = await guardedBySecret(t);
   const from = (origin: string, server = quire): Promise<RawClient> =>
     RawClient.open(`${server.url}/doc`, { socket: { origin } });
@@ -244,7 +244,7 @@ test('pages of other origins are refused by status 403, before the upgrade', asy
   assert.equal((await (await from('https://app.example', listed)).closed).code, 4401);
 });
 
-test('without auth the server listens on loopback alone; told to let everybody in, it warns', async (t) => {
+test('without authentication the server listens on loopback only; with --auth none it warns', async (t) => {
   const run = new ServerProcess({ script, args: ['serve', '--ephemeral', '--host', '0.0.0.0', '--port', '0'] });
   assert.deepEqual(await run.exited, { code: 2, signal: null });
   assert.match(run.output, /^quire: Listening on 0\.0\.0\.0 exposes every document to other machines\. Configure auth/);
@@ -253,7 +253,7 @@ test('without auth the server listens on loopback alone; told to let everybody i
   await quire.process.find((line) => warning.test(line) || undefined, 'the warning');
 });
 
-test('quire token makes a token for trying things out', async (t) => {
+test('quire token makes a token for experiments', async (t) => {
   const quire = await guardedBySecret(t, '--auth-issuer', 'us');
   const env = { ...process.env, QUIRE_AUTH_SECRET: secret, QUIRE_AUTH_ISSUER: 'us' };
   const args = [
@@ -277,7 +277,7 @@ test('quire token makes a token for trying things out', async (t) => {
   await client.close();
 });
 
-test('100 bad tokens of one address wait at the application: an honest client of another address joins meanwhile', async (t) => {
+test('while 100 bad tokens of one address wait for the application, a client of another address joins', async (t) => {
   const application = await JsonServer.start(t);
   const held: (() => void)[] = [];
   application.reply = (body) => {

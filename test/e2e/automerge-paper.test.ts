@@ -4,9 +4,9 @@ import * as Y from 'yjs';
 import { writePaper } from './automerge-paper.ts';
 import { storedSnapshotBytes } from './stored-snapshot.ts';
 
-test('I1 I4: the beginning of a paper is written keystroke by keystroke while the server is killed three times', async (t) => {
+test('I1 I4: a paper is written keystroke by keystroke while the server is killed three times, and nothing saved is lost', async (t) => {
   const { quire, writer, docName } = await writePaper(t, { edits: 15_000, kills: 3 });
-  // Whoever killed it may have killed a compaction; the next edit begins another.
+  // A kill may have interrupted a compaction. The next edit starts another one.
   await writer.synced();
   writer.text.insert(0, '%');
   await quire.process.find(compactionOf, 'the document is folded into a snapshot');

@@ -10,7 +10,7 @@ import { StockClient } from '../support/stock-client.ts';
 import { applyPatches, loadAutomergePaper } from '../support/traces.ts';
 
 export interface PaperOptions {
-  /** How many edits of the trace are made, from its beginning. */
+  /** The number of edits to make, from the beginning of the trace. */
   readonly edits: number;
   readonly kills: number;
 }
@@ -22,14 +22,14 @@ export interface Written {
 }
 
 const editsPerTurn = 100;
-/** The writer waits while more than this has not left its socket: a real one cannot type faster than its line. */
+/** The writer waits while its socket buffers more than this, because no user types faster than their connection. */
 const maxBufferedBytes = 1_000_000;
-/** Edits that are made without a server, after each kill, before the writer waits for it. */
+/** Edits that the writer makes offline after each kill, before it waits for the server. */
 const maxOfflineEdits = 2_000;
 
 /**
- * One person writes a paper, one update a keystroke, while the server is killed again and again at moments that
- * the seed determines. Returns when all of it is saved; a fresh client must then read the same (I1, I4).
+ * One user writes a paper, with one update per keystroke, while the server is killed repeatedly at moments that the
+ * seed determines. Resolves when everything is saved. A new client must then read the same text (I1, I4).
  */
 export async function writePaper(t: TestContext, { edits, kills }: PaperOptions): Promise<Written> {
   const random = randomOf(t);
@@ -54,7 +54,7 @@ export async function writePaper(t: TestContext, { edits, kills }: PaperOptions)
     if (index >= (moments[0] ?? Infinity) && killing === null) {
       moments.shift();
       killing = quire.process.kill().then(() => quire.restart());
-      // A failure shows when it is awaited below, and must not end the process before.
+      // A failure is reported where it is awaited below, and must not end the process earlier.
       killing.catch(() => {});
       waitAt = index + random.below(maxOfflineEdits);
     }
@@ -79,13 +79,13 @@ export async function writePaper(t: TestContext, { edits, kills }: PaperOptions)
   return { quire, writer, docName };
 }
 
-/** Lets the socket work; waits while it is behind. */
+/** Resolves after a turn for the socket, or when it has caught up. */
 async function breathe(client: StockClient): Promise<void> {
   await turn();
   for (;;) {
     const ws = client.provider.ws as unknown as WebSocket | null;
     if (ws === null || ws.readyState !== ws.OPEN || ws.bufferedAmount <= maxBufferedBytes) return;
-    // The server echoes every edit, so there is an event as long as the connection lives.
+    // The server echoes every edit, so events continue as long as the connection is open.
     await within(
       guardMs,
       'the server takes what the writer sends',

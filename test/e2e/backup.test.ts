@@ -1,4 +1,4 @@
-/** What docs/deploy.md says about backups. */
+/** The statements of docs/deploy.md about backups. */
 import assert from 'node:assert/strict';
 import { cpSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ import { RoomUnderFire } from './room-under-fire.ts';
 const promisedEdits = 3_000;
 const names = ['minutes', 'plan', 'folder/letter'];
 
-test('a copy of the folder of a stopped server is a backup, and whoever has newer text brings it along', async (t) => {
+test('a copy of the folder of a stopped server is a backup, and a client with newer edits adds them after a restore', async (t) => {
   const quire = await Quire.start(t);
   for (const name of names) {
     const editor = editorOf(t, quire, name);
@@ -40,7 +40,7 @@ test('a copy of the folder of a stopped server is a backup, and whoever has newe
     await reader.synced();
     assert.equal(reader.content, `all of ${name}`);
   }
-  // The page that was open all the time comes to the restored server.
+  // The page that stayed open reconnects to the restored server.
   const open = new StockClient(restored.url, 'plan', { doc: late.doc });
   t.after(() => open.destroy());
   await open.synced();
@@ -50,14 +50,14 @@ test('a copy of the folder of a stopped server is a backup, and whoever has newe
   assert.equal(reader.content, 'after the backup: all of plan');
 });
 
-test('what a server left at one moment, under load, has all that was promised before it (I1)', async (t) => {
+test('a snapshot of the disk under load has everything that was saved before that moment (I1)', async (t) => {
   const quire = await Quire.start(t, { tls: 'off' });
   const promised = new Promised();
   const room = await RoomUnderFire.open(`${quire.url}/fire`, promised, 1);
   room.write();
   await within(guardMs, 'a first edit', room.begun);
   await within(guardMs, 'some thousand edits', enough(promised));
-  // As a snapshot of the disk does it; and it says nothing more, so whatever arrives was sent before.
+  // Like a snapshot of the disk. A stopped server sends nothing, so all that arrives was sent before.
   quire.process.signal('SIGSTOP');
   await within(guardMs, 'a server that stands still', still(quire.process.pid));
   const dataFolder = copyOf(t, quire);
@@ -84,7 +84,7 @@ function copyOf(t: TestContext, quire: Quire): string {
   return folder;
 }
 
-/** Resolves when every thread of a process that was sent SIGSTOP has stopped. */
+/** Resolves when every thread of a process has stopped after SIGSTOP. */
 async function still(pid: number): Promise<void> {
   const states = (): string[] =>
     readdirSync(`/proc/${pid}/task`).map(
@@ -93,7 +93,7 @@ async function still(pid: number): Promise<void> {
   while (states().some((state) => state !== 'T')) await paced(10);
 }
 
-/** Nothing tells how many there are, so they are counted again and again. */
+/** Polls, because there is no event for it. */
 async function enough(promised: Promised): Promise<void> {
   while (promised.count < promisedEdits) await paced(20);
 }

@@ -9,7 +9,7 @@ import { RoomUnderFire } from './room-under-fire.ts';
 
 export interface CrashOptions {
   readonly kills: number;
-  /** Rooms are left behind after so many kills, so that documents do not grow without end. */
+  /** New rooms are used after this many kills, so that documents do not grow without bound. */
   readonly killsPerRoom: number;
 }
 
@@ -17,9 +17,9 @@ const rooms = 2;
 const maxWritingMs = 150;
 
 /**
- * Kills the server again and again while raw clients write as fast as it lets them. Holds I1 and I2: what any client
- * had received, and what was written before a probe that was answered, is there after the restart, although none of
- * those clients comes back with it.
+ * Kills the server repeatedly while raw clients write as fast as they can. Asserts I1 and I2: every edit that a client
+ * had received, and every edit before an answered probe, is there after the restart, although none of these clients
+ * reconnects.
  */
 export async function crashWhileWriting(t: TestContext, options: CrashOptions): Promise<void> {
   const random = randomOf(t);
@@ -52,7 +52,7 @@ export async function crashWhileWriting(t: TestContext, options: CrashOptions): 
   t.diagnostic(`${options.kills} kills, ${total} edits were promised in the last rooms`);
 }
 
-/** What a fresh client finds. */
+/** Resolves with the document that a new client receives. */
 async function readAll(url: string): Promise<Promised> {
   const found = new Promised();
   const reader = await RawClient.open(url);

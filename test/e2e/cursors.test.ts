@@ -25,13 +25,14 @@ function connected(client: StockClient): Promise<void> {
   );
 }
 
-test('two people see each other, though stock clients do not renew themselves, after a join, a reconnect and a restart of the server', async (t) => {
-  // With a clock that stands still: after 30 s the server would forget states, and clients announce themselves again.
+test('two users see each other after a join, a reconnect and a restart of the server, without renewals by stock clients', async (t) => {
+  // The server's clock stands still. Otherwise it would remove states after 30 s, and clients would announce themselves
+  // again.
   const quire = await Quire.start(t, { nodeArgs: serverClockArgs });
   const join = (user: string): StockClient => {
     const client = new StockClient(quire.wssUrl, 'cursors', { ca: quire.ca, maxBackoffTime: 200 });
     t.after(() => client.destroy());
-    // Alone they would need up to 17 s after a reconnect, for they renew every 15 s.
+    // By themselves they would need up to 17 s after a reconnect, because they renew every 15 s.
     client.stopRenewing();
     client.provider.awareness.setLocalStateField('user', user);
     return client;
@@ -58,7 +59,7 @@ test('two people see each other, though stock clients do not renew themselves, a
   let reconnected = connected(bob);
   bob.cut();
   await reconnected;
-  // Bob's provider forgot Ann when its socket went; Ann may still hold Bob's state from before.
+  // Bob's provider forgot Ann when its socket closed. Ann may still have Bob's earlier state.
   await seeEachOther('after a reconnect');
 
   reconnected = Promise.all([connected(ann), connected(bob)]).then(() => {});
@@ -71,6 +72,6 @@ test('two people see each other, though stock clients do not renew themselves, a
   bob.destroy();
   await ann.untilAware(
     () => !ann.provider.awareness.getStates().has(bob.doc.clientID),
-    'the cursor of somebody who left is gone',
+    'the cursor of a user who left is removed',
   );
 });

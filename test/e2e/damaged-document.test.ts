@@ -7,7 +7,7 @@ import { RawClient } from '../support/raw-client.ts';
 import { inDatabase } from '../support/raw-database.ts';
 import { StockClient } from '../support/stock-client.ts';
 
-test('I8: a damaged document ends its sessions with 4503, and the log says at level error what is damaged', async (t) => {
+test('I8: a damaged document ends its sessions with 4503, and the log names the damage at level error', async (t) => {
   const quire = await Quire.start(t, { tls: 'off' });
   for (const docId of ['damaged', 'sound']) {
     const author = new StockClient(quire.url, docId);

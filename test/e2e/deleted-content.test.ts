@@ -1,4 +1,4 @@
-/** Editors with `gc: false` restore versions from what was deleted; `--keep-deleted` keeps it through folds and restarts. */
+/** Editors with `gc: false` restore versions from deleted content. `--keep-deleted` keeps it in folds and restarts. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as Y from 'yjs';
@@ -6,10 +6,10 @@ import { Quire } from '../support/quire.ts';
 import { StockClient } from '../support/stock-client.ts';
 import { storedSnapshotBytes } from './stored-snapshot.ts';
 
-/** Enough to be folded when the server stops. */
+/** Enough content to be folded when the server stops. */
 const chapter = 'It was a dark and stormy night. '.repeat(3_000);
 
-/** Writes a chapter, takes a version of it, and deletes most of it in a later edit. */
+/** Writes a chapter, saves a version of it, and deletes most of it in a later edit. */
 async function writeAndDelete(client: StockClient): Promise<Y.Snapshot> {
   await client.synced();
   client.text.insert(0, chapter);
@@ -25,7 +25,7 @@ function restored(doc: Y.Doc, version: Y.Snapshot): string {
   return Y.createDocFromSnapshot(doc, version).getText('text').toJSON();
 }
 
-test('I4: a version that was taken before a fold can be restored after a restart by somebody who joins, where asked for', async (t) => {
+test('I4: with --keep-deleted, a client that joins after a restart can restore a version from before a fold', async (t) => {
   const quire = await Quire.start(t, { tls: 'off', args: ['--keep-deleted', 'versions/*'] });
   const docIds = ['versions/kept', 'collected'];
   const versions: Y.Snapshot[] = [];

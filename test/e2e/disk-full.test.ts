@@ -16,7 +16,7 @@ const diskBytes = 48_000_000;
 const fillerBytes = 32_000_000;
 const editBytes = 200_000;
 
-/** A small disk of its own; null, with the test skipped, where mounting is not allowed. */
+/** Mounts a small disk. Resolves with null and skips the test if mounting is not allowed. */
 function smallDisk(t: TestContext): string | null {
   const folder = mkdtempSync(join(tmpdir(), 'quire-disk-'));
   try {
@@ -27,7 +27,7 @@ function smallDisk(t: TestContext): string | null {
     return null;
   }
   t.after(() => {
-    // Lazily: the server may still have it open, and is killed next.
+    // Lazily, because the server may still have it open. It is killed next.
     execFileSync('umount', ['--lazy', folder]);
     rmdirSync(folder);
   });
@@ -40,11 +40,11 @@ function noise(): string {
 }
 
 for (const { reserve, what, reason, fillTo } of [
-  // Somebody else fills the disk: nothing is written faster than the server looks how much is free.
+  // Another program fills the disk. The server itself does not write faster than it checks the free space.
   { reserve: '8MB', what: 'the reserve is reached', reason: /^storage is full, read only$/, fillTo: 4_000_000 },
   { reserve: '1KB', what: 'a write fails', reason: /^storage (unavailable|is full)/, fillTo: null },
 ]) {
-  test(`I1 I8: when the disk is full and ${what}, clients are told, nothing saved is lost, and writing resumes by itself`, async (t) => {
+  test(`I1 I8: when the disk is full and ${what}, clients get a close code, nothing saved is lost, and writing resumes by itself`, async (t) => {
     const disk = smallDisk(t);
     if (disk === null) return;
     const dataFolder = join(disk, 'data');
@@ -62,7 +62,7 @@ for (const { reserve, what, reason, fillTo } of [
     for (let edit = 0; edit < diskBytes / editBytes && author.isOpen; edit++) {
       if (fillTo !== null && edit > 0) await fill(filler, fillTo);
       author.edit(writer.type(fillTo === null || edit === 0 ? noise() : 'x'));
-      // Refused edits are never called saved: the client is closed instead.
+      // A refused edit is never reported as saved. The client is closed instead.
       const isSaved = author.saved().then(
         () => true,
         () => false,
@@ -86,14 +86,14 @@ for (const { reserve, what, reason, fillTo } of [
   });
 }
 
-/** Lets a file grow until no more than this is left of its disk, and waits a little. */
+/** Lets a file grow until at most this much of its disk is free, and waits a little. */
 async function fill(file: string, leftBytes: number): Promise<void> {
   const { bavail, bsize } = statfsSync(file);
   if (bavail * bsize > leftBytes) appendFileSync(file, Buffer.alloc(bavail * bsize - leftBytes));
   await paced(100);
 }
 
-/** Comes back, as a client does, until an edit is saved again; resolves with how much of the first author is there. */
+/** Reconnects like a client until an edit is saved again. Resolves with the length of the text of the first author. */
 async function resumed(url: string, salt: number): Promise<{ found: number }> {
   const client = 1_000 + (salt % 1_000) + Math.floor(Math.random() * 1e6);
   const attempt = async (): Promise<number | null> => {
@@ -105,7 +105,7 @@ async function resumed(url: string, salt: number): Promise<{ found: number }> {
       await reader.saved();
       return Math.max(0, ...ranges.filter((range) => range.client === 1).map(({ end }) => end));
     } catch {
-      // Closed before it was saved: still full, or being opened again.
+      // Closed before the edit was saved: the disk is still full, or the log is being reopened.
       return null;
     } finally {
       reader.terminate();

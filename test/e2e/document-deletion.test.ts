@@ -1,4 +1,4 @@
-/** Deleting documents over HTTP, against a real server process: who may, what is left, and what old copies hear. */
+/** Deleting documents over HTTP with a real server process: access, leftovers, and the close of old copies. */
 import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ interface Answer {
   readonly error: string | null;
 }
 
-/** The path goes out as it is: no URL parser has had it in its hands. */
+/** The path is sent unchanged, without a URL parser. */
 async function send(quire: Quire, method: string, path: string, headers: Record<string, string> = {}): Promise<Answer> {
   const { hostname, port } = new URL(quire.httpUrl);
   return new Promise((resolve, reject) => {
@@ -47,7 +47,7 @@ async function stock(t: TestContext, quire: Quire, docName: string): Promise<Sto
   return client;
 }
 
-test('a deleted document is gone for everybody, also after kill -9, and old copies stop by themselves (I1, I4)', async (t) => {
+test('a deleted document stays deleted for all clients, also after kill -9, and old copies stop by themselves (I1, I4)', async (t) => {
   const quire = await Quire.start(t, { tls: 'off', env: { QUIRE_AUTH_SECRET: secret } });
   const ada = await stock(t, quire, 'notes/ä b');
   await ada.synced();
@@ -84,7 +84,7 @@ test('a deleted document is gone for everybody, also after kill -9, and old copi
   assert.deepEqual([...new Set(kinds)], ['D', 'F'], 'a tombstone and the format are all that is left');
 });
 
-test('only administrators delete, from no page but our own, by the Authorization header alone', async (t) => {
+test('only administrators can delete, from pages of the same origin, and only with the Authorization header', async (t) => {
   const quire = await guardedBySecret(t);
   const writer = await stock(t, quire, 'doc');
   await writer.synced();
@@ -116,7 +116,7 @@ test('only administrators delete, from no page but our own, by the Authorization
   assert.equal(await erase(quire, 'doc', admin), 204);
 });
 
-test('without authentication nobody deletes anything, not even from this machine', async (t) => {
+test('without authentication no client can delete a document, not even from this machine', async (t) => {
   for (const args of [[], ['--auth', 'none']]) {
     const quire = await guarded(t, args);
     assert.deepEqual(await send(quire, 'DELETE', '/documents/doc'), { status: 403, error: 'forbidden' });
@@ -127,7 +127,7 @@ test('without authentication nobody deletes anything, not even from this machine
   }
 });
 
-test('an application that is asked says who is an administrator, each time anew', async (t) => {
+test('the application decides at each request whether the user is an administrator', async (t) => {
   const application = await JsonServer.start(t);
   const until = Date.now() / 1_000 + 300;
   let admin: unknown = true;

@@ -1,4 +1,4 @@
-/** What clients send before anybody knows who they are: I7. */
+/** Messages of clients that are not authorized yet: I7. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
@@ -18,10 +18,12 @@ import { StockClient } from '../support/stock-client.ts';
 const timeoutMs = 60_000;
 const MB = 1024 * 1024;
 const strangers = 100;
-/** The bound for one connection, what the same read from the socket may bring along, and what the server adds for each piece. */
+/**
+ * The bound for one connection, the rest of the same read from the socket, and the overhead of the server per chunk.
+ */
 const earlyBytes = 3 * 64 * 1024 + 1_024;
 
-/** A server whose application answers by command: 401 for bad tokens. */
+/** A server whose application answers when the test says so, with 401 for bad tokens. */
 async function setUp(t: TestContext) {
   const application = await JsonServer.start(t);
   const held: { readonly token: string; answer(): void }[] = [];
@@ -47,7 +49,7 @@ async function setUp(t: TestContext) {
   return { quire, asked, answer };
 }
 
-/** A connection of a stranger that is open. */
+/** An open connection of a client that is not authorized. */
 async function stranger(t: TestContext, quire: Quire, number: number): Promise<Socket> {
   const { port } = new URL(quire.url);
   const socket = connect({ port: Number(port), host: '127.0.0.1', localAddress: '127.0.0.66' });
@@ -58,13 +60,13 @@ async function stranger(t: TestContext, quire: Quire, number: number): Promise<S
   return socket;
 }
 
-test('a hundred strangers with 19 MB each make the server read no more than a little of each', async (t) => {
+test('of 100 unauthorized clients with 19 MB each, the server reads only a little', async (t) => {
   const { quire, asked, answer } = await setUp(t);
   const sockets = await Promise.all(Array.from({ length: strangers }, (_, i) => stranger(t, quire, i)));
   const before = quire.process.usage().rssBytes;
   const message = clientFrame(0x82, new Uint8Array(19 * MB));
   for (const socket of sockets) socket.write(message);
-  // A client with a good token and as much to say shows that the server goes on reading.
+  // A client with a valid token and as many bytes shows that the server continues to read.
   const honest = new StockClient(quire.url, 'doc', { params: { token: 'opaque-good' } });
   t.after(() => honest.destroy());
   honest.text.insert(0, 'x'.repeat(5 * MB));
@@ -73,23 +75,23 @@ test('a hundred strangers with 19 MB each make the server read no more than a li
   await honest.synced(timeoutMs);
   await honest.saved(timeoutMs);
   const metrics = await metricsOf(quire);
-  // Of the honest client, what the last look may have found.
+  // The bytes of the honest client that the last measurement may include.
   const waiting = metrics.get('quire_waiting_message_bytes') ?? NaN;
   assert.ok(waiting <= strangers * earlyBytes + 6 * MB, `${waiting} bytes wait`);
-  // The peak: on a busy machine the strangers may be refused before the honest client is served.
+  // The peak, because on a busy machine the others may be refused before the honest client is served.
   const grownMb = (quire.process.usage().peakRssBytes - before) / MB;
   t.diagnostic(`${grownMb.toFixed(0)} MB more, of which ${(waiting / MB).toFixed(1)} MB wait`);
   assert.ok(grownMb < 200, `${grownMb} MB more for ${strangers} strangers`);
 });
 
-test('a stock client that sends megabytes of offline edits at once gets in unharmed when its token turns out good', async (t) => {
+test('a stock client that sends megabytes of offline edits at once joins when its token is valid', async (t) => {
   const { quire, asked, answer } = await setUp(t);
   const client = new StockClient(quire.url, 'doc', { params: { token: 'opaque-good' }, connect: false });
   t.after(() => client.destroy());
   client.text.insert(0, 'offline '.repeat(MB));
   client.provider.connect();
   await asked('opaque-good');
-  // It has sent its SyncStep1 and its presence by now, and answers the server's question with all of it.
+  // It has sent its SyncStep1 and its presence, and answers the server's SyncStep1 with all edits.
   answer('opaque-good');
   await client.synced(timeoutMs);
   await client.saved(timeoutMs);

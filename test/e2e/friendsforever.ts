@@ -11,23 +11,23 @@ import { replayOf } from './replay.ts';
 import type { Step } from './replay.ts';
 
 export interface ReplayOptions {
-  /** How many of the trace's 26,078 transactions are made, from its beginning. */
+  /** The number of transactions to make, from the beginning of the trace, which has 26,078. */
   readonly txns: number;
-  /** How many of the trace's transactions are made between two cuts of one person's connection. */
+  /** The number of transactions between two losses of one user's connection. */
   readonly txnsPerCut: number;
-  /** How many times the server is started again: by turns killed and stopped in order. */
+  /** The number of restarts. The server is killed and stopped in order alternately. */
   readonly restarts: number;
-  /** People type at most so long apart, in milliseconds. */
+  /** The longest pause of a user between edits, in milliseconds. */
   readonly maxPauseMs: number;
 }
 
-/** At most so many transactions are made in one go. */
+/** The most transactions that are made without a pause. */
 const maxBurst = 60;
 const docName = 'friends';
 
 /**
- * Two real people write one text at the same time, over wss, through the stock provider, with connections that break and
- * a server that is started again. Holds I1 and I4: both, and whoever comes afterwards, must have the trace's text.
+ * Two users write one text at the same time, over wss, with the stock provider, while connections break and the server
+ * restarts. Asserts I1 and I4: both of them, and a client that joins afterwards, have the text of the trace.
  */
 export async function replayFriendsForever(t: TestContext, options: ReplayOptions): Promise<void> {
   const random = randomOf(t);
@@ -76,17 +76,17 @@ interface Typing {
   readonly progress: { made: number; cuts: number };
 }
 
-/** Makes one person's transactions, each as soon as what it builds on has arrived, connected or not. */
+/** Makes the transactions of one user, each as soon as its parents have arrived, online or offline. */
 async function type({ person, steps, writers, random, options, progress }: Typing): Promise<void> {
   let burst = 0;
   for (const [index, { update, needs }] of steps.entries()) {
     const has = (): boolean =>
       needs.every((clock, agent) => clock <= Y.getState(person.doc.store, writers[agent] ?? 0));
     if (!has()) await person.until(has, `what transaction ${index} of ${writers.join('/')} builds on`);
-    // Not the provider's own: it takes this for typing, and sends it.
+    // The origin is not the provider, so that the provider sends this like typed text.
     Y.applyUpdate(person.doc, update, 'typed');
     progress.made++;
-    // One cut at least, whatever the seed.
+    // At least one loss of the connection, with every seed.
     const isDue = random.fraction() < 1 / options.txnsPerCut || (progress.cuts === 0 && index >= steps.length / 2);
     if (isDue && person.isConnected) {
       person.cut();

@@ -1,5 +1,5 @@
 import { test } from 'node:test';
 import { sendMutants } from './mutant-storm.ts';
 
-test('I6 I4: 100,000 broken frames disturb nobody, and every document that got some opens as before', (t) =>
+test('I6 I4: 100,000 broken frames affect no other document, and every attacked document opens as before', (t) =>
   sendMutants(t, 100_000));

@@ -13,16 +13,16 @@ import { sharedTextName, TextWriter } from '../support/text-writer.ts';
 import type { Strike } from './attack-thread.ts';
 import { type Attack, attacks } from './attacks.ts';
 
-/** Between two edits of the neighbour. */
+/** The pause between two edits of the neighbour. */
 const editPauseMs = 2;
-/** I6: what the server computes for one message of an attacker. */
+/** I6: the most CPU time of the server for one message of an attacker. */
 const maxMessageMs = 50;
 
 export interface NeighbourOptions {
-  /** How often each attack is made, and as often on another server. */
+  /** The number of windows of each attack, and the same number on another server. */
   readonly rounds: number;
   readonly windowMs: number;
-  /** How long each attack goes on before it is measured: at first limits let through more. */
+  /** How long each attack runs before it is measured, because limits admit a burst first. */
   readonly warmUpMs: number;
 }
 
@@ -34,9 +34,9 @@ export interface NeighbourWaits {
 }
 
 /**
- * Attacks a document in every way of `attacks` while somebody types in another, in windows between which the same is done to a
- * second server: what the attacker itself costs on this machine is in both. Holds I6: the neighbour loses nothing, and no attack
- * costs more processor time a message than a turn may take.
+ * Attacks a document with each of `attacks` while a neighbour types in another document. The windows alternate with
+ * windows in which a second server is attacked, so that the cost of the attacker on this machine is in both. Asserts
+ * I6: the neighbour loses no edit, and no attack takes more CPU time per message than a turn may take.
  */
 export async function attackBeside(
   t: TestContext,
@@ -95,7 +95,9 @@ export async function attackBeside(
   return all;
 }
 
-/** A server with a document to attack, where limits by address hold for those who are told by a header. */
+/**
+ * A server with a document to attack, on which a header sets the address of a client, so that limits by address apply.
+ */
 async function startAttacked(t: TestContext): Promise<Quire> {
   const quire = await Quire.start(t, {
     tls: 'off',

@@ -10,7 +10,7 @@ import { Siege } from '../support/siege.ts';
 import { StockClient } from '../support/stock-client.ts';
 import { bytesOf } from '../support/update-bytes.ts';
 
-/** As many as one message may carry. */
+/** The most states that one message may have. */
 const maxEntries = 5_000;
 const maxClock = 2 ** 53 - 1;
 
@@ -23,7 +23,7 @@ function states(entries: readonly AwarenessEntry[]): Frame {
   return { type: 'awareness', entries };
 }
 
-/** An awareness frame with this state, which may be no text at all. */
+/** An awareness frame with this state, which need not be text. */
 function presenceOf(state: Uint8Array): Uint8Array {
   const entries = bytesOf(1, 7, 1, state.length, state);
   return bytesOf(1, entries.length, entries);
@@ -37,7 +37,7 @@ suite('presence that has brought servers down', () => {
   });
   after(() => owner.dispose());
 
-  /** Ann, with a name and a cursor, in this document. */
+  /** A client with a name and a cursor in this document. */
   async function ann(t: { after(f: () => void): void }, docName: string): Promise<StockClient> {
     const client = new StockClient(siege.quire.url, docName);
     t.after(() => client.destroy());
@@ -46,7 +46,7 @@ suite('presence that has brought servers down', () => {
     return client;
   }
 
-  test('I6 I7: presence of 50,000 clients is refused, and 5,000 again and again leave nothing behind', async (t) => {
+  test('I6 I7: presence of 50,000 clients is refused, and repeated presence of 5,000 clients leaves no memory in use', async (t) => {
     const huge = crowd(50_000);
     const large = crowd(maxEntries);
     const person = await ann(t, 'crowd');
@@ -62,7 +62,7 @@ suite('presence that has brought servers down', () => {
     assert.deepEqual([...person.provider.awareness.getStates().keys()], [person.doc.clientID]);
   });
 
-  test('I8: a presence clock of 2^53-1 is refused, whoever it is about', async (t) => {
+  test('I8: a presence clock of 2^53-1 is refused, under any client id', async (t) => {
     const person = await ann(t, 'clock');
     await siege.attack(t, async () => {
       for (const client of [person.doc.clientID, 1]) {
@@ -80,7 +80,7 @@ suite('presence that has brought servers down', () => {
     ['not UTF-8', Uint8Array.of(0x22, 0xff, 0x22)],
     ['nested 8,000 deep', Buffer.from('['.repeat(8_000) + ']'.repeat(8_000))],
   ] as const) {
-    test(`I6: a presence state that is ${what} reaches nobody`, async (t) => {
+    test(`I6: a presence state that is ${what} reaches no client`, async (t) => {
       const complaints = listenForComplaints(t);
       const name = `unreadable-${state.length}`;
       const person = await ann(t, name);
@@ -93,7 +93,7 @@ suite('presence that has brought servers down', () => {
     });
   }
 
-  test('I6: a clock as high as can be, in the name of somebody who is here, does not send that person away', async (t) => {
+  test('I6: the highest possible clock under the client id of a connected user does not disconnect that user', async (t) => {
     const person = await ann(t, 'highest');
     const id = person.doc.clientID;
     let closed: unknown;
@@ -119,7 +119,7 @@ suite('presence that has brought servers down', () => {
     await bob.untilAware(() => bob.provider.awareness.getStates().get(id)?.['user'] === 'ann again', 'ann');
   });
 
-  test('I6 I8: fields that break editors are not relayed, all others are, and it is counted', async (t) => {
+  test('I6 I8: fields that break editors are dropped and counted, and all others are relayed', async (t) => {
     const person = await ann(t, 'fields');
     const { awareness } = person.provider;
     const trimmed = async (): Promise<number> =>
@@ -131,7 +131,7 @@ suite('presence that has brought servers down', () => {
       const attacker = await siege.attacker('fields');
       for (const [i, { state: sent }] of [...hostileStates('default'), ...honestStates('default')].entries()) {
         const clock = i + 1;
-        // No two alike, as only changes are told.
+        // Each is different, because only changes are relayed.
         const state = typeof sent === 'object' && !Array.isArray(sent) ? { ...sent, clock } : sent;
         attacker.send(states([{ client: id, clock, state: JSON.stringify(state) }]));
         await person.untilAware(() => awareness.meta.get(id)?.clock === clock, 'the state has arrived');

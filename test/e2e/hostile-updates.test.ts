@@ -19,7 +19,7 @@ suite('updates that have brought servers down', () => {
   });
   after(() => owner.dispose());
 
-  /** A stock editor that has the document. */
+  /** Resolves with a stock client that has the document. */
   async function join(t: Owner, docName: string, doc = new Y.Doc()): Promise<StockClient> {
     const client = new StockClient(siege.quire.url, docName, { doc });
     t.after(() => client.destroy());
@@ -27,7 +27,7 @@ suite('updates that have brought servers down', () => {
     return client;
   }
 
-  test('I6: an update of format V2 is refused, whatever it holds', async (t) => {
+  test('I6: an update in format V2 is refused with any content', async (t) => {
     const doc = new Y.Doc();
     doc.getText('text').insert(0, 'hello');
     doc.getText('text').delete(1, 2);
@@ -41,7 +41,7 @@ suite('updates that have brought servers down', () => {
     assert.equal((await siege.read('v2')).store.clients.size, 0);
   });
 
-  test('I6 I7: seven bytes that claim 33 million structs cost as little as any seven bytes', async (t) => {
+  test('I6 I7: seven bytes that claim 33 million structs take as little as other seven bytes', async (t) => {
     const update = bytesOf(1, 33_000_000, 1, 0);
     assert.equal(update.length, 7);
     await siege.attack(t, async () => {
@@ -50,7 +50,7 @@ suite('updates that have brought servers down', () => {
   });
 
   for (const type of ['update', 'sync-step-2'] as const) {
-    test(`I6 I7: 2,000 updates of 2 KB with missing dependencies are asked about or bounded (${type})`, async (t) => {
+    test(`I6 I7: 2,000 updates of 2 KB with missing dependencies cause a SyncStep1 or are bounded (${type})`, async (t) => {
       const complaints = listenForComplaints(t);
       const name = `missing-${type}`;
       const structs = Array.from({ length: 220 }, (_, k) => struct.textAfter(9_000_000 - k, 1, 'x'));
@@ -75,7 +75,7 @@ suite('updates that have brought servers down', () => {
     ['GC', [struct.gc(10)]],
     ['Skip', [struct.skip(10), struct.gc(1)]],
   ] as const) {
-    test(`I6: a ${what} for somebody else's client id at a far clock takes nothing from that person`, async (t) => {
+    test(`I6: a ${what} under the client id of another user at a far clock loses no edit of that user`, async (t) => {
       const complaints = listenForComplaints(t);
       const name = `far-${what}`;
       const person = await join(t, name);
@@ -101,7 +101,7 @@ suite('updates that have brought servers down', () => {
     });
   }
 
-  test('I4: a GC that claims the next million clocks of somebody who is here costs that person the client id, not the text', async (t) => {
+  test('I4: a GC that claims the next million clocks of a connected user costs that user the client id, not the text', async (t) => {
     const complaints = listenForComplaints(t);
     const person = await join(t, 'claimed');
     person.text.insert(0, 'before ');
@@ -121,7 +121,7 @@ suite('updates that have brought servers down', () => {
     assert.deepEqual(complaints, []);
   });
 
-  test('I4: two clients with one client id: whoever comes first is kept, and everybody who opens the document agrees', async (t) => {
+  test('I4: of two clients with one client id, the edits that arrive first are kept, and all later clients have the same document', async (t) => {
     const complaints = listenForComplaints(t);
     const twin = (): Promise<StockClient> => {
       const doc = new Y.Doc();
@@ -136,8 +136,8 @@ suite('updates that have brought servers down', () => {
         if (i % 5 === 4) await Promise.all([ann.saved(), bob.saved()]);
       }
     });
-    // Yjs gives one of them a new id as soon as it hears of the other. What both have written under the same clocks cannot
-    // be told apart, by nobody: their own screens differ until they load the document again.
+    // Yjs gives one of them a new id when it receives an edit of the other. What both have written under the same
+    // clocks cannot be distinguished, so their screens differ until they load the document again.
     assert.notEqual(ann.doc.clientID, bob.doc.clientID);
     const stored = (await siege.read('twins')).getText('text').toJSON();
     ann.destroy();
@@ -160,7 +160,7 @@ suite('updates that have brought servers down', () => {
     });
   });
 
-  test('I6: types nested 20,000 deep in one update and their deletion are stored, folded and sent, as if written one by one', async (t) => {
+  test('I6: types nested 20,000 deep in one update, and their deletion, can be stored, folded and sent', async (t) => {
     const { created, deleted } = nestedTypes(5, 20_000);
     const folds = (await siege.metrics()).get('quire_compactions_total') ?? 0;
     await siege.attack(t, async () => {
@@ -178,7 +178,7 @@ suite('updates that have brought servers down', () => {
     reader.terminate();
   });
 
-  test('a value that nests 300 levels deep is refused by name', async (t) => {
+  test('a value that is nested 300 levels deep is refused with a specific reason', async (t) => {
     const value = bytesOf(Uint8Array.of(5), 1, 'text', `${'['.repeat(300)}${']'.repeat(300)}`);
     const update = updateOf([{ client: 5, clock: 0, structs: [value] }]);
     await siege.attack(t, async () => {
@@ -209,10 +209,10 @@ suite('updates that have brought servers down', () => {
     reader.terminate();
   });
 
-  test('I6 I7: 400,000 deletions between each other, in two updates, hold up nobody, and more are refused by name', async (t) => {
+  test('I6 I7: 400,000 interleaved deletions in two updates delay no other client, and more are refused with a specific reason', async (t) => {
     const updates = [0, 2].map((start) => deletionsOf(7, start, 200_000, 4));
     const base = updateOf([{ client: 7, clock: 0, structs: [struct.gc(4_000_000)] }]);
-    // More than the limit alone: a fold may join the deletions before it at any moment.
+    // More than the limit, because a fold may merge the earlier deletions at any moment.
     const structs = updateOf([{ client: 8, clock: 0, structs: [struct.gc(4_000_000)] }]);
     const tooMany = Buffer.concat([structs.subarray(0, -1), deletionsOf(8, 0, 600_000, 4).subarray(1)]);
     const effect = await siege.attack(t, async () => {
@@ -231,7 +231,7 @@ suite('updates that have brought servers down', () => {
     reader.terminate();
   });
 
-  test('I7: 28 MB of deletions of what nobody has written are refused at 1 MB', async (t) => {
+  test('I7: 28 MB of deletions of edits that do not exist are refused at 1 MB', async (t) => {
     const effect = await siege.attack(t, async () => {
       for (let i = 0; i < 12; i++) {
         const update = deletionsOf(100 + i, 1_000_000, 390_000);
@@ -242,7 +242,7 @@ suite('updates that have brought servers down', () => {
     assert.ok(effect.grownBytes < 30_000_000);
   });
 
-  test('I4: two structs that wait for each other, sent in two updates, keep nobody from the document', async (t) => {
+  test('I4: two structs that wait for each other, sent in two updates, do not prevent clients from opening the document', async (t) => {
     const complaints = listenForComplaints(t);
     const person = await join(t, 'circle');
     person.text.insert(0, 'before ');
@@ -277,7 +277,7 @@ suite('updates that have brought servers down', () => {
     });
   });
 
-  test('I4 I7: client ids without end, some in each update, are refused before the document can no longer be opened', async (t) => {
+  test('I4 I7: an endless stream of new client ids is refused before the document becomes impossible to open', async (t) => {
     const complaints = listenForComplaints(t);
     const updates = Array.from({ length: 4 }, (_, i) => manyClients(2 ** 31 - i * 10_000, 6_000));
     const effect = await siege.attack(t, async () => {
@@ -287,7 +287,7 @@ suite('updates that have brought servers down', () => {
         code: 4413,
         reason: 'too many new client ids from one connection',
       });
-      // So each of them comes from somebody else.
+      // So each of them comes from another connection.
       for (const update of updates.slice(1, 3)) {
         const attacker = await siege.attacker('more');
         await attacker.sync();
@@ -306,7 +306,7 @@ suite('updates that have brought servers down', () => {
       const person = await join(t, 'more');
       before = person.doc.store.clients.size;
       assert.ok(before > 17_000);
-      // All of the state vector and of the deletions goes to the server.
+      // The whole state vector and all deletions go to the server.
       person.provider.disconnect();
       person.provider.connect();
       await person.synced();
@@ -322,10 +322,10 @@ suite('updates that have brought servers down', () => {
   });
 
   for (const [what, stateVector] of [
-    ['who has nothing', emptyStateVector],
-    ['who has a part', Uint8Array.of(1, 1, 1)],
+    ['has nothing', emptyStateVector],
+    ['has a part', Uint8Array.of(1, 1, 1)],
   ] as const) {
-    test(`I6: one ${what} and asks for 1.7 MB again and again holds up nobody`, async (t) => {
+    test(`I6: a client that ${what} and requests 1.7 MB repeatedly delays no other client`, async (t) => {
       const author = await siege.attacker('asked');
       for (const client of [1, 2]) author.edit(tinyStructs(client, 850_000));
       await author.saved();
@@ -339,7 +339,7 @@ suite('updates that have brought servers down', () => {
     });
   }
 
-  test('I8: more SyncStep1 at once than anybody needs are refused with 4529', async (t) => {
+  test('I8: more SyncStep1 messages at once than a client needs are refused with 4529', async (t) => {
     await siege.attack(t, async () => {
       const attacker = await siege.attacker('asked', { onFrame: () => {} });
       for (let i = 0; i < 2_000; i++) attacker.send({ type: 'sync-step-1', stateVector: emptyStateVector });
@@ -347,7 +347,7 @@ suite('updates that have brought servers down', () => {
     });
   });
 
-  test('I6: four updates of a megabyte of tiny structs each, at once, hold up nobody in another document', async (t) => {
+  test('I6: four updates of 1 MB of tiny structs at once delay no client of another document', async (t) => {
     const updates = Array.from({ length: 4 }, (_, i) => tinyStructs(100 + i, 1_000_000));
     await siege.attack(t, async () => {
       const attackers = await Promise.all(updates.map(() => siege.attacker('tiny', { onFrame: () => {} })));
@@ -358,13 +358,13 @@ suite('updates that have brought servers down', () => {
   });
 });
 
-/** One struct for each of `count` clients, from this id downwards. */
+/** One struct for each of `count` clients, with ids from this one downwards. */
 function manyClients(first: number, count: number): Uint8Array {
   const structs = [struct.gc(1)];
   return updateOf(Array.from({ length: count }, (_, i) => ({ client: first - i, clock: 0, structs })));
 }
 
-/** An update of about so many bytes, of structs that are as small as can be. */
+/** An update of about this many bytes, with the smallest possible structs. */
 function tinyStructs(client: number, bytes: number): Uint8Array {
   const structs = [struct.text('x')];
   for (let length = 20; length < bytes; length += 7) structs.push(struct.textAfter(client, structs.length - 1, 'x'));

@@ -9,10 +9,10 @@ import { repetitions } from '../support/repetitions.ts';
 
 const documents = repetitions(400, 1_000);
 const atOnce = 20;
-/** Noise of the collector and of what V8 compiles meanwhile; Documents that stay would be several times this. */
+/** Noise of garbage collection and compilation. Documents that stay in memory would take several times this. */
 const maxGrowthBytes = 2_000_000;
 
-test('I7: after hundreds of documents were opened, written and left, memory, files and timers are as before', async (t) => {
+test('I7: after hundreds of documents were opened, written and closed, memory, files and timers are as before', async (t) => {
   const quire = await Quire.start(t, {
     tls: 'off',
     args: ['--idle-room-timeout', '100ms', '--log-level', 'warn'],
@@ -46,7 +46,7 @@ test('I7: after hundreds of documents were opened, written and left, memory, fil
     };
   };
 
-  // What is made once and stays (compiled code, pools, LevelDB's own buffers) is there after this.
+  // After this, everything exists that is created once and stays: compiled code, pools, LevelDB's buffers.
   await visitAll('warm', 300);
   const before = await measure();
   await visitAll('visited', documents);
@@ -54,11 +54,14 @@ test('I7: after hundreds of documents were opened, written and left, memory, fil
   t.diagnostic(`heap ${(before.heap / 1e6).toFixed(2)} -> ${(after.heap / 1e6).toFixed(2)} MB`);
   assert.ok(after.heap - before.heap < maxGrowthBytes, `memory grew by ${after.heap - before.heap} bytes`);
   assert.deepEqual(after.resources, before.resources);
-  // LevelDB opens and removes tables as it likes.
+  // LevelDB opens and removes tables at any time.
   assert.ok(Math.abs(after.files - before.files) <= 10, `files ${before.files} -> ${after.files}`);
 });
 
-/** Resolves when no document is in memory and nobody is connected. The metrics are all that tells, so they are asked again. */
+/**
+ * Resolves when no document is in memory and no client is connected. Polls the metrics, because there is no event for
+ * it.
+ */
 async function empty(quire: Quire): Promise<void> {
   for (;;) {
     const metrics = await (await fetch(`${quire.httpUrl}/metrics`, { headers: { connection: 'close' } })).text();

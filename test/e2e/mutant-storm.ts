@@ -14,18 +14,21 @@ import type { RawClient } from '../support/raw-client.ts';
 import { Siege } from '../support/siege.ts';
 import { StockClient } from '../support/stock-client.ts';
 
-/** Enough for a document to be folded when it is left: about 400 KB, counted as the compactor does, where 256 KB will do. */
+/**
+ * Enough for a document to be folded when it becomes idle: about 400 KB as the compactor counts, where 256 KB are
+ * enough.
+ */
 const editsPerDocument = 2_000;
-/** A document takes this many mutants, then the next one is attacked. */
+/** The number of mutants per document. Then the next document is attacked. */
 const mutantsPerDocument = 2_500;
 const attackers = 4;
-/** Of the frames in which only the update is broken, so that it is read at all. */
+/** The fraction of frames in which only the update is broken, so that it is read. */
 const updateShare = 0.6;
 
 /**
- * Sends `count` broken frames to a server, a new connection for each that is refused, while two stock editors write in
- * another document. Holds I6 and I4: nobody else is disturbed, and every document that was attacked opens in a stock
- * editor, without a complaint and with the same content before and after a restart.
+ * Sends `count` broken frames to a server, with a new connection after each refusal, while two stock clients write in
+ * another document. Asserts I6 and I4: the other document is not affected, and every attacked document opens in a stock
+ * client without a complaint, and with the same content before and after a restart.
  */
 export async function sendMutants(t: TestContext, count: number): Promise<void> {
   const random = randomOf(t);
@@ -76,7 +79,7 @@ export async function sendMutants(t: TestContext, count: number): Promise<void> 
   );
 }
 
-/** Fills a document with honest edits, then attacks it. Returns how many of the mutants were refused. */
+/** Fills a document with valid edits, then attacks it. Resolves with the number of refused mutants. */
 async function attackDocument(siege: Siege, name: string, count: number, random: Random): Promise<number> {
   const editors = new RandomEditors(random);
   editors.edit(editsPerDocument);
@@ -103,7 +106,7 @@ async function attackDocument(siege: Siege, name: string, count: number, random:
   return refused;
 }
 
-/** Whether the server closes the connection for what was sent; if not, it has handled it. */
+/** Resolves with whether the server closes the connection because of the frame. If not, the server has accepted it. */
 async function isRefused(attacker: RawClient): Promise<boolean> {
   const refused = await attacker.pinged().then(
     () => false,

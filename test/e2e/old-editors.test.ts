@@ -10,7 +10,7 @@ import { RawClient } from '../support/raw-client.ts';
 import { StockClient } from '../support/stock-client.ts';
 import { loadFriendsForever } from '../support/traces.ts';
 
-/** What an editor of yjs 13.5 would have stored: rich text as y-prosemirror keeps it, and a text as y-codemirror does. */
+/** The update of an editor with yjs 13.5: rich text as in y-prosemirror, and a text as in y-codemirror. */
 function writeOldDocument(): OldY.Doc {
   const doc = new OldY.Doc();
   const rich = doc.getXmlFragment('default');
@@ -31,7 +31,7 @@ function writeOldDocument(): OldY.Doc {
   return doc;
 }
 
-test('I4: a document written by an old yjs opens in the editors of today, and what they write in the old one', async (t) => {
+test('I4: a document written by an old yjs opens in current editors, and their edits arrive in the old one', async (t) => {
   const old = writeOldDocument();
   const quire = await Quire.start(t);
   const author = await RawClient.open(`${quire.url}/old`);

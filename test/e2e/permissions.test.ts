@@ -1,4 +1,4 @@
-/** File permissions, as a user who is not root: this file's process gives its rights away before the first test. */
+/** File permissions of an ordinary user. The process of this file gives up the rights of root before the first test. */
 import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,11 +18,11 @@ const dataFolder = join(folder, 'data');
 mkdirSync(dataFolder, { mode: 0o500 });
 becomeOrdinaryUser(folder);
 
-test('a key that may not be read is explained', () => {
+test('a key without read permission is refused with a readable error', () => {
   assert.throws(() => readCertificate(certPath, keyPath, Date.now()), /this user may not read it/);
 });
 
-test('the doctor names a data folder that may not be written', async () => {
+test('the doctor reports a data folder without write permission', async () => {
   const config = parseConfig(['--data', dataFolder, '--tls', 'off', '--port', '1'], {});
   const { findings } = await examineLocal(
     config,

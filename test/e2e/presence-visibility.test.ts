@@ -1,6 +1,6 @@
 /**
- * Visibility of stock clients over sockets. Their timers are off, so that a renewal, which comes every 15 s, cannot make a
- * client visible here.
+ * Visibility of stock clients over sockets. Their timers are off, so that the renewal every 15 s cannot make a client
+ * visible.
  */
 import assert from 'node:assert/strict';
 import { suite, test, before, after, type TestContext } from 'node:test';
@@ -11,12 +11,12 @@ import { Disposer } from '../support/owner.ts';
 import { Quire } from '../support/quire.ts';
 import { StockClient } from '../support/stock-client.ts';
 
-/** A guard against hanging. */
+/** Only guards against hanging. */
 const deadlineMs = 60_000;
 
 type Change = Readonly<Record<'added' | 'updated' | 'removed', readonly number[]>>;
 
-/** Resolves when the viewer has the other's state as it is. */
+/** Resolves when the viewer has the current state of the other client. */
 async function see(viewer: StockClient, other: StockClient): Promise<void> {
   const userOf = (states: ReadonlyMap<number, Readonly<Record<string, unknown>>>): unknown =>
     states.get(other.doc.clientID)?.['user'];
@@ -47,7 +47,7 @@ suite('stock clients see each other without waiting for a renewal', () => {
     return client;
   }
 
-  test('a page that lists people by the changes it is told of never loses itself', async (t) => {
+  test('a page that lists users by change events never loses its own user', async (t) => {
     const ada = await join(t, 'list', 'ada');
     const { awareness } = ada.provider;
     const removed: number[] = [];
@@ -66,7 +66,7 @@ suite('stock clients see each other without waiting for a renewal', () => {
     assert.deepEqual(awareness.getLocalState(), { user: 'ada' });
   });
 
-  test('after a connection that is lost again and again right after a join', async (t) => {
+  test('after a connection that is lost repeatedly right after a join', async (t) => {
     const [ada, bob] = await Promise.all([join(t, 'flap', 'ada'), join(t, 'flap', 'bob')]);
     for (let times = 0; times < 5; times++) {
       await Promise.all([see(ada, bob), see(bob, ada)]);
@@ -77,7 +77,7 @@ suite('stock clients see each other without waiting for a renewal', () => {
     await Promise.all([see(ada, bob), see(bob, ada)]);
   });
 
-  test('after a sleep in which others seem to have been silent', async (t) => {
+  test('after a sleep in which other clients seem to have been silent', async (t) => {
     const [ada, bob] = await Promise.all([join(t, 'sleep', 'ada'), join(t, 'sleep', 'bob')]);
     await Promise.all([see(ada, bob), see(bob, ada)]);
     removeAwarenessStates(bob.provider.awareness, [ada.doc.clientID], 'timeout');

@@ -1,7 +1,7 @@
 import { deletedRanges, textRanges } from '../support/text-ranges.ts';
 import type { ClockRange } from '../support/text-ranges.ts';
 
-/** Edits and deletions that somebody has seen or was told are saved: what may never be missing again. */
+/** Edits and deletions that a client has received or that were acknowledged as saved, and so must never be lost. */
 export class Promised {
   readonly #inserted = new Map<number, Set<number>>();
   readonly #deleted = new Map<number, Set<number>>();
@@ -16,7 +16,7 @@ export class Promised {
     this.#add(this.#inserted, range);
   }
 
-  /** What of it is not in `found`, in words. */
+  /** A description of what is missing in `found`. */
   missingIn(found: Promised): string[] {
     return [
       ...lacking(this.#inserted, found.#inserted).map((id) => `insert ${id}`),

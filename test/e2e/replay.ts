@@ -3,32 +3,32 @@ import { sharedTextName } from '../support/text-writer.ts';
 import { applyPatches } from '../support/traces.ts';
 import type { ConcurrentTrace } from '../support/traces.ts';
 
-/** One transaction of one agent, as the update that Yjs sends for it. */
+/** One transaction of one agent, as the update that Yjs sends. */
 export interface Step {
   readonly update: Uint8Array;
-  /** Per agent, the clock up to which their edits must be there before this one can have been made. */
+  /** Per agent, the clock up to which their edits must have arrived before this one can be made. */
   readonly needs: readonly number[];
 }
 
 export interface Replay {
-  /** The client id under which each agent writes. */
+  /** The client id of each agent. */
   readonly clients: readonly number[];
-  /** Per agent, their transactions in order. */
+  /** The transactions of each agent in order. */
   readonly steps: readonly (readonly Step[])[];
-  /** The text when everybody has everything. */
+  /** The text when all agents have all edits. */
   readonly content: string;
 }
 
 /**
- * Turns a trace into updates. Its positions count in the document as it was at a transaction's parents, while a document
- * that is connected moves on by itself; so each agent edits in a document of their own, which takes from the others
- * exactly what the parents name. What comes out is what each agent's editor would send.
+ * Converts a trace into updates. The positions of a transaction refer to the document at its parents, but a connected
+ * document also receives other edits. So each agent edits in a document of its own, which receives exactly the parents.
+ * The result is the updates that the editor of each agent would send.
  */
 export function replayOf(txns: ConcurrentTrace['txns'], numAgents: number): Replay {
   const agents = Array.from({ length: numAgents }, (_, agent) => {
     const doc = new Y.Doc();
     doc.clientID = agent + 1;
-    // How many transactions of each agent it has seen, its own included.
+    // The number of transactions of each agent that it has seen, its own included.
     return {
       doc,
       seen: Array.from({ length: numAgents }, () => 0),
@@ -36,14 +36,14 @@ export function replayOf(txns: ConcurrentTrace['txns'], numAgents: number): Repl
       steps: [] as Step[],
     };
   });
-  // The number of a transaction among those of its agent.
+  // The index of a transaction among those of its agent.
   const order: number[] = [];
   for (const [index, { agent, parents, patches }] of txns.entries()) {
     const self = at(agents, agent);
     for (const parent of parents) {
       const origin = at(txns, parent).agent;
       const other = at(agents, origin);
-      // Everybody builds on their own latest, so a transaction stands for all earlier ones of its agent.
+      // Agents build on their own latest transaction, so a transaction stands for all earlier ones of its agent.
       for (let next = at(self.seen, origin); next <= at(order, parent); next++) {
         Y.applyUpdate(self.doc, at(other.updates, next));
         self.seen[origin] = next + 1;
@@ -55,7 +55,7 @@ export function replayOf(txns: ConcurrentTrace['txns'], numAgents: number): Repl
     self.doc.on('update', record);
     self.doc.transact(() => applyPatches(self.doc.getText(sharedTextName), patches));
     self.doc.off('update', record);
-    // A transaction that changes nothing still has its place.
+    // A transaction without changes still has an index.
     if (self.updates.length === before) self.updates.push(Uint8Array.of(0, 0));
     self.steps.push({ update: at(self.updates, before), needs });
     order[index] = before;

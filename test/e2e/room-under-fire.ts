@@ -9,7 +9,7 @@ import type { Promised } from './promised.ts';
 
 const writersPerRoom = 3;
 const observersPerRoom = 2;
-/** Edits of one writer that have not come back yet, at most. */
+/** The most edits of one writer that the server has not echoed yet. */
 const windowEdits = 60;
 const editsPerErase = 7;
 const editsPerProbe = 25;
@@ -17,13 +17,13 @@ const editsPerProbe = 25;
 interface Writer {
   readonly text: TextWriter;
   readonly client: RawClient;
-  /** As many characters have come back. */
+  /** The number of characters that the server has echoed. */
   seen: number;
-  /** For each probe that is not answered yet, how much was written before it. */
+  /** For each unanswered probe, the number of characters written before it. */
   readonly probed: number[];
 }
 
-/** Writers and observers of one room, until the server is gone. */
+/** Writers and observers of one room, until the server ends. */
 export class RoomUnderFire {
   readonly begun: Promise<void>;
   readonly #promised: Promised;
@@ -54,7 +54,7 @@ export class RoomUnderFire {
     for (const writer of this.#writers) this.#fill(writer);
   }
 
-  /** Resolves when all sockets are closed, and everything that had arrived has been taken down. */
+  /** Resolves when all sockets are closed and everything that arrived is recorded. */
   async ended(): Promise<void> {
     await within(guardMs, 'the end of all sockets', Promise.all(this.#clients.map(({ closed }) => closed)));
   }

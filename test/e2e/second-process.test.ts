@@ -10,7 +10,7 @@ import { TextWriter } from '../support/text-writer.ts';
 
 const script = fileURLToPath(new URL('../../server/cli/main.js', import.meta.url));
 
-test('a second process on the same data folder ends with a sentence, and the first goes on', async (t) => {
+test('a second process on the same data folder ends with a readable error, and the first continues', async (t) => {
   const quire = await Quire.start(t);
   const client = await RawClient.open(`${quire.url}/a`);
   t.after(() => client.terminate());

@@ -1,4 +1,4 @@
-/** A server whose disk has stopped answering, and one whose disk takes one batch after another: I6 and I7. */
+/** A server whose disk does not answer, and one whose disk ends one batch at a time by command: I6 and I7. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
@@ -12,11 +12,11 @@ import type { RawClient } from '../support/raw-client.ts';
 import { TextWriter } from '../support/text-writer.ts';
 
 const max = fixedLimits['unsaved-edits'].max;
-/** Small enough for the event loop: larger updates are scanned by a worker thread. */
+/** Small enough for the event loop. Larger updates are scanned in a worker thread. */
 const editBytes = 256 * 1024;
 const floodCount = 10;
 const editsPerFlood = 20;
-/** What one edit takes at most beside its text. */
+/** The most bytes of an edit beside its text. */
 const overheadBytes = 1_024;
 
 interface Flood {
@@ -26,7 +26,7 @@ interface Flood {
   metric(name: string): Promise<number>;
 }
 
-/** Ten clients in ten documents have sent 50 MB while the disk is held. The server has taken all that it takes. */
+/** Ten clients in ten documents have sent 50 MB while the disk is held. The server has accepted as much as it can. */
 async function flooded(t: TestContext): Promise<Flood> {
   const quire = await Quire.start(t, { tls: 'off', nodeArgs: heldDiskArgs });
   const disk = await HeldDisk.attach(t, quire);
@@ -52,7 +52,7 @@ async function flooded(t: TestContext): Promise<Flood> {
   return { quire, disk, clients, metric };
 }
 
-test('I7: while no commit ends, the server accepts half of unsaved-edits and one message per connection; nothing is lost', async (t) => {
+test('I7: while no commit ends, the server accepts half of unsaved-edits and one message per connection; no edit is lost', async (t) => {
   const { quire, disk, clients, metric } = await flooded(t);
   const accepted = await metric('update_bytes_total');
   t.diagnostic(`${(accepted / 2 ** 20).toFixed(1)} MB accepted, ${quire.process.usage().rssBytes >> 20} MB resident`);
@@ -68,7 +68,7 @@ test('I7: while no commit ends, the server accepts half of unsaved-edits and one
   assert.equal(await metric('unsaved_edit_bytes'), 0);
 });
 
-test('I6: while ten other documents flood the disk, an edit is in the first or the second commit that ends after it came', async (t) => {
+test('I6: while ten other documents flood the disk, an edit is in the first or second commit that ends after its arrival', async (t) => {
   const { quire, disk, metric } = await flooded(t);
   const honest = await join(t, quire, 'honest');
   const saves: number[] = [];

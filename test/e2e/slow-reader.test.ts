@@ -11,14 +11,14 @@ import { assertTook } from '../support/slowness.ts';
 import { TextWriter } from '../support/text-writer.ts';
 
 const editBytes = 64_000;
-/** The bound of an outbox: it is as large as the greatest message. */
+/** The bound of an outbox, which equals the largest message. */
 const outboxBytes = 2_000_000;
 const kernelBytes = kernelBufferBytes();
 const floodBytes = outboxBytes + kernelBytes + 10_000_000;
-/** What the server computes before somebody in another document is answered, half of the times, while the flood goes on. */
+/** Median CPU time of the server before it answers a client of another document during the flood. */
 const maxProbeMedianMs = 50;
 
-test('I7: one who does not read is closed when its outbox is full, and nobody else waits for it', async (t) => {
+test('I7: a client that does not read is closed when its outbox is full, and no other client waits for it', async (t) => {
   const quire = await Quire.start(t, { tls: 'off', args: ['--max-message-size', `${outboxBytes / 1e6}MB`] });
   const open = async (doc: string, onUpdate?: (update: Uint8Array) => void): Promise<RawClient> => {
     const client = await RawClient.open(
@@ -55,7 +55,7 @@ test('I7: one who does not read is closed when its outbox is full, and nobody el
   assert.ok(reader.isOpen && author.isOpen);
   slow.resumeReading();
   const { code, reason } = await within(guardMs, 'the end of the slow reader', slow.closed);
-  // 4529 if the close frame still got through, 1006 if the socket was ended by force.
+  // 4529 if the close frame arrived, 1006 if the socket was ended by force.
   assert.ok(code === 4529 || code === 1006, `closed with ${code} ${reason}`);
   assert.ok(slow.bytesReceived <= outboxBytes + kernelBytes, `it was sent ${slow.bytesReceived} bytes`);
 
@@ -68,10 +68,10 @@ test('I7: one who does not read is closed when its outbox is full, and nobody el
 
 const documentBytes = 2_000_000;
 const questions = 200;
-/** The document itself, its snapshot and what of it is under way; all answers would be 400 MB. */
+/** The document, its snapshot and the bytes in transit. All answers together would be 400 MB. */
 const maxGrowthBytes = 40_000_000;
 
-test('I7: one who asks for a document again and again and does not read costs a bounded amount of memory', async (t) => {
+test('I7: a client that requests a document repeatedly and does not read uses bounded memory', async (t) => {
   const quire = await Quire.start(t, { tls: 'off', nodeArgs: inspectorArgs });
   const inspector = await Inspector.attach(quire.process);
   t.after(() => inspector.close());
@@ -89,7 +89,7 @@ test('I7: one who asks for a document again and again and does not read costs a 
   asking.pauseReading();
   for (let question = 0; question < questions; question++) {
     asking.send({ type: 'sync-step-1', stateVector: emptyStateVector });
-    // Behind the question, so that the server has had its time with it.
+    // After the request, so that the server has processed it.
     await author.saved();
   }
   const after = await inspector.heap();
