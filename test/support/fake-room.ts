@@ -4,7 +4,7 @@ import type { RefusedError } from '../../server/errors.ts';
 import type { Broadcast } from '../../server/sync/room/broadcast.ts';
 import type { Submission } from '../../server/sync/room/intake.ts';
 import { Nudger } from '../../server/sync/presence/nudger.ts';
-import type { Peer } from '../../server/sync/peer.ts';
+import type { Peer } from '../../server/sync/room/peer.ts';
 import { Room } from '../../server/sync/room/room.ts';
 import { SyncStats } from '../../server/sync/stats.ts';
 import { PRESENCE_BATCH_MS, Ticker, UPDATE_BATCH_MS } from '../../server/sync/room/ticker.ts';

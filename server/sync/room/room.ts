@@ -17,7 +17,7 @@ import { loadDocument } from './load-document.ts';
 import type { OldCopies } from './old-copies.ts';
 import type { NudgedPeer, NudgedRoom, Nudger } from '../presence/nudger.ts';
 import type { Offload } from '../offload.ts';
-import type { Peer } from '../peer.ts';
+import type { Peer } from './peer.ts';
 import { Presence } from '../presence/presence.ts';
 import { RoomSnapshot } from './room-snapshot.ts';
 import type { SyncStats } from '../stats.ts';

@@ -3,7 +3,7 @@ import { limitReached, RefusedError, toRefusal } from '../../errors.ts';
 import type { UpdateLog } from '../../../persistence/update-log.ts';
 import { Nudger } from '../presence/nudger.ts';
 import type { Offload } from '../offload.ts';
-import type { Peer } from '../peer.ts';
+import type { Peer } from './peer.ts';
 import { Room, type RoomDeps } from './room.ts';
 import type { SyncStats } from '../stats.ts';
 import { PRESENCE_BATCH_MS, Ticker, UPDATE_BATCH_MS } from './ticker.ts';

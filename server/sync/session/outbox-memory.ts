@@ -1,5 +1,5 @@
 import { limitReached } from '../../errors.ts';
-import type { Peer } from '../peer.ts';
+import type { Peer } from '../room/peer.ts';
 
 /** An outbox with updates that wait for a slow reader. */
 export interface Waiting {

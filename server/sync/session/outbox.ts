@@ -3,7 +3,7 @@ import { mergingWeightOfAll } from '../../../persistence/update/weight.ts';
 import { limitReached } from '../../errors.ts';
 import { type Connection, DRAIN_BYTES } from '../connection.ts';
 import { MAX_MERGE_WEIGHT } from '../offload.ts';
-import type { Peer } from '../peer.ts';
+import type { Peer } from '../room/peer.ts';
 import type { Codec } from '../protocol/codec.ts';
 import type { Broadcast } from '../room/broadcast.ts';
 import type { SyncStats } from '../stats.ts';

@@ -9,7 +9,7 @@ import type { UserSessions } from './user-sessions.ts';
 import type { Connection, ConnectionHandler } from '../connection.ts';
 import type { Grant, Person } from '../grant.ts';
 import { MAX_STATE_VECTOR_CLIENTS } from '../join/join.ts';
-import { type JoiningPeer, Joins, type JoinsDeps } from '../join/joins.ts';
+import { type JoiningPeer, SyncAnswers, type SyncAnswersDeps } from '../join/sync-answers.ts';
 import { OFFLOAD_INPUT_BYTES } from '../offload.ts';
 import type { ClientMessage, Codec } from '../protocol/codec.ts';
 import type { Broadcast } from '../room/broadcast.ts';
@@ -25,7 +25,7 @@ import { Pace, type PaceLimits } from './pace.ts';
 const OLD_COPY_HOLD_MS = 2_000;
 
 /** Shared by all sessions of one dialect, and by their handshakes. */
-export interface SessionDeps extends OutboxDeps, JoinsDeps {
+export interface SessionDeps extends OutboxDeps, SyncAnswersDeps {
   readonly rooms: Rooms;
   readonly userSessions: UserSessions;
   readonly loadRate: LoadRate;
@@ -91,7 +91,7 @@ export class Session implements JoiningPeer, Author, ConnectionHandler {
   /** Reading is paused, because the client has reached a limit. */
   #slowed = false;
   /** Null unless the client has sent SyncStep1 lately. */
-  #joins: Joins | null = null;
+  #answers: SyncAnswers | null = null;
   /** Bytes of presence that the client was sent and has not sent back yet. Stock clients send all of it back. */
   #echoBytes = 0;
 
@@ -296,8 +296,8 @@ export class Session implements JoiningPeer, Author, ConnectionHandler {
 
   #join(stateVector: Uint8Array): void {
     this.room.oldCopies?.checkStateVector(stateVector, MAX_STATE_VECTOR_CLIENTS);
-    this.#joins ??= new Joins(this, this.room, this.#deps);
-    this.#joins.add(stateVector, () => {
+    this.#answers ??= new SyncAnswers(this, this.room, this.#deps);
+    this.#answers.add(stateVector, () => {
       this.#receiving = true;
     });
   }
@@ -403,7 +403,7 @@ export class Session implements JoiningPeer, Author, ConnectionHandler {
   sweep(nowMs: number): void {
     try {
       if (this.#pace?.isRested(nowMs) === true) this.#pace = null;
-      if (this.#joins?.sweep(nowMs) === true) this.#joins = null;
+      if (this.#answers?.sweep(nowMs) === true) this.#answers = null;
       if (this.#slowed) this.#readOn();
       this.#outbox.keepAlive(nowMs);
     } catch (error) {
@@ -432,7 +432,7 @@ export class Session implements JoiningPeer, Author, ConnectionHandler {
     this.#ended = true;
     this.#queue = null;
     this.#deps.userSessions.leave(this.#user);
-    this.#joins?.close();
+    this.#answers?.close();
     this.#outbox.close();
     this.room.leave(this);
   }

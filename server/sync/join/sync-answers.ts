@@ -5,7 +5,7 @@ import { TokenBucket } from '../../limits/token-bucket.ts';
 import type { BucketSize } from '../../limits/token-bucket.ts';
 import type { Codec } from '../protocol/codec.ts';
 import { answerSyncStep1, type JoinSink } from './join.ts';
-import type { Peer } from '../peer.ts';
+import type { Peer } from '../room/peer.ts';
 import type { Offload } from '../offload.ts';
 import type { Room } from '../room/room.ts';
 import type { SyncStats } from '../stats.ts';
@@ -18,7 +18,7 @@ const REQUEST_RATE: BucketSize = {
   burst: fixedLimits['sync-requests'].max * REQUEST_BURST_SECONDS,
 };
 
-export interface JoinsDeps {
+export interface SyncAnswersDeps {
   readonly codec: Codec;
   /** The worker thread, shared in turns by key. Jobs of a client that is gone do not start. */
   readonly offload: { of(key: string, isGone: () => boolean): Offload };
@@ -28,7 +28,7 @@ export interface JoinsDeps {
   readonly rooms: { readonly coarseNowMs: number };
 }
 
-/** A session as its joins see it. */
+/** A session as its answers see it. */
 export interface JoiningPeer extends Peer {
   readonly ended: boolean;
   /** The key by which it takes turns at the worker thread. */
@@ -42,10 +42,10 @@ export interface JoiningPeer extends Peer {
  * Answers the SyncStep1 messages of one session, one after the other. Each answer begins when the client has read the
  * last one and the limits allow it.
  */
-export class Joins implements JoinSink {
+export class SyncAnswers implements JoinSink {
   readonly #peer: JoiningPeer;
   readonly #room: Room;
-  readonly #deps: JoinsDeps;
+  readonly #deps: SyncAnswersDeps;
   readonly #requests: TokenBucket;
   readonly #bytes: TokenBucket;
   #last: Promise<void> = Promise.resolve();
@@ -54,7 +54,7 @@ export class Joins implements JoinSink {
   /** Continues an answer that waits for a limit. */
   #resume: (() => void) | null = null;
 
-  constructor(peer: JoiningPeer, room: Room, deps: JoinsDeps) {
+  constructor(peer: JoiningPeer, room: Room, deps: SyncAnswersDeps) {
     this.#peer = peer;
     this.#room = room;
     this.#deps = deps;

@@ -1,7 +1,7 @@
-import type { RefusedError } from '../errors.ts';
-import type { Broadcast } from './room/broadcast.ts';
-import type { Grant } from './grant.ts';
-import type { PresenceOwner } from './presence/presence-state.ts';
+import type { RefusedError } from '../../errors.ts';
+import type { Broadcast } from './broadcast.ts';
+import type { Grant } from '../grant.ts';
+import type { PresenceOwner } from '../presence/presence-state.ts';
 
 /** A session as its room sees it. No method throws. */
 export interface Peer extends PresenceOwner {
