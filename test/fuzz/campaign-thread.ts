@@ -1,4 +1,4 @@
-/** The thread of a campaign: fuzzes one target for a while, and tells what it found. */
+/** The thread of a campaign: fuzzes one target and posts its report. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { Disposer } from '../support/owner.ts';
 import { randomFrom } from '../support/random.ts';

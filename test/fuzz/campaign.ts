@@ -3,27 +3,27 @@ import { guardMs } from '../support/deadline.ts';
 import type { FuzzReport } from './fuzzer.ts';
 import { LastInput } from './last-input.ts';
 
-/** A target that is given one input and has not answered after this, never will. */
+/** An input that takes longer counts as one that never returns. */
 const hangMs = guardMs;
-/** No decoder needs a tenth of it; one that takes all must not take the machine along. */
+/** The heap of the thread. Decoders need less than a tenth of it. The bound protects the machine. */
 const maxHeapMb = 512;
 
 export interface Campaign {
   readonly target: string;
   readonly seed: number;
-  /** How long to look, in milliseconds. */
+  /** How long the campaign takes, in milliseconds. */
   readonly durationMs: number;
-  /** It ends earlier when it has tried or found so many. */
+  /** The campaign ends earlier when it has tried or found this many. */
   readonly maxInputs: number;
   readonly maxFindings: number;
 }
 
-/** What the thread is started with. */
+/** The data of the thread. */
 export interface CampaignData extends Campaign {
   readonly lastInput: SharedArrayBuffer;
 }
 
-/** Fuzzes one target in a thread of its own, so that an input that never comes back or takes all memory is found, too. */
+/** Fuzzes one target in a thread of its own, so that it also finds an input that never returns or takes all memory. */
 export function runCampaign(campaign: Campaign): Promise<FuzzReport> {
   const lastInput = new LastInput();
   const workerData: CampaignData = { ...campaign, lastInput: lastInput.buffer };
@@ -42,7 +42,7 @@ export function runCampaign(campaign: Campaign): Promise<FuzzReport> {
     };
     let seen = -1;
     const watch = setInterval(() => {
-      if (lastInput.count === seen) failed(`does not end\nnothing came for ${hangMs} ms`);
+      if (lastInput.count === seen) failed(`does not end\nno input returned for ${hangMs} ms`);
       seen = lastInput.count;
     }, hangMs);
     worker.once('message', end);

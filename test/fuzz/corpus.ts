@@ -1,10 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-// From dist/test/fuzz: the compiler does not copy it.
+// Relative to dist/test/fuzz, because the compiler does not copy the corpus.
 const folder = join(import.meta.dirname, '../../../test/fuzz/corpus');
 
-/** Inputs that once were findings, or that nothing else comes upon: the lines of `corpus/<target>.txt`, hex and a word why. */
+/**
+ * Reads the inputs of `corpus/<target>.txt`: earlier findings, and inputs that mutants do not reach. A line has the input in hex
+ * and the reason why it is there.
+ */
 export function readCorpus(target: string): Uint8Array[] {
   const file = join(folder, `${target}.txt`);
   if (!existsSync(file)) return [];

@@ -1,21 +1,21 @@
 import { getHeapStatistics } from 'node:v8';
 import { slowness } from '../support/slowness.ts';
 
-/** What decoding may cost: so much in any case, and so much for each byte. The server reads as much in a thousandth of it. */
+/** The bounds of one call of `decode`: a constant and a part for each byte. The server needs about a thousandth of them. */
 const maxMs = { any: 25, eachByte: 0.001 };
 const maxBytes = { any: 16_000_000, eachByte: 500 };
-/** What seems to cost too much is measured so often again: a collection of garbage comes once. */
+/** How often a costly input is measured again. A garbage collection disturbs one of the measurements at most. */
 const confirmations = 3;
 
-/** Says what an action that has cost too much has cost; null if it has not. */
+/** Measures one action after the other. */
 export interface CostMeter {
-  /** Begins measuring. */
+  /** Starts a measurement. */
   begin(): void;
-  /** Ends measuring. Whether it looks like too much. */
+  /** Ends the measurement. Returns whether the action may have exceeded a bound. */
   isTooMuch(inputBytes: number): boolean;
 }
 
-/** Cheap, and easily deceived: by other processes and by the garbage collector. */
+/** Makes a meter that is cheap and reports false alarms, because other processes and the garbage collector disturb it. */
 export function createCostMeter(): CostMeter {
   let beganMs = 0;
   let beganBytes = 0;
@@ -31,7 +31,7 @@ export function createCostMeter(): CostMeter {
   };
 }
 
-/** Measures again, thoroughly. Resolves with what is wrong; null if nothing is. */
+/** Repeats the action and takes the lowest cost. Resolves with a description of the exceeded bound; null if none is. */
 export async function confirmCost(action: () => unknown, inputBytes: number): Promise<string | null> {
   let leastMs = Infinity;
   let leastBytes = Infinity;

@@ -1,13 +1,13 @@
 import { Session } from 'node:inspector';
 import type { Profiler } from 'node:inspector';
 
-/** Pieces of a function that have not run: flat pairs start, end. */
+/** The pieces of a function that have not run, as flat pairs (start, end). */
 type Gaps = readonly number[];
 
-/** Which pieces of Quire's code have run, as V8 counts it; in this thread only. Looking takes a millisecond or two. */
+/** Which pieces of Quire's code have run in this thread, as V8 counts them. A look takes one or two milliseconds. */
 export class Coverage {
   readonly #session = new Session();
-  /** For each function that has run, what of it never has. */
+  /** For each function that has run, the pieces that have not. */
   readonly #gaps = new Map<string, Gaps>();
 
   constructor() {
@@ -16,12 +16,12 @@ export class Coverage {
     this.#session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: true });
   }
 
-  /** From here on it counts. */
+  /** Starts a new count. */
   reset(): void {
     this.#take();
   }
 
-  /** Whether anything has run since the last look that never had before; `learn` makes it known. */
+  /** Returns whether new code has run since the last look or reset. With `learn`, that code is not new any more. */
   look({ learn }: { readonly learn: boolean }): boolean {
     let isNew = false;
     for (const { scriptId, url, functions } of this.#take()) {
@@ -50,7 +50,7 @@ export class Coverage {
 
   #take(): Profiler.ScriptCoverage[] {
     let scripts: Profiler.ScriptCoverage[] = [];
-    // Within a thread the inspector answers before `post` returns.
+    // The inspector of the own thread answers before `post` returns.
     this.#session.post('Profiler.takePreciseCoverage', (error, answer) => {
       if (error) throw error;
       scripts = answer.result;

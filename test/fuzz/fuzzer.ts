@@ -5,37 +5,44 @@ import { Coverage } from './coverage.ts';
 import { minimize } from './minimize.ts';
 import type { Finding, FuzzTarget } from './target.ts';
 
-/** What mutants are made of: inputs beyond this are tried, but not built upon. */
+/** Longer inputs are tried, but no mutants are made of them. */
 const maxKeptBytes = 8_192;
 const maxKept = 5_000;
-/** Inputs after which the coverage is looked at. */
+/** Inputs between two looks at the coverage. */
 const batchSize = 32;
-/** An input in so many is stretched to this, so that what grows faster than its input shows. */
+/** One of so many mutants is stretched to `stretchedBytes`, to find a decoder that is slower than linear. */
 const stretchEvery = 200;
 const stretchedBytes = 65_536;
+/** Inputs that are tried to make a finding smaller. A costly input takes up to a hundred milliseconds each time. */
+const maxMinimizeTries = { costly: 200, wrong: 20_000 };
+
 export interface FuzzOptions {
   readonly target: FuzzTarget;
   readonly random: Random;
-  /** Tried first, beside the seeds of the target. */
+  /** Inputs that are tried first, before the seeds of the target. */
   readonly corpus: readonly Uint8Array[];
-  /** It ends as well when it has found so many kinds. */
+  /** The run ends when it has found this many kinds of findings. */
   readonly maxFindings: number;
+  /** Asked before each batch of inputs. True ends the run. */
   isOver(): boolean;
-  /** Called before each input, for whoever must know which one never came back. */
+  /** Called before each input is tried, so that an input that never returns is known. */
   readonly onInput?: (input: Uint8Array) => void;
 }
 
 export interface FuzzReport {
   readonly inputs: number;
-  /** Different ways in which inputs ended. */
+  /** The number of different outcomes: refusals, and shapes of decoded values. */
   readonly outcomes: number;
-  /** Inputs that did something new, and were built upon. */
+  /** Inputs that had a new outcome or ran new code. Mutants are made of them. */
   readonly kept: number;
-  /** One of each kind, made as small as it could be. */
+  /** One finding of each kind, minimized. */
   readonly findings: readonly Finding[];
 }
 
-/** Looks for inputs of which the target's promises are not true: mutants of those that did something new, and inputs made from nothing. */
+/**
+ * Looks for inputs that break a promise of the target. Tries the corpus and the seeds, then mutants of inputs that had a new
+ * outcome or ran new code, and inputs that the target generates.
+ */
 export class Fuzzer {
   readonly #options: FuzzOptions;
   readonly #kept: Uint8Array[] = [];
@@ -65,7 +72,7 @@ export class Fuzzer {
     return { inputs: this.#inputs, outcomes, kept: this.#kept.length, findings: [...this.#findings.values()] };
   }
 
-  /** Tries one input. Resolves with what is wrong with it; null if nothing is. */
+  /** Tries one input. Resolves with a description of the broken promise; null if the input breaks none. */
   async examine(input: Uint8Array): Promise<string | null> {
     return (await this.#examine(input)).wrong;
   }
@@ -79,7 +86,7 @@ export class Fuzzer {
     return random.below(stretchEvery) === 0 ? stretch(mutant, random) : mutant;
   }
 
-  /** Half the time one of the latest: what is new there has been tried least. */
+  /** Half of the time one of the latest 32 inputs, which have the fewest mutants so far. */
   #pick(): Uint8Array {
     const { random } = this.#options;
     return random.pick(random.below(2) === 0 ? this.#kept : this.#kept.slice(-32));
@@ -91,16 +98,19 @@ export class Fuzzer {
     for (const input of batch) {
       this.#inputs++;
       const { outcome, wrong } = await this.#examine(input);
-      if (wrong === null) good.push(input);
-      else await this.#found(input, wrong);
-      if (this.#findings.size >= this.#options.maxFindings) return;
-      if (wrong === null && !this.#outcomes.has(outcome)) this.#keep(input);
+      if (wrong !== null) {
+        await this.#found(input, outcome === 'costly' ? outcome : 'wrong', wrong);
+        if (this.#findings.size >= this.#options.maxFindings) return;
+      } else {
+        good.push(input);
+        if (!this.#outcomes.has(outcome)) this.#keep(input);
+      }
       this.#outcomes.add(outcome);
     }
     if (coverage.look({ learn: false })) await this.#keepWhatIsNew(good, coverage);
   }
 
-  /** Looks for those of a batch that ran code which never ran before, by halves: looking takes longer than running. */
+  /** Keeps the inputs of a batch that ran new code. Finds them by bisection, because a look takes longer than an input. */
   async #keepWhatIsNew(inputs: readonly Uint8Array[], coverage: Coverage): Promise<void> {
     coverage.reset();
     for (const input of inputs) await this.#examine(input);
@@ -118,14 +128,15 @@ export class Fuzzer {
     if (input.length <= maxKeptBytes && this.#kept.length < maxKept) this.#kept.push(input);
   }
 
-  async #found(input: Uint8Array, wrong: string): Promise<void> {
+  async #found(input: Uint8Array, outcome: keyof typeof maxMinimizeTries, wrong: string): Promise<void> {
     const kind = kindOf(wrong);
     if (this.#findings.has(kind)) return;
     this.#findings.set(kind, { input, what: wrong });
-    const small = await minimize(input, async (candidate) => {
+    const isStill = async (candidate: Uint8Array): Promise<boolean> => {
       const { wrong: still } = await this.#examine(candidate);
       return still !== null && kindOf(still) === kind;
-    });
+    };
+    const small = await minimize(input, isStill, maxMinimizeTries[outcome]);
     this.#findings.set(kind, { input: small, what: (await this.examine(small)) ?? wrong });
   }
 
@@ -160,16 +171,16 @@ async function settle(action: () => unknown): Promise<void> {
   try {
     await action();
   } catch {
-    // Only what it costs is asked here; what it throws has been judged before.
+    // This run only measures the cost. The error has been judged before.
   }
 }
 
-/** Findings that differ only in numbers are the same. */
+/** The kind of a finding: its first line without numbers. */
 function kindOf(wrong: string): string {
   return (wrong.split('\n')[0] ?? '').replace(/\d+/g, '#').slice(0, 100);
 }
 
-/** A piece of it again and again. */
+/** Repeats a piece of the input until it has `stretchedBytes`. */
 function stretch(input: Uint8Array, random: Random): Uint8Array {
   const begin = random.below(input.length + 1);
   const piece = input.subarray(begin, begin + 1 + random.below(32));

@@ -1,15 +1,15 @@
-/** Larger inputs are kept up to this. */
+/** Only the first bytes of a larger input are kept. */
 const maxBytes = 131_072;
 const headBytes = 8;
 
-/** The input that a thread is trying, where another thread can read it when that one does not answer any more. */
+/** The input that a thread is trying, in shared memory. Another thread reads it when the first one does not answer. */
 export class LastInput {
   readonly buffer: SharedArrayBuffer;
-  /** How many inputs there have been, and the size of the last. */
+  /** The number of inputs so far, and the size of the last one. */
   readonly #head: Int32Array;
   readonly #bytes: Uint8Array;
 
-  /** Without a buffer it makes one. */
+  /** Uses the buffer of another thread, or makes one. */
   constructor(buffer = new SharedArrayBuffer(headBytes + maxBytes)) {
     this.buffer = buffer;
     this.#head = new Int32Array(buffer, 0, 2);

@@ -3,7 +3,7 @@ import type { Random } from '../support/random.ts';
 import { bytesOf } from '../support/update-bytes.ts';
 import { shapeNames, shapeOf } from '../support/update-shapes.ts';
 
-/** Few and far apart, so that they meet, and need one to eight bytes. */
+/** Few ids, so that they occur again. They take one to eight bytes. */
 const clientIds = [2 ** 53 - 1, 2 ** 32, 300, 3, 2, 1, 0];
 const rootNames = ['text', 'map', 'array', 'xml', ''];
 const jsonTexts = ['null', '1', '"x"', '{"a":[1,{"b":null}]}', '[]', 'undefined', '{', '1e999', ' 2', '"\\ud800"', ''];
@@ -23,7 +23,7 @@ const values = [
   1n,
 ];
 const texts = ['a', 'hello', 'ä', '🙂', '👩‍💻', '\u0000', '\ufeffx', 'x'.repeat(130)];
-/** The borders of UTF-8: the last of each length, surrogates, overlong forms, beyond U+10FFFF. */
+/** The limits of UTF-8 in hex: the last of each length, surrogates, overlong forms, beyond U+10FFFF. */
 const rawTexts = [
   '7f',
   'c280',
@@ -50,15 +50,15 @@ const link = { origin: 0x80, rightOrigin: 0x40, parentSub: 0x20 } as const;
 /** Small enough that thousands of inputs are tried in a second. */
 const maxShapeBytes = 2_000;
 
-/** An update that no editor writes: mostly `randomUpdate`, else one of the shapes that have stalled or filled servers. */
+/** An update that no editor writes: mostly `randomUpdate`, otherwise one of the shapes that have overloaded servers. */
 export function hostileUpdate(random: Random): Uint8Array {
   if (random.below(4) > 0) return randomUpdate(random);
   const { updates } = shapeOf(random.pick(shapeNames), random, 50 + random.below(maxShapeBytes));
-  // Some shapes need more bytes than that for their first update.
+  // Some shapes need more bytes for their first update.
   return updates.length === 0 ? randomUpdate(random) : random.pick(updates);
 }
 
-/** An update as no editor writes it, with every kind of struct: in most of them little or nothing is wrong. */
+/** An update that no editor writes, with every kind of struct. Most of these updates have few mistakes or none. */
 export function randomUpdate(random: Random): Uint8Array {
   const clients = clientIds.filter(() => random.below(3) === 0);
   const parts: (number | Uint8Array)[] = [off(random, clients.length)];
@@ -68,14 +68,14 @@ export function randomUpdate(random: Random): Uint8Array {
     parts.push(off(random, count), client, clock);
     for (let i = 0; i < count; i++) {
       parts.push(randomStruct(random, client, clock));
-      // A guess: texts and lists are longer, so some links point behind what there is.
+      // A guess. Texts and lists are longer, so some links point into the middle of one.
       clock++;
     }
   }
   return bytesOf(...parts, randomDeletes(random));
 }
 
-/** Nearly always the number itself. */
+/** Returns the count, and in one of 100 cases the count plus one. */
 function off(random: Random, count: number): number {
   return random.below(100) === 0 ? count + 1 : count;
 }
@@ -124,7 +124,7 @@ function writeContent(encoder: ReturnType<typeof createEncoder>, random: Random,
       writeVarString(encoder, random.pick(['bold', 'link', '']));
       return writeVarString(encoder, random.pick(jsonTexts));
     case 7: {
-      // Type: array, map, text, element, fragment, hook, text of an element, and one that there is not
+      // Type: array, map, text, element, fragment, hook, text of an element, and one that does not exist
       const type = random.below(8);
       writeVarUint(encoder, type);
       if (type === 3 || type === 5) writeVarString(encoder, random.pick(['p', '']));
@@ -142,7 +142,7 @@ function writeContent(encoder: ReturnType<typeof createEncoder>, random: Random,
   }
 }
 
-/** With its length; now and then it is hardly UTF-8, or not at all. */
+/** A text with its length. One of four is at the limits of UTF-8 or beyond them. */
 function randomText(random: Random): Uint8Array {
   if (random.below(4) > 0) return bytesOf(random.pick(texts));
   const bytes = Buffer.from(random.pick(rawTexts) + random.pick(['', '61']), 'hex');

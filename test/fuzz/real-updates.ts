@@ -4,12 +4,12 @@ import { randomUpdates } from '../support/random-updates.ts';
 import { concurrentUpdates } from '../support/trace-updates.ts';
 import { loadFriendsForever } from '../support/traces.ts';
 
-/** What is built upon should be small: what goes wrong in a large update does so in a small one. */
+/** Mutants are made of small updates only. A mistake in a large update also shows in a small one. */
 const maxBytes = 2_000;
 const traceEdits = 150;
 const randomEdits = 40;
 
-/** What editors and servers really send: single edits, states with and without what was deleted, holes, rich text. */
+/** Updates that editors and servers send: single edits, states with and without deleted content, gaps, rich text. */
 export function realUpdates(random: Random): Uint8Array[] {
   const trace = loadFriendsForever();
   const typed = concurrentUpdates({ ...trace, txns: trace.txns.slice(0, traceEdits) });
@@ -23,7 +23,10 @@ export function realUpdates(random: Random): Uint8Array[] {
   return updates.filter(({ length }) => length <= maxBytes);
 }
 
-/** A document as TipTap writes it: nested blocks with attributes, text with marks that overlap; and the kinds that only old clients write. */
+/**
+ * A document as TipTap writes it, with nested blocks, attributes and overlapping marks, and with the types that only old clients
+ * write.
+ */
 function richText(): Uint8Array[] {
   const doc = new Y.Doc();
   doc.clientID = 7;
@@ -40,7 +43,7 @@ function richText(): Uint8Array[] {
     list.insert(0, [item]);
     const paragraph = element('paragraph', { style: { color: '#fff' } });
     paragraph.insert(0, [text]);
-    // Hooks are missing from the types of what may be inserted.
+    // The types of Yjs do not allow hooks here.
     fragment.insert(0, [heading, paragraph, list, new Y.XmlHook('widget') as unknown as Y.XmlElement]);
     text.insert(0, 'some words of text');
   });
@@ -54,7 +57,7 @@ function richText(): Uint8Array[] {
 
 function element(name: string, attributes: Readonly<Record<string, unknown>>): Y.XmlElement {
   const made = new Y.XmlElement(name);
-  // Editors store numbers, objects and null there, which the types of Yjs do not know.
+  // Editors store numbers, objects and null as attributes. The types of Yjs allow strings only.
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value as string);
   return made;
 }

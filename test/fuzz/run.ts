@@ -1,6 +1,6 @@
 /**
- * Fuzzing: `npm run fuzz`, or `npm run fuzz -- scan --seconds 600` for one target and longer. The environment's SEED
- * repeats a run; `npm run fuzz -- scan --input <hex>` tries a single input again, `--input @<file>` one that is too long for a line.
+ * Fuzzes all targets: `npm run fuzz`, or `npm run fuzz -- scan --seconds 600` for one target and a longer time. SEED in the
+ * environment repeats a run. `npm run fuzz -- scan --input <hex>` tries a single input, and `--input @<file>` a long one.
  */
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,13 +13,13 @@ import type { Finding } from './target.ts';
 import { openTarget, shareOf, targetNames } from './targets.ts';
 import { randomFrom } from '../support/random.ts';
 
-/** For all targets together, in seconds. */
+/** The time for all targets together. */
 const defaultSeconds = 60;
 
-/** More kinds in one target are not needed to know that something is wrong. */
+/** A campaign ends after this many kinds of findings. */
 const maxFindings = 5;
 
-/** Longer inputs are written to a file. */
+/** A longer input is written to a file. */
 const maxShownBytes = 2_048;
 
 const { values, positionals } = parseArgs({
@@ -63,7 +63,7 @@ async function tryOne(input: Uint8Array): Promise<void> {
     const fuzzer = new Fuzzer({ target, random: randomFrom(seed), corpus: [], maxFindings, isOver: () => true });
     const what = await fuzzer.examine(input);
     await owner.dispose();
-    if (what === null) console.log(`${name}: nothing is wrong with it`);
+    if (what === null) console.log(`${name}: the input breaks no promise`);
     else show(name, { input, what });
   }
 }
@@ -74,7 +74,7 @@ function show(target: string, { input, what }: Finding): void {
   console.log(`SEED=${seed}; again: npm run fuzz -- ${target} --input ${inALine(target, input)}\n`);
 }
 
-/** In hex, or the file that it was written to. */
+/** The input in hex, or `@` and the file that it was written to. */
 function inALine(target: string, input: Uint8Array): string {
   if (input.length <= maxShownBytes) return Buffer.from(input).toString('hex');
   const file = join(mkdtempSync(join(tmpdir(), 'quire-fuzz-')), target);

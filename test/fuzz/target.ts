@@ -1,22 +1,22 @@
 import type { Random } from '../support/random.ts';
 
-/** Something that reads bytes of strangers, and what must be true of it for every input. */
+/** A decoder of untrusted bytes, and the promises that it keeps for every input. */
 export interface FuzzTarget<Decoded = unknown> {
-  /** Good inputs to begin with. */
+  /** Valid inputs, of which the first mutants are made. */
   seeds(random: Random): readonly Uint8Array[] | Promise<readonly Uint8Array[]>;
-  /** An input made from nothing that gets past the first checks more often than a mutant does; null leaves it to mutants. */
+  /** Makes an input that passes the first checks more often than a mutant does; null to use mutants only. */
   readonly generate: ((random: Random) => Uint8Array) | null;
-  /** What is held to the bounds on time and memory. May only throw (or reject with) what `refusal` knows. */
+  /** Decodes an input within the bounds on time and memory (cost.ts). Throws only errors that `refusal` knows. */
   decode(input: Uint8Array): Decoded | Promise<Decoded>;
-  /** What kind of refusal an error is; null if it is none that `decode` has declared. */
+  /** The kind of refusal that an error stands for; null if `decode` must not throw it. */
   refusal(error: unknown): string | null;
-  /** Throws if what was decoded is wrong. Returns its shape in a few words: an input of a new shape is built upon. */
+  /** Throws if the decoded value is wrong. Returns its shape in a few words; mutants are made of inputs with a new shape. */
   check(decoded: Decoded, input: Uint8Array): string | Promise<string>;
 }
 
-/** An input of which something is not true that must be. */
+/** An input that breaks a promise of the target. */
 export interface Finding {
   readonly input: Uint8Array;
-  /** What is wrong, its kind in the first line. */
+  /** The broken promise. The first line is the kind of the finding. */
   readonly what: string;
 }

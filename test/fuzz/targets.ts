@@ -13,12 +13,12 @@ import { stateVectorTarget } from './targets/state-vector.ts';
 import { tokenTarget } from './targets/token.ts';
 
 interface Listed {
-  /** How much of the time it gets, compared with the others. */
+  /** Its part of the time, relative to the other targets. */
   readonly share: number;
   readonly open: (owner: Owner) => FuzzTarget | Promise<FuzzTarget>;
 }
 
-/** Updates get half of the time: nowhere can as much go wrong. */
+/** Updates get half of the time, because their format is the most complex one. */
 const targets: ReadonlyMap<string, Listed> = new Map<string, Listed>([
   ['scan', { share: 8, open: () => scanTarget }],
   ['parts', { share: 3, open: () => partsTarget }],
@@ -39,7 +39,7 @@ export function shareOf(name: string): number {
   return find(name).share;
 }
 
-/** What it needs is ended with its owner. */
+/** Opens a target. The owner closes the servers that the target needs. */
 export async function openTarget(name: string, owner: Owner): Promise<FuzzTarget> {
   return find(name).open(owner);
 }

@@ -3,7 +3,7 @@ import * as Y from 'yjs';
 import { Disposer } from '../support/owner.ts';
 import { listenForComplaints } from '../support/complaints.ts';
 
-/** A document with everything that editors look at, to which the updates are applied in this order. */
+/** A document with the root types that editors use, after these updates in this order. */
 export function docOf(...updates: readonly Uint8Array[]): Y.Doc {
   const doc = new Y.Doc();
   doc.getText('text');
@@ -14,7 +14,7 @@ export function docOf(...updates: readonly Uint8Array[]): Y.Doc {
   return doc;
 }
 
-/** Fails as well if Yjs swallows a failure and prints it. */
+/** Calls `use`. Fails also if Yjs catches an error and prints it. */
 export function quietly(use: () => void): void {
   const owner = new Disposer();
   const complaints = listenForComplaints(owner);

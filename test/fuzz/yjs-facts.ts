@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import * as Y from 'yjs';
 import type { ScannedFacts } from '../../persistence/update/scan.ts';
 
-/** Holds what the scan says of an update against what Yjs decodes. */
+/** Compares the facts that the scan found in an update with those that Yjs decodes. */
 export function compareFacts(facts: ScannedFacts, update: Uint8Array): void {
   const { structs, ds } = Y.decodeUpdate(update);
   assert.equal(facts.structCount, structs.length, 'another number of structs');
@@ -21,7 +21,7 @@ export function compareFacts(facts: ScannedFacts, update: Uint8Array): void {
   }
 }
 
-/** Of flat triples client, start, end: the ranges of a client stand together, and there is something between any two. */
+/** Asserts that flat triples (client, start, end) are grouped by client, ascend, and do not touch. */
 export function assertAscending(flat: readonly number[], what: string): void {
   const seen = new Set<number>();
   for (let i = 0; i < flat.length; i += 3) {
@@ -33,7 +33,7 @@ export function assertAscending(flat: readonly number[], what: string): void {
   }
 }
 
-/** Whether something of it must wait in a document that knows nothing. */
+/** Whether a part of the update must wait in an empty document. */
 export function hasGap({ intervals, dependencies }: ScannedFacts): boolean {
   if (dependencies.length > 0) return true;
   for (let i = 0; i < intervals.length; i += 3) if (intervals[i + 1] !== 0) return true;
@@ -63,7 +63,7 @@ function deletesOf({ clients }: ReturnType<typeof Y.decodeUpdate>['ds']): number
   });
 }
 
-/** Flat pairs client, clock: every struct of others that is built upon and not brought. */
+/** Flat pairs (client, clock): the structs of other clients that the update needs and does not contain. */
 function linksOf(structs: readonly Struct[], { intervals }: ScannedFacts): number[] {
   const brought = (client: number, clock: number): boolean => {
     for (let i = 0; i < intervals.length; i += 3) {
@@ -83,7 +83,7 @@ function linksOf(structs: readonly Struct[], { intervals }: ScannedFacts): numbe
   return links;
 }
 
-/** How far each client must be known, with what intervals imply: one of them builds on everything before it. */
+/** The clock up to which each client must be known. An interval needs everything before it. */
 function needs(links: readonly number[], { intervals }: ScannedFacts): Map<number, number> {
   const known = new Map<number, number>();
   const raise = (client: number, clock: number): void => {
@@ -94,7 +94,7 @@ function needs(links: readonly number[], { intervals }: ScannedFacts): Map<numbe
   return new Map([...known].sort(([a], [b]) => a - b));
 }
 
-/** Of each client the first clock and the last, Skips included. */
+/** The first clock and the end of each client, Skips included. */
 function endsOf(structs: readonly Struct[]): { from: Map<number, number>; to: Map<number, number> } {
   const from = new Map<number, number>();
   const to = new Map<number, number>();

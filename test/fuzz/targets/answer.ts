@@ -13,7 +13,7 @@ const nowMs = Date.UTC(2026, 0, 1);
 const docId = 'doc';
 const until = nowMs / 1_000 + 60;
 
-/** What an application answers that is asked for access, from the status line on: whatever it is, only a good answer lets in. */
+/** The HTTP response of an application to an access check, from the status line on. Only a valid one grants access. */
 export async function openAnswerTarget(owner: Owner): Promise<FuzzTarget<Grant>> {
   let answer: Uint8Array = Uint8Array.of();
   const application = createServer((socket) => {

@@ -5,7 +5,7 @@ import type { FuzzTarget } from '../target.ts';
 
 const latin1 = (input: Uint8Array): string => Buffer.from(input).toString('latin1');
 
-/** Document names in a request target: whatever is taken means the same document to every URL parser. */
+/** Document names in a request target. An accepted name means the same document to every URL parser. */
 export const documentNameTarget: FuzzTarget<string> = {
   seeds: () =>
     [
@@ -25,7 +25,7 @@ export const documentNameTarget: FuzzTarget<string> = {
       '%ED%A0%80',
     ].map((name) => Buffer.from(name)),
   generate: null,
-  // As Node hands out the target of a request: one character for each byte.
+  // Node gives the target of a request with one character for each byte.
   decode: (input) => decodeDocumentName(latin1(input)),
   refusal: (error) => (error instanceof RefusedError && error.code === 'bad-document-name' ? error.message : null),
   check(name, input) {
@@ -34,18 +34,18 @@ export const documentNameTarget: FuzzTarget<string> = {
     assert.equal(decodeURIComponent(encodeBytes(input)), name, 'is not what others decode');
     assert.equal(decodeDocumentName(encodeURIComponent(name)), name, 'is not read as it was written');
     assert.equal(parsed(encodeURIComponent(name)), name, 'is another name once a URL was parsed');
-    // What stock clients do: the name as it is.
+    // Stock clients do not encode the name.
     if (!/[?#%]/.test(name)) assert.equal(parsed(name), name, 'is another name if a client does not encode it');
     return latin1(input).includes('%') ? 'decoded' : 'plain';
   },
 };
 
-/** Bytes beyond ASCII as URLs have them. */
+/** The name in a URL: bytes beyond ASCII are percent-encoded. */
 function encodeBytes(input: Uint8Array): string {
   return Array.from(input, (byte) => (byte < 0x80 ? String.fromCharCode(byte) : `%${byte.toString(16)}`)).join('');
 }
 
-/** The name that the server gets from somebody who has put this behind `/sync/`. */
+/** The name that the server gets from a client that puts this behind `/sync/`. */
 function parsed(encoded: string): string {
   return decodeDocumentName(new URL(`wss://quire.example/sync/${encoded}`).pathname.slice('/sync/'.length));
 }

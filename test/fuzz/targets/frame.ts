@@ -7,7 +7,7 @@ import { emptyUpdate, encodeFrame } from '../../support/frames.ts';
 import { bytesOf } from '../../support/update-bytes.ts';
 import type { FuzzTarget } from '../target.ts';
 
-/** Messages of y-websocket: read as lib0 reads them, and what is answered can be read by clients. */
+/** Messages of y-websocket. The server decodes them as lib0 does, and clients can decode the server's messages. */
 export const frameTarget: FuzzTarget<ClientMessage> = {
   seeds: () => [
     encodeFrame({ type: 'sync-step-1', stateVector: bytesOf(1, 2 ** 32 - 1, 5) }),
@@ -16,11 +16,11 @@ export const frameTarget: FuzzTarget<ClientMessage> = {
     encodeFrame({ type: 'awareness', entries: [{ client: 1, clock: 1, state: '{}' }] }),
     encodeFrame({ type: 'query-awareness' }),
     encodeFrame({ type: 'probe', payload: Uint8Array.of(1, 2) }),
-    // A length in more bytes than it needs, and one that no message has.
+    // A length in more bytes than necessary, and one that no message has.
     Uint8Array.of(0, 2, 0x82, 0x80, 0x00, 0, 0),
     Uint8Array.of(0, 2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f),
   ],
-  // Where lengths take another byte, in the message or in the frame around it.
+  // Sizes where the length takes another byte, in the message or in the frame around it.
   generate(random) {
     const payload = new Uint8Array(random.pick([0, 100, 16_380, 65_520]) + random.below(30));
     return encodeFrame(
@@ -40,7 +40,7 @@ export const frameTarget: FuzzTarget<ClientMessage> = {
   },
 };
 
-/** As a client would write it; what both sides send goes through the codec of the server. */
+/** The message as a client encodes it. Uses the codec of the server for messages that both sides send. */
 function encoded(message: ClientMessage): Uint8Array {
   switch (message.type) {
     case 'sync-step-1':
@@ -59,7 +59,7 @@ function encoded(message: ClientMessage): Uint8Array {
   return encodeFrame({ type: 'query-awareness' });
 }
 
-/** The payload of an unmasked WebSocket frame that is whole. */
+/** The payload of a complete, unmasked WebSocket frame. */
 function payloadOf(frame: Buffer): Uint8Array {
   assert.equal(frame[0], 0x82);
   const short = frame[1] ?? 0;
@@ -69,7 +69,7 @@ function payloadOf(frame: Buffer): Uint8Array {
   return new Uint8Array(frame.subarray(head));
 }
 
-/** The same message as lib0 reads it. */
+/** The message as lib0 decodes it. */
 function readByLib0(input: Uint8Array): ClientMessage | null {
   const decoder = createDecoder(input);
   const type = readVarUint(decoder);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Grant } from '../../../server/sync/grant.ts';
 
-/** What is true of every grant, whoever gave it. */
+/** Asserts what holds for every grant of any authenticator. */
 export function checkGrant(grant: Grant, docId: string, nowMs: number): void {
   assert.equal(grant.docId, docId, 'a grant for another document');
   assert.ok(['read', 'write'].includes(grant.access), 'a grant for nothing');

@@ -4,7 +4,7 @@ import { jwksKeys, KeyError, publicAlgorithms } from '../../../server/auth/verif
 import type { VerifyKey } from '../../../server/auth/verify-key.ts';
 import type { FuzzTarget } from '../target.ts';
 
-/** Sets of public keys, as somebody's server answers them: only public keys come out, and no algorithm that takes secrets. */
+/** Key sets from a server (JWKS). Only public keys are accepted, and no algorithm with a secret. */
 export const jwksTarget: FuzzTarget<VerifyKey[]> = {
   seeds() {
     const { publicKey: rsa } = generateKeyPairSync('rsa', { modulusLength: 2_048 });
@@ -32,7 +32,7 @@ export const jwksTarget: FuzzTarget<VerifyKey[]> = {
   },
 };
 
-/** As an answer is read: what is no JSON is nothing. */
+/** The value of a response; undefined if it is not JSON. */
 function parse(input: Uint8Array): unknown {
   try {
     return JSON.parse(Buffer.from(input).toString());

@@ -3,11 +3,11 @@ import { checkOrigin } from '../../../server/auth/origin-check.ts';
 import { RefusedError } from '../../../server/errors.ts';
 import type { FuzzTarget } from '../target.ts';
 
-/** Where the server is reached, in the words of the Host header. */
+/** Host headers. */
 const hosts = ['quire.example', 'quire.example:443', 'quire.example:8443', '[::1]:8443', 'QUIRE.example:80'];
 const separator = '\n';
 
-/** Origins and Host headers: only pages of the same host come in, and, where allowed, those of this machine. */
+/** Origins and Host headers. Only pages of the same host, listed pages and, if allowed, pages of this machine pass. */
 export const originTarget: FuzzTarget<string> = {
   seeds: () =>
     [

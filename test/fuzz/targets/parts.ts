@@ -16,7 +16,7 @@ import type { FuzzTarget } from '../target.ts';
 import { docOf, quietly } from '../yjs-doc.ts';
 import { withoutDeletes } from '../../support/update-bytes.ts';
 
-/** As many as this, or one more for each struct that is larger. */
+/** The number of parts, plus one for each struct that is larger than a part. */
 const partCount = 4;
 
 interface Cut {
@@ -26,7 +26,7 @@ interface Cut {
   readonly merged: Uint8Array;
 }
 
-/** What is done with scanned updates by copying their bytes: nothing gets lost, and Yjs makes the same of it. */
+/** Cutting, merging and comparing updates by their bytes. Nothing is lost, and Yjs makes the same document of the result. */
 export const partsTarget: FuzzTarget<Cut> = {
   seeds: realUpdates,
   generate: hostileUpdate,
@@ -39,11 +39,7 @@ export const partsTarget: FuzzTarget<Cut> = {
   check({ facts, parts, runs, merged }, input) {
     const brought = RangeSet.from(facts.intervals);
     for (const { data, intervals } of parts) {
-      assert.deepEqual(
-        scanUpdate(data, noScanLimits).intervals,
-        intervals,
-        'a part brings something else than it says',
-      );
+      assert.deepEqual(scanUpdate(data, noScanLimits).intervals, intervals, 'the intervals of a part are wrong');
     }
     assert.ok(RangeSet.from(parts.flatMap(({ intervals }) => [...intervals])).equals(brought), 'parts lose something');
     assert.ok(
@@ -68,7 +64,7 @@ export const partsTarget: FuzzTarget<Cut> = {
   },
 };
 
-/** Updates of the same content can differ in bytes: in how structs are cut. */
+/** Compares content. Updates with the same content may cut structs at other places. */
 function compare(update: Uint8Array, expected: Uint8Array, what: string): void {
   if (Buffer.from(update).equals(expected)) return;
   const [facts, others] = [scanUpdate(update, noScanLimits), scanUpdate(expected, noScanLimits)];
@@ -76,7 +72,7 @@ function compare(update: Uint8Array, expected: Uint8Array, what: string): void {
   assert.ok(RangeSet.from(facts.deletes).equals(RangeSet.from(others.deletes)), `${what}: deletions`);
 }
 
-/** The state vector of somebody who knows half of each client. */
+/** The state vector of a client that knows half of each client's clocks. */
 function halfOf({ intervals }: ScannedFacts): Uint8Array {
   const vector = new Map<number, number>();
   for (let i = 0; i < intervals.length; i += 3) vector.set(intervals[i] ?? 0, (intervals[i + 2] ?? 0) >>> 1);

@@ -11,22 +11,23 @@ import type { Random } from '../../support/random.ts';
 import { bytesOf } from '../../support/update-bytes.ts';
 import type { FuzzTarget } from '../target.ts';
 
-/** What the first byte of a step asks for; the rest of it is the message. */
+/** The action that the first byte of a step stands for. The rest of the step is the message. */
 const steps = { apply: 0, leave: 1, wait: 2, tick: 3 } as const;
 
-/** More than these are more messages, not a larger one. */
+/** Further steps are ignored. */
 const maxSteps = 200;
 
 interface Replay {
-  /** What was sent to everybody, and at last what a newcomer gets. */
+  /** The messages to all clients. */
   readonly sent: readonly Uint8Array[];
+  /** The message that a new client gets at the end. */
   readonly all: Uint8Array | null;
   readonly nudges: readonly Uint8Array[];
   readonly refusals: number;
   readonly size: number;
 }
 
-/** Sessions that announce themselves in any words: what others get can be read, and says who somebody really is. */
+/** Sessions that announce any presence states. Other clients can read the relayed states, and each has its real user. */
 export const presenceTarget: FuzzTarget<Replay> = {
   seeds: () => [
     step(steps.apply, 0, encodeEntries([entry(1, 1, '{"user":{"name":"x"},"cursor":null}')])),
@@ -50,13 +51,14 @@ export const presenceTarget: FuzzTarget<Replay> = {
     }
     awareness.destroy();
     const present = all === null ? [] : readEntries(all);
-    assert.equal(new Set(present.map(({ client }) => client)).size, present.length, 'somebody is there twice');
+    assert.equal(new Set(present.map(({ client }) => client)).size, present.length, 'a client is present twice');
     assert.ok(present.length <= owners.length && size <= 64, 'a session has two states');
-    for (const { state } of present) assert.ok(JSON.parse(state ?? 'null') !== null, 'somebody is here and gone');
+    for (const { state } of present)
+      assert.ok(JSON.parse(state ?? 'null') !== null, 'a client is present without a state');
     const known = present.flatMap(({ state }) => userOf(state));
-    // The one who is believed may say anything, of itself alone.
+    // The session without a known user may claim any user, for itself only.
     const others = known.filter((id) => !owners.some(({ userId }) => userId === id));
-    assert.ok(others.length <= 1, 'somebody is shown as another');
+    assert.ok(others.length <= 1, 'a client is shown as another user');
     return `${present.length} present, ${Math.min(refusals, 2)} refused, ${Math.min(sent.length, 3)} sent`;
   },
 };
@@ -65,11 +67,11 @@ const owners: readonly PresenceOwner[] = [
   { userId: 'ada', person: { name: 'Ada', color: null } },
   { userId: 'bob', person: { name: 'Bob', color: '#00f' } },
   { userId: 'bob', person: { name: 'Bob', color: '#00f' } },
-  // Believed, as where nobody has to say who they are.
+  // Its claims are believed, as on a server without authentication.
   { userId: '', person: null },
 ];
 
-/** Does as a room does: a session that is refused has ended, and whoever comes next is a new one. */
+/** Applies the steps as a room does. A refused session ends, and a new session takes its place. */
 function replay(input: Uint8Array): Replay {
   const presence = new Presence();
   const sessions = owners.map((owner) => ({ ...owner }));
@@ -114,7 +116,7 @@ interface Step {
   readonly message: Uint8Array;
 }
 
-/** What can be read as steps; the rest is the message of one more. */
+/** The steps at the start of the input. An input without any is the message of one step. */
 function stepsOf(input: Uint8Array): Step[] {
   const reader = new MessageReader(input);
   const found: Step[] = [];
@@ -124,7 +126,7 @@ function stepsOf(input: Uint8Array): Step[] {
       found.push({ kind: head % 4, who: Math.floor(head / 4) % owners.length, message: reader.bytes() });
     }
   } catch {
-    // The end, or no step: either way there are no more.
+    // The input has ended, or its rest is not a step.
   }
   return found.length > 0 ? found : [{ kind: steps.apply, who: 0, message: input }];
 }

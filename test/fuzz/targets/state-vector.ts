@@ -5,7 +5,7 @@ import { decodeStateVector, encodeStateVector } from '../../../persistence/updat
 import { bytesOf } from '../../support/update-bytes.ts';
 import type { FuzzTarget } from '../target.ts';
 
-/** State vectors: what Yjs reads, and what is written again. */
+/** State vectors. The server decodes them as Yjs does, and encoding inverts decoding. */
 export const stateVectorTarget: FuzzTarget<Map<number, number>> = {
   seeds: () => [
     bytesOf(0),

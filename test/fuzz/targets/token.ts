@@ -11,7 +11,7 @@ import type { Random } from '../../support/random.ts';
 import type { FuzzTarget } from '../target.ts';
 import { checkGrant } from './grant.ts';
 
-/** The first byte says what the rest is: header and payload that we sign, or a token as it is. */
+/** The first byte says what follows: a header and a payload that the target signs, or a complete token. */
 const signed = 0x73;
 const raw = 0x72;
 const docId = 'doc';
@@ -24,7 +24,7 @@ const authenticator = new JwtAuthenticator({
   now: () => nowMs,
 });
 
-/** Tokens, well signed with any content and badly signed with good content: nobody comes in who may not. */
+/** Tokens with a valid signature and any content, and tokens with a bad signature. Only valid ones grant access. */
 export const tokenTarget: FuzzTarget<Grant> = {
   async seeds() {
     const tokens = await Promise.all([
@@ -69,7 +69,7 @@ const lists = [
   [{ name: 'd*' }],
 ];
 
-/** Claims of which most are good, and any is odd. */
+/** Claims that are valid for the most part. Each of them may have an odd value. */
 function randomClaims(random: Random): object {
   const odd = (usual: unknown, others: readonly unknown[]): unknown =>
     random.below(4) > 0 ? usual : random.pick(others);
@@ -88,7 +88,7 @@ function contentOf(header: object, payload: object): Uint8Array {
   return Buffer.concat([Uint8Array.of(signed), Buffer.from(`${JSON.stringify(header)}.${JSON.stringify(payload)}`)]);
 }
 
-/** What the server finds in a request with that token: not always the same. */
+/** The token that the server finds in a request with this token, which may differ from it. */
 function shown(input: Uint8Array): string | null {
   const rest = Buffer.from(input.subarray(1)).toString('latin1');
   if (input[0] !== signed) {
