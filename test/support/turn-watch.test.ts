@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, test } from 'node:test';
 import { mainThreadCpuMs } from './main-thread-cpu.ts';
-import { watchTurns } from './turn-watch.ts';
+import { slownessOf, watchTurns } from './turn-watch.ts';
 
 /** Without a figure of the kernel for the CPU time of a thread, the time on the clock counts. */
 const needsThreadTimes = { skip: mainThreadCpuMs() === null };
@@ -48,4 +48,9 @@ describe('the watch of turns', { ...needsThreadTimes }, () => {
     }
     assert.ok(watch.end() < 150);
   });
+});
+
+test('the measured slowness counts CPU time, and not time in which other processes are at work', () => {
+  const waits = slownessOf(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20), 5);
+  assert.equal(waits(), 1);
 });
