@@ -1,4 +1,6 @@
 import { once } from 'node:events';
+import { connect as connectPlain } from 'node:net';
+import type { Socket } from 'node:net';
 import { connect } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
 import { guardMs, within } from './deadline.ts';
@@ -21,9 +23,9 @@ export interface WireEnd {
 
 export const opcode = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
 
-/** A WebSocket over TLS by hand: sends any bytes, and reads the frames that come. */
+/** A WebSocket without a library: sends any bytes, and reads the frames of the server. */
 export class WireSocket {
-  readonly #socket: TLSSocket;
+  readonly #socket: Socket;
   readonly #frames: WireFrame[] = [];
   readonly #ended: Promise<void>;
   #rest = Buffer.alloc(0);
@@ -32,16 +34,16 @@ export class WireSocket {
   #isOpen = false;
   #isOver = false;
 
-  /** Resolves when the upgrade was accepted. */
-  static async open(quire: Quire, docName: string): Promise<WireSocket> {
-    const socket = await openTls(quire);
+  /** Resolves when the server has accepted the upgrade. Uses TLS unless told otherwise. */
+  static async open(quire: Quire, docName: string, { tls = true } = {}): Promise<WireSocket> {
+    const socket = tls ? await openTls(quire) : await openPlain(quire);
     socket.write(upgradeRequest(`/sync/${docName}`));
     const wire = new WireSocket(socket);
     await wire.#until(() => wire.#skipAnswer(), 'the answer to the upgrade');
     return wire;
   }
 
-  private constructor(socket: TLSSocket) {
+  private constructor(socket: Socket) {
     this.#socket = socket;
     socket.on('data', (chunk: Buffer) => {
       this.#rest = Buffer.concat([this.#rest, chunk]);
@@ -75,6 +77,22 @@ export class WireSocket {
 
   destroy(): void {
     this.#socket.destroy();
+  }
+
+  /** Resets the connection. Over TLS it is only closed. */
+  reset(): void {
+    if ('encrypted' in this.#socket) this.#socket.destroy();
+    else this.#socket.resetAndDestroy();
+  }
+
+  /** Resolves when the socket has closed on this side. */
+  get ended(): Promise<void> {
+    return this.#ended;
+  }
+
+  /** All frames that have come and that `next` has not taken. */
+  get frames(): readonly WireFrame[] {
+    return this.#frames;
   }
 
   /** The next frame with this opcode; those before it are dropped. Rejects if the server ends it before. */
@@ -139,6 +157,13 @@ export class WireSocket {
       this.#rest = this.#rest.subarray(head + length);
     }
   }
+}
+
+async function openPlain({ url }: Quire): Promise<Socket> {
+  const socket = connectPlain(Number(new URL(url).port), '127.0.0.1');
+  socket.on('error', () => {});
+  await within(guardMs, 'a connection', once(socket, 'connect'));
+  return socket;
 }
 
 /** A TLS connection to a server that has a development certificate. A reset is an end like others. */
