@@ -112,7 +112,7 @@ function cutFirst(update: Uint8Array, cuts: StateVector): Uint8Array {
  * beyond the vector stays whole; `cuts` gives the clients for which `Y.diffUpdate` must cut a struct, and the clock of
  * the cut.
  */
-export function selectStructs(
+function selectStructs(
   update: Uint8Array,
   stateVector: StateVector,
 ): { readonly selected: Uint8Array; readonly cuts: StateVector } {

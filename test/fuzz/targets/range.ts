@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict';
 import { MalformedUpdateError } from '../../../persistence/errors.ts';
 import { RangeSet } from '../../../persistence/update/ranges.ts';
+import { flatOf } from '../../support/flat-ranges.ts';
 import { bytesOf } from '../../support/update-bytes.ts';
 import type { Random } from '../../support/random.ts';
 import type { FuzzTarget } from '../target.ts';
 import { assertAscending } from '../yjs-facts.ts';
 
-/** Clocks of the model: small ranges, so that they meet. */
+/** The clocks of the model are below this, so that ranges meet. */
 const modelClocks = 4_096;
 
-/** Delete sets: written as they were read; joining, missing and covering as a plain set of clocks has it. */
+/** Delete sets. Encoding inverts decoding, and the set operations have the results of a plain set of clocks. */
 export const rangeTarget: FuzzTarget<RangeSet> = {
   seeds: () => [
     bytesOf(0),
@@ -23,12 +24,12 @@ export const rangeTarget: FuzzTarget<RangeSet> = {
   check(set) {
     const again = RangeSet.decodeDeleteSet(set.encodeDeleteSet());
     assert.ok(again.equals(set) && again.rangeCount === set.rangeCount, 'is not read as it was written');
-    checkAgainstModel(set.toFlat());
+    checkAgainstModel(flatOf(set));
     return `${Math.min(set.rangeCount, 8)} ranges`;
   },
 };
 
-/** Adds two pieces of three to a set, last and first in turns, asks it for the others, and compares with sets of clocks. */
+/** Adds two of three pieces to a set, from both ends, and compares queries for the third with a plain set of clocks. */
 function checkAgainstModel(flat: readonly number[]): void {
   const pieces = inTriples(flat).flatMap(([client = 0, start = 0, end = 0]) => {
     const from = start % modelClocks;
@@ -43,8 +44,8 @@ function checkAgainstModel(flat: readonly number[]): void {
   const asked = pieces.filter((_, i) => i % 3 === 2);
   const set = RangeSet.from(known.flat());
   const model = clocksOf(known);
-  assert.deepEqual(clocksOf(inTriples(set.toFlat())), model, 'ranges are joined wrongly');
-  assertAscending(set.toFlat(), 'ranges that meet or descend');
+  assert.deepEqual(clocksOf(inTriples(flatOf(set))), model, 'ranges are joined wrongly');
+  assertAscending(flatOf(set), 'ranges that meet or descend');
   const together = RangeSet.from(known.toSorted(byClock).flat());
   assert.ok(together.equals(set) && together.rangeCount === set.rangeCount, 'a sorted list is merged wrongly');
   const missing = without(clocksOf(asked), model);
@@ -53,7 +54,7 @@ function checkAgainstModel(flat: readonly number[]): void {
   assert.equal(set.clone().addAll(asked.flat()), missing.size > 0, 'what is new is wrong');
 }
 
-/** `client clock` for each clock, sorted. */
+/** A text `client clock` for each clock, sorted. */
 function clocksOf(triples: readonly (readonly number[])[]): Set<string> {
   const clocks = new Set<string>();
   for (const [client = 0, start = 0, end = 0] of triples) {
@@ -66,7 +67,7 @@ function byClock(a: readonly number[], b: readonly number[]): number {
   return (a[0] ?? 0) - (b[0] ?? 0) || (a[1] ?? 0) - (b[1] ?? 0);
 }
 
-/** The first, the last, the second, the last but one. */
+/** The items in the order first, last, second, second to last. */
 function inTurns<T>(items: readonly T[]): T[] {
   const half = items.slice(0, items.length >>> 1);
   const back = items.slice(items.length >>> 1).toReversed();

@@ -4,6 +4,7 @@ import { MalformedUpdateError } from '../../../persistence/errors.ts';
 import { RangeSet } from '../../../persistence/update/ranges.ts';
 import { noScanLimits, scanUpdate } from '../../../persistence/update/scan.ts';
 import type { ScannedFacts } from '../../../persistence/update/scan.ts';
+import { flatOf } from '../../support/flat-ranges.ts';
 import { concurrentUpdates } from '../../support/trace-updates.ts';
 import { hostileUpdate } from '../random-update.ts';
 import { realUpdates } from '../real-updates.ts';
@@ -11,7 +12,7 @@ import type { FuzzTarget } from '../target.ts';
 import { docOf, quietly } from '../yjs-doc.ts';
 import { compareFacts, hasGap } from '../yjs-facts.ts';
 
-/** Somebody's typing, to be merged with. */
+/** An edit of other clients, to merge with. */
 const others = concurrentUpdates({
   kind: 'concurrent',
   endContent: '',
@@ -22,7 +23,7 @@ const others = concurrentUpdates({
   ],
 });
 
-/** Updates: what the scan takes, Yjs takes, and it is to Yjs what the scan says it is. */
+/** Updates. Yjs can apply every update that the scan accepts, and finds the same facts in it. */
 export const scanTarget: FuzzTarget<ScannedFacts> = {
   seeds: realUpdates,
   generate: hostileUpdate,
@@ -32,7 +33,7 @@ export const scanTarget: FuzzTarget<ScannedFacts> = {
     compareFacts(facts, input);
     quietly(() => {
       const doc = docOf(input);
-      assert.equal(isPending(doc), hasGap(facts), 'what the scan says of gaps is not what waits in Yjs');
+      assert.equal(isPending(doc), hasGap(facts), 'the scan and Yjs disagree about a gap');
       const stored = Y.encodeStateAsUpdate(doc);
       assert.deepEqual(clocksOf(scanUpdate(stored, noScanLimits)), clocksOf(facts), 'is stored with other clocks');
       docOf(stored);
@@ -44,9 +45,9 @@ export const scanTarget: FuzzTarget<ScannedFacts> = {
   },
 };
 
-/** What is pending comes without Skips in front, so the order among clients can differ. */
+/** The clocks in one order. Pending structs have no Skips in front, so the order of clients can differ. */
 function clocksOf({ intervals }: ScannedFacts): number[] {
-  return RangeSet.from(intervals).toFlat();
+  return flatOf(RangeSet.from(intervals));
 }
 
 function isPending(doc: Y.Doc): boolean {
