@@ -105,7 +105,7 @@ export class CompactionError extends Error {
   }
 }
 
-export type WorkerJobErrorCode =
+type WorkerJobErrorCode =
   /** The job exceeded its time limit and its thread was terminated. */
   | 'WORKER_TIMEOUT'
   /** The thread crashed or ran out of memory. */

@@ -5,7 +5,7 @@ export interface Suspect {
   readonly update: Uint8Array;
 }
 
-export interface Antidote<Folded> {
+interface Antidote<Folded> {
   readonly folded: Folded;
   /** The suspects left out of the fold, in the order in which they were found. */
   readonly poison: readonly Suspect[];

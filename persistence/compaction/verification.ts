@@ -9,7 +9,7 @@ import { integrate, type Integrated } from './integration.ts';
 export const maxSinglePartBytes = 8 * 1024 * 1024;
 
 /** A larger snapshot is cut into parts of about this size. */
-export const partBytes = 4 * 1024 * 1024;
+const partBytes = 4 * 1024 * 1024;
 
 /**
  * How many rounds may give a different result before folding fails. Every document made by editors gives the same

@@ -26,7 +26,7 @@ export type YjsReply =
   { readonly ok: true; readonly result: unknown } | { readonly ok: false; readonly failure: JobFailure };
 
 /** An error in a form that keeps its class and code between threads. A structured clone would lose both. */
-export type JobFailure =
+type JobFailure =
   | {
       readonly kind: 'compaction';
       readonly code: CompactionErrorCode;

@@ -26,7 +26,7 @@ export interface CompactionPolicy {
 }
 
 /** The compactor's view of an open document. */
-export interface CompactedDocument {
+interface CompactedDocument {
   readonly docId: string;
   /** Bytes of the durable updates after the snapshot. */
   readonly tailBytes: number;

@@ -18,7 +18,7 @@ export interface DeletionDeps {
 }
 
 /** The content of the tombstone that the caller decides. */
-export type Epitaph = Pick<Tombstone, 'deletedMs' | 'transient'> & { readonly clients: Iterable<number> };
+type Epitaph = Pick<Tombstone, 'deletedMs' | 'transient'> & { readonly clients: Iterable<number> };
 
 /**
  * Replaces a document with a tombstone in one batch: after a crash either all of the document is there or none.

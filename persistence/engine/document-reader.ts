@@ -16,7 +16,7 @@ import {
 } from './records.ts';
 import type { Entry } from '../update-log.ts';
 
-export interface StoredHead {
+interface StoredHead {
   /** Null if the document was never written. */
   readonly meta: Meta | null;
   /** Null before the first compaction. */
@@ -128,7 +128,7 @@ export async function readPart(store: RecordStore, keys: DocumentKeys, head: Hea
 }
 
 /** The number of pieces in a part of this size. An empty part has none. */
-export function pieceCount(bytes: number, pieceBytes: number): number {
+function pieceCount(bytes: number, pieceBytes: number): number {
   return Math.ceil(bytes / pieceBytes);
 }
 

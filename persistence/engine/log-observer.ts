@@ -18,7 +18,7 @@ export interface LogObserver {
   failed?(failure: FailureReport): void;
 }
 
-export interface CommitReport {
+interface CommitReport {
   readonly entries: number;
   readonly documents: number;
   /** Total bytes of the updates. */

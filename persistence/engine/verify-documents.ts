@@ -6,7 +6,7 @@ import { readPart, readRecords } from './document-reader.ts';
 import { allEntries, allHeads, allMetas, docIdOf, docIdOfEntry, DocumentKeys, isWholeKey } from './keys.ts';
 import type { KeyRange, RecordStore } from './record-store.ts';
 
-export interface Verification {
+interface Verification {
   /** Number of documents in the database. */
   readonly documents: number;
   readonly verified: number;

@@ -49,7 +49,7 @@ export async function openDatabase(folder: string, options: OpenDatabaseOptions)
 }
 
 /** The kind of content in a folder, judged by its file names. */
-export type FolderContent = 'nothing' | 'unfinished' | 'database';
+type FolderContent = 'nothing' | 'unfinished' | 'database';
 
 /** Judges a folder by its file names. Throws StorageFault if it holds anything other than a database. */
 export function contentOf(folder: string, files: readonly string[]): FolderContent {

@@ -35,7 +35,7 @@ const errnoByWords: Readonly<Record<string, string>> = {
 const heldByAnother = ['Resource temporarily unavailable', 'Permission denied', 'already held by process'];
 
 /** An error reported by the file system. */
-export interface FileError {
+interface FileError {
   /** The error code, such as ENOSPC; null if the text is unknown. */
   readonly errno: string | null;
   readonly path: string | null;

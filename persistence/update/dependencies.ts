@@ -8,7 +8,7 @@ interface Chain {
   readonly end: number;
 }
 
-export interface Resolution {
+interface Resolution {
   /**
    * Structs that the update builds on but does not contain: flat pairs (client, clock), with the highest clock per
    * client.

@@ -17,7 +17,7 @@ export interface AcmeTransportOptions {
   now(): number;
 }
 
-export interface AcmeRequest {
+interface AcmeRequest {
   readonly method: string;
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;

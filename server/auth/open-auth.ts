@@ -14,7 +14,7 @@ export class AuthSetupError extends Error {
   override readonly name = 'AuthSetupError';
 }
 
-export interface AuthSetup {
+interface AuthSetup {
   readonly auth: AuthConfig;
   readonly revocationsPath: string | null;
   /** Omitted or null if client certificates are not used. */

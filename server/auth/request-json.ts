@@ -6,7 +6,7 @@ import { systemAfter } from '../limits/after.ts';
 import type { After } from '../limits/after.ts';
 import { PeerError } from '../limits/peer-text.ts';
 
-export interface JsonRequest {
+interface JsonRequest {
   readonly url: URL;
   /** The body of a POST. Without it, the request is a GET. */
   readonly body?: unknown;

@@ -3,7 +3,7 @@ import { join, relative, resolve } from 'node:path';
 import type { Address } from '../app.ts';
 import type { Config } from '../config/config.ts';
 
-export interface Started {
+interface Started {
   readonly config: Config;
   readonly addresses: readonly Address[];
   /** The certificate of the authority that signed the development certificate; null if there is none. */

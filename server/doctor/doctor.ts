@@ -30,7 +30,7 @@ const stages = {
   idle: { run: idleStage, steps: 4 },
 } as const satisfies Partial<Record<StageName, TimedStage>>;
 
-export type NetworkStageName = keyof typeof stages;
+type NetworkStageName = keyof typeof stages;
 
 export interface Diagnosed {
   readonly findings: readonly Finding[];

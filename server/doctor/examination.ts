@@ -31,7 +31,7 @@ export interface Measurement {
 }
 
 /** How the token is sent: as a subprotocol, which stays out of access logs, or as `?token=`. */
-export type TokenWay = 'protocol' | 'query';
+type TokenWay = 'protocol' | 'query';
 
 /** The state of an examination. Each stage adds facts that later stages need. */
 export interface Examination {

@@ -11,7 +11,7 @@ const badName = 'x'.repeat(maxNameBytes - 3) + badCharacter;
 const maxFolders = 6;
 
 /** The result of the probe. */
-export interface NamedServer {
+interface NamedServer {
   /** Whether the server refuses names as Quire does. */
   readonly isQuire: boolean;
   /** The path before the names of documents; null if it is unknown. */

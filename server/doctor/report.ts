@@ -9,7 +9,7 @@ export function statusOf({ findings }: Diagnosed): number {
 }
 
 /** The time limit of an examination. */
-export interface TimeLimit {
+interface TimeLimit {
   /** Null for no limit. */
   readonly maxSeconds: number | null;
 }

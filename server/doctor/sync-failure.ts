@@ -32,7 +32,7 @@ const strange = {
 const hocuspocusCodes: readonly number[] = [4401, 4403, 4205, 4408];
 
 /** How far a failed connection got. */
-export interface FailedAt {
+interface FailedAt {
   readonly document: string;
   /** By default the first address. */
   readonly address?: HostAddress;

@@ -22,7 +22,7 @@ const maxBodyBytes = 4096;
 const acceptSuffix = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 /** The parts of the request that vary. */
-export interface UpgradeRequest {
+interface UpgradeRequest {
   /** Path and query. */
   readonly path: string;
   readonly origin: string | null;

@@ -15,7 +15,7 @@ export interface PolledFileOptions<T> {
  * - `failed`: the file cannot be used; reported once, until the reason changes
  * - `unchanged`: nothing new to report
  */
-export type Poll =
+type Poll =
   { readonly kind: 'changed' | 'recovered' | 'unchanged' } | { readonly kind: 'failed'; readonly error: Error };
 
 /** A version of the file whose content was read. */

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
  * Files of the database, worker threads, listeners and Node itself. LevelDB maps its tables, which takes no
  * descriptors.
  */
-export const filesBesideConnections = 200;
+const filesBesideConnections = 200;
 
 /**
  * How many files this process may open; null if the system does not say. Node has already raised it to the hard limit.

@@ -46,11 +46,6 @@ export class Admission {
     this.#refusedWork = new KeyedBuckets(deps.limits.refusedWorkPerAddress);
   }
 
-  /** The number of open connections. */
-  get openCount(): number {
-    return this.#openCount;
-  }
-
   /** Whether a TLS handshake may begin. Counts a refusal. The client gets no reason, because there is no HTTP yet. */
   allowsHandshake(addressKey: string | null): boolean {
     const refused = this.#handshakes.take(addressKey, this.#deps.now());

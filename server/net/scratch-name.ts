@@ -2,7 +2,7 @@
  * Prefix of the names of scratch documents, which are erased when the last client leaves. They are for testing a
  * connection (`quire doctor`), by any client that may write them.
  */
-export const scratchPrefix = 'quire-doctor/';
+const scratchPrefix = 'quire-doctor/';
 
 export function isScratchName(docId: string): boolean {
   return docId.startsWith(scratchPrefix);

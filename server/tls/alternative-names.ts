@@ -1,5 +1,5 @@
 /** One subject alternative name of a certificate. */
-export interface AlternativeName {
+interface AlternativeName {
   /** As Node prints it: `DNS`, `IP Address`, `email`, `URI` and others. */
   readonly kind: string;
   readonly value: string;

@@ -51,12 +51,12 @@ function signedBy(certificate: X509Certificate, issuer: X509Certificate): boolea
   return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
 }
 
-export function isSelfSigned(certificate: X509Certificate): boolean {
+function isSelfSigned(certificate: X509Certificate): boolean {
   return certificate.subject === certificate.issuer;
 }
 
 /** Whether Node, and so probably every client, has a root with this subject. */
-export function isPublicRoot(subject: string): boolean {
+function isPublicRoot(subject: string): boolean {
   return rootCertificates.some((pem) => new X509Certificate(pem).subject === subject);
 }
 

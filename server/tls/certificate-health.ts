@@ -1,5 +1,5 @@
 /** How much of a certificate's lifetime is left, independent of its length (200 days, or 6). */
-export type CertificateHealth = 'good' | 'renew-soon' | 'renew-now' | 'expired';
+type CertificateHealth = 'good' | 'renew-soon' | 'renew-now' | 'expired';
 
 /** In milliseconds since 1970. */
 export interface ValidityPeriod {

@@ -20,7 +20,7 @@ import { encodeChecksum, encodeEmptyBlock, encodeFooter, footerBytes } from './t
  * Bytes of tables that are checked when the database is opened: some 1.2 s of CPU time. A restart should not take much
  * longer than the disk takes to read this much (2 s at 500 MB/s).
  */
-export const tableCheckBytes = 1024 ** 3;
+const tableCheckBytes = 1024 ** 3;
 
 export interface TableOptions {
   /**

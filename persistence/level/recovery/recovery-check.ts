@@ -15,7 +15,7 @@ export interface FileDamage extends Damage {
   readonly file: string;
 }
 
-export interface RecoveryCheck {
+interface RecoveryCheck {
   readonly damage: FileDamage | null;
   /** A log ends in an incomplete record, which is normal after a crash. That record was never acknowledged. */
   readonly isTorn: boolean;

@@ -15,14 +15,14 @@ const suffixBytes = 8;
 const deletion = 0;
 const value = 1;
 
-export interface BlockEntry {
+interface BlockEntry {
   /** With LevelDB's suffix. */
   readonly key: Uint8Array;
   readonly value: Uint8Array;
 }
 
 /** Bounds for the keys of a block that are known without reading it. */
-export interface BlockBounds {
+interface BlockBounds {
   /** The keys of the block are greater than this one, with the suffix; null in the first block of a table. */
   readonly after: Uint8Array | null;
   /** The keys of the block are at most this one, with the suffix. */

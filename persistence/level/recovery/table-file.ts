@@ -50,7 +50,7 @@ interface IndexEntry {
   readonly block: Block;
 }
 
-export const trailerBytes = 5;
+const trailerBytes = 5;
 export const footerBytes = 48;
 const magicBytes = 8;
 const magic = Uint8Array.of(0x57, 0xfb, 0x80, 0x8b, 0x24, 0x75, 0x47, 0xdb);
