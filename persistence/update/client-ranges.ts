@@ -107,14 +107,22 @@ function makeRoom(ranges: ClientRanges, from: number, to: number, count: number)
 }
 
 /** Adds a list of ranges in one pass. Returns whether any of it is new. */
-export function merge(ranges: ClientRanges, { numbers, from, to, stride }: RangeList): boolean {
-  const { data } = ranges;
+export function merge(ranges: ClientRanges, list: RangeList): boolean {
+  const { data, used } = ranges;
+  const { numbers, to, stride } = list;
+  // Ranges at the start of the list that are known add nothing.
+  const from = firstUnknown(ranges, list);
+  if (from === to) return false;
   // Ranges wholly before the first range of the list or after its last one stay unchanged.
   const first = firstTouching(ranges, numbers[from] as number);
   const last = firstStartingAfter(ranges, numbers[to - stride + 1] as number);
-  const merged = new Uint32Array(((to - from) / stride) * 2 + last - first);
+  const maxCount = ((to - from) / stride) * 2 + last - first;
+  // A list that changes most of the ranges is merged into their next array. That saves one copy and one allocation.
+  const isLarge = maxCount > used >>> 1;
+  const target = new Uint32Array(isLarge ? Math.max(8, maxCount + first + used - last) : maxCount);
+  const begin = isLarge ? first : 0;
   let known = first;
-  let count = 0;
+  let at = begin;
   let end = -1;
   for (let i = from; i < to;) {
     const isKnown = known < last && (data[known] as number) <= (numbers[i] as number);
@@ -123,21 +131,35 @@ export function merge(ranges: ClientRanges, { numbers, from, to, stride }: Range
     if (isKnown) known += 2;
     else i += stride;
     if (nextStart > end) {
-      merged[count++] = nextStart;
-      merged[count++] = nextEnd;
+      target[at++] = nextStart;
+      target[at++] = nextEnd;
       end = nextEnd;
     } else if (nextEnd > end) {
-      merged[count - 1] = end = nextEnd;
+      target[at - 1] = end = nextEnd;
     }
   }
-  if (known < last) merged[count - 1] = Math.max(end, data[last - 1] as number);
-  if (count === last - first && equal(data, first, merged, count)) return false;
-  makeRoom(ranges, first, last, count);
-  ranges.data.set(merged.subarray(0, count), first);
+  if (known < last) target[at - 1] = Math.max(end, data[last - 1] as number);
+  if (isLarge) {
+    target.set(data.subarray(0, first));
+    target.set(data.subarray(last, used), at);
+    ranges.used = at + used - last;
+    // Ranges that join leave room. More of it than a quarter is given back.
+    ranges.data = ranges.used < target.length * 0.75 ? target.slice(0, ranges.used) : target;
+  } else {
+    makeRoom(ranges, first, last, at);
+    ranges.data.set(target.subarray(0, at), first);
+  }
   return true;
 }
 
-function equal(data: Uint32Array, from: number, others: Uint32Array, count: number): boolean {
-  for (let i = 0; i < count; i++) if (data[from + i] !== others[i]) return false;
-  return true;
+/** Position in the list of the first range that is not known as a whole; the end of the list if all are known. */
+function firstUnknown(ranges: ClientRanges, { numbers, from, to, stride }: RangeList): number {
+  const { data, used } = ranges;
+  let known = firstEndingAfter(ranges, numbers[from] as number);
+  for (let i = from; i < to; i += stride) {
+    known = nextEndingAfter(ranges, numbers[i] as number, known);
+    if (known >= used || (data[known] as number) > (numbers[i] as number)) return i;
+    if ((data[known + 1] as number) < (numbers[i + 1] as number)) return i;
+  }
+  return to;
 }

@@ -75,9 +75,9 @@ export class RangeSet {
    */
   addAll(flat: Numbers): boolean {
     let anyNew = false;
-    for (let from = 0, to = 0; from < flat.length; from = to) {
-      to = groupEnd(flat, from);
-      if (to - from <= 3 * fewRanges || !ascends(flat, from, to)) {
+    for (let from = 0; from < flat.length;) {
+      const { to, ascends } = groupAt(flat, from);
+      if (to - from <= 3 * fewRanges || !ascends) {
         for (let i = from; i < to; i += 3) {
           if (this.add(flat[i] as number, flat[i + 1] as number, flat[i + 2] as number)) anyNew = true;
         }
@@ -85,6 +85,7 @@ export class RangeSet {
         const list = { numbers: flat, from: from + 1, to: to + 1, stride: 3 };
         if (this.#addMany(flat[from] as number, list)) anyNew = true;
       }
+      from = to;
     }
     return anyNew;
   }
@@ -260,18 +261,16 @@ export class RangeCursor {
   }
 }
 
-/** The end of the triples of one client that begin at `from`. */
-function groupEnd(flat: Numbers, from: number): number {
+/** The end of the triples of one client that begin at `from`, and whether they ascend and have no empty range. */
+function groupAt(flat: Numbers, from: number): { readonly to: number; readonly ascends: boolean } {
   const client = flat[from];
-  let to = from + 3;
-  while (to < flat.length && flat[to] === client) to += 3;
-  return to;
-}
-
-function ascends(flat: Numbers, from: number, to: number): boolean {
-  for (let i = from; i < to; i += 3) {
-    if ((flat[i + 1] as number) >= (flat[i + 2] as number)) return false;
-    if (i > from && (flat[i + 1] as number) < (flat[i - 2] as number)) return false;
+  let to = from;
+  let ascends = true;
+  for (let end = 0; to < flat.length && flat[to] === client; to += 3) {
+    const start = flat[to + 1] as number;
+    if (start < end) ascends = false;
+    end = flat[to + 2] as number;
+    if (start >= end) ascends = false;
   }
-  return true;
+  return { to, ascends };
 }
