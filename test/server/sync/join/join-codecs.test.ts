@@ -9,7 +9,7 @@ import { CountingCodec } from '../../../support/counting-codec.ts';
 import { decodeWrite } from '../../../support/fake-connection.ts';
 import { FakeLog } from '../../../support/fake-log.ts';
 import { FakeOffload } from '../../../support/fake-offload.ts';
-import { RoomBench } from '../../../support/fake-room.ts';
+import { RoomFixture } from '../../../support/room-fixture.ts';
 import { randomOf } from '../../../support/random.ts';
 import { largeText, Typist } from '../../../support/shared-text.ts';
 import { storedSnapshot } from '../../../support/stored-snapshot.ts';
@@ -60,7 +60,7 @@ test('clients of two codecs that join in turns cost one encoding of snapshot and
   const stored = storedSnapshot(writer.updates, 200, 2 * 1024);
   const log = new FakeLog();
   log.store('doc', [writer.type('x'.repeat(20_000))], stored);
-  const { room } = await RoomBench.load(t, log);
+  const { room } = await RoomFixture.load(t, log);
   const codecs = [new CountingCodec(), new CountingCodec()];
   const clients = await joinInTurns(room, codecs, []);
   for (const client of clients) assert.equal(client.text, writer.text);
@@ -75,7 +75,7 @@ test('clients of two codecs that reconnect in turns with the same part cost one 
   const writer = new Typist();
   const log = new FakeLog();
   log.store('doc', writer.work(60));
-  const { room } = await RoomBench.load(t, log);
+  const { room } = await RoomFixture.load(t, log);
   const codecs = [new CountingCodec(), new CountingCodec()];
   const clients = await joinInTurns(room, codecs, writer.updates.slice(0, 40));
   for (const client of clients) assert.equal(client.text, writer.text);

@@ -12,7 +12,7 @@ import { SyncHarness } from '../../../support/sync-harness.ts';
 /** Longer than the delay of a nudge. */
 const NUDGED_MS = 250;
 
-function bench(t: TestContext): {
+function fixture(t: TestContext): {
   harness: SyncHarness;
   person: (id: number, state?: Record<string, unknown>) => StockPresence;
 } {
@@ -40,7 +40,7 @@ function assertAllSeeAll(people: readonly StockPresence[]): void {
 }
 
 test('a client is never told that it has left, so a page that lists users by added and removed lists itself', async (t) => {
-  const { harness, person } = bench(t);
+  const { harness, person } = fixture(t);
   const caret = { type: null, tname: 'text', item: null, assoc: 0 };
   const people = [person(1), person(2, { user: { name: 'Bob' }, cursor: { anchor: caret, head: caret } }), person(3)];
   const [ada, bob, eve] = people as [StockPresence, StockPresence, StockPresence];
@@ -63,7 +63,7 @@ test('a client is never told that it has left, so a page that lists users by add
 });
 
 test('a nudge does not change the state of the client, even if the server has changed it for others', async (t) => {
-  const { harness, person } = bench(t);
+  const { harness, person } = fixture(t);
   const state = { user: 'Ada', cursor: { x: 10, y: 20 }, mouse: { x: 1 } };
   const people = [person(1, state), person(2)];
   const [ada, bob] = people as [StockPresence, StockPresence];
@@ -80,7 +80,7 @@ test('a nudge does not change the state of the client, even if the server has ch
 });
 
 test('a client that changes its state while a nudge is in flight keeps the change', async (t) => {
-  const { harness, person } = bench(t);
+  const { harness, person } = fixture(t);
   const people = [person(1), person(2)];
   const [ada, bob] = people as [StockPresence, StockPresence];
   await ada.connect();
@@ -94,7 +94,7 @@ test('a client that changes its state while a nudge is in flight keeps the chang
 });
 
 test('I7: a client that has dropped others, as after a sleep, sees them again, every 10 s at most', async (t) => {
-  const { harness, person } = bench(t);
+  const { harness, person } = fixture(t);
   const people = [person(1), person(2), person(3)];
   const [ada, bob, eve] = people as [StockPresence, StockPresence, StockPresence];
   for (const one of people) await one.connect();
@@ -119,7 +119,7 @@ test('I7: a client that has dropped others, as after a sleep, sees them again, e
 });
 
 test('a client with a fixed id that restarts its count is visible at once, with its newest state', async (t) => {
-  const { harness, person } = bench(t);
+  const { harness, person } = fixture(t);
   const [ada, before] = [person(1), person(2)];
   await ada.connect();
   await before.connect();

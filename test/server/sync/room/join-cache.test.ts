@@ -60,93 +60,93 @@ function updatesOf(messages: readonly Uint8Array[]): Uint8Array[] {
 }
 
 test('many joins read and encode a part of the snapshot once, and get the same bytes', async () => {
-  const bench = new Bench();
+  const fixture = new Bench();
   const { pinned, reads } = pinnedSnapshot(1);
-  const [first, second] = await Promise.all([bench.part(pinned, 0), bench.part(pinned, 0)]);
+  const [first, second] = await Promise.all([fixture.part(pinned, 0), fixture.part(pinned, 0)]);
   assert.equal(first, second);
-  assert.deepEqual(updatesOf([first, await bench.part(pinned, 1)]), [Uint8Array.of(1, 0), Uint8Array.of(1, 1)]);
+  assert.deepEqual(updatesOf([first, await fixture.part(pinned, 1)]), [Uint8Array.of(1, 0), Uint8Array.of(1, 1)]);
   assert.deepEqual(reads, [0, 1]);
-  assert.equal(bench.cache.bytes, 2 * PART_BYTES);
+  assert.equal(fixture.cache.bytes, 2 * PART_BYTES);
 });
 
 test('a part that no join has used for five sweeps is dropped, and the others stay', async () => {
-  const bench = new Bench();
+  const fixture = new Bench();
   const { pinned, reads } = pinnedSnapshot(1);
-  await bench.part(pinned, 0);
-  bench.sweep(2);
-  await bench.part(pinned, 1);
-  bench.sweep(SWEEPS_KEPT - 2);
-  assert.equal(bench.cache.bytes, PART_BYTES);
-  await bench.part(pinned, 1);
+  await fixture.part(pinned, 0);
+  fixture.sweep(2);
+  await fixture.part(pinned, 1);
+  fixture.sweep(SWEEPS_KEPT - 2);
+  assert.equal(fixture.cache.bytes, PART_BYTES);
+  await fixture.part(pinned, 1);
   assert.deepEqual(reads, [0, 1]);
-  await bench.part(pinned, 0);
+  await fixture.part(pinned, 0);
   assert.deepEqual(reads, [0, 1, 0]);
-  bench.sweep(SWEEPS_KEPT - 1);
-  await bench.part(pinned, 0);
+  fixture.sweep(SWEEPS_KEPT - 1);
+  await fixture.part(pinned, 0);
   assert.deepEqual(reads, [0, 1, 0]);
-  bench.sweep(SWEEPS_KEPT);
-  assert.equal(bench.cache.bytes, 0);
+  fixture.sweep(SWEEPS_KEPT);
+  assert.equal(fixture.cache.bytes, 0);
 });
 
 test('a new snapshot replaces the old one', async () => {
-  const bench = new Bench();
-  await bench.part(pinnedSnapshot(1).pinned, 0);
-  assert.deepEqual(updatesOf([await bench.part(pinnedSnapshot(2).pinned, 0)]), [Uint8Array.of(2, 0)]);
-  assert.equal(bench.cache.bytes, PART_BYTES);
+  const fixture = new Bench();
+  await fixture.part(pinnedSnapshot(1).pinned, 0);
+  assert.deepEqual(updatesOf([await fixture.part(pinnedSnapshot(2).pinned, 0)]), [Uint8Array.of(2, 0)]);
+  assert.equal(fixture.cache.bytes, PART_BYTES);
 });
 
 test('I8: all joins that wait for a failed read get its error, and the next join reads again', async () => {
-  const bench = new Bench();
+  const fixture = new Bench();
   const { pinned, reads, fail } = pinnedSnapshot(1);
   fail.next = true;
-  const both = [bench.part(pinned, 0), bench.part(pinned, 0)];
+  const both = [fixture.part(pinned, 0), fixture.part(pinned, 0)];
   for (const read of both) await assert.rejects(read, /damaged/);
-  assert.deepEqual(updatesOf([await bench.part(pinned, 0)]), [Uint8Array.of(1, 0)]);
+  assert.deepEqual(updatesOf([await fixture.part(pinned, 0)]), [Uint8Array.of(1, 0)]);
   assert.deepEqual(reads, [0, 0]);
 });
 
 test('large segments of the tail are encoded once for all joins, and dropped after five sweeps without a join', () => {
-  const bench = new Bench();
-  bench.tail.push({ lastSeq: 1, update: new Typist().type('x'.repeat(20_000)) });
-  const [first] = bench.wholeTail();
-  assert.equal(bench.wholeTail()[0], first);
-  assert.ok(bench.cache.bytes >= 20_000, 'kept messages count');
-  bench.sweep(SWEEPS_KEPT - 1);
-  assert.equal(bench.wholeTail()[0], first);
-  assert.equal(bench.codec.encodings, 1);
-  bench.sweep(SWEEPS_KEPT);
-  assert.equal(bench.cache.bytes, 0);
-  assert.deepEqual(bench.wholeTail(), [first]);
+  const fixture = new Bench();
+  fixture.tail.push({ lastSeq: 1, update: new Typist().type('x'.repeat(20_000)) });
+  const [first] = fixture.wholeTail();
+  assert.equal(fixture.wholeTail()[0], first);
+  assert.ok(fixture.cache.bytes >= 20_000, 'kept messages count');
+  fixture.sweep(SWEEPS_KEPT - 1);
+  assert.equal(fixture.wholeTail()[0], first);
+  assert.equal(fixture.codec.encodings, 1);
+  fixture.sweep(SWEEPS_KEPT);
+  assert.equal(fixture.cache.bytes, 0);
+  assert.deepEqual(fixture.wholeTail(), [first]);
 });
 
 test('large segments stay encoded while a user types, and the last message is the SyncStep2', () => {
-  const bench = new Bench();
+  const fixture = new Bench();
   const writer = new Typist();
-  bench.tail.push({ lastSeq: 1, update: writer.type('x'.repeat(20_000)) });
-  bench.tail.push({ lastSeq: 2, update: writer.type('more') });
-  const before = bench.wholeTail();
-  bench.tail.push({ lastSeq: 3, update: writer.type('and more') });
-  const after = bench.wholeTail();
+  fixture.tail.push({ lastSeq: 1, update: writer.type('x'.repeat(20_000)) });
+  fixture.tail.push({ lastSeq: 2, update: writer.type('more') });
+  const before = fixture.wholeTail();
+  fixture.tail.push({ lastSeq: 3, update: writer.type('and more') });
+  const after = fixture.wholeTail();
   assert.equal(after[0], before[0]);
   assert.deepEqual(
     after.flatMap(decodeWrite).map(({ type }) => type),
     ['update', 'update', 'sync-step-2'],
   );
   assert.equal(textFrom(...updatesOf(after)), writer.text);
-  bench.tail.trim(1);
-  bench.sweep();
-  assert.equal(bench.cache.bytes, 0, 'folded segments are not kept');
+  fixture.tail.trim(1);
+  fixture.sweep();
+  assert.equal(fixture.cache.bytes, 0, 'folded segments are not kept');
 });
 
 test('I7: messages that one codec no longer uses are dropped while another codec is in use', async () => {
-  const bench = new Bench();
+  const fixture = new Bench();
   const { pinned } = pinnedSnapshot(1);
   const other = new CountingCodec();
-  await bench.part(pinned, 0);
+  await fixture.part(pinned, 0);
   for (let sweep = 0; sweep < SWEEPS_KEPT; sweep++) {
-    await bench.cache.snapshotPart(other, pinned, 0);
-    bench.sweep();
+    await fixture.cache.snapshotPart(other, pinned, 0);
+    fixture.sweep();
   }
-  assert.equal(bench.cache.bytes, PART_BYTES);
-  assert.deepEqual([bench.codec.encodings, other.encodings], [1, 1]);
+  assert.equal(fixture.cache.bytes, PART_BYTES);
+  assert.deepEqual([fixture.codec.encodings, other.encodings], [1, 1]);
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as Y from 'yjs';
-import { type FakePeer, RoomBench } from '../../../support/fake-room.ts';
+import { type FakePeer, RoomFixture } from '../../../support/room-fixture.ts';
 import { joined } from '../../../support/joining.ts';
 import { passiveDoc } from '../../../support/passive-doc.ts';
 import { formattingEdits, RandomEditors } from '../../../support/random-edits.ts';
@@ -29,13 +29,13 @@ test('I4: edits that wait reach all clients when nothing is missing, even if the
       .toJSON(),
     'ada',
   );
-  const bench = await RoomBench.load(t);
-  const peer = bench.join();
-  for (const update of [waiting, ...missing]) commit(bench, update);
+  const fixture = await RoomFixture.load(t);
+  const peer = fixture.join();
+  for (const update of [waiting, ...missing]) commit(fixture, update);
   const doc = passiveDoc(peer.updates);
   assert.equal(doc.getText('text').toJSON(), 'adabob');
-  assert.deepEqual(vectorOf(doc), new Map(bench.room.durable.stateVector));
-  assert.equal(bench.submit(waiting), 'known-waiting', 'the later word still waits');
+  assert.deepEqual(vectorOf(doc), new Map(fixture.room.durable.stateVector));
+  assert.equal(fixture.submit(waiting), 'known-waiting', 'the later word still waits');
 });
 
 test('I4: a client that joins gets edits that waited with the edits they waited for, from a tail of many segments', async (t) => {
@@ -54,26 +54,26 @@ test('I4: a peer always has what is on disk, in any order of the updates and wit
   for (let document = 0; document < 60; document++) {
     const kinds = random.below(2) === 0 ? formattingEdits : undefined;
     const { updates } = new RandomEditors(random, 2 + random.below(4), kinds).edit(60);
-    const bench = await RoomBench.load(t);
-    const peer = bench.join();
+    const fixture = await RoomFixture.load(t);
+    const peer = fixture.join();
     const doc = passiveDoc();
     // In the end every edit arrives, each by itself.
     for (const update of [...deliveries(random, updates), ...updates]) {
-      commit(bench, update);
+      commit(fixture, update);
       hear(doc, peer);
-      assert.deepEqual(vectorOf(doc), new Map(bench.room.durable.stateVector));
+      assert.deepEqual(vectorOf(doc), new Map(fixture.room.durable.stateVector));
     }
-    for (const update of updates) assert.equal(bench.submit(update), 'known');
+    for (const update of updates) assert.equal(fixture.submit(update), 'known');
     assert.deepEqual([doc.store.pendingStructs, doc.store.pendingDs], [null, null]);
     t.mock.timers.reset();
   }
 });
 
 /** Submits an update as a SyncStep2, so that it is accepted with gaps, and sends it to all peers. */
-function commit(bench: RoomBench, update: Uint8Array): void {
-  bench.submit(update, true);
-  bench.commit();
-  bench.passMs();
+function commit(fixture: RoomFixture, update: Uint8Array): void {
+  fixture.submit(update, true);
+  fixture.commit();
+  fixture.passMs();
 }
 
 function hear(doc: Y.Doc, peer: FakePeer): void {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as Y from 'yjs';
 import { OutboxMemory } from '../../../../server/sync/session/outbox-memory.ts';
-import { RoomBench } from '../../../support/fake-room.ts';
+import { RoomFixture } from '../../../support/room-fixture.ts';
 import { FakeLog } from '../../../support/fake-log.ts';
 import { refused } from '../../../support/refused.ts';
 import { Typist } from '../../../support/shared-text.ts';
@@ -75,17 +75,17 @@ test('I7: edits that clients send count as memory', async (t) => {
 test('I7: a full document accepts only deletions', async (t) => {
   const typist = new Typist();
   const log = new FakeLog();
-  const bench = await RoomBench.load(t, log, 10 * KIB);
-  bench.submit(typist.type('x'.repeat(21 * KIB)));
-  bench.commit();
-  bench.passMs();
-  assert.throws(() => bench.submit(typist.type('y')), refused('document-too-large'));
+  const fixture = await RoomFixture.load(t, log, 10 * KIB);
+  fixture.submit(typist.type('x'.repeat(21 * KIB)));
+  fixture.commit();
+  fixture.passMs();
+  assert.throws(() => fixture.submit(typist.type('y')), refused('document-too-large'));
   const writer = new Typist();
-  assert.throws(() => bench.submit(writer.type('y')), refused('document-too-large'));
+  assert.throws(() => fixture.submit(writer.type('y')), refused('document-too-large'));
   // Known edits are accepted, because every client that joins sends them.
-  assert.equal(bench.submit(typist.updates[0]!), 'known');
+  assert.equal(fixture.submit(typist.updates[0]!), 'known');
   const deletion = deletionOf(typist, 5 * KIB);
-  assert.equal(bench.submit(deletion), 'appended');
+  assert.equal(fixture.submit(deletion), 'appended');
 });
 
 test('I7: the connections of a user are limited; closing one frees it, and other users are not affected', async (t) => {

@@ -56,7 +56,7 @@ export class FakePeer implements Peer {
 }
 
 /** One room over a log that commits by command, and a clock that the test moves. Mocks the timers of its test. */
-export class RoomBench {
+export class RoomFixture {
   readonly log: FakeLog;
   readonly room: Room;
   readonly stats: SyncStats;
@@ -66,7 +66,7 @@ export class RoomBench {
 
   private constructor(
     t: TestContext,
-    parts: Pick<RoomBench, 'log' | 'room' | 'stats' | 'failures'>,
+    parts: Pick<RoomFixture, 'log' | 'room' | 'stats' | 'failures'>,
     clock: { nowMs: number },
   ) {
     this.#t = t;
@@ -77,7 +77,7 @@ export class RoomBench {
     this.#clock = clock;
   }
 
-  static async load(t: TestContext, log = new FakeLog(), maxDocumentBytes = Infinity): Promise<RoomBench> {
+  static async load(t: TestContext, log = new FakeLog(), maxDocumentBytes = Infinity): Promise<RoomFixture> {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     const clock = { nowMs: 0 };
     const stats = new SyncStats();
@@ -94,7 +94,7 @@ export class RoomBench {
       offload: new FakeOffload(),
       failed: (_, error) => failures.push(error),
     });
-    return new RoomBench(t, { log, room, stats, failures }, clock);
+    return new RoomFixture(t, { log, room, stats, failures }, clock);
   }
 
   /** A peer in the room. */
