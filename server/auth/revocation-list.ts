@@ -14,7 +14,7 @@ interface Revoked {
 }
 
 /** About 100,000 tokens. Parsing that much blocks the event loop for 30 ms. */
-const MAX_BYTES = 4 * 1024 * 1024;
+const maxFileBytes = 4 * 1024 * 1024;
 
 /**
  * The revoked tokens and users, from a JSON file: `{"tokens": ["<jti>"], "users": ["<id>"]}`. The file is read again
@@ -28,7 +28,7 @@ export class RevocationList {
   /** Reads the file. Throws RevocationListError. */
   static open(path: string, logger: Logger): RevocationList {
     try {
-      return new RevocationList(PolledFile.open({ path, maxBytes: MAX_BYTES, parse }), path, logger);
+      return new RevocationList(PolledFile.open({ path, maxBytes: maxFileBytes, parse }), path, logger);
     } catch (cause) {
       throw new RevocationListError(`The revocation list ${path} cannot be read: ${(cause as Error).message}.`, {
         cause,

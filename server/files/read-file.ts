@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 
 /** Memory is allocated in steps of this size, so that a file of unknown size is bounded too. */
-const CHUNK_BYTES = 64 * 1024;
+const chunkBytes = 64 * 1024;
 
 /** A regular file, open for reading. */
 export interface OpenFile {
@@ -42,8 +42,8 @@ function readAll(descriptor: number, maxBytes: number): string {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for (;;) {
-    const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
-    const length = readSync(descriptor, chunk, 0, CHUNK_BYTES, null);
+    const chunk = Buffer.allocUnsafe(chunkBytes);
+    const length = readSync(descriptor, chunk, 0, chunkBytes, null);
     if (length === 0) return Buffer.concat(chunks, bytes).toString('utf8');
     bytes += length;
     if (bytes > maxBytes) throw tooLarge(maxBytes);

@@ -39,7 +39,7 @@ const contentSecurityPolicy = [
 ].join('; ');
 
 /** How many bytes of a file are passed to a socket at a time. */
-const PIECE_BYTES = 32 * 1024;
+const pieceBytes = 32 * 1024;
 
 const compress = promisify(gzip);
 const builtPage = fileURLToPath(new URL('../../client-demo/site', import.meta.url));
@@ -91,8 +91,8 @@ function inPieces(bytes: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array<Arr
   return new ReadableStream(
     {
       pull: (controller) => {
-        if (at < bytes.length) controller.enqueue(bytes.subarray(at, at + PIECE_BYTES));
-        at += PIECE_BYTES;
+        if (at < bytes.length) controller.enqueue(bytes.subarray(at, at + pieceBytes));
+        at += pieceBytes;
         if (at >= bytes.length) controller.close();
       },
     },

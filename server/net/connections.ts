@@ -3,7 +3,7 @@ import { closeReason, limitReached, RefusedError, toRefusal } from '../errors.ts
 import type { HeldRefusals } from '../limits/held-refusals.ts';
 import type { Logger } from '../logger.ts';
 import { RefusalCounts } from '../limits/refusal-counts.ts';
-import { DRAIN_BYTES } from '../sync/connection.ts';
+import { drainBytes } from '../sync/connection.ts';
 import type { CloseReason } from '../sync/connection.ts';
 import type { Admission } from './admission.ts';
 import { increment } from './stats.ts';
@@ -17,32 +17,32 @@ import type { WsConnectionOwner } from './ws-connection.ts';
  * The interval of `tick`. It is the precision of deadlines. Incomplete messages may grow by about 80 MB in one
  * interval.
  */
-const TICK_MS = 250;
-export const TICKS_PER_SECOND = 1_000 / TICK_MS;
+const tickMs = 250;
+export const ticksPerSecond = 1_000 / tickMs;
 /** Proxies end idle connections, some after 60 s. Two pings fit into that time. */
-const PING_TICKS = 25 * TICKS_PER_SECOND;
+const pingTicks = 25 * ticksPerSecond;
 /** How long a connection that was not live in time may take to answer the close frame. */
-const LATE_TICKS = 2;
+const lateTicks = 2;
 /**
  * Together with the bytes in paused sockets, connections may hold this many times `partial-messages`. After a restart
  * thousands of clients behind a proxy reconnect at once, and the socket of each may hold 128 KB of edits until its
  * session is live.
  */
-export const SOCKETS_FACTOR = 4;
+export const socketsFactor = 4;
 /** A close after this time does not count as repeated: the client is not in a loop of quick reconnects. */
-const LASTING_TICKS = 10 * TICKS_PER_SECOND;
+const lastingTicks = 10 * ticksPerSecond;
 /** A peer that has vanished is noticed after 50 to 75 s. */
-const MAX_SILENT_PINGS = 2;
+const maxSilentPings = 2;
 /**
  * The time it takes to establish a session, in milliseconds. Connections that never become live are not charged with
  * it: clients that wait for a free place do that.
  */
-const CONNECT_MS = 0.7;
+const connectMs = 0.7;
 /**
  * The share of a connection's charged work that is left after a tick. It halves every second, because old work was no
  * attack.
  */
-const WORK_KEPT = 0.5 ** (1 / TICKS_PER_SECOND);
+const workKept = 0.5 ** (1 / ticksPerSecond);
 /** Close codes for bad input. Missing permissions and temporary states have other codes. */
 const refusedInputCodes: ReadonlySet<number> = new Set(
   (['malformed', 'update-too-large', 'limit-reached'] as const).map((code) => closeReason(code).code),
@@ -93,12 +93,12 @@ export class Connections implements WsConnectionOwner {
 
   constructor(deps: ConnectionsDeps) {
     this.#deps = deps;
-    this.#handshakeTicks = Math.max(1, Math.ceil(deps.handshakeTimeoutMs / TICK_MS));
+    this.#handshakeTicks = Math.max(1, Math.ceil(deps.handshakeTimeoutMs / tickMs));
   }
 
   /** Starts the timer that calls `tick`. It does not keep the process alive. `close` stops it. */
   start(): void {
-    this.#ticker ??= setInterval(() => this.tick(), TICK_MS).unref();
+    this.#ticker ??= setInterval(() => this.tick(), tickMs).unref();
   }
 
   get size(): number {
@@ -133,7 +133,7 @@ export class Connections implements WsConnectionOwner {
     for (const connection of this.#pending) {
       if (connection.dueTick > this.#tick) break;
       this.#pending.delete(connection);
-      connection.dueTick = this.#tick + LATE_TICKS;
+      connection.dueTick = this.#tick + lateTicks;
       this.#late.add(connection);
       this.#guard(connection, () => connection.refuse(new RefusedError('not-live'), { atOnce: true }));
     }
@@ -148,8 +148,8 @@ export class Connections implements WsConnectionOwner {
     this.#waitingBytes = waitingBytes;
     const { maxPartialBytes } = this.#deps;
     if (messageBytes > maxPartialBytes) this.#endPartial('messageBytes', messageBytes, maxPartialBytes);
-    else if (waitingBytes > maxPartialBytes * SOCKETS_FACTOR)
-      this.#endPartial('waitingBytes', waitingBytes, maxPartialBytes * SOCKETS_FACTOR);
+    else if (waitingBytes > maxPartialBytes * socketsFactor)
+      this.#endPartial('waitingBytes', waitingBytes, maxPartialBytes * socketsFactor);
   }
 
   /** Ends only this connection if `work` throws. A timer calls `tick`, so an uncaught error would end the process. */
@@ -164,9 +164,9 @@ export class Connections implements WsConnectionOwner {
 
   /** Pings a connection whose ping is due, or cuts it off if it is silent. */
   #pingIfDue(connection: WsConnection): void {
-    connection.workMs *= WORK_KEPT;
+    connection.workMs *= workKept;
     if (connection.dueTick > this.#tick || this.#pending.has(connection)) return;
-    if (connection.silentPings >= MAX_SILENT_PINGS) {
+    if (connection.silentPings >= maxSilentPings) {
       this.#deps.stats.connectionsSilent++;
       connection.terminate();
     } else {
@@ -195,12 +195,12 @@ export class Connections implements WsConnectionOwner {
   }
 
   #schedulePing(connection: WsConnection): void {
-    connection.dueTick = this.#tick + PING_TICKS;
+    connection.dueTick = this.#tick + pingTicks;
   }
 
   established(connection: WsConnection): void {
     if (!this.#pending.delete(connection)) return;
-    connection.workMs += CONNECT_MS;
+    connection.workMs += connectMs;
     this.#schedulePing(connection);
   }
 
@@ -219,13 +219,13 @@ export class Connections implements WsConnectionOwner {
     if (notHeldCodes.has(code)) return null;
     const addressKey = connection.admitted?.key ?? '';
     const key = `${addressKey} ${code} ${connection.documentName}`;
-    if (this.#tick - connection.openedTick >= LASTING_TICKS) {
+    if (this.#tick - connection.openedTick >= lastingTicks) {
       this.#closes.forget(key);
       return null;
     }
-    const delayMs = this.#closes.refusedAttempt(key, this.#tick * TICK_MS, connection.number, this.#made);
+    const delayMs = this.#closes.refusedAttempt(key, this.#tick * tickMs, connection.number, this.#made);
     // Output that waits for a slow reader takes memory until the socket is closed.
-    const isSlow = connection.bufferedBytes >= DRAIN_BYTES;
+    const isSlow = connection.bufferedBytes >= drainBytes;
     return delayMs === 0 || isSlow ? null : this.#deps.held.hold(addressKey, delayMs);
   }
 

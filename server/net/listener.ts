@@ -48,7 +48,7 @@ const httpProtocol = 'http/1.1';
  * Connections that may wait to be accepted: the default of Linux (net.core.somaxconn). After a restart all clients
  * reconnect at once. Beyond Node's default of 511, a client retries after one second, then two, then four.
  */
-const BACKLOG = 4096;
+const maxBacklog = 4096;
 
 /**
  * The server cannot listen on the address. The message is meant for the operator; `cause` is the error of the system.
@@ -161,7 +161,7 @@ export class Listener {
   listen(host: string, port: number): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#server.once('error', (error: NodeJS.ErrnoException) => reject(explain(error, host, port)));
-      this.#server.listen({ port, host, backlog: BACKLOG }, () => {
+      this.#server.listen({ port, host, backlog: maxBacklog }, () => {
         this.#server.removeAllListeners('error');
         // From now on only accepting can fail, for example for lack of file descriptors.
         this.#server.on('error', () => this.#deps.stats.acceptsFailed++);

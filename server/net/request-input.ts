@@ -19,16 +19,16 @@ export interface RequestInputDeps {
 }
 
 /** The interval of `tick`. */
-const TICK_MS = 250;
-export const TICKS_PER_SECOND = 1_000 / TICK_MS;
+const tickMs = 250;
+export const ticksPerSecond = 1_000 / tickMs;
 /** A client that reads nothing of a response for 30 s is cut off. */
-export const UNREAD_TICKS = 30 * TICKS_PER_SECOND;
+export const unreadTicks = 30 * ticksPerSecond;
 /**
  * The charge for a request, in milliseconds. Answering takes that long, mostly after the call that parses the request.
  */
-const REQUEST_MS = 0.3;
+const requestMs = 0.3;
 /** The most bytes that the parser gets in one call. */
-const MAX_SLICE_BYTES = 4_096;
+const maxSliceBytes = 4_096;
 const [LF, CR] = [10, 13];
 
 /** An HTTP socket with its state. */
@@ -174,8 +174,8 @@ class SocketState implements Held {
     this.#silentTicks = mark > 0 && mark === this.#unreadMark ? this.#silentTicks + 1 : 0;
     this.#unreadMark = mark;
     if (mark > 0) this.#readingTicks++;
-    if (this.#silentTicks >= UNREAD_TICKS) return 'silent';
-    return this.#readingTicks > fixedLimits['answer-seconds'].max * TICKS_PER_SECOND ? 'slow' : null;
+    if (this.#silentTicks >= unreadTicks) return 'silent';
+    return this.#readingTicks > fixedLimits['answer-seconds'].max * ticksPerSecond ? 'slow' : null;
   }
 }
 
@@ -196,7 +196,7 @@ export class RequestInput {
 
   /** Starts the timer that calls `tick`. It does not keep the process alive. */
   start(): void {
-    this.#ticker ??= setInterval(() => this.tick(), TICK_MS).unref();
+    this.#ticker ??= setInterval(() => this.tick(), tickMs).unref();
   }
 
   /** The number of connections with an incomplete or unread response. */
@@ -237,7 +237,7 @@ export class RequestInput {
       }
       const { turn } = this.#deps;
       turn.begin();
-      turn.charge(REQUEST_MS);
+      turn.charge(requestMs);
       const fault = hostFault(request);
       if (request instanceof UpgradableRequest && request.losesNextRequest) response.shouldKeepAlive = false;
       if (fault === null) answer(request, response);
@@ -345,7 +345,7 @@ function hostFault(request: IncomingMessage): string | null {
  * The length up to the first empty line, which ends the header of a request. So a slice holds at most one header end.
  */
 function sliceLength(bytes: Buffer): number {
-  const end = Math.min(bytes.length, MAX_SLICE_BYTES);
+  const end = Math.min(bytes.length, maxSliceBytes);
   // The previous line break may have been in an earlier slice.
   if (bytes[0] === LF) return 1;
   if (bytes[0] === CR && bytes[1] === LF) return 2;

@@ -2,7 +2,7 @@
  * The time for input from sockets in one turn of the event loop, in milliseconds. Node delivers up to 2 MB from one
  * socket in one turn, which can be thousands of messages.
  */
-export const TURN_BUDGET_MS = 15;
+export const turnBudgetMs = 15;
 
 /** Work that can wait for a later turn. */
 export interface Held {
@@ -57,7 +57,7 @@ export class TurnBudget {
 
   /** Whether the budget was used up at the latest `end`. */
   get isSpent(): boolean {
-    return this.#spentMs > TURN_BUDGET_MS;
+    return this.#spentMs > turnBudgetMs;
   }
 
   /**

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import { closeReason, fitReason, RefusedError, toRefusal } from '../errors.ts';
-import { DRAIN_BYTES } from '../sync/connection.ts';
+import { drainBytes } from '../sync/connection.ts';
 import type { CloseReason, Connection, ConnectionHandler } from '../sync/connection.ts';
 import type { Tallied } from '../limits/tally.ts';
 import { corkUntilSettled } from './cork.ts';
@@ -34,17 +34,17 @@ export interface WsConnectionOwner {
 /**
  * Milliseconds for each byte that is read, without handling the message: 3 ms per MB, half of it garbage collection.
  */
-const READ_MS = 3 / 2 ** 20;
+const readMs = 3 / 2 ** 20;
 /** The same for each byte that is written. An answer is written later than the call that handles the question. */
-const WRITE_MS = 4 / 2 ** 20;
+const writeMs = 4 / 2 ** 20;
 
 /** FIN and opcode 9, no mask, no payload. */
 const pingFrame = Uint8Array.of(0x89, 0x00);
 /** FIN and opcode 10; the length follows. */
-const PONG_FIN = 0x8a;
+const pongFin = 0x8a;
 
 /** Bytes of a closed socket that are parsed between two checks of the turn budget. */
-const SLICE_BYTES = 16 * 1024;
+const sliceBytes = 16 * 1024;
 
 /** A socket with a reference to its connection. */
 interface OwnedSocket extends Socket {
@@ -152,7 +152,7 @@ export class WsConnection implements Connection, WebSocketOwner {
 
   write(frames: Uint8Array): void {
     if (this.#webSocket.readyState !== WebSocket.OPEN || this.#isGone) return;
-    this.workMs += frames.length * WRITE_MS;
+    this.workMs += frames.length * writeMs;
     if (this.#socket.write(frames) || this.#awaitsDrain) return;
     // Only a socket that is behind has a listener. Few of thousands are.
     this.#awaitsDrain = true;
@@ -214,7 +214,7 @@ export class WsConnection implements Connection, WebSocketOwner {
 
   /** Closes the connection because of its client, and counts the refusal. */
   refuse(refusal: RefusedError, options: { readonly atOnce?: boolean } = {}): void {
-    this.workMs += this.partialBytes * READ_MS;
+    this.workMs += this.partialBytes * readMs;
     this.#owner.refused(this, refusal);
     this.close(closeReason(refusal.code, refusal.message), options);
   }
@@ -286,7 +286,7 @@ export class WsConnection implements Connection, WebSocketOwner {
       return;
     }
     const { turn } = this.#owner;
-    this.workMs += data.length * READ_MS;
+    this.workMs += data.length * readMs;
     turn.begin();
     try {
       this.#handler.message(data);
@@ -357,7 +357,7 @@ export class WsConnection implements Connection, WebSocketOwner {
     const { turn } = this.#owner;
     while (this.#hasRest && !turn.isSpent) {
       // A closed socket emits no 'data' during this call.
-      const chunk = this.#socket.read(Math.min(this.#socket.readableLength, SLICE_BYTES)) as Buffer;
+      const chunk = this.#socket.read(Math.min(this.#socket.readableLength, sliceBytes)) as Buffer;
       receive(this.#webSocket, chunk);
       this.workMs += turn.end();
     }
@@ -380,7 +380,7 @@ export class WsConnection implements Connection, WebSocketOwner {
   pinged(data: Buffer): void {
     const { turn } = this.#owner;
     turn.begin();
-    if (this.bufferedBytes < DRAIN_BYTES) this.write(Buffer.concat([Uint8Array.of(PONG_FIN, data.length), data]));
+    if (this.bufferedBytes < drainBytes) this.write(Buffer.concat([Uint8Array.of(pongFin, data.length), data]));
     this.#endIfSpent(turn);
   }
 
@@ -409,6 +409,6 @@ export class WsConnection implements Connection, WebSocketOwner {
     } catch (error) {
       this.#owner.refused(this, toRefusal(error));
     }
-    this.#owner.closed(this, code, this.#closeCode === null ? this.partialBytes * READ_MS : 0);
+    this.#owner.closed(this, code, this.#closeCode === null ? this.partialBytes * readMs : 0);
   }
 }

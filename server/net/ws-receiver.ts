@@ -12,7 +12,7 @@ interface Receiver extends Writable {
 }
 
 /** Memory of one piece besides its bytes. */
-const PIECE_BYTES = 200;
+const pieceBytes = 200;
 
 function receiverOf(webSocket: WebSocket): Receiver | null {
   return (webSocket as unknown as { readonly _receiver: Receiver | null })._receiver;
@@ -23,7 +23,7 @@ export function partialBytesOf(webSocket: WebSocket): number {
   const receiver = receiverOf(webSocket);
   if (receiver === null) return 0;
   const pieces = receiver._buffers.length + receiver._fragments.length;
-  return receiver._bufferedBytes + receiver._messageLength + pieces * PIECE_BYTES;
+  return receiver._bufferedBytes + receiver._messageLength + pieces * pieceBytes;
 }
 
 /** Whether `ws` still reads frames: neither a close frame nor a broken frame has come. */

@@ -5,7 +5,7 @@ export interface CloseReason {
 }
 
 /** A socket that buffers less counts as empty: `drained` is not called for it. The default of Node's streams. */
-export const DRAIN_BYTES = 16 * 1024;
+export const drainBytes = 16 * 1024;
 
 /** One WebSocket as a session sees it: bytes in, bytes out, buffered bytes, close. Knows no documents. */
 export interface Connection {
@@ -39,7 +39,7 @@ export interface Connection {
 export interface ConnectionHandler {
   /** One binary message. Valid only during the call. */
   message(data: Uint8Array): void;
-  /** The kernel has taken everything that was buffered. Called only if `DRAIN_BYTES` or more were buffered before. */
+  /** The kernel has taken everything that was buffered. Called only if `drainBytes` or more were buffered before. */
   drained(): void;
   closed(code: number, reason: string): void;
   /** Bytes of messages that were passed to `message` and still wait to be handled. Read four times a second. */

@@ -5,16 +5,16 @@ import type { ScanLimits, UpdateFacts } from '../../persistence/update/scan.ts';
  * smaller update is scanned, judged and stored in one turn of the event loop. Scanning text takes 9 ms per MB, the
  * smallest structs and deletions 60 ms.
  */
-export const OFFLOAD_INPUT_BYTES = 512 * 1024;
+export const offloadInputBytes = 512 * 1024;
 
 /**
  * Larger stored updates are scanned in a worker thread, and compared there if their `readingWeight` is above this (26 ms
  * per MB). On the event loop each of them takes one turn.
  */
-export const OFFLOAD_BYTES = 1024 * 1024;
+export const offloadBytes = 1024 * 1024;
 
 /** Updates with a higher `mergingWeight` in total are merged in a worker thread, or not at all. */
-export const MAX_MERGE_WEIGHT = 256 * 1024;
+export const maxMergeWeight = 256 * 1024;
 
 /** Work on large updates in a worker thread. Arguments are copied, not transferred. */
 export interface Offload {

@@ -6,7 +6,7 @@ import { readTextFile } from '../files/read-file.ts';
 import { ChainError, checkChain, nameOf, namesOf, parseChain } from './certificate-chain.ts';
 
 /** A chain has about 10 KB, and a key less. */
-const MAX_FILE_BYTES = 1024 * 1024;
+const maxFileBytes = 1024 * 1024;
 
 /** A certificate with its chain and its key, PEM. */
 export interface Credentials {
@@ -101,7 +101,7 @@ function describe(credentials: Credentials, chain: readonly X509Certificate[]): 
 
 function read(path: string, what: string): string {
   try {
-    return readTextFile(path, MAX_FILE_BYTES);
+    return readTextFile(path, maxFileBytes);
   } catch (error) {
     const reasons: Record<string, string> = {
       ENOENT: 'there is no such file',

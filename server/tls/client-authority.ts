@@ -4,7 +4,7 @@ import { CertificateError } from './certificate.ts';
 import { ChainError, parseChain } from './certificate-chain.ts';
 
 /** About 500 certificates. Parsing them blocks the event loop for 25 ms. */
-const MAX_BYTES = 1024 * 1024;
+const maxFileBytes = 1024 * 1024;
 
 /**
  * The authorities of client certificates, from a PEM file. The file is read again when it changes. If it cannot be
@@ -19,7 +19,7 @@ export class ClientAuthority {
   /** Reads the file. Throws CertificateError. */
   static open(path: string, logger: Logger): ClientAuthority {
     try {
-      return new ClientAuthority(PolledFile.open({ path, maxBytes: MAX_BYTES, parse }), path, logger);
+      return new ClientAuthority(PolledFile.open({ path, maxBytes: maxFileBytes, parse }), path, logger);
     } catch (cause) {
       const what = cause instanceof ChainError ? cause.message : `cannot be read: ${(cause as Error).message}`;
       throw new CertificateError(`The file of client authorities ${path} ${what}.`, { cause });

@@ -16,7 +16,7 @@ import { Signal } from '../support/signal.ts';
 import { StockClient } from '../support/stock-client.ts';
 
 const timeoutMs = 60_000;
-const MB = 1024 * 1024;
+const mb = 1024 * 1024;
 const strangers = 100;
 /**
  * The bound for one connection, the rest of the same read from the socket, and the overhead of the server per chunk.
@@ -64,12 +64,12 @@ test('of 100 unauthorized clients with 19 MB each, the server reads only a littl
   const { quire, asked, answer } = await setUp(t);
   const sockets = await Promise.all(Array.from({ length: strangers }, (_, i) => stranger(t, quire, i)));
   const before = quire.process.usage().rssBytes;
-  const message = clientFrame(0x82, new Uint8Array(19 * MB));
+  const message = clientFrame(0x82, new Uint8Array(19 * mb));
   for (const socket of sockets) socket.write(message);
   // A client with a valid token and as many bytes shows that the server continues to read.
   const honest = new StockClient(quire.url, 'doc', { params: { token: 'opaque-good' } });
   t.after(() => honest.destroy());
-  honest.text.insert(0, 'x'.repeat(5 * MB));
+  honest.text.insert(0, 'x'.repeat(5 * mb));
   await asked('opaque-good');
   answer('opaque-good');
   await honest.synced(timeoutMs);
@@ -77,18 +77,18 @@ test('of 100 unauthorized clients with 19 MB each, the server reads only a littl
   const metrics = await metricsOf(quire);
   // The bytes of the honest client that the last measurement may include.
   const waiting = metrics.get('quire_waiting_message_bytes') ?? NaN;
-  assert.ok(waiting <= strangers * earlyBytes + 6 * MB, `${waiting} bytes wait`);
+  assert.ok(waiting <= strangers * earlyBytes + 6 * mb, `${waiting} bytes wait`);
   // The peak, because on a busy machine the others may be refused before the honest client is served.
-  const grownMb = (quire.process.usage().peakRssBytes - before) / MB;
-  t.diagnostic(`${grownMb.toFixed(0)} MB more, of which ${(waiting / MB).toFixed(1)} MB wait`);
-  assert.ok(grownMb < 200, `${grownMb} MB more for ${strangers} strangers`);
+  const grownMb = (quire.process.usage().peakRssBytes - before) / mb;
+  t.diagnostic(`${grownMb.toFixed(0)} mb more, of which ${(waiting / mb).toFixed(1)} mb wait`);
+  assert.ok(grownMb < 200, `${grownMb} mb more for ${strangers} strangers`);
 });
 
 test('a stock client that sends megabytes of offline edits at once joins when its token is valid', async (t) => {
   const { quire, asked, answer } = await setUp(t);
   const client = new StockClient(quire.url, 'doc', { params: { token: 'opaque-good' }, connect: false });
   t.after(() => client.destroy());
-  client.text.insert(0, 'offline '.repeat(MB));
+  client.text.insert(0, 'offline '.repeat(mb));
   client.provider.connect();
   await asked('opaque-good');
   // It has sent its SyncStep1 and its presence, and answers the server's SyncStep1 with all edits.

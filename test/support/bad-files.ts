@@ -3,9 +3,9 @@ import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, truncateSync, wr
 import { dirname, join } from 'node:path';
 
 /** The user id of `nobody` on every Linux. */
-const NOBODY_UID = 65_534;
+const nobodyUid = 65_534;
 /** Far above the bound on any file of settings. The file is sparse and takes no space. */
-const ENORMOUS_BYTES = 2 ** 40;
+const enormousBytes = 2 ** 40;
 
 /** A way in which a file that the server polls can become unreadable. */
 export interface BadFile {
@@ -95,7 +95,7 @@ export const badFiles: readonly BadFile[] = [
   {
     name: 'an enormous file',
     reason: /larger than/,
-    spoil: (path) => truncateSync(path, ENORMOUS_BYTES),
+    spoil: (path) => truncateSync(path, enormousBytes),
     repair: remove,
   },
   {
@@ -124,7 +124,7 @@ export const badFiles: readonly BadFile[] = [
 /** Runs `read` without the rights of root, to whom file permissions do not apply. */
 export function asOrdinaryUser<T>(read: () => T): T {
   if (process.geteuid?.() !== 0) return read();
-  process.seteuid?.(NOBODY_UID);
+  process.seteuid?.(nobodyUid);
   try {
     return read();
   } finally {

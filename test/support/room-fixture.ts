@@ -7,7 +7,7 @@ import { Nudger } from '../../server/sync/presence/nudger.ts';
 import type { Peer } from '../../server/sync/room/peer.ts';
 import { Room } from '../../server/sync/room/room.ts';
 import { SyncStats } from '../../server/sync/stats.ts';
-import { PRESENCE_BATCH_MS, Ticker, UPDATE_BATCH_MS } from '../../server/sync/room/ticker.ts';
+import { presenceBatchMs, Ticker, updateBatchMs } from '../../server/sync/room/ticker.ts';
 import { UnsavedEdits } from '../../server/sync/room/unsaved-edits.ts';
 import { FakeLog } from './fake-log.ts';
 import { FakeOffload } from './fake-offload.ts';
@@ -87,8 +87,8 @@ export class RoomFixture {
       isTransient: isScratchName,
       stats,
       maxDocumentBytes,
-      ticker: new Ticker(UPDATE_BATCH_MS, () => clock.nowMs),
-      presenceTicker: new Ticker(PRESENCE_BATCH_MS, () => clock.nowMs),
+      ticker: new Ticker(updateBatchMs, () => clock.nowMs),
+      presenceTicker: new Ticker(presenceBatchMs, () => clock.nowMs),
       unsaved: new UnsavedEdits(),
       nudger: new Nudger(),
       offload: new FakeOffload(),
@@ -123,7 +123,7 @@ export class RoomFixture {
   }
 
   /** Lets time pass: by default until a busy room sends its batch. */
-  passMs(ms = UPDATE_BATCH_MS): void {
+  passMs(ms = updateBatchMs): void {
     this.#clock.nowMs += ms;
     this.#t.mock.timers.tick(ms);
   }

@@ -12,7 +12,7 @@ import { Handshake } from '../../server/sync/session/handshake.ts';
 import type { SessionLimits } from '../../server/sync/session/session.ts';
 import { SharedOffload } from '../../server/sync/session/shared-offload.ts';
 import { SyncStats } from '../../server/sync/stats.ts';
-import { UPDATE_BATCH_MS } from '../../server/sync/room/ticker.ts';
+import { updateBatchMs } from '../../server/sync/room/ticker.ts';
 import { UserSessions } from '../../server/sync/session/user-sessions.ts';
 import type { Codec } from '../../server/sync/protocol/codec.ts';
 import { yWebsocketCodec } from '../../server/sync/protocol/y-websocket.ts';
@@ -26,7 +26,7 @@ import { isScratchName } from '../../server/net/scratch-name.ts';
 const { limits: defaultLimits } = parseConfig([], {});
 
 /** Turns of the event loop after which all work of a test has ended, because it involves no real I/O. */
-const TURNS_TO_SETTLE = 16;
+const turnsToSettle = 16;
 
 export interface ClientOptions {
   readonly docId?: string;
@@ -99,9 +99,9 @@ export class SyncHarness {
 
   /** Lets everything happen that neither waits for a commit nor for a gate; rooms send their batches. */
   async settle(): Promise<void> {
-    for (let turn = 0; turn < TURNS_TO_SETTLE; turn++) {
+    for (let turn = 0; turn < turnsToSettle; turn++) {
       await nextTurn();
-      this.#t.mock.timers.tick(UPDATE_BATCH_MS);
+      this.#t.mock.timers.tick(updateBatchMs);
     }
   }
 

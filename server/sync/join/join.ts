@@ -3,20 +3,20 @@ import type { PinnedSnapshot, SnapshotPart } from '../../../persistence/update-l
 import { mergeInLevels, withDeleteSet } from '../../../persistence/update/merge.ts';
 import { diffStructs } from '../../../persistence/update/parts.ts';
 import { covers, decodeStateVector, type StateVector } from '../../../persistence/update/state-vector.ts';
-import { CLIENT_WEIGHT, mergingWeightOfAll, readingWeight } from '../../../persistence/update/weight.ts';
+import { clientWeight, mergingWeightOfAll, readingWeight } from '../../../persistence/update/weight.ts';
 import type { Codec } from '../protocol/codec.ts';
-import { MAX_DOCUMENT_CLIENTS } from '../room/intake.ts';
-import { MAX_MERGE_WEIGHT, OFFLOAD_BYTES, type Offload } from '../offload.ts';
+import { maxDocumentClients } from '../room/intake.ts';
+import { maxMergeWeight, offloadBytes, type Offload } from '../offload.ts';
 import type { Room } from '../room/room.ts';
 import { mergeSegments, type Segment } from '../room/tail.ts';
 
 /** How much of the tail is compared with a state vector in one turn of the event loop. */
-const WEIGHT_PER_TURN = OFFLOAD_BYTES / 2;
+const weightPerTurn = offloadBytes / 2;
 /** How much of the tail is written at once. The rest follows as the socket drains. */
-const TAIL_BURST_BYTES = 1024 * 1024;
+const tailBurstBytes = 1024 * 1024;
 /** Clients in a state vector: twice the limit of a document, because a client may have edits that the server lacks. */
-export const MAX_STATE_VECTOR_CLIENTS = 2 * MAX_DOCUMENT_CLIENTS;
-const EMPTY_UPDATE = Uint8Array.of(0, 0);
+export const maxStateVectorClients = 2 * maxDocumentClients;
+const emptyUpdate = Uint8Array.of(0, 0);
 
 /** A client's state vector, decoded and as it was received. */
 interface Client {
@@ -53,7 +53,7 @@ export async function answerSyncStep1(
     onSynced();
     return;
   }
-  const has = decodeStateVector(stateVector, MAX_STATE_VECTOR_CLIENTS);
+  const has = decodeStateVector(stateVector, maxStateVectorClients);
   const client = { has, stateVector };
   const pinned = room.pin();
   try {
@@ -63,7 +63,7 @@ export async function answerSyncStep1(
       await sendAll(room, pinned, sink, onSynced);
       return;
     }
-    const lacking = pinned === null || covers(has, stored!) ? EMPTY_UPDATE : await lackingOf(pinned, client, offload);
+    const lacking = pinned === null || covers(has, stored!) ? emptyUpdate : await lackingOf(pinned, client, offload);
     if (sink.ended) return;
     const ofSnapshot = { lastSeq: pinned?.snapshot.seq ?? 0, update: lacking };
     await sendLacking(room, ofSnapshot, client, sink, offload, onSynced);
@@ -89,7 +89,7 @@ async function sendAll(room: Room, pinned: PinnedSnapshot | null, sink: JoinSink
     const segments = tailAfter(room, seq);
     const burst = burstLength(segments);
     const endsJoin = burst === segments.length;
-    if (segments.length === 0) sink.write(codec.syncStep2(EMPTY_UPDATE));
+    if (segments.length === 0) sink.write(codec.syncStep2(emptyUpdate));
     for (const messages of room.joinCache.tailMessages(codec, segments.slice(0, burst), endsJoin)) sink.write(messages);
     if (endsJoin) {
       onSynced();
@@ -115,7 +115,7 @@ function burstLength(segments: readonly Segment[]): number {
   let bytes = 0;
   for (const [index, { update, lastSeq }] of segments.entries()) {
     bytes += update.length;
-    if (bytes > TAIL_BURST_BYTES && index > 0 && lastSeq !== segments[index - 1]!.lastSeq) return index;
+    if (bytes > tailBurstBytes && index > 0 && lastSeq !== segments[index - 1]!.lastSeq) return index;
   }
   return segments.length;
 }
@@ -132,7 +132,7 @@ async function lackingOf(pinned: PinnedSnapshot, client: Client, offload: Offloa
   }
   if (pending !== null) diffs.push(await diff(pending, client, offload));
   if (diffs.length === 1) return diffs[0]!;
-  const isHeavy = mergingWeightOfAll(diffs, MAX_MERGE_WEIGHT) > MAX_MERGE_WEIGHT;
+  const isHeavy = mergingWeightOfAll(diffs, maxMergeWeight) > maxMergeWeight;
   return isHeavy ? offload.merge(diffs) : mergeInLevels(diffs);
 }
 
@@ -157,13 +157,13 @@ async function sendLacking(
   const takeUpdates = (): Uint8Array[] => {
     const updates = mergeSegments(lacking).map((segment) => segment.update);
     const deletes = room.durable.encodeDeleteSet();
-    if (deletes !== sentDeletes) updates[0] = withDeleteSet(updates[0] ?? EMPTY_UPDATE, deletes);
+    if (deletes !== sentDeletes) updates[0] = withDeleteSet(updates[0] ?? emptyUpdate, deletes);
     sentDeletes = deletes;
     lacking = [];
     return updates;
   };
   // Reading the state vector counts, because tens of thousands of clients fill a turn.
-  let read = client.has.size * CLIENT_WEIGHT + ofSnapshot.update.length;
+  let read = client.has.size * clientWeight + ofSnapshot.update.length;
   for (let segments = tailAfter(room, seq); segments.length > 0; segments = tailAfter(room, seq)) {
     const { lastSeq } = segments[0]!;
     for (const { update } of segments.filter((segment) => segment.lastSeq === lastSeq)) {
@@ -172,7 +172,7 @@ async function sendLacking(
       read += readingWeight(update);
     }
     seq = lastSeq;
-    if (read < WEIGHT_PER_TURN) continue;
+    if (read < weightPerTurn) continue;
     // The turn is full. Send what there is, and continue when the socket has taken it.
     sink.write(Buffer.concat(takeUpdates().map(codec.update)));
     isFirst = false;
@@ -182,7 +182,7 @@ async function sendLacking(
     if (sink.ended) return;
   }
   const updates = takeUpdates();
-  const last = codec.syncStep2(updates.pop() ?? EMPTY_UPDATE);
+  const last = codec.syncStep2(updates.pop() ?? emptyUpdate);
   const answer = updates.length === 0 ? last : Buffer.concat([...updates.map(codec.update), last]);
   if (isFirst) room.joinCache.keepAnswer(codec, client.stateVector, room, answer);
   sink.write(answer);
@@ -190,11 +190,11 @@ async function sendLacking(
 }
 
 function isEmpty(structs: Uint8Array): boolean {
-  return structs.length === EMPTY_UPDATE.length;
+  return structs.length === emptyUpdate.length;
 }
 
 function diff(update: Uint8Array, { has, stateVector }: Client, offload: Offload): Promise<Uint8Array> | Uint8Array {
-  return readingWeight(update) > OFFLOAD_BYTES ? offload.diff(update, stateVector) : diffStructs(update, has);
+  return readingWeight(update) > offloadBytes ? offload.diff(update, stateVector) : diffStructs(update, has);
 }
 
 function sharesClient(a: ReadonlyMap<number, number>, b: ReadonlyMap<number, number>): boolean {

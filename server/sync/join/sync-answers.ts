@@ -10,12 +10,12 @@ import type { Offload } from '../offload.ts';
 import type { Room } from '../room/room.ts';
 import type { SyncStats } from '../stats.ts';
 
-const MAX_QUEUED = fixedLimits['waiting-sync-requests'].max;
+const maxQueued = fixedLimits['waiting-sync-requests'].max;
 /** How many seconds' worth of SyncStep1 a client may send at once after a long pause. */
-const REQUEST_BURST_SECONDS = 20;
-const REQUEST_RATE: BucketSize = {
+const requestBurstSeconds = 20;
+const requestRate: BucketSize = {
   perSecond: fixedLimits['sync-requests'].max,
-  burst: fixedLimits['sync-requests'].max * REQUEST_BURST_SECONDS,
+  burst: fixedLimits['sync-requests'].max * requestBurstSeconds,
 };
 
 export interface SyncAnswersDeps {
@@ -58,13 +58,13 @@ export class SyncAnswers implements JoinSink {
     this.#peer = peer;
     this.#room = room;
     this.#deps = deps;
-    this.#requests = new TokenBucket(REQUEST_RATE, deps.rooms.coarseNowMs);
+    this.#requests = new TokenBucket(requestRate, deps.rooms.coarseNowMs);
     this.#bytes = new TokenBucket(deps.limits.syncRate, deps.rooms.coarseNowMs);
   }
 
   /** Queues a request. `onSynced` is called as by `answerSyncStep1`. Throws RefusedError if too many are queued. */
   add(stateVector: Uint8Array, onSynced: () => void): void {
-    if (this.#queued >= MAX_QUEUED) throw limitReached('waiting-sync-requests');
+    if (this.#queued >= maxQueued) throw limitReached('waiting-sync-requests');
     this.#queued++;
     this.#deps.stats.joins++;
     const answer = async (): Promise<void> => {

@@ -6,12 +6,12 @@
  */
 
 /** Longer names would cover the text beside a caret. */
-const MAX_NAME_LENGTH = 200;
+const maxNameLength = 200;
 /**
  * Length of a root type's name. Yjs creates each type that a position names, so long names could fill a client's
  * memory.
  */
-const MAX_ROOT_NAME_LENGTH = 255;
+const maxRootNameLength = 255;
 
 /** Control characters, and the marks that change the direction of the text after them. */
 const unsafeInName = /[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu;
@@ -69,7 +69,7 @@ function labels({ name, color, colorLight }: Fields): Fields {
 function shortened(name: string): string {
   const safe = name.replace(unsafeInName, '');
   // Do not keep half of a surrogate pair.
-  return safe.length <= MAX_NAME_LENGTH ? safe : safe.slice(0, MAX_NAME_LENGTH).replace(/[\ud800-\udbff]$/, '');
+  return safe.length <= maxNameLength ? safe : safe.slice(0, maxNameLength).replace(/[\ud800-\udbff]$/, '');
 }
 
 function colorOf(value: unknown): unknown {
@@ -97,7 +97,7 @@ function position(value: unknown): Fields | undefined {
   const isReadable =
     (type !== null || tname !== null || item !== null) &&
     (type === null || isId(type)) &&
-    (tname === null || (typeof tname === 'string' && tname.length <= MAX_ROOT_NAME_LENGTH)) &&
+    (tname === null || (typeof tname === 'string' && tname.length <= maxRootNameLength)) &&
     (item === null || isId(item)) &&
     Number.isSafeInteger(assoc);
   if (!isReadable) return undefined;

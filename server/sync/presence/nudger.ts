@@ -1,7 +1,7 @@
 import type { PresenceOwner } from './presence-state.ts';
 
 /** A room of 200 users answers a nudge with 200 announcements to 200 users. It is not nudged more often than this. */
-const NUDGE_MS = 200;
+const nudgeMs = 200;
 
 /** A session that can be nudged. */
 export interface NudgedPeer extends PresenceOwner {
@@ -57,7 +57,7 @@ export class Nudger {
   }
 
   #dueOf(room: NudgedRoom): Due {
-    if (this.#due.size === 0) setTimeout(this.#nudgeDue, NUDGE_MS).unref();
+    if (this.#due.size === 0) setTimeout(this.#nudgeDue, nudgeMs).unref();
     const due = this.#due.get(room) ?? { all: false, nudged: new Set(), lostSight: new Set() };
     this.#due.set(room, due);
     return due;

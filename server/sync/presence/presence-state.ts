@@ -3,8 +3,8 @@ import { limitReached, RefusedError } from '../../errors.ts';
 import { fixedLimits } from '../../limits/limits.ts';
 import type { Person } from '../grant.ts';
 
-const MAX_STATE_BYTES = fixedLimits['presence-size'].max;
-const MAX_STATE_DEPTH = fixedLimits['presence-depth'].max;
+const maxStateBytes = fixedLimits['presence-size'].max;
+const maxStateDepth = fixedLimits['presence-depth'].max;
 
 /** A session that announces presence states. */
 export interface PresenceOwner {
@@ -19,8 +19,8 @@ export interface PresenceOwner {
  * ('malformed').
  */
 export function parsePresenceState(json: Buffer): unknown {
-  if (json.length > MAX_STATE_BYTES) throw limitReached('presence-size');
-  if (deepestBracket(json) > MAX_STATE_DEPTH) throw limitReached('presence-depth');
+  if (json.length > maxStateBytes) throw limitReached('presence-size');
+  if (deepestBracket(json) > maxStateDepth) throw limitReached('presence-depth');
   const state = isUtf8(json) ? parse(json.toString()) : undefined;
   // Null with spaces around it would mean a present client to the server and an absent one to all clients.
   if (state === undefined || state === null) throw new RefusedError('malformed', 'a presence state is not JSON');

@@ -5,27 +5,27 @@ import { encodeVarUint, MessageReader } from '../protocol/wire.ts';
 import { identified, parsePresenceState, type PresenceOwner } from './presence-state.ts';
 
 /** A state expires after this time without a message. Clients with y-protocols renew theirs after half of it. */
-export const PRESENCE_TIMEOUT_MS = 30_000;
-const MAX_ENTRIES = fixedLimits['presence-entries'].max;
+export const presenceTimeoutMs = 30_000;
+const maxEntries = fixedLimits['presence-entries'].max;
 /** A clock counts the changes of a client. A state with the clock 2^53 - 1 could never be overwritten. */
-const MAX_CLOCK = 2 ** 31;
+const maxClock = 2 ** 31;
 /**
- * How far a clock may be above the highest one so far, even beyond MAX_CLOCK. Another session may have raised a
+ * How far a clock may be above the highest one so far, even beyond maxClock. Another session may have raised a
  * client's clock to the limit by speaking in its name. The client must be able to continue from there.
  */
-const MAX_CLOCK_STEP = 2 ** 16;
+const maxClockStep = 2 ** 16;
 /** Memory of a state without its text. */
-const STATE_BYTES = 200;
+const stateBytes = 200;
 /** How many clocks of departed clients are kept. A page with a fixed client id returns after a reload. */
-const MAX_PAST_CLOCKS = 1_000;
-const PAST_CLOCK_BYTES = 50;
+const maxPastClocks = 1_000;
+const pastClockBytes = 50;
 /**
  * The shortest interval at which a client is asked to announce itself because another client has lost sight of it.
  * States expire after 30 s without a message, so an honest client has no reason to lose sight of another twice in that
  * time.
  */
-const LOST_SIGHT_MS = 10_000;
-const NULL_STATE = Buffer.from('null');
+const lostSightAfterMs = 10_000;
+const nullState = Buffer.from('null');
 
 interface State {
   /** The highest clock that other clients may have seen. */
@@ -83,9 +83,9 @@ export class Presence {
 
   /** Approximate memory use. */
   get bytes(): number {
-    let bytes = this.#pastClocks.size * PAST_CLOCK_BYTES;
+    let bytes = this.#pastClocks.size * pastClockBytes;
     for (const { json, ownJson } of this.#states.values()) {
-      bytes += STATE_BYTES + ownJson.length + (json === null || json === ownJson ? 0 : json.length);
+      bytes += stateBytes + ownJson.length + (json === null || json === ownJson ? 0 : json.length);
     }
     return bytes;
   }
@@ -102,7 +102,7 @@ export class Presence {
   apply(owner: PresenceOwner, message: Uint8Array, nowMs: number): boolean {
     const reader = new MessageReader(message);
     const count = reader.varUint();
-    if (count > MAX_ENTRIES) throw limitReached('presence-entries');
+    if (count > maxEntries) throw limitReached('presence-entries');
     const isFirstMessage = !this.#ownIds.has(owner);
     if (isFirstMessage) this.#ownIds.set(owner, null);
     let announced = false;
@@ -125,7 +125,7 @@ export class Presence {
 
   /** A client has dropped a state that is still present, because its own time jumped ahead, as after a sleep. */
   #loseSight(state: State, nowMs: number): void {
-    if (nowMs - state.lostSightMs < LOST_SIGHT_MS) return;
+    if (nowMs - state.lostSightMs < lostSightAfterMs) return;
     state.lostSightMs = nowMs;
     (this.#lostSight ??= new Set()).add(state.owner);
   }
@@ -193,7 +193,7 @@ export class Presence {
   }
 
   #checkClock(clock: number): void {
-    const limit = Math.max(MAX_CLOCK, this.#highestClock + MAX_CLOCK_STEP);
+    const limit = Math.max(maxClock, this.#highestClock + maxClockStep);
     if (clock > limit) throw new RefusedError('malformed', 'a presence clock is too large');
     this.#highestClock = Math.max(this.#highestClock, clock);
   }
@@ -217,7 +217,7 @@ export class Presence {
   /** Removes the states that were not renewed in time. */
   expire(nowMs: number): void {
     for (const [clientId, state] of this.#states) {
-      if (state.json !== null && nowMs - state.renewedMs >= PRESENCE_TIMEOUT_MS)
+      if (state.json !== null && nowMs - state.renewedMs >= presenceTimeoutMs)
         this.#remove(clientId, state, state.clock);
     }
   }
@@ -237,7 +237,7 @@ export class Presence {
   #forget(clientId: number, clock: number): void {
     this.#states.delete(clientId);
     this.#pastClocks.set(clientId, clock);
-    if (this.#pastClocks.size <= MAX_PAST_CLOCKS) return;
+    if (this.#pastClocks.size <= maxPastClocks) return;
     const [oldest] = this.#pastClocks.keys();
     this.#pastClocks.delete(oldest!);
   }
@@ -269,7 +269,7 @@ export class Presence {
     const state = clientId === null ? undefined : this.#states.get(clientId);
     if (clientId === null || state === undefined) return null;
     const inStep = state.ownClock === state.clock;
-    return encodeEntry(clientId, inStep ? state.clock + 1 : state.clock, inStep ? state.ownJson : NULL_STATE);
+    return encodeEntry(clientId, inStep ? state.clock + 1 : state.clock, inStep ? state.ownJson : nullState);
   }
 
   /** `gone` has the clocks of client ids without a state. */
@@ -279,7 +279,7 @@ export class Presence {
     encodeVarUint(head, clientIds.length);
     for (const clientId of clientIds) {
       const state = this.#states.get(clientId);
-      const json = state?.json ?? NULL_STATE;
+      const json = state?.json ?? nullState;
       encodeVarUint(head, clientId);
       encodeVarUint(head, state?.clock ?? gone?.get(clientId) ?? 0);
       encodeVarUint(head, json.length);
@@ -317,5 +317,5 @@ function mayClaim(known: State | undefined, owner: PresenceOwner, clock: number,
 }
 
 function isNull(json: Uint8Array): boolean {
-  return json.length === 4 && NULL_STATE.equals(json);
+  return json.length === 4 && nullState.equals(json);
 }

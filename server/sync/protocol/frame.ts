@@ -1,5 +1,5 @@
 /** FIN and opcode 2: a binary message in a single frame (RFC 6455, 5.2). */
-const BINARY_FIN = 0x82;
+const binaryFin = 0x82;
 
 /**
  * Encodes a complete, unmasked binary WebSocket frame, as a server sends it. The frame can be written to every socket of a
@@ -10,7 +10,7 @@ export function binaryFrame(...parts: readonly Uint8Array[]): Buffer {
   for (const part of parts) length += part.length;
   const headerBytes = length < 126 ? 2 : length < 0x1_0000 ? 4 : 10;
   const frame = Buffer.allocUnsafe(headerBytes + length);
-  frame[0] = BINARY_FIN;
+  frame[0] = binaryFin;
   if (headerBytes === 2) {
     frame[1] = length;
   } else if (headerBytes === 4) {

@@ -4,17 +4,17 @@ import { binaryFrame } from './frame.ts';
 import { encodeVarUint, MessageReader } from './wire.ts';
 
 /** The message types of y-websocket, and 102, the probe of y-sweet's clients (docs/protocol.md). */
-const SYNC = 0;
-const PRESENCE = 1;
-const AUTH = 2;
-const QUERY_PRESENCE = 3;
-const PROBE = 102;
+const syncMessage = 0;
+const presenceMessage = 1;
+const authMessage = 2;
+const queryPresenceMessage = 3;
+const probeMessage = 102;
 
-const SYNC_STEP_1 = 0;
-const SYNC_STEP_2 = 1;
-const UPDATE = 2;
+const step1 = 0;
+const step2 = 1;
+const syncUpdate = 2;
 
-const PERMISSION_DENIED = 0;
+const permissionDenied = 0;
 
 /** The dialect of y-websocket 1.x to 3.x. A frame holds one message: a type, and a payload. */
 export const yWebsocketCodec: Codec = {
@@ -24,27 +24,27 @@ export const yWebsocketCodec: Codec = {
     reader.end();
     return message;
   },
-  syncStep1: (stateVector) => binaryFrame(prefix(SYNC, SYNC_STEP_1, stateVector.length), stateVector),
-  syncStep2: (update) => binaryFrame(prefix(SYNC, SYNC_STEP_2, update.length), update),
-  update: (update) => binaryFrame(prefix(SYNC, UPDATE, update.length), update),
-  presence: (states) => binaryFrame(prefix(PRESENCE, null, states.length), states),
-  saved: (payload) => binaryFrame(prefix(PROBE, null, payload.length), payload),
+  syncStep1: (stateVector) => binaryFrame(prefix(syncMessage, step1, stateVector.length), stateVector),
+  syncStep2: (update) => binaryFrame(prefix(syncMessage, step2, update.length), update),
+  update: (update) => binaryFrame(prefix(syncMessage, syncUpdate, update.length), update),
+  presence: (states) => binaryFrame(prefix(presenceMessage, null, states.length), states),
+  saved: (payload) => binaryFrame(prefix(probeMessage, null, payload.length), payload),
   denied(reason) {
     const text = Buffer.from(reason);
-    return binaryFrame(prefix(AUTH, PERMISSION_DENIED, text.length), text);
+    return binaryFrame(prefix(authMessage, permissionDenied, text.length), text);
   },
 };
 
 function readMessage(reader: MessageReader): ClientMessage {
   const type = reader.varUint();
   switch (type) {
-    case SYNC:
+    case syncMessage:
       return readSync(reader);
-    case PRESENCE:
+    case presenceMessage:
       return { type: 'presence', states: reader.bytes() };
-    case QUERY_PRESENCE:
+    case queryPresenceMessage:
       return { type: 'query-presence' };
-    case PROBE:
+    case probeMessage:
       return { type: 'probe', payload: reader.bytes() };
     default:
       throw new RefusedError('malformed', `unknown message type ${type}`);
@@ -54,11 +54,11 @@ function readMessage(reader: MessageReader): ClientMessage {
 function readSync(reader: MessageReader): ClientMessage {
   const type = reader.varUint();
   switch (type) {
-    case SYNC_STEP_1:
+    case step1:
       return { type: 'sync-step-1', stateVector: reader.bytes() };
-    case SYNC_STEP_2:
+    case step2:
       return { type: 'update', update: reader.bytes(), answer: true };
-    case UPDATE:
+    case syncUpdate:
       return { type: 'update', update: reader.bytes(), answer: false };
     default:
       throw new RefusedError('malformed', `unknown sync message ${type}`);

@@ -12,14 +12,14 @@ import type { OldCopies } from './old-copies.ts';
 import type { SyncStats } from '../stats.ts';
 import type { UnsavedAuthor, UnsavedEdits } from './unsaved-edits.ts';
 
-const MAX_WAITING_BYTES = fixedLimits['waiting-edits'].max;
+const maxWaitingBytes = fixedLimits['waiting-edits'].max;
 /** Must stay below the scan's limit on clients, or a client that holds the whole document could not send it. */
-export const MAX_DOCUMENT_CLIENTS = fixedLimits['document-clients'].max;
-const MAX_DELETED_RANGES = fixedLimits['deleted-ranges'].max;
+export const maxDocumentClients = fixedLimits['document-clients'].max;
+const maxDeletedRanges = fixedLimits['deleted-ranges'].max;
 /** By how much folding grows a document for each separate deleted range: the item that held the range becomes three. */
-const DELETED_RANGE_BYTES = 24;
+const deletedRangeBytes = 24;
 /** Deletions may make a full document larger, by up to this share of its limit. */
-const DELETION_ALLOWANCE = 1 / 8;
+const deletionAllowance = 1 / 8;
 
 /**
  * The result of submitting an update:
@@ -152,12 +152,12 @@ export class Intake {
     }
     if (facts.intervals.length > 0 && size.bytes >= size.maxBytes) throw limitReached('document-size');
     const added = this.#accepted.addedClients(facts);
-    if (added > 0 && this.#accepted.clientCount + added > MAX_DOCUMENT_CLIENTS) {
+    if (added > 0 && this.#accepted.clientCount + added > maxDocumentClients) {
       throw limitReached('document-clients');
     }
     if (added > author.newClientsLeft) throw limitReached('new-clients');
     if (verdict === 'gap') {
-      if (this.#accepted.waitingBytes + this.#accepted.waitingBytesOf(facts) > MAX_WAITING_BYTES) {
+      if (this.#accepted.waitingBytes + this.#accepted.waitingBytesOf(facts) > maxWaitingBytes) {
         throw limitReached('waiting-edits');
       }
       stats.gapsStored++;
@@ -177,16 +177,16 @@ export class Intake {
    */
   #checkDeletions(newDeletes: Numbers, size: DocumentSize): void {
     const accepted = this.#accepted;
-    const maxBytes = size.maxBytes * (1 + DELETION_ALLOWANCE);
-    const grownBytes = size.bytes + Math.max(0, accepted.deletedRanges - this.#foldedRanges) * DELETED_RANGE_BYTES;
+    const maxBytes = size.maxBytes * (1 + deletionAllowance);
+    const grownBytes = size.bytes + Math.max(0, accepted.deletedRanges - this.#foldedRanges) * deletedRangeBytes;
     const atMost = newDeletes.length / 3;
-    const isWithin = (added: number): boolean => accepted.deletedRanges + added <= MAX_DELETED_RANGES;
-    if (isWithin(atMost) && grownBytes + atMost * DELETED_RANGE_BYTES <= maxBytes) return;
+    const isWithin = (added: number): boolean => accepted.deletedRanges + added <= maxDeletedRanges;
+    if (isWithin(atMost) && grownBytes + atMost * deletedRangeBytes <= maxBytes) return;
     const added = accepted.addedRanges(newDeletes);
     if (added <= 0) return;
     if (!isWithin(added)) throw limitReached('deleted-ranges');
     // A clock holds a byte or more.
-    const growth = added * DELETED_RANGE_BYTES - clocksOf(newDeletes);
+    const growth = added * deletedRangeBytes - clocksOf(newDeletes);
     if (growth > 0 && grownBytes + growth > maxBytes) throw limitReached('document-size');
   }
 

@@ -4,11 +4,11 @@ import type { Knowledge } from './knowledge.ts';
 import type { Segment, Tail } from './tail.ts';
 
 /** Larger answers are not kept: a client that lacks this much is rarely one of many that lack the same. */
-const MAX_ANSWER_BYTES = 256 * 1024;
+const maxAnswerBytes = 256 * 1024;
 /** Smaller segments are encoded for each join and written together, which costs less than one more write. */
-const MIN_SEGMENT_BYTES = 16 * 1024;
+const minSegmentBytes = 16 * 1024;
 /** A message that no join has used during so many sweeps is dropped. A room is swept once a second. */
-const KEPT_SWEEPS = 5;
+const keptSweeps = 5;
 
 /** The state to which an answer brings a client: everything that is durable. */
 interface AnsweredState {
@@ -81,7 +81,7 @@ export class JoinCache {
 
   /** Keeps an answer that was made from this state, unless it is large. The two arrays must not change any more. */
   keepAnswer(codec: Codec, stateVector: Uint8Array, { durableSeq, durable }: AnsweredState, message: Uint8Array): void {
-    if (stateVector.length + message.length > MAX_ANSWER_BYTES) return;
+    if (stateVector.length + message.length > maxAnswerBytes) return;
     const deletes = durable.encodeDeleteSet();
     this.#messagesOf(codec).answer = { message, stateVector, durableSeq, deletes, usedAt: this.#sweeps };
   }
@@ -116,7 +116,7 @@ export class JoinCache {
     };
     for (const [index, segment] of segments.entries()) {
       const isLast = endsJoin && index === segments.length - 1;
-      if (segment.update.length < MIN_SEGMENT_BYTES) {
+      if (segment.update.length < minSegmentBytes) {
         small.push(encode(codec, segment, isLast));
         continue;
       }
@@ -168,7 +168,7 @@ export class JoinCache {
   }
 
   #isUnused({ usedAt }: { readonly usedAt: number }): boolean {
-    return this.#sweeps - usedAt >= KEPT_SWEEPS;
+    return this.#sweeps - usedAt >= keptSweeps;
   }
 
   #messagesOf(codec: Codec): Messages {

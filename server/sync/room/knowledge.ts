@@ -3,7 +3,7 @@ import { RangeSet } from '../../../persistence/update/ranges.ts';
 import { type Run, scanRuns } from '../../../persistence/update/runs.ts';
 import type { UpdateFacts } from '../../../persistence/update/scan.ts';
 import { decodeStateVector, encodeStateVector, type StateVector } from '../../../persistence/update/state-vector.ts';
-import { WAITING_RUN_BYTES, WaitingRuns } from './waiting-runs.ts';
+import { waitingRunBytes, WaitingRuns } from './waiting-runs.ts';
 
 /**
  * What an update means to a room:
@@ -16,8 +16,8 @@ import { WAITING_RUN_BYTES, WaitingRuns } from './waiting-runs.ts';
 export type Verdict = 'duplicate' | 'gap' | 'new';
 
 /** Approximate memory of an entry of a map, and of a range with its spare capacity. */
-const CLIENT_BYTES = 64;
-const RANGE_BYTES = 16;
+const clientBytes = 64;
+const rangeBytes = 16;
 
 /** Numbers of deletions whose clocks have not integrated. */
 interface Ahead {
@@ -76,15 +76,15 @@ export class Knowledge {
    */
   get waitingBytes(): number {
     const clientsAhead = this.#deletedAhead?.size ?? 0;
-    return (this.#waiting?.bytes ?? 0) + clientsAhead * CLIENT_BYTES + this.#rangesAhead * RANGE_BYTES;
+    return (this.#waiting?.bytes ?? 0) + clientsAhead * clientBytes + this.#rangesAhead * rangeBytes;
   }
 
   /** Upper bound of the growth of `waitingBytes` by an update. */
   waitingBytesOf(facts: UpdateFacts): number {
     const isContiguous = this.#isContiguous(facts);
-    const structBytes = isContiguous ? 0 : facts.deleteSetOffset + facts.structCount * WAITING_RUN_BYTES;
+    const structBytes = isContiguous ? 0 : facts.deleteSetOffset + facts.structCount * waitingRunBytes;
     const { clients, ranges } = this.#aheadOf(facts, isContiguous);
-    return structBytes + clients * CLIENT_BYTES + ranges * RANGE_BYTES;
+    return structBytes + clients * clientBytes + ranges * rangeBytes;
   }
 
   /** Number of clients with structs that have integrated or wait, or with deletions. */
@@ -118,7 +118,7 @@ export class Knowledge {
   get memoryBytes(): number {
     const { rangeCount, clientCount } = this.#deletes;
     const clients = this.clientCount + clientCount;
-    return clients * CLIENT_BYTES + rangeCount * RANGE_BYTES + (this.#waiting?.bytes ?? 0);
+    return clients * clientBytes + rangeCount * rangeBytes + (this.#waiting?.bytes ?? 0);
   }
 
   /** Growth of `clientCount` by the update. A client with both structs and deletions counts once. */

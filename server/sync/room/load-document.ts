@@ -7,14 +7,14 @@ import { noScanLimits, scanUpdate } from '../../../persistence/update/scan.ts';
 import { mergingWeight } from '../../../persistence/update/weight.ts';
 import { Knowledge } from './knowledge.ts';
 import { OldCopies } from './old-copies.ts';
-import { MAX_MERGE_WEIGHT, OFFLOAD_BYTES, type Offload } from '../offload.ts';
+import { maxMergeWeight, offloadBytes, type Offload } from '../offload.ts';
 import { mergeSegments, type Tail } from './tail.ts';
 
 /**
  * How many small entries of a long tail are merged and read in one turn of the event loop. They take about 5 ms, and 20
  * ms in a process that has just started.
  */
-const ENTRIES_PER_TURN = 500;
+const entriesPerTurn = 500;
 
 export interface LoadedDocument {
   readonly knowledge: Knowledge;
@@ -32,7 +32,7 @@ export async function loadDocument(
 ): Promise<LoadedDocument> {
   const knowledge = snapshot === null ? Knowledge.empty() : Knowledge.from(snapshot.stateVector, snapshot.deleteSet);
   const add = async (update: Uint8Array): Promise<readonly Run[]> => {
-    const isLarge = update.length > OFFLOAD_BYTES;
+    const isLarge = update.length > offloadBytes;
     const facts = isLarge ? await offload.scan(update, noScanLimits) : scanUpdate(update, noScanLimits);
     return knowledge.add(facts, update);
   };
@@ -57,8 +57,8 @@ export async function loadDocument(
 function turnEnd(entries: readonly Entry[], start: number): number {
   let weight = 0;
   for (let end = start; end < entries.length; end++) {
-    weight += mergingWeight(entries[end]!.update, MAX_MERGE_WEIGHT);
-    if (end > start && (weight > MAX_MERGE_WEIGHT || end - start === ENTRIES_PER_TURN)) return end;
+    weight += mergingWeight(entries[end]!.update, maxMergeWeight);
+    if (end > start && (weight > maxMergeWeight || end - start === entriesPerTurn)) return end;
   }
   return entries.length;
 }

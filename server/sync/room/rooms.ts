@@ -6,11 +6,11 @@ import type { Offload } from '../offload.ts';
 import type { Peer } from './peer.ts';
 import { Room, type RoomDeps } from './room.ts';
 import type { SyncStats } from '../stats.ts';
-import { PRESENCE_BATCH_MS, Ticker, UPDATE_BATCH_MS } from './ticker.ts';
+import { presenceBatchMs, Ticker, updateBatchMs } from './ticker.ts';
 import { UnsavedEdits } from './unsaved-edits.ts';
 
 /** The interval of `Rooms.sweep`. */
-const SWEEP_MS = 1_000;
+const sweepMs = 1_000;
 
 export interface RoomsDeps {
   readonly log: UpdateLog;
@@ -65,8 +65,8 @@ export class Rooms {
       offload: deps.offload,
       stats: deps.stats,
       maxDocumentBytes: deps.limits.maxDocumentBytes,
-      ticker: new Ticker(UPDATE_BATCH_MS),
-      presenceTicker: new Ticker(PRESENCE_BATCH_MS),
+      ticker: new Ticker(updateBatchMs),
+      presenceTicker: new Ticker(presenceBatchMs),
       nudger: new Nudger(),
       unsaved: this.unsaved,
       failed: (room, error) => this.#failed(room, error),
@@ -75,7 +75,7 @@ export class Rooms {
 
   /** Sweeps once a second until `close`. To be called once. */
   start(): void {
-    this.#sweeper = setInterval(() => this.sweep(), SWEEP_MS);
+    this.#sweeper = setInterval(() => this.sweep(), sweepMs);
     this.#sweeper.unref();
   }
 

@@ -1,6 +1,6 @@
 import { mergeInLevels } from '../../../persistence/update/merge.ts';
 import { mergingWeight, mergingWeightOfAll } from '../../../persistence/update/weight.ts';
-import { MAX_MERGE_WEIGHT } from '../offload.ts';
+import { maxMergeWeight } from '../offload.ts';
 
 /**
  * Consecutive entries of the log, merged into one update; or part of one entry, which is sent as several updates if
@@ -13,11 +13,11 @@ export interface Segment {
 }
 
 /** Merging is linear up to about this many segments. Merging five hundred at once takes 9 ms. */
-const SEGMENTS_PER_MERGE = 50;
+const segmentsPerMerge = 50;
 /** Levels of merging: segments of 50 entries, then of 2,500. A third level would block the event loop for too long. */
-const LEVELS = 2;
+const treeLevels = 2;
 /** The most that one call of `mergeSegments` merges: a room may have received much since it last sent. */
-const MAX_WEIGHT_PER_CALL = 2 * MAX_MERGE_WEIGHT;
+const maxWeightPerCall = 2 * maxMergeWeight;
 
 /** The entries after the snapshot. They are merged in levels as they arrive, so that a join sends few messages. */
 export class Tail {
@@ -34,18 +34,18 @@ export class Tail {
 
   push(segment: Segment): void {
     this.#bytes += segment.update.length;
-    this.#levels ??= Array.from({ length: LEVELS + 1 }, () => []);
-    this.#pushAt(this.#levels, LEVELS, segment);
+    this.#levels ??= Array.from({ length: treeLevels + 1 }, () => []);
+    this.#pushAt(this.#levels, treeLevels, segment);
   }
 
   #pushAt(levels: Segment[][], level: number, segment: Segment): void {
     const segments = levels[level]!;
     segments.push(segment);
-    if (level === 0 || segments.length < SEGMENTS_PER_MERGE) return;
+    if (level === 0 || segments.length < segmentsPerMerge) return;
     levels[level] = [];
     const updates = segments.map(updateOf);
     // Merging larger segments costs time and saves nothing.
-    if (mergingWeightOfAll(updates, MAX_MERGE_WEIGHT) > MAX_MERGE_WEIGHT) {
+    if (mergingWeightOfAll(updates, maxMergeWeight) > maxMergeWeight) {
       moveToTop(levels, level, segments);
       return;
     }
@@ -69,7 +69,7 @@ export class Tail {
 
 /**
  * Merges neighbouring segments, but no more than fits into a turn of the event loop: a merged segment weighs
- * `MAX_MERGE_WEIGHT` at most, and one call merges `MAX_WEIGHT_PER_CALL` at most. All other segments stay as they are,
+ * `maxMergeWeight` at most, and one call merges `maxWeightPerCall` at most. All other segments stay as they are,
  * in order. The segments of one entry may stay separate, so several neighbours may have the same sequence number.
  */
 export function mergeSegments(segments: readonly Segment[]): Segment[] {
@@ -87,9 +87,9 @@ export function mergeSegments(segments: readonly Segment[]): Segment[] {
     groupWeight = 0;
   };
   for (const segment of segments) {
-    const added = mergingWeight(segment.update, MAX_MERGE_WEIGHT);
+    const added = mergingWeight(segment.update, maxMergeWeight);
     const weight = groupWeight + added;
-    if (weight > MAX_MERGE_WEIGHT || mergedWeight + weight > MAX_WEIGHT_PER_CALL) closeGroup();
+    if (weight > maxMergeWeight || mergedWeight + weight > maxWeightPerCall) closeGroup();
     group.push(segment);
     groupWeight += added;
   }

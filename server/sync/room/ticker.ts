@@ -2,33 +2,33 @@
  * How long a busy room batches updates before it sends them. Above about 200 edits a second one message then carries
  * several edits. Users do not notice a delay as short as this.
  */
-export const UPDATE_BATCH_MS = 5;
+export const updateBatchMs = 5;
 
 /**
  * The same for presence alone, which is most of what large rooms send: a user who moves 5 times a second causes a
  * message to every other client, and stock clients send each of them back. A screen shows a frame for about as long.
  * Presence that has changed when an update is sent goes out with the update.
  */
-export const PRESENCE_BATCH_MS = 20;
+export const presenceBatchMs = 20;
 
 /** Longer gaps count as this long, so that a room that becomes busy is recognised after eighteen changes. */
-const MAX_GAP_MS = 40;
+const maxGapMs = 40;
 /**
  * Weight of a gap in the moving average, chosen so that a few short gaps in a row, by chance, do not make a room busy.
  */
-const GAP_WEIGHT = 1 / 8;
+const gapWeight = 1 / 8;
 
 /** How often a room has something to send, and when it last sent. */
 export class Rhythm {
   lastTickMs = -Infinity;
   #lastChangeMs = -Infinity;
-  #averageGapMs = MAX_GAP_MS;
+  #averageGapMs = maxGapMs;
 
   /** The room has something to send. Returns the average time between the last few calls, in milliseconds. */
   changed(nowMs: number): number {
-    const gapMs = Math.min(nowMs - this.#lastChangeMs, MAX_GAP_MS);
+    const gapMs = Math.min(nowMs - this.#lastChangeMs, maxGapMs);
     this.#lastChangeMs = nowMs;
-    this.#averageGapMs += (gapMs - this.#averageGapMs) * GAP_WEIGHT;
+    this.#averageGapMs += (gapMs - this.#averageGapMs) * gapWeight;
     return this.#averageGapMs;
   }
 }

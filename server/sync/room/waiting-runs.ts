@@ -3,7 +3,7 @@ import type { Run } from '../../../persistence/update/runs.ts';
 import type { StateVector } from '../../../persistence/update/state-vector.ts';
 
 /** Memory of a waiting run without its bytes. */
-export const WAITING_RUN_BYTES = 128;
+export const waitingRunBytes = 128;
 
 /** From this many new runs on, sorting the whole queue is cheaper than inserting each run. */
 const sortThreshold = 16;
@@ -52,7 +52,7 @@ export class WaitingRuns {
 
   /** Approximate memory use; never less than the bytes of the runs. */
   get bytes(): number {
-    return this.#bytes + this.#count * WAITING_RUN_BYTES;
+    return this.#bytes + this.#count * waitingRunBytes;
   }
 
   /** A cursor over the waiting clocks. For a client that still has a queue, some of them may have integrated. */

@@ -2,9 +2,9 @@ import type { UpdateFacts } from '../../../persistence/update/scan.ts';
 import { limitReached } from '../../errors.ts';
 import { fixedLimits } from '../../limits/limits.ts';
 
-const MAX_WAITING = fixedLimits['waiting-probes'].max;
+const maxWaiting = fixedLimits['waiting-probes'].max;
 /** A payload is sent back as it is. */
-const MAX_PAYLOAD_BYTES = fixedLimits['probe-size'].max;
+const maxPayloadBytes = fixedLimits['probe-size'].max;
 
 interface WaitingProbe {
   readonly payload: Uint8Array;
@@ -91,10 +91,10 @@ export class Acknowledgements {
 
   /** Throws RefusedError if too many probes wait, or if this one is too large. */
   probe(payload: Uint8Array): void {
-    if (payload.length > MAX_PAYLOAD_BYTES) throw limitReached('probe-size');
+    if (payload.length > maxPayloadBytes) throw limitReached('probe-size');
     if (this.#refused) return;
     const probes = (this.#probes ??= []);
-    if (probes.length >= MAX_WAITING) throw limitReached('waiting-probes');
+    if (probes.length >= maxWaiting) throw limitReached('waiting-probes');
     probes.push({ payload: payload.slice(), seq: this.#lastSeq });
   }
 

@@ -8,7 +8,7 @@ import { Session } from './session.ts';
 import type { SessionDeps } from './session.ts';
 
 /** Bytes read before access is checked: many times the messages of a stock client without offline edits. */
-const MAX_EARLY_BYTES = 64 * 1024;
+const maxEarlyBytes = 64 * 1024;
 
 /** The document that a client asks for, and the check of its access. */
 export interface HandshakeRequest {
@@ -56,7 +56,7 @@ export class Handshake implements ConnectionHandler {
     const { rooms, userSessions, loadRate, limits } = this.#deps;
     const { addressKey } = this.#request;
     try {
-      this.#connection.limitReading(MAX_EARLY_BYTES);
+      this.#connection.limitReading(maxEarlyBytes);
       const grant = await this.#request.authorize(() => this.#isGone);
       if (this.#ended) return;
       this.#connection.limitReading(null);

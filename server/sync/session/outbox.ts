@@ -1,8 +1,8 @@
 import { mergeInLevels } from '../../../persistence/update/merge.ts';
 import { mergingWeightOfAll } from '../../../persistence/update/weight.ts';
 import { limitReached } from '../../errors.ts';
-import { type Connection, DRAIN_BYTES } from '../connection.ts';
-import { MAX_MERGE_WEIGHT } from '../offload.ts';
+import { type Connection, drainBytes } from '../connection.ts';
+import { maxMergeWeight } from '../offload.ts';
 import type { Peer } from '../room/peer.ts';
 import type { Codec } from '../protocol/codec.ts';
 import type { Broadcast } from '../room/broadcast.ts';
@@ -13,16 +13,16 @@ import type { OutboxMemory, Waiting } from './outbox-memory.ts';
  * A reader is slow while its socket buffers this much or more. This is one round trip of a fast line, and well above what
  * a busy room sends in a tick.
  */
-export const SLOW_BYTES = 64 * 1024;
+export const slowBytes = 64 * 1024;
 /**
  * A slow reader is told of at most this many clients that have left, in 10 KB. It shows the others until their states
  * expire, after 30 s.
  */
-const MAX_GONE = 200;
+const maxGone = 200;
 /** A stock client closes after 30 s without a message. Half of that leaves room for one that is lost. */
-const KEEP_ALIVE_MS = 15_000;
+const keepAliveMs = 15_000;
 /** An awareness update without entries. */
-export const NO_PRESENCE = Uint8Array.of(0);
+export const noPresence = Uint8Array.of(0);
 
 export interface OutboxDeps {
   readonly codec: Codec;
@@ -67,7 +67,7 @@ export class Outbox implements Waiting {
   }
 
   get #isSlow(): boolean {
-    return this.#connection.bufferedBytes >= SLOW_BYTES;
+    return this.#connection.bufferedBytes >= slowBytes;
   }
 
   /** Throws RefusedError ('too-slow') if too many bytes wait. */
@@ -97,7 +97,7 @@ export class Outbox implements Waiting {
       gone.set(clientId, clock);
     }
     for (const clientId of gone.keys()) {
-      if (gone.size <= MAX_GONE) break;
+      if (gone.size <= maxGone) break;
       gone.delete(clientId);
     }
   }
@@ -122,12 +122,12 @@ export class Outbox implements Waiting {
 
   /** Writes something if nothing was written for long. */
   keepAlive(nowMs: number): void {
-    if (nowMs - this.#lastWriteMs >= KEEP_ALIVE_MS) this.write(this.#deps.codec.presence(NO_PRESENCE));
+    if (nowMs - this.#lastWriteMs >= keepAliveMs) this.write(this.#deps.codec.presence(noPresence));
   }
 
-  /** Resolves when the socket buffers less than `DRAIN_BYTES`, or the outbox is closed. */
+  /** Resolves when the socket buffers less than `drainBytes`, or the outbox is closed. */
   whenDrained(): Promise<void> {
-    if (this.#closed || this.#connection.bufferedBytes < DRAIN_BYTES) return Promise.resolve();
+    if (this.#closed || this.#connection.bufferedBytes < drainBytes) return Promise.resolve();
     return new Promise((resolve) => (this.#drainWaiters ??= []).push(resolve));
   }
 
@@ -142,7 +142,7 @@ export class Outbox implements Waiting {
     const frames: Uint8Array[] = [];
     if (this.#updates !== null) {
       // Updates that are too heavy to merge on the event loop are sent one by one.
-      const small = this.#updates.length > 1 && mergingWeightOfAll(this.#updates, MAX_MERGE_WEIGHT) <= MAX_MERGE_WEIGHT;
+      const small = this.#updates.length > 1 && mergingWeightOfAll(this.#updates, maxMergeWeight) <= maxMergeWeight;
       const updates = small ? [mergeInLevels(this.#updates)] : this.#updates;
       frames.push(...updates.map((update) => codec.update(update)));
     }

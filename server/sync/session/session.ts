@@ -8,9 +8,9 @@ import type { BucketSize } from '../../limits/token-bucket.ts';
 import type { UserSessions } from './user-sessions.ts';
 import type { Connection, ConnectionHandler } from '../connection.ts';
 import type { Grant, Person } from '../grant.ts';
-import { MAX_STATE_VECTOR_CLIENTS } from '../join/join.ts';
+import { maxStateVectorClients } from '../join/join.ts';
 import { type JoiningPeer, SyncAnswers, type SyncAnswersDeps } from '../join/sync-answers.ts';
-import { OFFLOAD_INPUT_BYTES } from '../offload.ts';
+import { offloadInputBytes } from '../offload.ts';
 import type { ClientMessage, Codec } from '../protocol/codec.ts';
 import type { Broadcast } from '../room/broadcast.ts';
 import type { Author } from '../room/intake.ts';
@@ -18,11 +18,11 @@ import type { Room } from '../room/room.ts';
 import type { Rooms } from '../room/rooms.ts';
 import { Acknowledgements } from './acknowledgements.ts';
 import { MessageQueue } from './message-queue.ts';
-import { NO_PRESENCE, Outbox, type OutboxDeps } from './outbox.ts';
+import { noPresence, Outbox, type OutboxDeps } from './outbox.ts';
 import { Pace, type PaceLimits } from './pace.ts';
 
 /** Clients up to y-websocket 2 reconnect at once after any close, with the same old copy. Newer ones stop. */
-const OLD_COPY_HOLD_MS = 2_000;
+const oldCopyHoldMs = 2_000;
 
 /** Shared by all sessions of one dialect, and by their handshakes. */
 export interface SessionDeps extends OutboxDeps, SyncAnswersDeps {
@@ -199,14 +199,14 @@ export class Session implements JoiningPeer, Author, ConnectionHandler {
         this.#join(message.stateVector.slice());
         return;
       case 'update':
-        if (message.update.length > OFFLOAD_INPUT_BYTES) {
+        if (message.update.length > offloadInputBytes) {
           void this.#takeLarge(message.update.slice(), message.answer, bytes);
         } else {
           this.#submit(message.update, scanUpdate(message.update), message.answer);
         }
         return;
       case 'query-presence':
-        this.#outbox.reply(this.#presentFrames() ?? this.codec.presence(NO_PRESENCE));
+        this.#outbox.reply(this.#presentFrames() ?? this.codec.presence(noPresence));
         return;
       case 'probe':
         this.#acknowledgements.probe(message.payload);
@@ -295,7 +295,7 @@ export class Session implements JoiningPeer, Author, ConnectionHandler {
   }
 
   #join(stateVector: Uint8Array): void {
-    this.room.oldCopies?.checkStateVector(stateVector, MAX_STATE_VECTOR_CLIENTS);
+    this.room.oldCopies?.checkStateVector(stateVector, maxStateVectorClients);
     this.#answers ??= new SyncAnswers(this, this.room, this.#deps);
     this.#answers.add(stateVector, () => {
       this.#receiving = true;
@@ -419,7 +419,7 @@ export class Session implements JoiningPeer, Author, ConnectionHandler {
     this.#deps.refused(this.#connection, this.room.docId, refusal);
     this.#close();
     const close = (): void => this.#connection.close(closeReason(refusal.code, refusal.message));
-    if (refusal.code === 'generation-changed') setTimeout(close, OLD_COPY_HOLD_MS).unref();
+    if (refusal.code === 'generation-changed') setTimeout(close, oldCopyHoldMs).unref();
     else close();
   }
 

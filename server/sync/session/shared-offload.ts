@@ -2,7 +2,7 @@ import { FairPlaces } from '../../limits/fair-places.ts';
 import type { Offload } from '../offload.ts';
 
 /** One job runs, and one more is ready when it ends. Further jobs would wait in the worker, where they have no turns. */
-const PLACES = 2;
+const maxJobs = 2;
 
 /**
  * Shares the worker thread in turns. An address or a user with many large updates or joins does not delay others for
@@ -12,7 +12,7 @@ export class SharedOffload {
   readonly #offload: Offload;
   // Bounded by the number of sessions: each has one scan and one answer at a time.
   readonly #places = new FairPlaces({
-    places: PLACES,
+    places: maxJobs,
     maxWaiting: Infinity,
     maxWaitingPerKey: Infinity,
     maxWaitMs: null,

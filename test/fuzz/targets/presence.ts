@@ -3,7 +3,7 @@ import { applyAwarenessUpdate, Awareness } from 'y-protocols/awareness';
 import * as Y from 'yjs';
 import { RefusedError } from '../../../server/errors.ts';
 import { MessageReader } from '../../../server/sync/protocol/wire.ts';
-import { Presence, PRESENCE_TIMEOUT_MS } from '../../../server/sync/presence/presence.ts';
+import { Presence, presenceTimeoutMs } from '../../../server/sync/presence/presence.ts';
 import type { PresenceOwner } from '../../../server/sync/presence/presence-state.ts';
 import { encodeEntries, readEntries } from '../../support/frames.ts';
 import type { AwarenessEntry } from '../../support/frames.ts';
@@ -81,7 +81,7 @@ function replay(input: Uint8Array): Replay {
   let nowMs = 0;
   for (const { kind, who, message } of stepsOf(input)) {
     const session = sessions[who] as PresenceOwner;
-    if (kind === steps.wait) presence.expire((nowMs += PRESENCE_TIMEOUT_MS / 2));
+    if (kind === steps.wait) presence.expire((nowMs += presenceTimeoutMs / 2));
     else if (kind === steps.tick) take(presence, sent);
     else if (kind === steps.leave || !applies(presence, session, message, nowMs)) {
       if (kind !== steps.leave) refusals++;

@@ -10,12 +10,12 @@ import { guardMs, within } from '../../support/deadline.ts';
 import { FakeCompact } from '../../support/fake-compact.ts';
 import { RecordingFollower } from '../../support/recording-follower.ts';
 
-const MB = 1024 * 1024;
-const fillerBytes = 8 * MB;
+const mb = 1024 * 1024;
+const fillerBytes = 8 * mb;
 
 suite('A log on a full disk', () => {
   test('keeps every acknowledged entry, and resumes without a restart when space is freed (I1)', async (t) => {
-    const disk = await smallDisk(t, 20 * MB);
+    const disk = await smallDisk(t, 20 * mb);
     if (disk === null) return;
     const filler = join(disk, 'filler');
     await writeFile(filler, new Uint8Array(fillerBytes));
@@ -55,11 +55,11 @@ suite('A log on a full disk', () => {
   });
 
   test('with a reserve, becomes read-only before any write fails, and recovers', async (t) => {
-    const disk = await smallDisk(t, 32 * MB);
+    const disk = await smallDisk(t, 32 * mb);
     if (disk === null) return;
     const filler = join(disk, 'filler');
-    await writeFile(filler, new Uint8Array(4 * MB));
-    const log = await openIn(disk, 8 * MB);
+    await writeFile(filler, new Uint8Array(4 * mb));
+    const log = await openIn(disk, 8 * mb);
     t.after(() => log.close());
     const follower = new RecordingFollower();
     const document = await log.open('a', follower);
@@ -68,7 +68,7 @@ suite('A log on a full disk', () => {
     log.onState((state) => states.push(state));
     const low = changeTo(log, 'read-only');
     const open = changeTo(log, 'open');
-    await writeFile(filler, new Uint8Array(26 * MB));
+    await writeFile(filler, new Uint8Array(26 * mb));
     await low;
     assert.throws(() => document.append(new Uint8Array(1), 'me'), { code: 'LOG_READ_ONLY' });
     await rm(filler);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { UNREAD_TICKS } from '../../../server/net/request-input.ts';
+import { unreadTicks } from '../../../server/net/request-input.ts';
 import { guardMs, within } from '../../support/deadline.ts';
 import { NetHarness, parseAnswer, readToEnd } from '../../support/net-harness.ts';
 import type { Owner } from '../../support/owner.ts';
@@ -80,7 +80,7 @@ export async function readAtRandom(owner: Owner, random: Random, tls: boolean, r
     for (const { socket } of clients) if (!socket.destroyed) socket.pause();
     const released = async (): Promise<void> => {
       while (net.input.answering > 0) {
-        for (let tick = 0; tick <= UNREAD_TICKS; tick++) net.input.tick();
+        for (let tick = 0; tick <= unreadTicks; tick++) net.input.tick();
         await nextTurn();
       }
     };

@@ -7,7 +7,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { TestContext } from 'node:test';
 import { WebSocket } from 'ws';
 import { closeReason } from '../../../server/errors.ts';
-import { Connections, SOCKETS_FACTOR, TICKS_PER_SECOND } from '../../../server/net/connections.ts';
+import { Connections, socketsFactor, ticksPerSecond } from '../../../server/net/connections.ts';
 import type { ConnectionsDeps } from '../../../server/net/connections.ts';
 import { guardMs, paced, within } from '../../support/deadline.ts';
 import { NetHarness, parseAnswer, readToEnd, upgradeRequest } from '../../support/net-harness.ts';
@@ -31,7 +31,7 @@ async function open(owner: Owner, net: NetHarness, autoPong = true): Promise<Web
 
 /** Lets this many seconds pass without waiting. */
 function pass(net: NetHarness, seconds: number): void {
-  for (let i = 0; i < seconds * TICKS_PER_SECOND; i++) net.connections.tick();
+  for (let i = 0; i < seconds * ticksPerSecond; i++) net.connections.tick();
 }
 
 test('the constructor starts no timer, start() starts one, and close() may be called twice', async (t) => {
@@ -188,7 +188,7 @@ test('I7: with the bytes in paused sockets the bound is four times as high, and 
   // Each message is complete. A session that is not live yet has paused its socket.
   const bytes = 40_000;
   const count = 12;
-  const net = await start(t, { maxPartialBytes: (count * bytes) / SOCKETS_FACTOR + bytes / 2 });
+  const net = await start(t, { maxPartialBytes: (count * bytes) / socketsFactor + bytes / 2 });
   const connect = async (index: number): Promise<void> => {
     const socket = await net.socket();
     t.after(() => socket.destroy());

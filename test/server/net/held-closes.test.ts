@@ -8,7 +8,7 @@ import { WebSocket } from 'ws';
 import type { After } from '../../../server/limits/after.ts';
 import { closeReason } from '../../../server/errors.ts';
 import type { RefusalCode } from '../../../server/errors.ts';
-import { TICKS_PER_SECOND } from '../../../server/net/connections.ts';
+import { ticksPerSecond } from '../../../server/net/connections.ts';
 import { within } from '../../support/deadline.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { NetHarness } from '../../support/net-harness.ts';
@@ -130,7 +130,7 @@ test('a connection that has lasted for ten seconds is closed at once, and counti
   for (const heldMs of [0, 250, 500]) assert.equal(await round('grant-ended'), heldMs);
   const { closed, handler } = await open();
   handler.connection.established();
-  for (let tick = 0; tick < 10 * TICKS_PER_SECOND; tick++) net.connections.tick();
+  for (let tick = 0; tick < 10 * ticksPerSecond; tick++) net.connections.tick();
   close(handler, 'grant-ended');
   assert.deepEqual(clock.pending, []);
   assert.equal(await closed(), 4501);

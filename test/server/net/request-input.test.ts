@@ -4,8 +4,8 @@ import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { TURN_BUDGET_MS } from '../../../server/net/turn-budget.ts';
-import { queuedBytes, RequestInput, TICKS_PER_SECOND, UNREAD_TICKS } from '../../../server/net/request-input.ts';
+import { turnBudgetMs } from '../../../server/net/turn-budget.ts';
+import { queuedBytes, RequestInput, ticksPerSecond, unreadTicks } from '../../../server/net/request-input.ts';
 import type { RequestInputDeps } from '../../../server/net/request-input.ts';
 import { within } from '../../support/deadline.ts';
 import { NetHarness, parseAnswer, readToEnd, upgradeRequest } from '../../support/net-harness.ts';
@@ -123,7 +123,7 @@ for (const tls of [false, true]) {
     let inTurn = 0;
     let most = 0;
     const { net, targets } = await start(t, { tls }, (response) => {
-      for (const end = performance.now() + TURN_BUDGET_MS + 1; performance.now() < end;);
+      for (const end = performance.now() + turnBudgetMs + 1; performance.now() < end;);
       most = Math.max(most, ++inTurn);
       if (inTurn === 1) setImmediate(() => (inTurn = 0));
       response.end('x');
@@ -152,7 +152,7 @@ for (const tls of [false, true]) {
     await until(() => targets.length > 0, 'a request');
     for (let i = 0; i < 50; i++) await nextTurn();
     assert.equal(targets.length, 1);
-    for (let tick = 0; tick < UNREAD_TICKS - 10; tick++) net.input.tick();
+    for (let tick = 0; tick < unreadTicks - 10; tick++) net.input.tick();
     assert.equal(net.stats.answersUnread, 0);
     for (let tick = 0; tick < 20; tick++) net.input.tick();
     assert.equal(net.stats.answersUnread, 1);
@@ -170,7 +170,7 @@ for (const tls of [false, true]) {
     socket.on('data', (chunk: Buffer) => {
       received += chunk.length;
       // Reading the whole response takes twice the allowed time.
-      if (received % (1 << 20) < chunk.length) for (let tick = 0; tick < UNREAD_TICKS / 8; tick++) net.input.tick();
+      if (received % (1 << 20) < chunk.length) for (let tick = 0; tick < unreadTicks / 8; tick++) net.input.tick();
     });
     await until(
       () => received > bytes,
@@ -201,7 +201,7 @@ for (const tls of [false, true]) {
     };
     let seconds = 0;
     while (stats.answersUnread === 0 && seconds < 600) {
-      for (let tick = 0; tick < 29 * TICKS_PER_SECOND; tick++) input.tick();
+      for (let tick = 0; tick < 29 * ticksPerSecond; tick++) input.tick();
       seconds += 29;
       if (stats.answersUnread === 0) await within(60_000, 'a part of the answer', readSome());
     }
@@ -224,7 +224,7 @@ for (const tls of [false, true]) {
     // A minute for each response.
     socket.on('data', (chunk: Buffer) => {
       received += chunk.length;
-      if (received % (1 << 20) < chunk.length) for (let tick = 0; tick < UNREAD_TICKS / 8; tick++) net.input.tick();
+      if (received % (1 << 20) < chunk.length) for (let tick = 0; tick < unreadTicks / 8; tick++) net.input.tick();
     });
     await until(
       () => received > count << 24,
@@ -244,7 +244,7 @@ for (const tls of [false, true]) {
     net.input.tick();
     // The response of 24 MB is gone.
     const leftMb = net.input.unreadBytes / 2 ** 20;
-    assert.ok(leftMb > 35 && leftMb < 37, `${leftMb} MB`);
+    assert.ok(leftMb > 35 && leftMb < 37, `${leftMb} mb`);
     assert.equal(net.stats.answersUnread, 1);
     assert.equal(net.stats.limitsReached.get('unread-answers'), 1);
     net.input.tick();

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { TURN_BUDGET_MS, TurnBudget } from '../../../server/net/turn-budget.ts';
+import { turnBudgetMs, TurnBudget } from '../../../server/net/turn-budget.ts';
 
 /** A budget whose clock and turns the test controls. */
 function budget() {
@@ -24,8 +24,8 @@ function budget() {
 test('I6: a turn is spent when its messages have used up its budget, and the next turn has a new budget', () => {
   const { turn, pass, endTurn } = budget();
   turn.begin();
-  pass(TURN_BUDGET_MS);
-  assert.equal(turn.end(), TURN_BUDGET_MS);
+  pass(turnBudgetMs);
+  assert.equal(turn.end(), turnBudgetMs);
   turn.begin();
   assert.equal(turn.isSpent, false);
   pass(1);
@@ -44,13 +44,13 @@ test('I6: held work is released in order, as far as each turn has time, and new 
     turn.hold({
       release: () => {
         released.push(name);
-        pass(TURN_BUDGET_MS * 0.6);
+        pass(turnBudgetMs * 0.6);
         turn.end();
       },
     });
   turn.begin();
   assert.equal(turn.isFull, false);
-  pass(TURN_BUDGET_MS + 1);
+  pass(turnBudgetMs + 1);
   turn.end();
   assert.equal(turn.isFull, true);
   hold('first');
@@ -68,7 +68,7 @@ test('I6: held work is released in order, as far as each turn has time, and new 
   assert.equal(turn.isFull, false);
 
   turn.begin();
-  pass(TURN_BUDGET_MS * 0.5);
+  pass(turnBudgetMs * 0.5);
   turn.end();
   work('sixth');
   work('seventh');

@@ -4,14 +4,14 @@ import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { TURN_BUDGET_MS } from '../../../server/net/turn-budget.ts';
+import { turnBudgetMs } from '../../../server/net/turn-budget.ts';
 import { guardMs, within } from '../../support/deadline.ts';
 import { NetHarness, RecordingHandler, upgradeRequest } from '../../support/net-harness.ts';
 import { clientFrame } from '../../support/raw-socket.ts';
 
 /** Blocks the event loop for slightly more than the budget of a turn. */
 function compute(): void {
-  for (const end = performance.now() + TURN_BUDGET_MS + 1; performance.now() < end;);
+  for (const end = performance.now() + turnBudgetMs + 1; performance.now() < end;);
 }
 
 /** Connected sockets with the handlers of their connections. */

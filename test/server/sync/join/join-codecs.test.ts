@@ -14,7 +14,7 @@ import { randomOf } from '../../../support/random.ts';
 import { largeText, Typist } from '../../../support/shared-text.ts';
 import { storedSnapshot } from '../../../support/stored-snapshot.ts';
 
-const ROUNDS = 4;
+const rounds = 4;
 
 class Sink implements JoinSink {
   readonly codec: Codec;
@@ -45,7 +45,7 @@ async function join(room: Room, codec: Codec, { doc }: Typist): Promise<void> {
 /** Joins in turns with the codecs. `known` are the edits that each client has. */
 async function joinInTurns(room: Room, codecs: readonly Codec[], known: readonly Uint8Array[]): Promise<Typist[]> {
   const clients: Typist[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < rounds; round++) {
     for (const codec of codecs) {
       const client = new Typist().hear(...known);
       await join(room, codec, client);

@@ -9,16 +9,16 @@ import { largeText, Typist } from '../../../support/shared-text.ts';
 import { storedSnapshot } from '../../../support/stored-snapshot.ts';
 import { SyncHarness } from '../../../support/sync-harness.ts';
 
-const KIB = 1024;
+const kib = 1024;
 
 test('commits during any part of a join reach the client', async (t) => {
   const harness = new SyncHarness(t);
   const writer = largeText(randomOf(t), 300);
-  const stored = storedSnapshot(writer.updates, 300, 2 * KIB);
+  const stored = storedSnapshot(writer.updates, 300, 2 * kib);
   harness.log.store('doc', [], stored);
   const author = await harness.synced({ userId: 'author' });
   const editor = new DocClient(await harness.live({ userId: 'editor' }));
-  editor.client.connection.onWrite = (bytes) => (editor.client.connection.bufferedBytes += bytes + 16 * KIB);
+  editor.client.connection.onWrite = (bytes) => (editor.client.connection.bufferedBytes += bytes + 16 * kib);
   editor.ask();
   for (let part = 0; part < stored.data.length + 3; part++) {
     author.edit(writer.type(`<${part}>`));
@@ -77,11 +77,11 @@ test('a client that is synced has all saved edits, even those that still wait in
 test('I7: a slow socket is sent the next part only after it has taken the last', async (t) => {
   const harness = new SyncHarness(t);
   const writer = largeText(randomOf(t), 300);
-  const stored = storedSnapshot(writer.updates, 300, 2 * KIB);
+  const stored = storedSnapshot(writer.updates, 300, 2 * kib);
   harness.log.store('doc', [], stored);
   const editor = new DocClient(await harness.live());
   const { connection } = editor.client;
-  connection.onWrite = (bytes) => (connection.bufferedBytes += bytes + 16 * KIB);
+  connection.onWrite = (bytes) => (connection.bufferedBytes += bytes + 16 * kib);
   editor.ask();
   for (let parts = 1; parts <= stored.data.length; parts++) {
     await harness.settle();
@@ -96,9 +96,9 @@ test('I7: a slow socket is sent the next part only after it has taken the last',
 test('a few bytes that the kernel has not taken do not delay a join, because no drain event follows them', async (t) => {
   const harness = new SyncHarness(t);
   const writer = largeText(randomOf(t), 100);
-  harness.log.store('doc', [], storedSnapshot(writer.updates, 100, 2 * KIB));
+  harness.log.store('doc', [], storedSnapshot(writer.updates, 100, 2 * kib));
   const editor = new DocClient(await harness.live());
-  editor.client.connection.bufferedBytes = 16 * KIB - 1;
+  editor.client.connection.bufferedBytes = 16 * kib - 1;
   editor.ask();
   await settled(harness, editor);
   assertSame(editor, writer);
@@ -107,7 +107,7 @@ test('a few bytes that the kernel has not taken do not delay a join, because no 
 test('a compaction during a join does not change the snapshot that the client gets, and the rest follows', async (t) => {
   const harness = new SyncHarness(t);
   const writer = largeText(randomOf(t), 200);
-  const stored = storedSnapshot(writer.updates.slice(0, 150), 150, 2 * KIB);
+  const stored = storedSnapshot(writer.updates.slice(0, 150), 150, 2 * kib);
   harness.log.store('doc', writer.updates.slice(150), stored);
   const author = await harness.synced({ userId: 'author' });
   const editor = new DocClient(await harness.live({ userId: 'editor' }));
@@ -132,7 +132,7 @@ test('a compaction during a join does not change the snapshot that the client ge
 test('a client that disconnects during a join leaves no snapshot pinned', async (t) => {
   const harness = new SyncHarness(t);
   const writer = largeText(randomOf(t), 200);
-  harness.log.store('doc', writer.updates.slice(150), storedSnapshot(writer.updates.slice(0, 150), 150, 2 * KIB));
+  harness.log.store('doc', writer.updates.slice(150), storedSnapshot(writer.updates.slice(0, 150), 150, 2 * kib));
   const reading = new DocClient(await harness.live());
   harness.log.reading.close();
   reading.ask();
@@ -140,7 +140,7 @@ test('a client that disconnects during a join leaves no snapshot pinned', async 
   reading.client.vanish();
   harness.log.reading.open();
   const sending = new DocClient(await harness.live());
-  sending.client.connection.onWrite = () => (sending.client.connection.bufferedBytes = 20 * KIB);
+  sending.client.connection.onWrite = () => (sending.client.connection.bufferedBytes = 20 * kib);
   sending.ask();
   await harness.settle();
   const { length } = sending.client.connection.writes;
@@ -169,7 +169,7 @@ test('a snapshot that cannot be read ends the session with 4503, and the next jo
 test('a tail of megabytes is sent as the socket drains', async (t) => {
   const harness = new SyncHarness(t);
   const writer = new Typist();
-  for (let i = 0; i < 12; i++) writer.type(String(i).repeat(300 * KIB));
+  for (let i = 0; i < 12; i++) writer.type(String(i).repeat(300 * kib));
   harness.log.store('doc', writer.updates);
   const editor = new DocClient(await harness.live());
   const { connection } = editor.client;
@@ -185,7 +185,7 @@ test('a tail of megabytes is sent as the socket drains', async (t) => {
   }
   await settled(harness, editor);
   assertSame(editor, writer);
-  assert.ok(most < 2 * KIB * KIB, `${most} bytes were buffered`);
+  assert.ok(most < 2 * kib * kib, `${most} bytes were buffered`);
 });
 
 test('a large tail is compared with a state vector in several turns, and its largest update in a worker', async (t) => {
@@ -193,8 +193,8 @@ test('a large tail is compared with a state vector in several turns, and its lar
   const writer = new Typist();
   const old = new Y.Doc();
   Y.applyUpdate(old, writer.type('known'));
-  writer.type('x'.repeat(1_200 * KIB));
-  for (let i = 0; i < 6; i++) writer.type(String(i).repeat(300 * KIB));
+  writer.type('x'.repeat(1_200 * kib));
+  for (let i = 0; i < 6; i++) writer.type(String(i).repeat(300 * kib));
   harness.log.store('doc', writer.updates);
   const editor = await joined(harness, old);
   assertSame(editor, writer);

@@ -8,7 +8,7 @@ import { largeText, Typist } from '../../../support/shared-text.ts';
 import { storedSnapshot } from '../../../support/stored-snapshot.ts';
 import { SyncHarness } from '../../../support/sync-harness.ts';
 
-const KIB = 1024;
+const kib = 1024;
 
 test('an empty document is sent as one empty SyncStep2', async (t) => {
   const harness = new SyncHarness(t);
@@ -156,7 +156,7 @@ test('a document in several parts shows no content before the last part has arri
   const harness = new SyncHarness(t);
   const random = randomOf(t);
   const writer = largeText(random, 600);
-  const stored = storedSnapshot(writer.updates.slice(0, 590), 590, 2 * KIB);
+  const stored = storedSnapshot(writer.updates.slice(0, 590), 590, 2 * kib);
   assert.ok(stored.data.length > 4, `${stored.data.length} parts`);
   harness.log.store('doc', writer.updates.slice(590), stored);
   const editor = await joined(harness);
@@ -172,7 +172,7 @@ test('a document in several parts shows no content before the last part has arri
 test('a client that has some of a document in several parts gets the rest in one message', async (t) => {
   const random = randomOf(t);
   const writer = largeText(random, 400);
-  const stored = storedSnapshot(writer.updates, 400, 2 * KIB);
+  const stored = storedSnapshot(writer.updates, 400, 2 * kib);
   for (const known of [1, 100, 250, 399]) {
     await t.test(`${known} of 400 edits`, async (sub) => {
       const harness = new SyncHarness(sub);

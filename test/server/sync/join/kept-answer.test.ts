@@ -5,7 +5,7 @@ import { Typist } from '../../../support/shared-text.ts';
 import { storedSnapshot } from '../../../support/stored-snapshot.ts';
 import { SyncHarness } from '../../../support/sync-harness.ts';
 
-const SWEEPS_KEPT = 5;
+const sweepsKept = 5;
 
 /** A document whose first edits are folded, and clients that had it before its last edits. */
 function store(harness: SyncHarness): { readonly writer: Typist; readonly old: () => Typist } {
@@ -60,9 +60,9 @@ test('I7: a kept answer counts as memory of its room, and is dropped when no cli
   const before = room.memoryBytes;
   const answer = await answerTo(harness, old(), writer);
   assert.ok(room.memoryBytes >= before + answer.length);
-  for (let sweep = 1; sweep < SWEEPS_KEPT; sweep++) harness.sweepAfter(1_000);
+  for (let sweep = 1; sweep < sweepsKept; sweep++) harness.sweepAfter(1_000);
   assert.equal(await answerTo(harness, old(), writer), answer);
-  for (let sweep = 0; sweep < SWEEPS_KEPT; sweep++) harness.sweepAfter(1_000);
+  for (let sweep = 0; sweep < sweepsKept; sweep++) harness.sweepAfter(1_000);
   assert.equal(room.joinCache.bytes, 0);
   assert.notEqual(await answerTo(harness, old(), writer), answer);
   reader.vanish();

@@ -10,7 +10,7 @@ import { StockPresence, talk } from '../../../support/stock-presence.ts';
 import { SyncHarness } from '../../../support/sync-harness.ts';
 
 /** Longer than the delay of a nudge. */
-const NUDGED_MS = 250;
+const nudgedMs = 250;
 
 function fixture(t: TestContext): {
   harness: SyncHarness;
@@ -28,7 +28,7 @@ function fixture(t: TestContext): {
 /** Resolves when all effects of a join are over. */
 async function settled(harness: SyncHarness, people: readonly StockPresence[]): Promise<void> {
   await talk(harness, people);
-  harness.passMs(NUDGED_MS);
+  harness.passMs(nudgedMs);
   await talk(harness, people);
 }
 
@@ -86,7 +86,7 @@ test('a client that changes its state while a nudge is in flight keeps the chang
   await ada.connect();
   await settled(harness, people);
   await bob.connect();
-  harness.passMs(NUDGED_MS);
+  harness.passMs(nudgedMs);
   ada.awareness.setLocalStateField('user', 'Ada, renamed');
   await settled(harness, people);
   assert.equal(ada.awareness.getLocalState()?.['user'], 'Ada, renamed');

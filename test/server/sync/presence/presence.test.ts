@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Presence, PRESENCE_TIMEOUT_MS } from '../../../../server/sync/presence/presence.ts';
+import { Presence, presenceTimeoutMs } from '../../../../server/sync/presence/presence.ts';
 import type { PresenceOwner } from '../../../../server/sync/presence/presence-state.ts';
 import { encodeEntries, readEntries, type AwarenessEntry } from '../../../support/frames.ts';
 import { malformed } from '../../../support/refused.ts';
@@ -125,15 +125,15 @@ test('a state expires after 30 s without renewal, and may be announced again', (
   const [ada, bob] = [ownerOf('ada'), ownerOf('bob')];
   presence.apply(ada, states(state(1, 5)), 0);
   presence.apply(bob, states(state(2, 5)), 0);
-  presence.apply(bob, states(state(2, 6)), PRESENCE_TIMEOUT_MS / 2);
+  presence.apply(bob, states(state(2, 6)), presenceTimeoutMs / 2);
   presence.takeDirty();
-  presence.expire(PRESENCE_TIMEOUT_MS - 1);
+  presence.expire(presenceTimeoutMs - 1);
   assert.equal(presence.dirty, false);
-  presence.expire(PRESENCE_TIMEOUT_MS);
+  presence.expire(presenceTimeoutMs);
   assert.deepEqual(entriesOf(presence.takeDirty()), [state(1, 5, null)]);
-  presence.expire(PRESENCE_TIMEOUT_MS);
+  presence.expire(presenceTimeoutMs);
   assert.equal(presence.dirty, false);
-  presence.apply(ada, states(state(1, 6)), PRESENCE_TIMEOUT_MS);
+  presence.apply(ada, states(state(1, 6)), presenceTimeoutMs);
   assert.deepEqual(entriesOf(presence.takeDirty()), [state(1, 6)]);
 });
 

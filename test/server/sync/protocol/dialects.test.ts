@@ -10,15 +10,15 @@ import { textFrom, Typist } from '../../../support/shared-text.ts';
 import { type FakeClient, SyncHarness } from '../../../support/sync-harness.ts';
 
 /** A dialect whose messages are those of y-websocket behind this byte. */
-const MARK = 0xda;
+const mark = 0xda;
 
 function marked(frame: Uint8Array): Buffer {
-  return binaryFrame(Uint8Array.of(MARK), ...framePayloads(frame));
+  return binaryFrame(Uint8Array.of(mark), ...framePayloads(frame));
 }
 
 const markedCodec: Codec = {
   decode(data) {
-    assert.equal(data[0], MARK);
+    assert.equal(data[0], mark);
     return yWebsocketCodec.decode(data.subarray(1));
   },
   syncStep1: (stateVector) => marked(yWebsocketCodec.syncStep1(stateVector)),
@@ -30,12 +30,12 @@ const markedCodec: Codec = {
 };
 
 function send(client: FakeClient, ...frames: Frame[]): void {
-  for (const frame of frames) client.sendBytes(Uint8Array.of(MARK, ...encodeFrame(frame)));
+  for (const frame of frames) client.sendBytes(Uint8Array.of(mark, ...encodeFrame(frame)));
 }
 
 function framesOf({ connection }: FakeClient): Frame[] {
   return connection.writes.flatMap(framePayloads).map((payload) => {
-    assert.equal(payload[0], MARK);
+    assert.equal(payload[0], mark);
     return decodeFrame(payload.subarray(1));
   });
 }

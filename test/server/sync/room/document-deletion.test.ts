@@ -6,7 +6,7 @@ import { textFrom, Typist } from '../../../support/shared-text.ts';
 import { SyncHarness, type FakeClient } from '../../../support/sync-harness.ts';
 
 /** How long the close of a session with an old copy is delayed. */
-const HOLD_MS = 2_000;
+const holdMs = 2_000;
 
 /** A deleted document that Ada has written. Her copy still exists. */
 async function deletedDocument(t: TestContext) {
@@ -68,7 +68,7 @@ test('a client with an old copy gets 4409, and none of its edits is accepted', a
   assert.deepEqual(back.savedMarks, []);
   assert.equal(back.refusals[0]?.code, 'generation-changed');
   assert.equal(back.closeCode, null, 'older clients would reconnect at once');
-  harness.passMs(HOLD_MS);
+  harness.passMs(holdMs);
   assert.equal(back.closeCode, 4409);
 });
 

@@ -8,15 +8,15 @@ import { decodeWrite } from '../../../support/fake-connection.ts';
 import type { Frame } from '../../../support/frames.ts';
 import { textFrom, Typist } from '../../../support/shared-text.ts';
 
-const SWEEPS_KEPT = 5;
-const PART_BYTES = 2;
+const sweepsKept = 5;
+const partBytes = 2;
 
 function pinnedSnapshot(seq: number): { pinned: PinnedSnapshot; reads: number[]; fail: { next: boolean } } {
   const reads: number[] = [];
   const fail = { next: false };
   const snapshot: Snapshot = {
     seq,
-    parts: [0, 1].map(() => ({ bytes: PART_BYTES, intervals: [] })),
+    parts: [0, 1].map(() => ({ bytes: partBytes, intervals: [] })),
     pending: null,
     stateVector: Uint8Array.of(0),
     deleteSet: Uint8Array.of(0),
@@ -66,7 +66,7 @@ test('many joins read and encode a part of the snapshot once, and get the same b
   assert.equal(first, second);
   assert.deepEqual(updatesOf([first, await fixture.part(pinned, 1)]), [Uint8Array.of(1, 0), Uint8Array.of(1, 1)]);
   assert.deepEqual(reads, [0, 1]);
-  assert.equal(fixture.cache.bytes, 2 * PART_BYTES);
+  assert.equal(fixture.cache.bytes, 2 * partBytes);
 });
 
 test('a part that no join has used for five sweeps is dropped, and the others stay', async () => {
@@ -75,16 +75,16 @@ test('a part that no join has used for five sweeps is dropped, and the others st
   await fixture.part(pinned, 0);
   fixture.sweep(2);
   await fixture.part(pinned, 1);
-  fixture.sweep(SWEEPS_KEPT - 2);
-  assert.equal(fixture.cache.bytes, PART_BYTES);
+  fixture.sweep(sweepsKept - 2);
+  assert.equal(fixture.cache.bytes, partBytes);
   await fixture.part(pinned, 1);
   assert.deepEqual(reads, [0, 1]);
   await fixture.part(pinned, 0);
   assert.deepEqual(reads, [0, 1, 0]);
-  fixture.sweep(SWEEPS_KEPT - 1);
+  fixture.sweep(sweepsKept - 1);
   await fixture.part(pinned, 0);
   assert.deepEqual(reads, [0, 1, 0]);
-  fixture.sweep(SWEEPS_KEPT);
+  fixture.sweep(sweepsKept);
   assert.equal(fixture.cache.bytes, 0);
 });
 
@@ -92,7 +92,7 @@ test('a new snapshot replaces the old one', async () => {
   const fixture = new Bench();
   await fixture.part(pinnedSnapshot(1).pinned, 0);
   assert.deepEqual(updatesOf([await fixture.part(pinnedSnapshot(2).pinned, 0)]), [Uint8Array.of(2, 0)]);
-  assert.equal(fixture.cache.bytes, PART_BYTES);
+  assert.equal(fixture.cache.bytes, partBytes);
 });
 
 test('I8: all joins that wait for a failed read get its error, and the next join reads again', async () => {
@@ -111,10 +111,10 @@ test('large segments of the tail are encoded once for all joins, and dropped aft
   const [first] = fixture.wholeTail();
   assert.equal(fixture.wholeTail()[0], first);
   assert.ok(fixture.cache.bytes >= 20_000, 'kept messages count');
-  fixture.sweep(SWEEPS_KEPT - 1);
+  fixture.sweep(sweepsKept - 1);
   assert.equal(fixture.wholeTail()[0], first);
   assert.equal(fixture.codec.encodings, 1);
-  fixture.sweep(SWEEPS_KEPT);
+  fixture.sweep(sweepsKept);
   assert.equal(fixture.cache.bytes, 0);
   assert.deepEqual(fixture.wholeTail(), [first]);
 });
@@ -143,10 +143,10 @@ test('I7: messages that one codec no longer uses are dropped while another codec
   const { pinned } = pinnedSnapshot(1);
   const other = new CountingCodec();
   await fixture.part(pinned, 0);
-  for (let sweep = 0; sweep < SWEEPS_KEPT; sweep++) {
+  for (let sweep = 0; sweep < sweepsKept; sweep++) {
     await fixture.cache.snapshotPart(other, pinned, 0);
     fixture.sweep();
   }
-  assert.equal(fixture.cache.bytes, PART_BYTES);
+  assert.equal(fixture.cache.bytes, partBytes);
   assert.deepEqual([fixture.codec.encodings, other.encodings], [1, 1]);
 });

@@ -4,7 +4,7 @@ import * as Y from 'yjs';
 import { RangeSet } from '../../../../persistence/update/ranges.ts';
 import { scanUpdate } from '../../../../persistence/update/scan.ts';
 import { Knowledge } from '../../../../server/sync/room/knowledge.ts';
-import { WAITING_RUN_BYTES } from '../../../../server/sync/room/waiting-runs.ts';
+import { waitingRunBytes } from '../../../../server/sync/room/waiting-runs.ts';
 import { RandomEditors } from '../../../support/random-edits.ts';
 import { cpuTimeMs } from '../../../support/cpu-time.ts';
 import { randomOf } from '../../../support/random.ts';
@@ -165,7 +165,7 @@ suite('Knowledge', () => {
     const waitMs = cpuTimeMs(() => {
       for (let k = others.length - 1; k >= 0; k--) knowledge.add(facts[k]!, others[k]!);
     }, Infinity);
-    assert.ok(knowledge.waitingBytes > 19_999 * WAITING_RUN_BYTES);
+    assert.ok(knowledge.waitingBytes > 19_999 * waitingRunBytes);
     const settleMs = cpuTimeMs(() => knowledge.add(scanUpdate(first), first), Infinity);
     assert.equal(knowledge.waitingBytes, 0);
     assert.deepEqual(

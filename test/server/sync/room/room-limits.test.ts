@@ -9,7 +9,7 @@ import { refused } from '../../../support/refused.ts';
 import { Typist } from '../../../support/shared-text.ts';
 import { type FakeClient, SyncHarness } from '../../../support/sync-harness.ts';
 
-const KIB = 1024;
+const kib = 1024;
 
 function store(harness: SyncHarness, docId: string, bytes: number): void {
   harness.log.store(docId, [new Typist().type('x'.repeat(bytes))]);
@@ -29,8 +29,8 @@ function deletionOf({ doc, updates }: Typist, length: number): Uint8Array {
 }
 
 test('I7: above the memory limit idle documents are unloaded, the one that was idle for longest first', async (t) => {
-  const harness = new SyncHarness(t, { maxRoomMemoryBytes: 250 * KIB });
-  for (const docId of ['a', 'b', 'c']) store(harness, docId, 100 * KIB);
+  const harness = new SyncHarness(t, { maxRoomMemoryBytes: 250 * kib });
+  for (const docId of ['a', 'b', 'c']) store(harness, docId, 100 * kib);
   const b = await harness.live({ docId: 'b' });
   const a = await harness.live({ docId: 'a' });
   b.vanish();
@@ -42,12 +42,12 @@ test('I7: above the memory limit idle documents are unloaded, the one that was i
   await harness.settle();
   assert.ok(harness.rooms.isOpen('a') && harness.rooms.isOpen('c'));
   assert.ok(!harness.rooms.isOpen('b'));
-  assert.ok(harness.rooms.memoryBytes <= 250 * KIB);
+  assert.ok(harness.rooms.memoryBytes <= 250 * kib);
 });
 
 test('I7: while all documents in memory are in use, no other is opened', async (t) => {
-  const harness = new SyncHarness(t, { maxRoomMemoryBytes: 150 * KIB });
-  for (const docId of ['a', 'b']) store(harness, docId, 100 * KIB);
+  const harness = new SyncHarness(t, { maxRoomMemoryBytes: 150 * kib });
+  for (const docId of ['a', 'b']) store(harness, docId, 100 * kib);
   const [a, b] = [await harness.live({ docId: 'a' }), await harness.live({ docId: 'b' })];
   const refusedClient = harness.connect({ docId: 'c' });
   assert.equal(await closeCode(harness, refusedClient), 1013);
@@ -62,21 +62,21 @@ test('I7: while all documents in memory are in use, no other is opened', async (
 });
 
 test('I7: edits that clients send count as memory', async (t) => {
-  const harness = new SyncHarness(t, { maxRoomMemoryBytes: 100 * KIB });
+  const harness = new SyncHarness(t, { maxRoomMemoryBytes: 100 * kib });
   const client = await harness.synced({ docId: 'a' });
-  client.edit(new Typist().type('x'.repeat(120 * KIB)));
+  client.edit(new Typist().type('x'.repeat(120 * kib)));
   harness.log.commit('a');
   await harness.settle();
   harness.sweepAfter(1_000);
-  assert.ok(harness.rooms.memoryBytes > 120 * KIB);
+  assert.ok(harness.rooms.memoryBytes > 120 * kib);
   assert.equal(await closeCode(harness, harness.connect({ docId: 'b' })), 1013);
 });
 
 test('I7: a full document accepts only deletions', async (t) => {
   const typist = new Typist();
   const log = new FakeLog();
-  const fixture = await RoomFixture.load(t, log, 10 * KIB);
-  fixture.submit(typist.type('x'.repeat(21 * KIB)));
+  const fixture = await RoomFixture.load(t, log, 10 * kib);
+  fixture.submit(typist.type('x'.repeat(21 * kib)));
   fixture.commit();
   fixture.passMs();
   assert.throws(() => fixture.submit(typist.type('y')), refused('document-too-large'));
@@ -84,7 +84,7 @@ test('I7: a full document accepts only deletions', async (t) => {
   assert.throws(() => fixture.submit(writer.type('y')), refused('document-too-large'));
   // Known edits are accepted, because every client that joins sends them.
   assert.equal(fixture.submit(typist.updates[0]!), 'known');
-  const deletion = deletionOf(typist, 5 * KIB);
+  const deletion = deletionOf(typist, 5 * kib);
   assert.equal(fixture.submit(deletion), 'appended');
 });
 
@@ -165,13 +165,13 @@ test('I7: the outbox memory of a slow reader is freed when it has read, and when
   const harness = new SyncHarness(t);
   const author = await harness.synced();
   const readers = [await harness.synced({ userId: 'bob' }), await harness.synced({ userId: 'eve' })];
-  for (const { connection } of readers) connection.bufferedBytes = 64 * KIB;
-  author.edit(new Typist().type('x'.repeat(KIB)));
+  for (const { connection } of readers) connection.bufferedBytes = 64 * kib;
+  author.edit(new Typist().type('x'.repeat(kib)));
   harness.log.commit('doc');
   await harness.settle();
-  assert.ok(harness.outboxMemory.bytes >= 2 * KIB);
+  assert.ok(harness.outboxMemory.bytes >= 2 * kib);
   readers[0]!.drain();
-  assert.ok(harness.outboxMemory.bytes < 2 * KIB);
+  assert.ok(harness.outboxMemory.bytes < 2 * kib);
   readers[1]!.vanish();
   assert.equal(harness.outboxMemory.bytes, 0);
 });

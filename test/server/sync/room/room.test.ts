@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import * as Y from 'yjs';
 import { LogError } from '../../../../persistence/errors.ts';
 import { scanUpdate } from '../../../../persistence/update/scan.ts';
-import { PRESENCE_BATCH_MS, UPDATE_BATCH_MS } from '../../../../server/sync/room/ticker.ts';
+import { presenceBatchMs, updateBatchMs } from '../../../../server/sync/room/ticker.ts';
 import { FakeLog } from '../../../support/fake-log.ts';
 import { RoomFixture } from '../../../support/room-fixture.ts';
 import { encodeEntries, readEntries } from '../../../support/frames.ts';
@@ -107,7 +107,7 @@ test('a busy room batches presence for 20 ms, but an edit does not wait for that
   for (let clock = 2; clock < 6; clock++) {
     announce(clock);
     assert.equal(bob.broadcasts.length, 1);
-    fixture.passMs(PRESENCE_BATCH_MS / 4);
+    fixture.passMs(presenceBatchMs / 4);
   }
   assert.equal(bob.broadcasts.length, 2);
   assert.deepEqual(
@@ -116,9 +116,9 @@ test('a busy room batches presence for 20 ms, but an edit does not wait for that
   );
   fixture.submit(typist.type('x'));
   fixture.commit();
-  fixture.passMs(UPDATE_BATCH_MS);
+  fixture.passMs(updateBatchMs);
   assert.equal(bob.broadcasts.length, 3);
-  fixture.passMs(PRESENCE_BATCH_MS);
+  fixture.passMs(presenceBatchMs);
   assert.equal(bob.broadcasts.length, 3);
 });
 

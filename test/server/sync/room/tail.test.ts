@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import * as Y from 'yjs';
 import { scanUpdate } from '../../../../persistence/update/scan.ts';
 import { readingWeight } from '../../../../persistence/update/weight.ts';
-import { MAX_MERGE_WEIGHT } from '../../../../server/sync/offload.ts';
+import { maxMergeWeight } from '../../../../server/sync/offload.ts';
 import { mergeSegments, type Segment, Tail } from '../../../../server/sync/room/tail.ts';
 import { passiveDoc } from '../../../support/passive-doc.ts';
 import { RandomEditors } from '../../../support/random-edits.ts';
@@ -12,7 +12,7 @@ import { Typist } from '../../../support/shared-text.ts';
 import { TextWriter } from '../../../support/text-writer.ts';
 import { struct, updateOf } from '../../../support/update-bytes.ts';
 
-const KIB = 1024;
+const kib = 1024;
 
 /** A document that three users have written, with one update for each edit. */
 function writtenDocument(count: number): { doc: Y.Doc; updates: Uint8Array[] } {
@@ -73,7 +73,7 @@ test('I3: segments of any size stay in the order of the log and none is lost', (
   const tail = new Tail();
   for (let seq = 1; seq <= 3_000; seq++) {
     // Too large to merge: the fifty segments around it are moved up unchanged.
-    const update = random.below(100) === 0 ? large.type('x'.repeat(300 * KIB)) : small.type(String(seq % 10));
+    const update = random.below(100) === 0 ? large.type('x'.repeat(300 * kib)) : small.type(String(seq % 10));
     tail.push({ lastSeq: seq, update });
   }
   const segments = tail.after(0);
@@ -128,7 +128,7 @@ test('a few small segments become one, with the last sequence number', () => {
 test('I3, I6: neighbouring segments are merged up to a weight, in order, and large segments stay as they are', () => {
   const writer = new TextWriter(1);
   const sizes = [1, 100, 100, 100, 300, 1, 1];
-  const segments = segmentsOf(sizes.map((size) => writer.type('x'.repeat(size * KIB))));
+  const segments = segmentsOf(sizes.map((size) => writer.type('x'.repeat(size * kib))));
   const merged = mergeSegments(segments);
   assert.deepEqual(
     merged.map(({ lastSeq }) => lastSeq),
@@ -137,19 +137,19 @@ test('I3, I6: neighbouring segments are merged up to a weight, in order, and lar
   assert.equal(merged[2]?.update, segments[4]?.update);
   assert.deepEqual(
     merged.map(({ update }) => scanUpdate(update).intervals[2]),
-    [201 * KIB, 301 * KIB, 601 * KIB, 603 * KIB],
+    [201 * kib, 301 * kib, 601 * kib, 603 * kib],
   );
 });
 
 test('I6: client ids weigh more than their bytes, so two updates with 3,000 clients are not merged', () => {
   const updates = [manyClients(1_000_000), manyClients(900_000)];
-  assert.ok(updates.every((update) => update.length < 30 * KIB && readingWeight(update) < MAX_MERGE_WEIGHT));
+  assert.ok(updates.every((update) => update.length < 30 * kib && readingWeight(update) < maxMergeWeight));
   assert.equal(mergeSegments(segmentsOf(updates)).length, 2);
 });
 
 test('I6: structs weigh more than their bytes, so updates that would take long to merge are not merged', () => {
   const updates = [1, 2].map((client) => tinyStructs(client, 6_000));
-  assert.ok(updates.every((update) => update.length < 60 * KIB));
+  assert.ok(updates.every((update) => update.length < 60 * kib));
   const merged = mergeSegments(segmentsOf(updates));
   assert.deepEqual(
     merged.map(({ update }) => update),
@@ -159,7 +159,7 @@ test('I6: structs weigh more than their bytes, so updates that would take long t
 
 test('I3 I6: the segments of one entry follow each other, merged only if that is quick', () => {
   const writer = new TextWriter(1);
-  const large = (): Uint8Array => writer.type('x'.repeat(200 * KIB));
+  const large = (): Uint8Array => writer.type('x'.repeat(200 * kib));
   const segments = [1, 2, 2, 3].map((lastSeq) => ({ lastSeq, update: large() }));
   assert.deepEqual(mergeSegments(segments), segments);
   const small = [1, 2, 2, 3].map((lastSeq) => ({ lastSeq, update: writer.type('x') }));

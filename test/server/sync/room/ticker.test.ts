@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { beforeEach, mock, test } from 'node:test';
-import { UPDATE_BATCH_MS, Rhythm, Ticker, type Tickable } from '../../../../server/sync/room/ticker.ts';
+import { updateBatchMs, Rhythm, Ticker, type Tickable } from '../../../../server/sync/room/ticker.ts';
 
 let nowMs = 0;
 
@@ -22,7 +22,7 @@ function busyRooms(ticker: Ticker, count: number): CountingRoom[] {
     for (const room of rooms) ticker.schedule(room);
     pass(1);
   }
-  for (let times = 0; times < 2; times++) pass(UPDATE_BATCH_MS);
+  for (let times = 0; times < 2; times++) pass(updateBatchMs);
   for (const room of rooms) {
     ticker.schedule(room);
     room.ticks = 0;
@@ -47,17 +47,17 @@ beforeEach(() => {
 });
 
 test('a quiet room sends at once', () => {
-  const ticker = new Ticker(UPDATE_BATCH_MS, () => nowMs);
+  const ticker = new Ticker(updateBatchMs, () => nowMs);
   const room = new CountingRoom();
   ticker.schedule(room);
   assert.equal(room.ticks, 1);
-  nowMs += UPDATE_BATCH_MS;
+  nowMs += updateBatchMs;
   ticker.schedule(room);
   assert.equal(room.ticks, 2);
 });
 
 test('a room that changes a hundred times a second sends each change at once, at any spacing', () => {
-  const ticker = new Ticker(UPDATE_BATCH_MS, () => nowMs);
+  const ticker = new Ticker(updateBatchMs, () => nowMs);
   const room = new CountingRoom();
   for (let pair = 0; pair < 50; pair++) {
     ticker.schedule(room);
@@ -69,7 +69,7 @@ test('a room that changes a hundred times a second sends each change at once, at
 });
 
 test('a room that starts to change every millisecond sends batches after eighteen changes', () => {
-  const ticker = new Ticker(UPDATE_BATCH_MS, () => nowMs);
+  const ticker = new Ticker(updateBatchMs, () => nowMs);
   const room = new CountingRoom();
   for (let change = 0; change < 19; change++) {
     ticker.schedule(room);
@@ -79,55 +79,55 @@ test('a room that starts to change every millisecond sends batches after eightee
 });
 
 test('a busy room batches for 5 ms and then sends once', () => {
-  const ticker = new Ticker(UPDATE_BATCH_MS, () => nowMs);
+  const ticker = new Ticker(updateBatchMs, () => nowMs);
   const room = busyRoom(ticker);
   for (let i = 0; i < 10; i++) ticker.schedule(room);
   assert.equal(room.ticks, 0);
-  pass(UPDATE_BATCH_MS - 1);
+  pass(updateBatchMs - 1);
   assert.equal(room.ticks, 0);
   pass(1);
   assert.equal(room.ticks, 1);
-  pass(10 * UPDATE_BATCH_MS);
+  pass(10 * updateBatchMs);
   assert.equal(room.ticks, 1);
 });
 
 test('a room with a batch waits for the timer, even if the timer is late', () => {
-  const ticker = new Ticker(UPDATE_BATCH_MS, () => nowMs);
+  const ticker = new Ticker(updateBatchMs, () => nowMs);
   const room = busyRoom(ticker);
   ticker.schedule(room);
-  nowMs += 10 * UPDATE_BATCH_MS;
+  nowMs += 10 * updateBatchMs;
   ticker.schedule(room);
   assert.equal(room.ticks, 0);
-  mock.timers.tick(UPDATE_BATCH_MS);
+  mock.timers.tick(updateBatchMs);
   assert.equal(room.ticks, 1);
 });
 
 test('all rooms with a batch share one timer, and no timer runs without a batch', () => {
-  const ticker = new Ticker(UPDATE_BATCH_MS, () => nowMs);
+  const ticker = new Ticker(updateBatchMs, () => nowMs);
   const rooms = busyRooms(ticker, 3);
   const armed = mock.method(globalThis, 'setTimeout');
   for (const room of rooms) ticker.schedule(room);
   assert.equal(armed.mock.callCount(), 1);
-  pass(UPDATE_BATCH_MS);
+  pass(updateBatchMs);
   assert.deepEqual(
     rooms.map((room) => room.ticks),
     [1, 1, 1],
   );
-  pass(10 * UPDATE_BATCH_MS);
+  pass(10 * updateBatchMs);
   assert.equal(armed.mock.callCount(), 1);
   armed.mock.restore();
 });
 
 test('a change of a busy room during its tick is sent with the next tick', () => {
-  const ticker = new Ticker(UPDATE_BATCH_MS, () => nowMs);
+  const ticker = new Ticker(updateBatchMs, () => nowMs);
   const room = busyRoom(ticker);
   room.onTick = () => {
     room.onTick = () => {};
     ticker.schedule(room);
   };
   ticker.schedule(room);
-  pass(UPDATE_BATCH_MS);
+  pass(updateBatchMs);
   assert.equal(room.ticks, 1);
-  pass(UPDATE_BATCH_MS);
+  pass(updateBatchMs);
   assert.equal(room.ticks, 2);
 });

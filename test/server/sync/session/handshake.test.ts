@@ -7,7 +7,7 @@ import { emptyStateVector } from '../../../support/frames.ts';
 import { Typist } from '../../../support/shared-text.ts';
 import { SyncHarness } from '../../../support/sync-harness.ts';
 
-const KIB = 1024;
+const kib = 1024;
 const typesOf = (frames: readonly { type: string }[]) => frames.map((frame) => frame.type);
 
 test('the first messages of a session are written together', async (t) => {
@@ -44,12 +44,12 @@ test('nothing is sent before the document is loaded, and messages that waited ar
 
 test('the connection is paused from the first message until the last one is handled', async (t) => {
   const harness = new SyncHarness(t);
-  const client = harness.connect({ limits: { maxQueuedBytes: 2 * KIB * KIB } });
+  const client = harness.connect({ limits: { maxQueuedBytes: 2 * kib * kib } });
   client.authorizing.close();
   await harness.settle();
   assert.equal(client.connection.paused, false);
   const typist = new Typist();
-  client.answer(typist.type('x'.repeat(1_100 * KIB)));
+  client.answer(typist.type('x'.repeat(1_100 * kib)));
   client.edit(typist.type('behind'));
   assert.equal(client.connection.paused, true);
   harness.offload.gate.close();
@@ -199,7 +199,7 @@ test('I7: 64 KB of a client are read before access is checked, and any amount af
   const harness = new SyncHarness(t);
   const client = harness.connect();
   client.authorizing.close();
-  assert.equal(client.connection.readingLimit, 64 * KIB);
+  assert.equal(client.connection.readingLimit, 64 * kib);
   client.authorizing.open();
   await harness.settle();
   assert.equal(client.connection.readingLimit, null);

@@ -10,10 +10,10 @@ import { FakeConnection } from '../../../support/fake-connection.ts';
 import { encodeEntries } from '../../../support/frames.ts';
 import { refused } from '../../../support/refused.ts';
 
-const KIB = 1024;
+const kib = 1024;
 const noPresence = Uint8Array.of(0);
 
-function slowOutbox(maxOutboxBytes = 1024 * KIB) {
+function slowOutbox(maxOutboxBytes = 1024 * kib) {
   const connection = new FakeConnection();
   const stats = new SyncStats();
   const outboxMemory = new OutboxMemory(Infinity);
@@ -52,7 +52,7 @@ test('fast readers get the same buffer, which is encoded once', () => {
 test('the updates that a slow reader misses are merged, and sent when it has caught up', () => {
   const { outbox, connection } = slowOutbox();
   const { doc, updates } = edits(20);
-  connection.bufferedBytes = 64 * KIB;
+  connection.bufferedBytes = 64 * kib;
   for (const each of updates) outbox.deliver(update(each));
   assert.equal(connection.writes.length, 0);
   connection.bufferedBytes = 0;
@@ -67,7 +67,7 @@ test('the updates that a slow reader misses are merged, and sent when it has cau
 test('I3: an update waits behind those that wait already, even if the socket has room again', () => {
   const { outbox, connection } = slowOutbox();
   const [first, second, third] = edits(3).updates;
-  connection.bufferedBytes = 64 * KIB;
+  connection.bufferedBytes = 64 * kib;
   outbox.deliver(update(first!));
   connection.bufferedBytes = 100;
   outbox.deliver(update(second!));
@@ -83,8 +83,8 @@ test('I3: an update waits behind those that wait already, even if the socket has
 
 test('updates that would take long to merge are sent one by one, in order', () => {
   const { outbox, connection } = slowOutbox();
-  connection.bufferedBytes = 64 * KIB;
-  const large = Array.from({ length: 3 }, (_, mark) => new Uint8Array(100 * KIB).fill(mark));
+  connection.bufferedBytes = 64 * kib;
+  const large = Array.from({ length: 3 }, (_, mark) => new Uint8Array(100 * kib).fill(mark));
   for (const each of large) outbox.deliver(update(each));
   outbox.drained(() => null);
   assert.equal(connection.writes.length, 1);
@@ -96,7 +96,7 @@ test('updates that would take long to merge are sent one by one, in order', () =
 
 test('I7: the updates that wait for a slow reader are bounded', () => {
   const { outbox, connection } = slowOutbox(100);
-  connection.bufferedBytes = 64 * KIB;
+  connection.bufferedBytes = 64 * kib;
   outbox.deliver(update(new Uint8Array(60)));
   outbox.deliver(update(new Uint8Array(40)));
   assert.throws(() => outbox.deliver(update(new Uint8Array(1))), refused('too-slow'));
@@ -104,7 +104,7 @@ test('I7: the updates that wait for a slow reader are bounded', () => {
 
 test('I7: an outbox that reaches its bound gives back as many bytes as it has counted', () => {
   const { outbox, connection, outboxMemory } = slowOutbox(100);
-  connection.bufferedBytes = 64 * KIB;
+  connection.bufferedBytes = 64 * kib;
   outbox.deliver(update(new Uint8Array(60)));
   assert.throws(() => outbox.deliver(update(new Uint8Array(41))), refused('too-slow'));
   assert.equal(outboxMemory.bytes, 60);
@@ -115,7 +115,7 @@ test('I7: an outbox that reaches its bound gives back as many bytes as it has co
 test('the bound does not count updates that were sent', () => {
   const { outbox, connection } = slowOutbox(100);
   for (let i = 0; i < 10; i++) {
-    connection.bufferedBytes = 64 * KIB;
+    connection.bufferedBytes = 64 * kib;
     outbox.deliver(update(new Uint8Array(100)));
     connection.bufferedBytes = 0;
     outbox.drained(() => null);
@@ -125,7 +125,7 @@ test('the bound does not count updates that were sent', () => {
 
 test('presence for a slow reader is dropped, counted, and sent whole afterwards', () => {
   const { outbox, connection, stats } = slowOutbox();
-  connection.bufferedBytes = 64 * KIB;
+  connection.bufferedBytes = 64 * kib;
   for (let i = 0; i < 5; i++) outbox.deliver(new Broadcast(null, noPresence));
   assert.equal(stats.presenceDropped, 5);
   outbox.drained(() => codec.presence(Uint8Array.of(0)));
@@ -136,7 +136,7 @@ test('presence for a slow reader is dropped, counted, and sent whole afterwards'
 
 test('nothing replaces the dropped presence if all clients have left', () => {
   const { outbox, connection } = slowOutbox();
-  connection.bufferedBytes = 64 * KIB;
+  connection.bufferedBytes = 64 * kib;
   outbox.deliver(new Broadcast(null, noPresence));
   outbox.drained(() => null);
   assert.equal(connection.writes.length, 0);
@@ -146,7 +146,7 @@ const gone = (client: number, clock: number) => ({ client, clock, state: null })
 
 test('the latest 200 clients that left in dropped presence are reported afterwards, with their clocks', () => {
   const { outbox, connection } = slowOutbox();
-  connection.bufferedBytes = 64 * KIB;
+  connection.bufferedBytes = 64 * kib;
   outbox.deliver(new Broadcast(null, encodeEntries([{ client: 1, clock: 1, state: '{}' }, gone(2, 7)])));
   outbox.deliver(new Broadcast(null, encodeEntries([gone(3, 4)])));
   outbox.drained((left) => {

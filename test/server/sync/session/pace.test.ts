@@ -5,7 +5,7 @@ import { emptyStateVector, type Frame } from '../../../support/frames.ts';
 import { Typist } from '../../../support/shared-text.ts';
 import { type FakeClient, SyncHarness } from '../../../support/sync-harness.ts';
 
-const MIB = 1024 * 1024;
+const mib = 1024 * 1024;
 
 function state(client: number, clock: number, value = 'x'): Frame {
   return { type: 'awareness', entries: [{ client, clock, state: JSON.stringify({ value }) }] };
@@ -69,9 +69,9 @@ test('a client over its rate is not read again just because its queue is empty',
 test('a paste of 1 MB and 20 MB of offline edits are handled at once', async (t) => {
   const harness = new SyncHarness(t);
   const client = await harness.synced();
-  client.answer(new Typist().type('x'.repeat(20 * MIB - 100)));
+  client.answer(new Typist().type('x'.repeat(20 * mib - 100)));
   await harness.settle();
-  client.edit(new Typist().type('x'.repeat(MIB)));
+  client.edit(new Typist().type('x'.repeat(mib)));
   await harness.settle();
   assert.equal(client.connection.paused, false);
   assert.equal(harness.stats.updatesAppended, 2);

@@ -6,7 +6,7 @@ import { Typist } from '../../../support/shared-text.ts';
 import { SyncHarness } from '../../../support/sync-harness.ts';
 import { TextWriter } from '../../../support/text-writer.ts';
 
-const KIB = 1024;
+const kib = 1024;
 
 test('I7: a client that asks and does not read is closed before the answers fill the memory', async (t) => {
   const harness = new SyncHarness(t);
@@ -22,20 +22,20 @@ test('I7: a client that asks and does not read is closed before the answers fill
   for (const [name, ask] of Object.entries(asks)) {
     await t.test(name, async () => {
       const access = name === 'refusals' ? 'read' : 'write';
-      const client = await harness.synced({ access, limits: { maxOutboxBytes: 20 * KIB } });
-      let unread = 64 * KIB;
+      const client = await harness.synced({ access, limits: { maxOutboxBytes: 20 * kib } });
+      let unread = 64 * kib;
       client.connection.bufferedBytes = unread;
       client.connection.onWrite = (bytes) => (client.connection.bufferedBytes = unread += bytes);
       for (let i = 0; i < 20_000 && client.closeCode === null; i++) ask(client);
       assert.equal(client.closeCode, 4529);
-      assert.ok(unread <= 84 * KIB, `${unread} bytes`);
+      assert.ok(unread <= 84 * kib, `${unread} bytes`);
     });
   }
 });
 
 test('I7: a client that asks for the document repeatedly and does not read is answered once, then closed', async (t) => {
   const harness = new SyncHarness(t);
-  harness.log.store('doc', [new Typist().type('x'.repeat(50 * KIB))]);
+  harness.log.store('doc', [new Typist().type('x'.repeat(50 * kib))]);
   const client = await harness.live();
   client.connection.onWrite = (bytes) => (client.connection.bufferedBytes += bytes);
   for (let i = 0; i < 50 && client.closeCode === null; i++) {
@@ -58,9 +58,9 @@ test('a client that asks for the document repeatedly and reads is answered each 
 
 test('I7: a large update counts while it is scanned, and so do the messages after it', async (t) => {
   const h = new SyncHarness(t);
-  const client = await h.live({ limits: { maxQueuedBytes: 3 * 1024 * KIB } });
+  const client = await h.live({ limits: { maxQueuedBytes: 3 * 1024 * kib } });
   h.offload.gate.close();
-  const update = new TextWriter(1).type('x'.repeat(1_100 * KIB));
+  const update = new TextWriter(1).type('x'.repeat(1_100 * kib));
   client.answer(update);
   assert.ok(client.queuedBytes > update.length);
   client.probe(7);

@@ -4,7 +4,7 @@ import { LogError } from '../../../../persistence/errors.ts';
 import { textFrom, Typist } from '../../../support/shared-text.ts';
 import { SyncHarness } from '../../../support/sync-harness.ts';
 
-const KIB = 1024;
+const kib = 1024;
 const typesOf = (frames: readonly { type: string }[]) => frames.map((frame) => frame.type);
 
 test('the server sends SyncStep1 first, then presence', async (t) => {
@@ -78,7 +78,7 @@ test('I3: a large update is scanned in a worker, and the messages after it wait 
   const client = await harness.synced();
   const typist = new Typist();
   harness.offload.gate.close();
-  client.edit(typist.type('x'.repeat(1_100 * KIB)));
+  client.edit(typist.type('x'.repeat(1_100 * kib)));
   assert.equal(client.connection.paused, false);
   client.edit(typist.type('behind'));
   client.probe(1);
@@ -100,10 +100,10 @@ test('I3: a large update is scanned in a worker, and the messages after it wait 
 
 test('large updates in a row, with small ones between them, keep their order', async (t) => {
   const harness = new SyncHarness(t);
-  const client = await harness.synced({ limits: { maxQueuedBytes: 8 * KIB * KIB } });
+  const client = await harness.synced({ limits: { maxQueuedBytes: 8 * kib * kib } });
   const typist = new Typist();
   for (let i = 0; i < 3; i++) {
-    client.edit(typist.type(String(i).repeat(1_100 * KIB)));
+    client.edit(typist.type(String(i).repeat(1_100 * kib)));
     client.edit(typist.type(`<${i}>`));
   }
   await harness.settle();
@@ -117,9 +117,9 @@ test('large updates in a row, with small ones between them, keep their order', a
 test('a large update is not taken if it is malformed, or if its client has left before it is scanned', async (t) => {
   const harness = new SyncHarness(t);
   const [bad, gone] = [await harness.synced(), await harness.synced()];
-  bad.edit(new Uint8Array(1_100 * KIB).fill(1));
+  bad.edit(new Uint8Array(1_100 * kib).fill(1));
   harness.offload.gate.close();
-  gone.edit(new Typist().type('x'.repeat(1_100 * KIB)));
+  gone.edit(new Typist().type('x'.repeat(1_100 * kib)));
   gone.vanish();
   harness.offload.gate.open();
   await harness.settle();

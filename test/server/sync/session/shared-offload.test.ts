@@ -6,12 +6,12 @@ import { FakeOffload } from '../../../support/fake-offload.ts';
 import { SyncHarness } from '../../../support/sync-harness.ts';
 import { TextWriter } from '../../../support/text-writer.ts';
 
-const KIB = 1024;
-const large = (client: number): Uint8Array => new TextWriter(client).type('x'.repeat(1_100 * KIB));
+const kib = 1024;
+const large = (client: number): Uint8Array => new TextWriter(client).type('x'.repeat(1_100 * kib));
 
 test('I6: an address with many large updates does not delay the large update of another address', async (t) => {
   const harness = new SyncHarness(t);
-  const limits = { maxQueuedBytes: 2 * 1024 * KIB };
+  const limits = { maxQueuedBytes: 2 * 1024 * kib };
   const crowd = [];
   for (let i = 0; i < 20; i++) crowd.push(await harness.synced({ userId: `u${i}`, addressKey: '192.0.2.1', limits }));
   const other = await harness.synced({ docId: 'other', userId: 'other', addressKey: '192.0.2.2', limits });
