@@ -1,4 +1,5 @@
-import { encodeStateVector, type Doc } from 'yjs';
+import { encodeStateVector } from 'yjs';
+import type { Doc } from 'yjs';
 
 /**
  * A hash of the edits that a tab knows and of the text that it shows. The edits are those of its state vector, which

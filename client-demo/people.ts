@@ -1,6 +1,7 @@
 import type { Awareness } from 'y-protocols/awareness';
 import { byId, element } from './dom.ts';
-import { asPerson, loadPerson, savePerson, type Person } from './person.ts';
+import { asPerson, loadPerson, savePerson } from './person.ts';
+import type { Person } from './person.ts';
 
 const shownBadges = 4;
 

@@ -1,7 +1,10 @@
 import { byId } from './dom.ts';
-import { onRefused, type Refusal } from './client/client.ts';
-import { statusOf, type StatusState } from './status.ts';
-import { permissionDenied, type Connection } from './connection.ts';
+import { onRefused } from './client/client.ts';
+import type { Refusal } from './client/client.ts';
+import { statusOf } from './status.ts';
+import type { StatusState } from './status.ts';
+import { permissionDenied } from './connection.ts';
+import type { Connection } from './connection.ts';
 import { storedToken, useToken } from './token.ts';
 import { tokenForm } from './token-form.ts';
 

@@ -2,7 +2,8 @@ import { WebsocketProvider } from 'y-websocket';
 import { createRelativePositionFromTypeIndex, Doc, XmlElement, XmlText } from 'yjs';
 import { onRefused, trackSaved } from './client/client.ts';
 import { permissionDenied } from './connection.ts';
-import { colors, type Person } from './person.ts';
+import { colors } from './person.ts';
+import type { Person } from './person.ts';
 import { publishProof } from './proof.ts';
 import traceAddress from './trace.json?url';
 

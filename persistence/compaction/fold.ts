@@ -5,8 +5,10 @@ import { mergeInLevels } from '../update/merge.ts';
 import { RangeSet } from '../update/ranges.ts';
 import { noScanLimits, scanUpdate } from '../update/scan.ts';
 import type { CompactionInput, CompactionOutput } from './compaction.ts';
-import { foldWithoutPoison, type Suspect } from './poison.ts';
-import { foldVerified, type VerifiedFold } from './verification.ts';
+import { foldWithoutPoison } from './poison.ts';
+import type { Suspect } from './poison.ts';
+import { foldVerified } from './verification.ts';
+import type { VerifiedFold } from './verification.ts';
 
 /**
  * How many pieces of the snapshot's pending update are tried one by one. With more pieces, the whole update is one

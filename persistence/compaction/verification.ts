@@ -1,9 +1,11 @@
 import { cutIntoParts } from '../update/parts.ts';
 import { RangeSet } from '../update/ranges.ts';
-import { noScanLimits, type ScannedFacts, scanUpdate } from '../update/scan.ts';
+import { noScanLimits, scanUpdate } from '../update/scan.ts';
+import type { ScannedFacts } from '../update/scan.ts';
 import { encodeStateVector } from '../update/state-vector.ts';
 import type { CompactionOutput } from './compaction.ts';
-import { integrate, type Integrated } from './integration.ts';
+import { integrate } from './integration.ts';
+import type { Integrated } from './integration.ts';
 
 /** A snapshot up to this size is one part, which clients get as one message. */
 export const maxSinglePartBytes = 8 * 1024 * 1024;

@@ -2,12 +2,14 @@
 import { parentPort } from 'node:worker_threads';
 import { mergeInLevels } from '../update/merge.ts';
 import { diffStructs } from '../update/parts.ts';
-import { defaultScanLimits, type ScanLimits, scanUpdate, type UpdateFacts } from '../update/scan.ts';
+import { defaultScanLimits, scanUpdate } from '../update/scan.ts';
+import type { ScanLimits, UpdateFacts } from '../update/scan.ts';
 import { decodeStateVector } from '../update/state-vector.ts';
 import type { CompactionOutput } from './compaction.ts';
 import { fold } from './fold.ts';
 import { unpackBytes } from './packed-bytes.ts';
-import { failureOf, type YjsJob, type YjsReply } from './yjs-job.ts';
+import { failureOf } from './yjs-job.ts';
+import type { YjsJob, YjsReply } from './yjs-job.ts';
 
 interface Done {
   readonly result: unknown;

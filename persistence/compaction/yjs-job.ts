@@ -1,11 +1,6 @@
 /** The messages between `YjsWorker` and its thread. */
-import {
-  CompactionError,
-  MalformedUpdateError,
-  WorkerJobError,
-  type CompactionErrorCode,
-  type MalformedUpdateCode,
-} from '../errors.ts';
+import { CompactionError, MalformedUpdateError, WorkerJobError } from '../errors.ts';
+import type { CompactionErrorCode, MalformedUpdateCode } from '../errors.ts';
 import type { ScanLimits } from '../update/scan.ts';
 import type { PackedBytes } from './packed-bytes.ts';
 

@@ -1,10 +1,12 @@
 import { Worker } from 'node:worker_threads';
 import { CompactionError, WorkerJobError } from '../errors.ts';
-import { systemClock, type Clock, type Timer } from '../clock.ts';
+import { systemClock } from '../clock.ts';
+import type { Clock, Timer } from '../clock.ts';
 import type { ScanLimits, UpdateFacts } from '../update/scan.ts';
 import type { Compact, CompactionOutput } from './compaction.ts';
 import { packBytes } from './packed-bytes.ts';
-import { errorOf, type YjsJob, type YjsReply } from './yjs-job.ts';
+import { errorOf } from './yjs-job.ts';
+import type { YjsJob, YjsReply } from './yjs-job.ts';
 
 export interface YjsWorkerLimits {
   /** How long the idle thread is kept, in milliseconds. Starting one costs 0.1 s of CPU time. */

@@ -2,7 +2,8 @@ import type { Compact, CompactionOutput } from '../compaction/compaction.ts';
 import { mergeInLevels } from '../update/merge.ts';
 import { BoundedMap } from './bounded-map.ts';
 import type { Clock } from '../clock.ts';
-import { baseSeqOf, readHead, readPart, readRecords, seqOf, type StoredRecords } from './document-reader.ts';
+import { baseSeqOf, readHead, readPart, readRecords, seqOf } from './document-reader.ts';
+import type { StoredRecords } from './document-reader.ts';
 import type { Garbage } from './garbage.ts';
 import type { GroupCommit } from './group-commit.ts';
 import type { KeyedMutex } from './keyed-mutex.ts';
@@ -10,7 +11,8 @@ import { DocumentKeys } from './keys.ts';
 import type { Leftovers } from './leftovers.ts';
 import type { LogObserver } from './log-observer.ts';
 import type { RecordStore } from './record-store.ts';
-import { EntrySealer, type Head, type Meta, seal, sealHead, sealMeta } from './records.ts';
+import { EntrySealer, seal, sealHead, sealMeta } from './records.ts';
+import type { Head, Meta } from './records.ts';
 import type { Entry } from '../update-log.ts';
 
 /** Decides when a tail is folded into the snapshot. */

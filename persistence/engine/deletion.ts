@@ -2,10 +2,12 @@ import { CorruptDocumentError } from '../errors.ts';
 import { baseSeqOf, guard, readHead, readOf } from './document-reader.ts';
 import type { Garbage } from './garbage.ts';
 import type { GroupCommit } from './group-commit.ts';
-import { type DocumentKeys, entrySeqIn, pieceOf } from './keys.ts';
+import { entrySeqIn, pieceOf } from './keys.ts';
+import type { DocumentKeys } from './keys.ts';
 import type { Leftovers } from './leftovers.ts';
 import type { RecordStore } from './record-store.ts';
-import { sealTombstone, type Tombstone, unsealTombstone } from './records.ts';
+import { sealTombstone, unsealTombstone } from './records.ts';
+import type { Tombstone } from './records.ts';
 
 /** Client ids that a tombstone keeps, 200 KB: twice as many as a document can have (the limit `document-clients`). */
 const maxDeletedClients = 40_000;

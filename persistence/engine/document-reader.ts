@@ -2,18 +2,8 @@
 import { CorruptDocumentError, DamagedStoreError } from '../errors.ts';
 import type { DocumentKeys } from './keys.ts';
 import type { RecordStore } from './record-store.ts';
-import {
-  BadRecordError,
-  type Head,
-  type Meta,
-  type Tombstone,
-  entrySeqOf,
-  unseal,
-  unsealEntry,
-  unsealHead,
-  unsealMeta,
-  unsealTombstone,
-} from './records.ts';
+import { BadRecordError, entrySeqOf, unseal, unsealEntry, unsealHead, unsealMeta, unsealTombstone } from './records.ts';
+import type { Head, Meta, Tombstone } from './records.ts';
 import type { Entry } from '../update-log.ts';
 
 interface StoredHead {

@@ -2,10 +2,12 @@ import { allPieceCount, baseSeqOf, readHead } from './document-reader.ts';
 import type { Garbage } from './garbage.ts';
 import type { GroupCommit } from './group-commit.ts';
 import type { KeyedMutex } from './keyed-mutex.ts';
-import { allLeftovers, docIdOf, type DocumentKeys, pieceOf } from './keys.ts';
+import { allLeftovers, docIdOf, pieceOf } from './keys.ts';
+import type { DocumentKeys } from './keys.ts';
 import type { Pins } from './pins.ts';
 import type { KeyRange, RecordBatch, RecordStore } from './record-store.ts';
-import { seal, type Tombstone } from './records.ts';
+import { seal } from './records.ts';
+import type { Tombstone } from './records.ts';
 
 export interface LeftoversDeps {
   readonly store: RecordStore;

@@ -1,12 +1,14 @@
 import { LogError } from '../errors.ts';
 import type { Clock } from '../clock.ts';
-import { baseSeqOf, generationOf, type StoredRecords } from './document-reader.ts';
+import { baseSeqOf, generationOf } from './document-reader.ts';
+import type { StoredRecords } from './document-reader.ts';
 import type { CommitTarget, GroupCommit } from './group-commit.ts';
 import type { DocumentKeys } from './keys.ts';
 import type { LogObserver } from './log-observer.ts';
 import type { Pins } from './pins.ts';
 import type { RecordBatch } from './record-store.ts';
-import { type EntrySealer, type Head, maxUserIdLength, seal, sealMeta } from './records.ts';
+import { maxUserIdLength, seal, sealMeta } from './records.ts';
+import type { EntrySealer, Head } from './records.ts';
 import type { DocumentLog, Entry, LogFollower, PinnedSnapshot, StoredDocument } from '../update-log.ts';
 
 export interface OpenDocumentDeps {

@@ -1,7 +1,8 @@
 import { LogError } from '../errors.ts';
 import type { Timer } from '../clock.ts';
 import { probeKey } from './keys.ts';
-import { LiveStore, type LiveStoreDeps, type LiveStoreOptions } from './live-store.ts';
+import { LiveStore } from './live-store.ts';
+import type { LiveStoreDeps, LiveStoreOptions } from './live-store.ts';
 import type { RecordStore } from './record-store.ts';
 import { seal } from './records.ts';
 import type { DocumentLog, LogFollower, LogState, OpenOptions, UpdateLog } from '../update-log.ts';

@@ -3,12 +3,14 @@
  * database it opens, so the original can only be inspected through an image. A server may run or start meanwhile.
  */
 import { statSync } from 'node:fs';
-import { mkdir, readdir, symlink, writeFile, type FileHandle } from 'node:fs/promises';
+import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LogError } from '../errors.ts';
 import { lostRangesFile } from './recovery/lost-ranges.ts';
 import { openRegularFile, readIfThere, readRegularFile } from './regular-file.ts';
-import { type FileList, readFileList, tableNames } from './recovery/recovery-check.ts';
+import { readFileList, tableNames } from './recovery/recovery-check.ts';
+import type { FileList } from './recovery/recovery-check.ts';
 
 export interface ImageOptions {
   /** How many tables may be held open. Other tables are linked by name, and a server may delete these. */

@@ -3,15 +3,20 @@ import { constants } from 'node:fs';
 import { copyFile, mkdir, open, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { LogError } from '../errors.ts';
-import { prepareTables, type TableOptions } from './recovery/containment.ts';
+import { prepareTables } from './recovery/containment.ts';
+import type { TableOptions } from './recovery/containment.ts';
 import { syncPath } from './durable-files.ts';
 import { faultOf } from './file-errors.ts';
 import { formatKey } from '../engine/keys.ts';
-import { type LevelDatabase, LevelStore } from './level-store.ts';
+import { LevelStore } from './level-store.ts';
+import type { LevelDatabase } from './level-store.ts';
 import { LostRanges } from './recovery/lost-ranges.ts';
-import { BadRecordError, type Format, isSealed, sealFormat, unsealFormat } from '../engine/records.ts';
-import { checkRecovery, type FileDamage } from './recovery/recovery-check.ts';
-import { type FaultFacts, StorageFault } from './storage-faults.ts';
+import { BadRecordError, isSealed, sealFormat, unsealFormat } from '../engine/records.ts';
+import type { Format } from '../engine/records.ts';
+import { checkRecovery } from './recovery/recovery-check.ts';
+import type { FileDamage } from './recovery/recovery-check.ts';
+import { StorageFault } from './storage-faults.ts';
+import type { FaultFacts } from './storage-faults.ts';
 
 /** Raised when an older version could not read, or would damage, the data that a newer version writes. */
 const formatVersion = 1;

@@ -3,7 +3,8 @@ import { constants } from 'node:fs';
 import { access, lstat, stat, statfs } from 'node:fs/promises';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { LogError } from '../errors.ts';
-import { StorageFault, type StorageFaultName } from './storage-faults.ts';
+import { StorageFault } from './storage-faults.ts';
+import type { StorageFaultName } from './storage-faults.ts';
 
 /** Error texts of the C libraries (glibc, musl, macOS). LevelDB passes on only the text. */
 const errnoByWords: Readonly<Record<string, string>> = {

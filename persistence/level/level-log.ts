@@ -1,11 +1,13 @@
 import { statfs } from 'node:fs/promises';
 import type { LogError } from '../errors.ts';
-import { type Clock, systemClock } from '../clock.ts';
+import { systemClock } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import { openDatabase } from './database.ts';
 import { DiskReserve } from './disk-reserve.ts';
 import { adaptivePacing } from '../engine/pacing.ts';
 import type { LogObserver } from '../engine/log-observer.ts';
-import { RecordLog, type RecordLogDeps, type RecordLogOptions } from '../engine/record-log.ts';
+import { RecordLog } from '../engine/record-log.ts';
+import type { RecordLogDeps, RecordLogOptions } from '../engine/record-log.ts';
 import type { RecordStore } from '../engine/record-store.ts';
 import type { TablesCheck } from './recovery/table-check.ts';
 

@@ -1,6 +1,7 @@
 import type { Level } from 'level';
 import { DamagedStoreError, LogError } from '../errors.ts';
-import { type LostRange, LostRanges } from './recovery/lost-ranges.ts';
+import { LostRanges } from './recovery/lost-ranges.ts';
+import type { LostRange } from './recovery/lost-ranges.ts';
 import type { KeyRange, RecordBatch, RecordStore } from '../engine/record-store.ts';
 
 export type LevelDatabase = Level<Uint8Array, Uint8Array>;

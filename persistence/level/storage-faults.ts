@@ -2,7 +2,8 @@
  * Every fault that keeps a database from being opened, with the cause and the remedy for the operator. The server at
  * startup and `quire doctor` both take their messages from here.
  */
-import { LogError, type LogErrorCode } from '../errors.ts';
+import { LogError } from '../errors.ts';
+import type { LogErrorCode } from '../errors.ts';
 
 interface FaultText {
   readonly code: LogErrorCode;

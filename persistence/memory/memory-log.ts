@@ -1,7 +1,8 @@
 import { systemClock } from '../clock.ts';
 import { atOnce } from '../engine/pacing.ts';
 import { MemoryStore } from './memory-store.ts';
-import { RecordLog, type RecordLogDeps, type RecordLogOptions } from '../engine/record-log.ts';
+import { RecordLog } from '../engine/record-log.ts';
+import type { RecordLogDeps, RecordLogOptions } from '../engine/record-log.ts';
 import type { RecordStore } from '../engine/record-store.ts';
 
 export type MemoryLogOptions = Pick<RecordLogOptions, 'compaction'>;

@@ -1,5 +1,6 @@
 import { maxVarUintBytes, varUintBytes, writeVarUint } from './var-uint.ts';
-import { maxClock, type Reader } from './reader.ts';
+import { maxClock } from './reader.ts';
+import type { Reader } from './reader.ts';
 import type { ScanLimits } from './struct-reader.ts';
 
 /** From this many numbers on, filling an array of doubles is faster than growing an array. */

@@ -1,4 +1,5 @@
-import { createEncoder, type Encoder, toUint8Array, writeUint8Array, writeVarUint } from 'lib0/encoding';
+import { createEncoder, toUint8Array, writeUint8Array, writeVarUint } from 'lib0/encoding';
+import type { Encoder } from 'lib0/encoding';
 import type { Run } from './runs.ts';
 import { structKind } from './struct-reader.ts';
 

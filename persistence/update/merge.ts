@@ -1,6 +1,7 @@
 import { mergeUpdates } from 'yjs';
 import { concatenateUpdates } from './concatenate.ts';
-import { encodeDeleteRanges, type Numbers } from './delete-set.ts';
+import { encodeDeleteRanges } from './delete-set.ts';
+import type { Numbers } from './delete-set.ts';
 import type { UpdateFacts } from './scan.ts';
 
 /**

@@ -1,8 +1,10 @@
 import { createEncoder, toUint8Array, writeUint8Array, writeVarUint } from 'lib0/encoding';
 import * as Y from 'yjs';
-import { encodeSections, pushInterval, sectionAt, type Section } from './sections.ts';
+import { encodeSections, pushInterval, sectionAt } from './sections.ts';
+import type { Section } from './sections.ts';
 import { noScanLimits, StructReader, structKind } from './struct-reader.ts';
-import { encodeStateVector, type StateVector } from './state-vector.ts';
+import { encodeStateVector } from './state-vector.ts';
+import type { StateVector } from './state-vector.ts';
 
 /** A piece of a cut update, which is itself a valid update. */
 export interface UpdatePart {

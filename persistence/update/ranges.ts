@@ -1,6 +1,7 @@
 import { extend, firstEndingAfter, merge, nextEndingAfter } from './client-ranges.ts';
 import type { ClientRanges, RangeList } from './client-ranges.ts';
-import { type DeleteSection, encodeDeleteSections, type Numbers, readDeleteSections } from './delete-set.ts';
+import { encodeDeleteSections, readDeleteSections } from './delete-set.ts';
+import type { DeleteSection, Numbers } from './delete-set.ts';
 import { Reader } from './reader.ts';
 import { noScanLimits } from './struct-reader.ts';
 

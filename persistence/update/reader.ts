@@ -1,4 +1,5 @@
-import { MalformedUpdateError, type MalformedUpdateCode } from '../errors.ts';
+import { MalformedUpdateError } from '../errors.ts';
+import type { MalformedUpdateCode } from '../errors.ts';
 import { measureText } from './text.ts';
 
 /** The maximum of clocks, lengths and their sums, because they are stored in 32-bit arrays. */

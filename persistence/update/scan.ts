@@ -1,7 +1,9 @@
-import { type Numbers, readDeleteRanges } from './delete-set.ts';
+import { readDeleteRanges } from './delete-set.ts';
+import type { Numbers } from './delete-set.ts';
 import { Dependencies } from './dependencies.ts';
 import { checkTypeDepth } from './type-depth.ts';
-import { defaultScanLimits, noClient, StructReader, structKind, type ScanLimits } from './struct-reader.ts';
+import { defaultScanLimits, noClient, StructReader, structKind } from './struct-reader.ts';
+import type { ScanLimits } from './struct-reader.ts';
 
 export { defaultScanLimits, noScanLimits, type ScanLimits } from './struct-reader.ts';
 

@@ -1,5 +1,6 @@
 import { createEncoder, toUint8Array, writeUint8Array, writeVarUint } from 'lib0/encoding';
-import { structKind, type StructReader } from './struct-reader.ts';
+import { structKind } from './struct-reader.ts';
+import type { StructReader } from './struct-reader.ts';
 
 /** Adjacent structs of one client, as stored in an update. */
 export interface Section {

@@ -1,4 +1,5 @@
-import { noClient, StructReader, structKind, type ScanLimits } from './struct-reader.ts';
+import { noClient, StructReader, structKind } from './struct-reader.ts';
+import type { ScanLimits } from './struct-reader.ts';
 
 /** The depth of a struct that is not computed yet. */
 const unknown = -1;

@@ -1,5 +1,6 @@
 /** Checks that the server can use the files in its data folder, without changing them. */
-import { constants, type Stats } from 'node:fs';
+import { constants } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { denied, mayAccess } from '../../persistence/level/file-errors.ts';

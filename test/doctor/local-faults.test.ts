@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { fork, spawnSync, type ChildProcess } from 'node:child_process';
+import { fork, spawnSync } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, chownSync, cpSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,8 +14,10 @@ import { inDatabase } from '../support/raw-database.ts';
 import { RecordingFollower } from '../support/recording-follower.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { TextWriter } from '../support/text-writer.ts';
-import { answer, type Answer, type Question } from './examiner.ts';
-import { localFaults, ordinaryId, placeAt, type Call, type LocalFault } from './local-faults.ts';
+import { answer } from './examiner.ts';
+import type { Answer, Question } from './examiner.ts';
+import { localFaults, ordinaryId, placeAt } from './local-faults.ts';
+import type { Call, LocalFault } from './local-faults.ts';
 import { needsMounting } from '../support/mounting.ts';
 
 const isRoot = process.getuid?.() === 0;

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
 import { parseConfig } from '../../server/config/config.ts';
 import { checkMachine } from '../../server/doctor/local-checks.ts';
 import { machine } from '../../server/doctor/machine.ts';

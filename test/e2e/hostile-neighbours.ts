@@ -11,7 +11,8 @@ import { RawClient } from '../support/raw-client.ts';
 import { assertTook } from '../support/slowness.ts';
 import { sharedTextName, TextWriter } from '../support/text-writer.ts';
 import type { Strike } from './attack-thread.ts';
-import { type Attack, attacks } from './attacks.ts';
+import { attacks } from './attacks.ts';
+import type { Attack } from './attacks.ts';
 
 /** The pause between two edits of the neighbour. */
 const editPauseMs = 2;

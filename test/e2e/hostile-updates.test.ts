@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import * as Y from 'yjs';
-import { Disposer, type Owner } from '../support/owner.ts';
+import { Disposer } from '../support/owner.ts';
+import type { Owner } from '../support/owner.ts';
 import { listenForComplaints } from '../support/complaints.ts';
 import { guardMs, within } from '../support/deadline.ts';
 import { emptyStateVector } from '../support/frames.ts';

@@ -3,7 +3,8 @@
  * visible.
  */
 import assert from 'node:assert/strict';
-import { suite, test, before, after, type TestContext } from 'node:test';
+import { suite, test, before, after } from 'node:test';
+import type { TestContext } from 'node:test';
 import { removeAwarenessStates } from 'y-protocols/awareness';
 import * as Y from 'yjs';
 import { within } from '../support/deadline.ts';

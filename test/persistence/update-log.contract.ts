@@ -1,19 +1,11 @@
 import assert from 'node:assert/strict';
-import { type TestContext, suite, test } from 'node:test';
+import { suite, test } from 'node:test';
+import type { TestContext } from 'node:test';
 import type { LogState } from '../../persistence/update-log.ts';
 import { randomOf } from '../support/random.ts';
 import { RecordingFollower } from '../support/recording-follower.ts';
-import {
-  bytes,
-  code,
-  everything,
-  LogFixture,
-  type LogWorld,
-  never,
-  opened,
-  type Opened,
-  range,
-} from './engine/log-fixture.ts';
+import { bytes, code, everything, LogFixture, never, opened, range } from './engine/log-fixture.ts';
+import type { LogWorld, Opened } from './engine/log-fixture.ts';
 
 /** The contract of every UpdateLog, for any storage. */
 export function updateLogContract(name: string, worldOf: (t: TestContext) => LogWorld): void {

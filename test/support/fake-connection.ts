@@ -1,5 +1,6 @@
 import type { CloseReason, Connection, ConnectionHandler } from '../../server/sync/connection.ts';
-import { decodeFrame, type Frame, type FrameOf, type FrameType } from './frames.ts';
+import { decodeFrame } from './frames.ts';
+import type { Frame, FrameOf, FrameType } from './frames.ts';
 
 /** The payloads of consecutive unmasked binary WebSocket frames, as a server writes them. */
 export function framePayloads(bytes: Uint8Array): Uint8Array[] {

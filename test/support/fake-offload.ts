@@ -1,6 +1,7 @@
 import { mergeInLevels } from '../../persistence/update/merge.ts';
 import { diffStructs } from '../../persistence/update/parts.ts';
-import { scanUpdate, type ScanLimits } from '../../persistence/update/scan.ts';
+import { scanUpdate } from '../../persistence/update/scan.ts';
+import type { ScanLimits } from '../../persistence/update/scan.ts';
 import { decodeStateVector } from '../../persistence/update/state-vector.ts';
 import type { Offload } from '../../server/sync/offload.ts';
 import { Latch } from './latch.ts';

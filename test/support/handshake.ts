@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { type AddressInfo, isIP } from 'node:net';
+import { isIP } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { connect, createServer } from 'node:tls';
 import { guardMs, within } from './deadline.ts';
 import type { Owner } from './owner.ts';

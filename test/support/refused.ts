@@ -1,4 +1,5 @@
-import { RefusedError, type RefusalCode } from '../../server/errors.ts';
+import { RefusedError } from '../../server/errors.ts';
+import type { RefusalCode } from '../../server/errors.ts';
 import type { LimitName } from '../../server/limits/limits.ts';
 
 /** For `assert.throws` and `assert.rejects`: a refusal with this code. */

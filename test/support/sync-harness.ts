@@ -20,7 +20,8 @@ import { FakeConnection } from './fake-connection.ts';
 import { FakeLog } from './fake-log.ts';
 import { FakeOffload } from './fake-offload.ts';
 import { Latch } from './latch.ts';
-import { emptyStateVector, emptyUpdate, encodeFrame, type Frame, type FrameOf, type FrameType } from './frames.ts';
+import { emptyStateVector, emptyUpdate, encodeFrame } from './frames.ts';
+import type { Frame, FrameOf, FrameType } from './frames.ts';
 import { isScratchName } from '../../server/net/scratch-name.ts';
 
 const { limits: defaultLimits } = parseConfig([], {});

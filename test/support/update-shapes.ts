@@ -1,12 +1,5 @@
-import {
-  createEncoder,
-  type Encoder,
-  toUint8Array,
-  writeUint8,
-  writeUint8Array,
-  writeVarString,
-  writeVarUint,
-} from 'lib0/encoding';
+import { createEncoder, toUint8Array, writeUint8, writeUint8Array, writeVarString, writeVarUint } from 'lib0/encoding';
+import type { Encoder } from 'lib0/encoding';
 import { bytesOf, deletionsOf, info, struct, updateOf } from './update-bytes.ts';
 import type { Random } from './random.ts';
 

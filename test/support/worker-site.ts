@@ -19,7 +19,8 @@ import { Handshake } from '../../server/sync/session/handshake.ts';
 import type { SessionDeps } from '../../server/sync/session/session.ts';
 import { within } from './deadline.ts';
 import { FakeConnection } from './fake-connection.ts';
-import { emptyStateVector, emptyUpdate, encodeFrame, type Frame } from './frames.ts';
+import { emptyStateVector, emptyUpdate, encodeFrame } from './frames.ts';
+import type { Frame } from './frames.ts';
 import type { Owner } from './owner.ts';
 import { isScratchName } from '../../server/net/scratch-name.ts';
 

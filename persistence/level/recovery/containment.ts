@@ -5,7 +5,8 @@
  * emptied. The keys of the lost records are stored first (`LostRanges`), and no document that may have had one of them
  * is served.
  */
-import { constants, copyFile, open, readdir, rename, rm, type FileHandle } from 'node:fs/promises';
+import { constants, copyFile, open, readdir, rename, rm } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LogError } from '../../errors.ts';
 import { holdingLock } from '../database-lock.ts';
@@ -13,7 +14,8 @@ import { syncPath } from '../durable-files.ts';
 import { formatKey } from '../../engine/keys.ts';
 import { describeDocuments, LostRanges } from './lost-ranges.ts';
 import { StorageFault } from '../storage-faults.ts';
-import { checkTables, type TableDamage, type TablesCheck } from './table-check.ts';
+import { checkTables } from './table-check.ts';
+import type { TableDamage, TablesCheck } from './table-check.ts';
 import { encodeChecksum, encodeEmptyBlock, encodeFooter, footerBytes } from './table-file.ts';
 
 /**

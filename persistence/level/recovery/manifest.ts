@@ -1,5 +1,6 @@
 /** Reads LevelDB's MANIFEST: a record file of edits to the set of files that make up the database. */
-import { createDecoder, hasContent, readVarUint, readVarUint8Array, type Decoder } from 'lib0/decoding';
+import { createDecoder, hasContent, readVarUint, readVarUint8Array } from 'lib0/decoding';
+import type { Decoder } from 'lib0/decoding';
 import { userKeyOf } from './table-block.ts';
 
 /** A table (`.ldb` file) of the database. */

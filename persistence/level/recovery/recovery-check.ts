@@ -7,8 +7,10 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { asBuffer } from '../../engine/keys.ts';
-import { ManifestReader, type TableEntry } from './manifest.ts';
-import { checkRecordFile, type Damage, type RecordCheck } from './record-file.ts';
+import { ManifestReader } from './manifest.ts';
+import type { TableEntry } from './manifest.ts';
+import { checkRecordFile } from './record-file.ts';
+import type { Damage, RecordCheck } from './record-file.ts';
 import { readIfThere, readRegularFile } from '../regular-file.ts';
 
 export interface FileDamage extends Damage {

@@ -7,7 +7,8 @@ import type { LostRange } from './lost-ranges.ts';
 import type { TableEntry } from './manifest.ts';
 import { readFileList, tableNames } from './recovery-check.ts';
 import { StorageFault } from '../storage-faults.ts';
-import { type BadBlock, checkTable, wholeTable } from './table-file.ts';
+import { checkTable, wholeTable } from './table-file.ts';
+import type { BadBlock } from './table-file.ts';
 
 /** A damaged part of a table. */
 export interface TableDamage extends BadBlock {

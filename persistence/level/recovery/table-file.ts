@@ -7,7 +7,8 @@
  * byte may then hide records, or fail an assertion in LevelDB, which aborts the process. This reader verifies all
  * checksums.
  */
-import { createDecoder, readVarUint, type Decoder } from 'lib0/decoding';
+import { createDecoder, readVarUint } from 'lib0/decoding';
+import type { Decoder } from 'lib0/decoding';
 import type { FileHandle } from 'node:fs/promises';
 import { crc32c, masked, maskedCrc32c } from './crc32c.ts';
 import { asBuffer } from '../../engine/keys.ts';

@@ -2,13 +2,16 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { PinnedSnapshot, SnapshotPart } from '../../../persistence/update-log.ts';
 import { mergeInLevels, withDeleteSet } from '../../../persistence/update/merge.ts';
 import { diffStructs } from '../../../persistence/update/parts.ts';
-import { covers, decodeStateVector, type StateVector } from '../../../persistence/update/state-vector.ts';
+import { covers, decodeStateVector } from '../../../persistence/update/state-vector.ts';
+import type { StateVector } from '../../../persistence/update/state-vector.ts';
 import { clientWeight, mergingWeightOfAll, readingWeight } from '../../../persistence/update/weight.ts';
 import type { Codec } from '../protocol/codec.ts';
 import { maxDocumentClients } from '../room/intake.ts';
-import { maxMergeWeight, offloadBytes, type Offload } from '../offload.ts';
+import { maxMergeWeight, offloadBytes } from '../offload.ts';
+import type { Offload } from '../offload.ts';
 import type { Room } from '../room/room.ts';
-import { mergeSegments, type Segment } from '../room/tail.ts';
+import { mergeSegments } from '../room/tail.ts';
+import type { Segment } from '../room/tail.ts';
 
 /** How much of the tail is compared with a state vector in one turn of the event loop. */
 const weightPerTurn = offloadBytes / 2;

@@ -2,7 +2,8 @@ import { limitReached, RefusedError } from '../../errors.ts';
 import { fixedLimits } from '../../limits/limits.ts';
 import { drawable } from './drawable.ts';
 import { encodeVarUint, MessageReader } from '../protocol/wire.ts';
-import { identified, parsePresenceState, type PresenceOwner } from './presence-state.ts';
+import { identified, parsePresenceState } from './presence-state.ts';
+import type { PresenceOwner } from './presence-state.ts';
 
 /** A state expires after this time without a message. Clients with y-protocols renew theirs after half of it. */
 export const presenceTimeoutMs = 30_000;

@@ -1,8 +1,10 @@
 import type { Numbers } from '../../../persistence/update/delete-set.ts';
 import { RangeSet } from '../../../persistence/update/ranges.ts';
-import { type Run, scanRuns } from '../../../persistence/update/runs.ts';
+import { scanRuns } from '../../../persistence/update/runs.ts';
+import type { Run } from '../../../persistence/update/runs.ts';
 import type { UpdateFacts } from '../../../persistence/update/scan.ts';
-import { decodeStateVector, encodeStateVector, type StateVector } from '../../../persistence/update/state-vector.ts';
+import { decodeStateVector, encodeStateVector } from '../../../persistence/update/state-vector.ts';
+import type { StateVector } from '../../../persistence/update/state-vector.ts';
 import { waitingRunBytes, WaitingRuns } from './waiting-runs.ts';
 
 /**

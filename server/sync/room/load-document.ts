@@ -7,8 +7,10 @@ import { noScanLimits, scanUpdate } from '../../../persistence/update/scan.ts';
 import { mergingWeight } from '../../../persistence/update/weight.ts';
 import { Knowledge } from './knowledge.ts';
 import { OldCopies } from './old-copies.ts';
-import { maxMergeWeight, offloadBytes, type Offload } from '../offload.ts';
-import { mergeSegments, type Tail } from './tail.ts';
+import { maxMergeWeight, offloadBytes } from '../offload.ts';
+import type { Offload } from '../offload.ts';
+import { mergeSegments } from './tail.ts';
+import type { Tail } from './tail.ts';
 
 /**
  * How many small entries of a long tail are merged and read in one turn of the event loop. They take about 5 ms, and 20

@@ -10,7 +10,8 @@ import type {
 import type { UpdateFacts } from '../../../persistence/update/scan.ts';
 import { RefusedError } from '../../errors.ts';
 import { Broadcast } from './broadcast.ts';
-import { type Author, type DocumentSize, Intake, type Submission } from './intake.ts';
+import { Intake } from './intake.ts';
+import type { Author, DocumentSize, Submission } from './intake.ts';
 import type { Knowledge } from './knowledge.ts';
 import { JoinCache } from './join-cache.ts';
 import { loadDocument } from './load-document.ts';
@@ -21,9 +22,11 @@ import type { Peer } from './peer.ts';
 import { Presence } from '../presence/presence.ts';
 import { RoomSnapshot } from './room-snapshot.ts';
 import type { SyncStats } from '../stats.ts';
-import { mergeSegments, type Segment, Tail } from './tail.ts';
+import { mergeSegments, Tail } from './tail.ts';
+import type { Segment } from './tail.ts';
 import type { UnsavedEdits } from './unsaved-edits.ts';
-import { Rhythm, type Tickable, type Ticker } from './ticker.ts';
+import { Rhythm } from './ticker.ts';
+import type { Tickable, Ticker } from './ticker.ts';
 
 export interface RoomDeps {
   readonly log: UpdateLog;

@@ -4,7 +4,8 @@ import type { UpdateLog } from '../../../persistence/update-log.ts';
 import { Nudger } from '../presence/nudger.ts';
 import type { Offload } from '../offload.ts';
 import type { Peer } from './peer.ts';
-import { Room, type RoomDeps } from './room.ts';
+import { Room } from './room.ts';
+import type { RoomDeps } from './room.ts';
 import type { SyncStats } from '../stats.ts';
 import { presenceBatchMs, Ticker, updateBatchMs } from './ticker.ts';
 import { UnsavedEdits } from './unsaved-edits.ts';
@@ -104,7 +105,7 @@ export class Rooms {
     for (const slot of this.#slots.values()) if (slot.phase === 'loaded') yield* slot.room.peers;
   }
 
-  /** Number of sessions in all rooms. */
+  /** The number of sessions, of every room together. */
   get peers(): number {
     let peers = 0;
     for (const slot of this.#slots.values()) if (slot.phase === 'loaded') peers += slot.room.peers.size;

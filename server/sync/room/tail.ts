@@ -15,7 +15,7 @@ export interface Segment {
 /** Merging is linear up to about this many segments. Merging five hundred at once takes 9 ms. */
 const segmentsPerMerge = 50;
 /** Levels of merging: segments of 50 entries, then of 2,500. A third level would block the event loop for too long. */
-const treeLevels = 2;
+const mergeLevels = 2;
 /** The most that one call of `mergeSegments` merges: a room may have received much since it last sent. */
 const maxWeightPerCall = 2 * maxMergeWeight;
 
@@ -34,8 +34,8 @@ export class Tail {
 
   push(segment: Segment): void {
     this.#bytes += segment.update.length;
-    this.#levels ??= Array.from({ length: treeLevels + 1 }, () => []);
-    this.#pushAt(this.#levels, treeLevels, segment);
+    this.#levels ??= Array.from({ length: mergeLevels + 1 }, () => []);
+    this.#pushAt(this.#levels, mergeLevels, segment);
   }
 
   #pushAt(levels: Segment[][], level: number, segment: Segment): void {

@@ -1,4 +1,5 @@
-import { type RangeCursor, RangeSet } from '../../../persistence/update/ranges.ts';
+import { RangeSet } from '../../../persistence/update/ranges.ts';
+import type { RangeCursor } from '../../../persistence/update/ranges.ts';
 import type { Run } from '../../../persistence/update/runs.ts';
 import type { StateVector } from '../../../persistence/update/state-vector.ts';
 

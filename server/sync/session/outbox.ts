@@ -1,7 +1,8 @@
 import { mergeInLevels } from '../../../persistence/update/merge.ts';
 import { mergingWeightOfAll } from '../../../persistence/update/weight.ts';
 import { limitReached } from '../../errors.ts';
-import { type Connection, drainBytes } from '../connection.ts';
+import { drainBytes } from '../connection.ts';
+import type { Connection } from '../connection.ts';
 import { maxMergeWeight } from '../offload.ts';
 import type { Peer } from '../room/peer.ts';
 import type { Codec } from '../protocol/codec.ts';

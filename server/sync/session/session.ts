@@ -1,4 +1,5 @@
-import { defaultScanLimits, scanUpdate, type UpdateFacts } from '../../../persistence/update/scan.ts';
+import { defaultScanLimits, scanUpdate } from '../../../persistence/update/scan.ts';
+import type { UpdateFacts } from '../../../persistence/update/scan.ts';
 import { closeReason, toRefusal } from '../../errors.ts';
 import type { RefusedError } from '../../errors.ts';
 import type { LimitName } from '../../limits/limits.ts';
@@ -9,7 +10,8 @@ import type { UserSessions } from './user-sessions.ts';
 import type { Connection, ConnectionHandler } from '../connection.ts';
 import type { Grant, Person } from '../grant.ts';
 import { maxStateVectorClients } from '../join/join.ts';
-import { type JoiningPeer, SyncAnswers, type SyncAnswersDeps } from '../join/sync-answers.ts';
+import { SyncAnswers } from '../join/sync-answers.ts';
+import type { JoiningPeer, SyncAnswersDeps } from '../join/sync-answers.ts';
 import { offloadInputBytes } from '../offload.ts';
 import type { ClientMessage, Codec } from '../protocol/codec.ts';
 import type { Broadcast } from '../room/broadcast.ts';
@@ -18,8 +20,10 @@ import type { Room } from '../room/room.ts';
 import type { Rooms } from '../room/rooms.ts';
 import { Acknowledgements } from './acknowledgements.ts';
 import { MessageQueue } from './message-queue.ts';
-import { noPresence, Outbox, type OutboxDeps } from './outbox.ts';
-import { Pace, type PaceLimits } from './pace.ts';
+import { noPresence, Outbox } from './outbox.ts';
+import type { OutboxDeps } from './outbox.ts';
+import { Pace } from './pace.ts';
+import type { PaceLimits } from './pace.ts';
 
 /** Clients up to y-websocket 2 reconnect at once after any close, with the same old copy. Newer ones stop. */
 const oldCopyHoldMs = 2_000;

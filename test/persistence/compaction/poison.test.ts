@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { foldWithoutPoison, type PoisonTrial, type Suspect } from '../../../persistence/compaction/poison.ts';
+import { foldWithoutPoison } from '../../../persistence/compaction/poison.ts';
+import type { PoisonTrial, Suspect } from '../../../persistence/compaction/poison.ts';
 import { randomOf } from '../../support/random.ts';
 
 type Seqs = readonly (number | null)[];

@@ -1,14 +1,11 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test, type TestContext } from 'node:test';
+import { after, before, describe, test } from 'node:test';
+import type { TestContext } from 'node:test';
 import type { Worker } from 'node:worker_threads';
 import * as Y from 'yjs';
 import { maxSinglePartBytes } from '../../../persistence/compaction/verification.ts';
-import {
-  defaultYjsWorkerLimits,
-  systemYjsWorkerDeps,
-  YjsWorker,
-  type YjsWorkerLimits,
-} from '../../../persistence/compaction/yjs-worker.ts';
+import { defaultYjsWorkerLimits, systemYjsWorkerDeps, YjsWorker } from '../../../persistence/compaction/yjs-worker.ts';
+import type { YjsWorkerLimits } from '../../../persistence/compaction/yjs-worker.ts';
 import { CompactionError, MalformedUpdateError, WorkerJobError } from '../../../persistence/errors.ts';
 import { defaultScanLimits, scanUpdate } from '../../../persistence/update/scan.ts';
 import { collectGarbage } from '../../support/collect-garbage.ts';

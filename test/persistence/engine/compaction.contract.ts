@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
-import { type TestContext, suite, test } from 'node:test';
-import { bytes, contentOf, eager, LogFixture, type LogWorld } from './log-fixture.ts';
+import { suite, test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { bytes, contentOf, eager, LogFixture } from './log-fixture.ts';
+import type { LogWorld } from './log-fixture.ts';
 
 /** The contract of compaction in every UpdateLog, for any storage. */
 export function compactionContract(name: string, worldOf: (t: TestContext) => LogWorld): void {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
-import { type TestContext, suite, test } from 'node:test';
+import { suite, test } from 'node:test';
+import type { TestContext } from 'node:test';
 import { RecordingFollower } from '../../support/recording-follower.ts';
-import { bytes, code, contentOf, eager, everything, LogFixture, type LogWorld, never, opened } from './log-fixture.ts';
+import { bytes, code, contentOf, eager, everything, LogFixture, never, opened } from './log-fixture.ts';
+import type { LogWorld } from './log-fixture.ts';
 
 /** The contract of deletion in every UpdateLog, for any storage. */
 export function deletionContract(name: string, worldOf: (t: TestContext) => LogWorld): void {

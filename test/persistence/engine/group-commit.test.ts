@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
-import { type TestContext, suite, test } from 'node:test';
+import { suite, test } from 'node:test';
+import type { TestContext } from 'node:test';
 import { LevelLog } from '../../../persistence/level/level-log.ts';
-import { MemoryLog, type MemoryLogDeps } from '../../../persistence/memory/memory-log.ts';
+import { MemoryLog } from '../../../persistence/memory/memory-log.ts';
+import type { MemoryLogDeps } from '../../../persistence/memory/memory-log.ts';
 import { MemoryStore } from '../../../persistence/memory/memory-store.ts';
 import { FakeCompact } from '../../support/fake-compact.ts';
 import { FaultStore } from '../../support/fault-store.ts';

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
 import { adaptivePacing } from '../../../persistence/engine/pacing.ts';
 
 /** The delay of each batch. A batch is requested every 10 ms, after `perBatch` more entries have arrived. */

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { lstatSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
 import { DatabaseImage } from '../../../persistence/level/database-image.ts';
 import { openDatabase, openImage } from '../../../persistence/level/database.ts';
 import { LevelLog } from '../../../persistence/level/level-log.ts';

@@ -4,7 +4,8 @@ import { mkdir, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { suite, test } from 'node:test';
-import { LogError, type LogErrorCode } from '../../../persistence/errors.ts';
+import { LogError } from '../../../persistence/errors.ts';
+import type { LogErrorCode } from '../../../persistence/errors.ts';
 import { openDatabase } from '../../../persistence/level/database.ts';
 import { faultOf } from '../../../persistence/level/file-errors.ts';
 import { formatKey } from '../../../persistence/engine/keys.ts';

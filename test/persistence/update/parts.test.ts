@@ -7,7 +7,8 @@ import { cpuTimeMs } from '../../support/cpu-time.ts';
 import { emptyUpdate } from '../../support/frames.ts';
 import { passiveDoc } from '../../support/passive-doc.ts';
 import { RandomEditors } from '../../support/random-edits.ts';
-import { randomOf, type Random } from '../../support/random.ts';
+import { randomOf } from '../../support/random.ts';
+import type { Random } from '../../support/random.ts';
 import { struct, updateOf, withoutDeletes, writtenByYjs } from '../../support/update-bytes.ts';
 
 function randomState(random: Random): Uint8Array {

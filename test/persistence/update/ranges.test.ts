@@ -6,7 +6,8 @@ import { RangeSet } from '../../../persistence/update/ranges.ts';
 import { scanUpdate } from '../../../persistence/update/scan.ts';
 import { cpuTimeMs } from '../../support/cpu-time.ts';
 import { flatOf } from '../../support/flat-ranges.ts';
-import { randomOf, type Random } from '../../support/random.ts';
+import { randomOf } from '../../support/random.ts';
+import type { Random } from '../../support/random.ts';
 import { assertTook } from '../../support/slowness.ts';
 
 const clockLimit = 60;

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import * as Y from 'yjs';
-import { MalformedUpdateError, type MalformedUpdateCode } from '../../../persistence/errors.ts';
-import { defaultScanLimits, scanUpdate, type ScanLimits } from '../../../persistence/update/scan.ts';
+import { MalformedUpdateError } from '../../../persistence/errors.ts';
+import type { MalformedUpdateCode } from '../../../persistence/errors.ts';
+import { defaultScanLimits, scanUpdate } from '../../../persistence/update/scan.ts';
+import type { ScanLimits } from '../../../persistence/update/scan.ts';
 import { RandomEditors } from '../../support/random-edits.ts';
 import { randomOf } from '../../support/random.ts';
 import { randomUpdates } from '../../support/random-updates.ts';

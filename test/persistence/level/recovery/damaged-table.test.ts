@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { cpSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { suite, test, type TestContext } from 'node:test';
+import { suite, test } from 'node:test';
+import type { TestContext } from 'node:test';
 import { CorruptDocumentError, DamagedStoreError, LogError } from '../../../../persistence/errors.ts';
 import { DocumentKeys } from '../../../../persistence/engine/keys.ts';
 import { LevelLog } from '../../../../persistence/level/level-log.ts';
-import { type LevelDatabase, LevelStore } from '../../../../persistence/level/level-store.ts';
+import { LevelStore } from '../../../../persistence/level/level-store.ts';
+import type { LevelDatabase } from '../../../../persistence/level/level-store.ts';
 import type { DocumentLog } from '../../../../persistence/update-log.ts';
 import { openDatabase } from '../../../../persistence/level/database.ts';
 import { verifyDocuments } from '../../../../persistence/engine/verify-documents.ts';

@@ -1,16 +1,14 @@
 import assert from 'node:assert/strict';
 import { cpSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { before, suite, test, type TestContext } from 'node:test';
+import { before, suite, test } from 'node:test';
+import type { TestContext } from 'node:test';
 import { LogError } from '../../../../persistence/errors.ts';
 import { openDatabase } from '../../../../persistence/level/database.ts';
 import { LevelLog } from '../../../../persistence/level/level-log.ts';
 import type { FailureReport } from '../../../../persistence/engine/log-observer.ts';
-import {
-  checkRecordFile,
-  type CheckedFile,
-  type RecordCheck,
-} from '../../../../persistence/level/recovery/record-file.ts';
+import { checkRecordFile } from '../../../../persistence/level/recovery/record-file.ts';
+import type { CheckedFile, RecordCheck } from '../../../../persistence/level/recovery/record-file.ts';
 import { checkRecovery } from '../../../../persistence/level/recovery/recovery-check.ts';
 import { verifyDocuments } from '../../../../persistence/engine/verify-documents.ts';
 import { FakeCompact } from '../../../support/fake-compact.ts';

@@ -3,14 +3,16 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, readdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { before, suite, test, type TestContext } from 'node:test';
+import { before, suite, test } from 'node:test';
+import type { TestContext } from 'node:test';
 import { CorruptDocumentError, LogError } from '../../../../persistence/errors.ts';
 import { openDatabase } from '../../../../persistence/level/database.ts';
 import { StorageFault } from '../../../../persistence/level/storage-faults.ts';
 import { LevelLog } from '../../../../persistence/level/level-log.ts';
 import type { FailureReport } from '../../../../persistence/engine/log-observer.ts';
 import { uncompress } from '../../../../persistence/level/recovery/snappy.ts';
-import { checkTables, type TableDamage } from '../../../../persistence/level/recovery/table-check.ts';
+import { checkTables } from '../../../../persistence/level/recovery/table-check.ts';
+import type { TableDamage } from '../../../../persistence/level/recovery/table-check.ts';
 import { verifyDocuments } from '../../../../persistence/engine/verify-documents.ts';
 import type { RecordStore } from '../../../../persistence/engine/record-store.ts';
 import { FakeCompact } from '../../../support/fake-compact.ts';
@@ -24,8 +26,8 @@ import {
   partsOf,
   storedDocuments,
   tablesIn,
-  type TableParts,
 } from '../../../support/stored-tables.ts';
+import type { TableParts } from '../../../support/stored-tables.ts';
 import { tempFolder } from '../../../support/temp-folder.ts';
 import { TextWriter } from '../../../support/text-writer.ts';
 import { flipAndOpen } from './damaged-tables.ts';

@@ -4,7 +4,8 @@ import { relativePositionToAbsolutePosition } from '@tiptap/y-tiptap';
 import * as Y from 'yjs';
 import { drawable } from '../../../../server/sync/presence/drawable.ts';
 import { endOf, honestStates, hostileStates } from '../../../support/hostile-states.ts';
-import { randomOf, type Random } from '../../../support/random.ts';
+import { randomOf } from '../../../support/random.ts';
+import type { Random } from '../../../support/random.ts';
 
 type Fields = Record<string, unknown>;
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RoomFixture, type FakePeer } from '../../../support/room-fixture.ts';
+import { RoomFixture } from '../../../support/room-fixture.ts';
+import type { FakePeer } from '../../../support/room-fixture.ts';
 import { encodeEntries, readEntries } from '../../../support/frames.ts';
 
 /** The first entry of each nudge that a peer has got since the last call. */

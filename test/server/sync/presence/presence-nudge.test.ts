@@ -4,7 +4,8 @@ import { applyAwarenessUpdate, Awareness, encodeAwarenessUpdate } from 'y-protoc
 import * as Y from 'yjs';
 import { Presence } from '../../../../server/sync/presence/presence.ts';
 import type { PresenceOwner } from '../../../../server/sync/presence/presence-state.ts';
-import { encodeEntries, readEntries, type AwarenessEntry } from '../../../support/frames.ts';
+import { encodeEntries, readEntries } from '../../../support/frames.ts';
+import type { AwarenessEntry } from '../../../support/frames.ts';
 
 const ownerOf = (userId: string): PresenceOwner => ({ userId, person: null });
 

@@ -3,7 +3,8 @@
  * passes.
  */
 import assert from 'node:assert/strict';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
 import { Presence } from '../../../../server/sync/presence/presence.ts';
 import { encodeEntries, readEntries } from '../../../support/frames.ts';
 import { StockPresence, talk } from '../../../support/stock-presence.ts';

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Presence, presenceTimeoutMs } from '../../../../server/sync/presence/presence.ts';
 import type { PresenceOwner } from '../../../../server/sync/presence/presence-state.ts';
-import { encodeEntries, readEntries, type AwarenessEntry } from '../../../support/frames.ts';
+import { encodeEntries, readEntries } from '../../../support/frames.ts';
+import type { AwarenessEntry } from '../../../support/frames.ts';
 import { malformed } from '../../../support/refused.ts';
 
 const ownerOf = (userId: string): PresenceOwner => ({ userId, person: null });

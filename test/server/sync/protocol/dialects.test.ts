@@ -5,9 +5,11 @@ import type { Codec } from '../../../../server/sync/protocol/codec.ts';
 import { binaryFrame } from '../../../../server/sync/protocol/frame.ts';
 import { yWebsocketCodec } from '../../../../server/sync/protocol/y-websocket.ts';
 import { framePayloads } from '../../../support/fake-connection.ts';
-import { decodeFrame, emptyStateVector, emptyUpdate, encodeFrame, type Frame } from '../../../support/frames.ts';
+import { decodeFrame, emptyStateVector, emptyUpdate, encodeFrame } from '../../../support/frames.ts';
+import type { Frame } from '../../../support/frames.ts';
 import { textFrom, Typist } from '../../../support/shared-text.ts';
-import { type FakeClient, SyncHarness } from '../../../support/sync-harness.ts';
+import { SyncHarness } from '../../../support/sync-harness.ts';
+import type { FakeClient } from '../../../support/sync-harness.ts';
 
 /** A dialect whose messages are those of y-websocket behind this byte. */
 const mark = 0xda;

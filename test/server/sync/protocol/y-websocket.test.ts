@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { closeReason, type RefusedError } from '../../../../server/errors.ts';
+import { closeReason } from '../../../../server/errors.ts';
+import type { RefusedError } from '../../../../server/errors.ts';
 import { yWebsocketCodec as codec } from '../../../../server/sync/protocol/y-websocket.ts';
 import { decodeWrite } from '../../../support/fake-connection.ts';
-import { encodeFrame, type Frame } from '../../../support/frames.ts';
+import { encodeFrame } from '../../../support/frames.ts';
+import type { Frame } from '../../../support/frames.ts';
 import { malformed } from '../../../support/refused.ts';
 
 const bytes = Uint8Array.of(1, 2, 3);

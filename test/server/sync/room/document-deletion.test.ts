@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
 import * as Y from 'yjs';
 import { CorruptDocumentError, LogError } from '../../../../persistence/errors.ts';
 import { textFrom, Typist } from '../../../support/shared-text.ts';
-import { SyncHarness, type FakeClient } from '../../../support/sync-harness.ts';
+import { SyncHarness } from '../../../support/sync-harness.ts';
+import type { FakeClient } from '../../../support/sync-harness.ts';
 
 /** How long the close of a session with an old copy is delayed. */
 const holdMs = 2_000;

@@ -9,7 +9,8 @@ import { RandomEditors } from '../../../support/random-edits.ts';
 import { cpuTimeMs } from '../../../support/cpu-time.ts';
 import { randomOf } from '../../../support/random.ts';
 import { assertTook } from '../../../support/slowness.ts';
-import { deletionsOf, struct, updateOf, type ClientStructs } from '../../../support/update-bytes.ts';
+import { deletionsOf, struct, updateOf } from '../../../support/update-bytes.ts';
+import type { ClientStructs } from '../../../support/update-bytes.ts';
 import { compareWithYjs, deliveries } from './knowledge-model.ts';
 import { repetitions } from '../../../support/repetitions.ts';
 

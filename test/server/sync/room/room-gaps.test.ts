@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as Y from 'yjs';
-import { type FakePeer, RoomFixture } from '../../../support/room-fixture.ts';
+import { RoomFixture } from '../../../support/room-fixture.ts';
+import type { FakePeer } from '../../../support/room-fixture.ts';
 import { joined } from '../../../support/joining.ts';
 import { passiveDoc } from '../../../support/passive-doc.ts';
 import { formattingEdits, RandomEditors } from '../../../support/random-edits.ts';

@@ -7,7 +7,8 @@ import { RoomFixture } from '../../../support/room-fixture.ts';
 import { FakeLog } from '../../../support/fake-log.ts';
 import { refused } from '../../../support/refused.ts';
 import { Typist } from '../../../support/shared-text.ts';
-import { type FakeClient, SyncHarness } from '../../../support/sync-harness.ts';
+import { SyncHarness } from '../../../support/sync-harness.ts';
+import type { FakeClient } from '../../../support/sync-harness.ts';
 
 const kib = 1024;
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, mock, test } from 'node:test';
-import { updateBatchMs, Rhythm, Ticker, type Tickable } from '../../../../server/sync/room/ticker.ts';
+import { updateBatchMs, Rhythm, Ticker } from '../../../../server/sync/room/ticker.ts';
+import type { Tickable } from '../../../../server/sync/room/ticker.ts';
 
 let nowMs = 0;
 

@@ -1,9 +1,11 @@
 /** The rates at which a session may send and ask: a client that sends faster is read later, and loses nothing. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { emptyStateVector, type Frame } from '../../../support/frames.ts';
+import { emptyStateVector } from '../../../support/frames.ts';
+import type { Frame } from '../../../support/frames.ts';
 import { Typist } from '../../../support/shared-text.ts';
-import { type FakeClient, SyncHarness } from '../../../support/sync-harness.ts';
+import { SyncHarness } from '../../../support/sync-harness.ts';
+import type { FakeClient } from '../../../support/sync-harness.ts';
 
 const mib = 1024 * 1024;
 

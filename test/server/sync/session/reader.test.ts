@@ -1,9 +1,11 @@
 /** I5: a reader's grant cannot change a document by any path. */
 import assert from 'node:assert/strict';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
 import { emptyStateVector } from '../../../support/frames.ts';
 import { Typist } from '../../../support/shared-text.ts';
-import { SyncHarness, type FakeClient } from '../../../support/sync-harness.ts';
+import { SyncHarness } from '../../../support/sync-harness.ts';
+import type { FakeClient } from '../../../support/sync-harness.ts';
 
 const ways: Record<string, (reader: FakeClient, typist: Typist) => void> = {
   'an update': (reader, typist) => reader.edit(typist.type('x')),

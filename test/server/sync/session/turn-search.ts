@@ -4,10 +4,12 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { encodeStateVector } from '../../../../persistence/update/state-vector.ts';
 import { collectGarbage } from '../../../support/collect-garbage.ts';
 import { encodeFrame } from '../../../support/frames.ts';
-import { randomFrom, type Random } from '../../../support/random.ts';
+import { randomFrom } from '../../../support/random.ts';
+import type { Random } from '../../../support/random.ts';
 import { slowness } from '../../../support/slowness.ts';
 import { watchTurns } from '../../../support/turn-watch.ts';
-import { shapeOf, type Shape } from '../../../support/update-shapes.ts';
+import { shapeOf } from '../../../support/update-shapes.ts';
+import type { Shape } from '../../../support/update-shapes.ts';
 import { WorkerSite } from '../../../support/worker-site.ts';
 
 /** I6: the longest turn of the event loop that any input may cause. */
