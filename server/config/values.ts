@@ -151,7 +151,7 @@ export function count(value: string): number {
 }
 
 const durationsMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
-const sizesInBytes = { B: 1, KB: 1024, mb: 1024 ** 2, GB: 1024 ** 3 } as const;
+const sizesInBytes = { B: 1, KB: 1024, MB: 1024 ** 2, GB: 1024 ** 3 } as const;
 
 /** The longest time that a Node timer can wait. */
 const maxTimerMs = 2 ** 31 - 1;

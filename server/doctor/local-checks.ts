@@ -135,5 +135,5 @@ async function checkClock(documents: string, deps: LocalDeps, state: LocalState)
 
 function size(bytes: number): string {
   const gigabytes = bytes / 1024 ** 3;
-  return gigabytes >= 10 ? `${Math.round(gigabytes)} GB` : `${Math.round(bytes / 1024 ** 2)} mb`;
+  return gigabytes >= 10 ? `${Math.round(gigabytes)} GB` : `${Math.round(bytes / 1024 ** 2)} MB`;
 }

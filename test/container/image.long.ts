@@ -27,7 +27,7 @@ const prebuilds = [
 before(buildImage);
 
 test('the image is small, carries its labels, a health check, and a user by number', async (t) => {
-  t.diagnostic(`added to the base: ${(addedBytes() / 1e6).toFixed(1)} mb`);
+  t.diagnostic(`added to the base: ${(addedBytes() / 1e6).toFixed(1)} MB`);
   assert.ok(addedBytes() < maxAddedBytes);
   const [{ Config: config, Healthcheck: health }] = JSON.parse(await podman('image', 'inspect', image)) as [Inspected];
   assert.equal(config.User, '1000:1000');

@@ -80,8 +80,8 @@ test('of 100 unauthorized clients with 19 MB each, the server reads only a littl
   assert.ok(waiting <= strangers * earlyBytes + 6 * mb, `${waiting} bytes wait`);
   // The peak, because on a busy machine the others may be refused before the honest client is served.
   const grownMb = (quire.process.usage().peakRssBytes - before) / mb;
-  t.diagnostic(`${grownMb.toFixed(0)} mb more, of which ${(waiting / mb).toFixed(1)} mb wait`);
-  assert.ok(grownMb < 200, `${grownMb} mb more for ${strangers} strangers`);
+  t.diagnostic(`${grownMb.toFixed(0)} MB more, of which ${(waiting / mb).toFixed(1)} MB wait`);
+  assert.ok(grownMb < 200, `${grownMb} MB more for ${strangers} strangers`);
 });
 
 test('a stock client that sends megabytes of offline edits at once joins when its token is valid', async (t) => {

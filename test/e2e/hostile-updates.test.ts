@@ -326,7 +326,7 @@ suite('updates that have brought servers down', () => {
     ['has nothing', emptyStateVector],
     ['has a part', Uint8Array.of(1, 1, 1)],
   ] as const) {
-    test(`I6: a client that ${what} and requests 1.7 mb repeatedly delays no other client`, async (t) => {
+    test(`I6: a client that ${what} and requests 1.7 MB repeatedly delays no other client`, async (t) => {
       const author = await siege.attacker('asked');
       for (const client of [1, 2]) author.edit(tinyStructs(client, 850_000));
       await author.saved();

@@ -51,7 +51,7 @@ test('I7: after hundreds of documents were opened, written and closed, memory, f
   const before = await measure();
   await visitAll('visited', documents);
   const after = await measure();
-  t.diagnostic(`heap ${(before.heap / 1e6).toFixed(2)} -> ${(after.heap / 1e6).toFixed(2)} mb`);
+  t.diagnostic(`heap ${(before.heap / 1e6).toFixed(2)} -> ${(after.heap / 1e6).toFixed(2)} MB`);
   assert.ok(after.heap - before.heap < maxGrowthBytes, `memory grew by ${after.heap - before.heap} bytes`);
   assert.deepEqual(after.resources, before.resources);
   // LevelDB opens and removes tables at any time.

@@ -55,7 +55,7 @@ async function flooded(t: TestContext): Promise<Flood> {
 test('I7: while no commit ends, the server accepts half of unsaved-edits and one message per connection; no edit is lost', async (t) => {
   const { quire, disk, clients, metric } = await flooded(t);
   const accepted = await metric('update_bytes_total');
-  t.diagnostic(`${(accepted / 2 ** 20).toFixed(1)} mb accepted, ${quire.process.usage().rssBytes >> 20} mb resident`);
+  t.diagnostic(`${(accepted / 2 ** 20).toFixed(1)} MB accepted, ${quire.process.usage().rssBytes >> 20} MB resident`);
   assert.equal(await metric('commits_total'), 0);
   const most = max / 2 + floodCount * (editBytes + overheadBytes);
   assert.ok(accepted > max / 4 && accepted <= most, `${accepted} bytes accepted`);

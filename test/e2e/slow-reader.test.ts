@@ -19,7 +19,7 @@ const floodBytes = outboxBytes + kernelBytes + 10_000_000;
 const maxProbeMedianMs = 50;
 
 test('I7: a client that does not read is closed when its outbox is full, and no other client waits for it', async (t) => {
-  const quire = await Quire.start(t, { tls: 'off', args: ['--max-message-size', `${outboxBytes / 1e6}mb`] });
+  const quire = await Quire.start(t, { tls: 'off', args: ['--max-message-size', `${outboxBytes / 1e6}MB`] });
   const open = async (doc: string, onUpdate?: (update: Uint8Array) => void): Promise<RawClient> => {
     const client = await RawClient.open(
       `${quire.url}/${doc}`,
@@ -94,6 +94,6 @@ test('I7: a client that requests a document repeatedly and does not read uses bo
   }
   const after = await inspector.heap();
   const growth = after.heapUsed + after.external - before.heapUsed - before.external;
-  t.diagnostic(`grown by ${(growth / 1e6).toFixed(1)} mb`);
+  t.diagnostic(`grown by ${(growth / 1e6).toFixed(1)} MB`);
   assert.ok(growth <= maxGrowthBytes, `memory grew by ${growth} bytes`);
 });

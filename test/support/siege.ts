@@ -161,7 +161,7 @@ export class Siege {
     const effect = await this.#besiege(`bystander-${++this.#bystanders}`, attack);
     const { cpuMs, grownBytes, stallMs, medianMs, slowestMs, medianWorkMs, waits } = effect;
     t.diagnostic(
-      `${cpuMs.toFixed(0)} ms CPU, ${(grownBytes / 1e6).toFixed(1)} mb, stall ${stallMs.toFixed(1)} ms; ` +
+      `${cpuMs.toFixed(0)} ms CPU, ${(grownBytes / 1e6).toFixed(1)} MB, stall ${stallMs.toFixed(1)} ms; ` +
         `others waited ${medianMs.toFixed(1)} ms (${medianWorkMs.toFixed(1)} ms of work), ${slowestMs.toFixed(1)} ms at most`,
     );
     assert.ok(this.quire.process.isRunning, this.quire.process.output);

@@ -23,7 +23,7 @@ function documented(): ReadonlyMap<string, readonly string[]> {
 }
 
 function sizeOf(bytes: number): string {
-  if (bytes % 1024 ** 2 === 0) return `${bytes / 1024 ** 2} mb`;
+  if (bytes % 1024 ** 2 === 0) return `${bytes / 1024 ** 2} MB`;
   return bytes % 1024 === 0 ? `${bytes / 1024} KB` : `${bytes} B`;
 }
 

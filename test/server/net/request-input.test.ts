@@ -244,7 +244,7 @@ for (const tls of [false, true]) {
     net.input.tick();
     // The response of 24 MB is gone.
     const leftMb = net.input.unreadBytes / 2 ** 20;
-    assert.ok(leftMb > 35 && leftMb < 37, `${leftMb} mb`);
+    assert.ok(leftMb > 35 && leftMb < 37, `${leftMb} MB`);
     assert.equal(net.stats.answersUnread, 1);
     assert.equal(net.stats.limitsReached.get('unread-answers'), 1);
     net.input.tick();
