@@ -10,7 +10,7 @@ export interface Relay {
 }
 
 export async function startRelay(owner: Owner, nodeArgs: readonly string[] = []): Promise<Relay> {
-  const script = fileURLToPath(new URL('../fixture/floors/relay.js', import.meta.url));
+  const script = fileURLToPath(new URL('../bench/floors/relay.js', import.meta.url));
   const process = new ServerProcess({ script, nodeArgs });
   owner.after(() => process.kill());
   const port = await process.find((line) => /^relay listening on (\d+)$/.exec(line)?.[1], 'the relay listens');
