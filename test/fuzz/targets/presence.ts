@@ -79,14 +79,14 @@ function replay(input: Uint8Array): Replay {
   const nudges: Uint8Array[] = [];
   let refusals = 0;
   let nowMs = 0;
-  for (const { kind, who, message } of stepsOf(input)) {
-    const session = sessions[who] as PresenceOwner;
+  for (const { kind, sessionIndex, message } of stepsOf(input)) {
+    const session = sessions[sessionIndex] as PresenceOwner;
     if (kind === steps.wait) presence.expire((nowMs += presenceTimeoutMs / 2));
     else if (kind === steps.tick) take(presence, sent);
     else if (kind === steps.leave || !applies(presence, session, message, nowMs)) {
       if (kind !== steps.leave) refusals++;
       presence.release(session);
-      sessions[who] = { ...(owners[who] as PresenceOwner) };
+      sessions[sessionIndex] = { ...(owners[sessionIndex] as PresenceOwner) };
     }
     const nudge = presence.nudge(session);
     if (nudge !== null) nudges.push(nudge);
@@ -112,7 +112,7 @@ function applies(presence: Presence, session: PresenceOwner, message: Uint8Array
 
 interface Step {
   readonly kind: number;
-  readonly who: number;
+  readonly sessionIndex: number;
   readonly message: Uint8Array;
 }
 
@@ -123,16 +123,16 @@ function stepsOf(input: Uint8Array): Step[] {
   try {
     while (found.length < maxSteps) {
       const head = reader.varUint();
-      found.push({ kind: head % 4, who: Math.floor(head / 4) % owners.length, message: reader.bytes() });
+      found.push({ kind: head % 4, sessionIndex: Math.floor(head / 4) % owners.length, message: reader.bytes() });
     }
   } catch {
     // The input has ended, or its rest is not a step.
   }
-  return found.length > 0 ? found : [{ kind: steps.apply, who: 0, message: input }];
+  return found.length > 0 ? found : [{ kind: steps.apply, sessionIndex: 0, message: input }];
 }
 
-function step(kind: number, who: number, message: Uint8Array = Uint8Array.of()): Uint8Array {
-  return bytesOf(kind + who * 4, message.length, message);
+function step(kind: number, sessionIndex: number, message: Uint8Array = Uint8Array.of()): Uint8Array {
+  return bytesOf(kind + sessionIndex * 4, message.length, message);
 }
 
 function entry(client: number, clock: number, state: string | null): AwarenessEntry {

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as Y from 'yjs';
 import { MalformedUpdateError } from '../../../persistence/errors.ts';
 import { RangeSet } from '../../../persistence/update/ranges.ts';
 import { scanUpdate } from '../../../persistence/update/scan.ts';
+import { collectGarbage } from '../../support/collect-garbage.ts';
 import { cpuTimeMs } from '../../support/cpu-time.ts';
 import { flatOf } from '../../support/flat-ranges.ts';
-import { randomOf } from '../../support/random.ts';
+import { randomOf, shuffled } from '../../support/random.ts';
 import type { Random } from '../../support/random.ts';
 import { assertTook } from '../../support/slowness.ts';
 
@@ -71,6 +73,16 @@ function spread(start: number): Float64Array {
   return flat;
 }
 
+/** The memory of typed arrays, in bytes. */
+async function bytesOfArrays(): Promise<number> {
+  // V8 frees the memory of a collected array at the next collection.
+  for (let i = 0; i < 3; i++) {
+    collectGarbage();
+    await nextTurn();
+  }
+  return process.memoryUsage().arrayBuffers;
+}
+
 function inTriples(flat: readonly number[]): number[][] {
   return Array.from({ length: flat.length / 3 }, (_, i) => flat.slice(3 * i, 3 * i + 3));
 }
@@ -113,7 +125,9 @@ suite('RangeSet', () => {
     for (let i = 0; i < 300; i++) {
       const [merged, single] = [new RangeSet(), new RangeSet()];
       for (let k = 0; k < 6; k++) {
-        const list = [1, 2].flatMap((client) => ascending(random, client, random.below(12)));
+        const ranges = [1, 2].flatMap((client) => inTriples(ascending(random, client, random.below(12))));
+        // One of three lists is in any order, in groups by client or not.
+        const list = (random.below(3) > 0 ? ranges : shuffled(ranges, random)).flat();
         let anyNew = false;
         for (let at = 0; at < list.length; at += 3) {
           if (single.add(list[at] ?? 0, list[at + 1] ?? 0, list[at + 2] ?? 0)) anyNew = true;
@@ -130,6 +144,16 @@ suite('RangeSet', () => {
         }
       }
     }
+  });
+
+  test('I7: ranges that a list joins give their memory back', async () => {
+    const set = RangeSet.from(spread(0));
+    const gaps = Array.from({ length: 300_000 }, (_, i) => [7, 4 * i + 1, 4 * i + 4]).flat();
+    const beforeBytes = await bytesOfArrays();
+    set.addAll(gaps);
+    assert.equal(set.rangeCount, 1);
+    const freedBytes = beforeBytes - (await bytesOfArrays());
+    assert.ok(freedBytes > 300_000 * 8 * 0.9, `${freedBytes} bytes`);
   });
 
   test('I6: 300,000 ranges between 300,000 others take no longer than after them', () => {
