@@ -1,5 +1,6 @@
 import { createEncoder, toUint8Array, writeUint8Array, writeVarUint } from 'lib0/encoding';
 import * as Y from 'yjs';
+import { cutList, isList } from './cut-list.ts';
 import { encodeSections, pushInterval, sectionAt } from './sections.ts';
 import type { Section } from './sections.ts';
 import { noScanLimits, StructReader, structKind } from './struct-reader.ts';
@@ -76,8 +77,8 @@ export function diffStructs(update: Uint8Array, stateVector: StateVector): Uint8
 }
 
 /**
- * Cuts the first struct of some clients at a clock inside it. Only these structs go through `Y.diffUpdate`, which makes
- * an object of every struct. The other structs are copied as bytes.
+ * Cuts the first struct of some clients at a clock inside it. Lists of values are cut by their bytes. Other structs that
+ * must be cut go through `Y.diffUpdate`, which makes an object of every struct. All others are copied as bytes.
  */
 function cutFirst(update: Uint8Array, cuts: StateVector): Uint8Array {
   const firsts: Section[] = [];
@@ -90,19 +91,30 @@ function cutFirst(update: Uint8Array, cuts: StateVector): Uint8Array {
     while (reader.nextStruct());
     ends.push(reader.pos);
   }
-  const whole = firsts.filter(({ client }) => cuts.has(client)).map((first) => ({ ...first, structCount: 1 }));
+  const byYjs = ({ client, start }: Section): boolean => cuts.has(client) && !isList(update.subarray(start));
+  const whole = firsts.filter(byYjs).map((first) => ({ ...first, structCount: 1 }));
   const cut = new StructReader(
     Y.diffUpdate(encodeSections(update, whole, noDeletes), encodeStateVector(cuts)),
     noScanLimits,
   );
   const encoder = createEncoder();
   writeVarUint(encoder, firsts.length);
-  for (const [i, { client, clock, structCount, start, end }] of firsts.entries()) {
-    const isCut = cuts.has(client) && cut.nextClient() && cut.nextStruct();
+  for (const [i, first] of firsts.entries()) {
+    const { client, clock, structCount, start, end } = first;
+    const cutClock = cuts.get(client);
+    let struct = update.subarray(start, end);
+    let structClock = clock;
+    if (cutClock !== undefined && !byYjs(first)) {
+      struct = cutList(struct, client, clock, cutClock - clock);
+      structClock = cutClock;
+    } else if (cutClock !== undefined && cut.nextClient() && cut.nextStruct()) {
+      struct = cut.bytes.subarray(cut.start, cut.pos);
+      structClock = cut.clock;
+    }
     writeVarUint(encoder, structCount);
     writeVarUint(encoder, client);
-    writeVarUint(encoder, isCut ? cut.clock : clock);
-    writeUint8Array(encoder, isCut ? cut.bytes.subarray(cut.start, cut.pos) : update.subarray(start, end));
+    writeVarUint(encoder, structClock);
+    writeUint8Array(encoder, struct);
     writeUint8Array(encoder, update.subarray(end, ends[i]));
   }
   writeUint8Array(encoder, noDeletes);

@@ -47,12 +47,13 @@ export const noScanLimits: ScanLimits = Object.freeze({
 });
 
 /** The kinds of struct that are not items. All other numbers up to 9 give the content of an item. */
-export const structKind = { gc: 0, skip: 10 } as const;
+export const structKind = { gc: 0, json: 2, any: 8, skip: 10 } as const;
 
-/** Flags in a struct's first byte, in addition to its kind. */
-const hasOrigin = 0x80;
-const hasRightOrigin = 0x40;
-const hasParentSub = 0x20;
+/** The bits of a struct's first byte that hold its kind, and the flags in the other bits. */
+export const kindBits = 0x1f;
+export const hasOrigin = 0x80;
+export const hasRightOrigin = 0x40;
+export const hasParentSub = 0x20;
 
 /** Stands for an absent client id. */
 export const noClient = -1;
@@ -125,7 +126,7 @@ export class StructReader extends Reader {
     this.clock = this.#next;
     this.originClient = this.rightClient = this.parentClient = noClient;
     const info = this.readByte();
-    this.kind = info & 0x1f;
+    this.kind = info & kindBits;
     if (this.kind === structKind.gc || this.kind === structKind.skip) {
       // Yjs's two readers disagree about such a struct if any other bit is set.
       if (info !== this.kind) this.fail('bad-struct');
