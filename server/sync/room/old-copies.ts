@@ -22,7 +22,12 @@ export class OldCopies {
   checkUpdate({ intervals, dependencies, deletes }: UpdateFacts): void {
     for (let i = 0; i < dependencies.length; i += 2) this.#check(dependencies[i]!);
     for (const ranges of [intervals, deletes]) {
-      for (let i = 0; i < ranges.length; i += 3) if (ranges[i] !== ranges[i - 3]) this.#check(ranges[i]!);
+      let last = -1;
+      for (let i = 0; i < ranges.length; i += 3) {
+        const client = ranges[i] as number;
+        if (client !== last) this.#check(client);
+        last = client;
+      }
     }
   }
 
