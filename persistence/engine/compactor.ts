@@ -33,6 +33,8 @@ interface CompactedDocument {
   /** Bytes of the durable updates after the snapshot. */
   readonly tailBytes: number;
   readonly tailEntries: number;
+  /** The sequence number of the last durable entry. */
+  readonly durableSeq: number;
   readonly head: Head | null;
   compacted(head: Head, foldedBytes: number, setAside: readonly number[]): void;
 }
@@ -184,7 +186,8 @@ export class Compactor {
     let tailBytes = 0;
     let cost = 0;
     try {
-      const base = await readRecords(this.#deps.store, keys);
+      const durableSeq = this.#deps.openDocument(docId)?.durableSeq ?? null;
+      const base = await readRecords(this.#deps.store, keys, durableSeq);
       const meta = base.meta;
       tailBytes = base.tailBytes;
       if (meta === null || base.tail.length === 0) return;

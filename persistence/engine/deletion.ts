@@ -69,7 +69,7 @@ async function measure(keys: DocumentKeys, store: RecordStore, buriedSeq: number
     for (const key of chunk) lastSeq = Math.max(lastSeq, pieceOf(key).seq);
   }
   for (const range of [keys.entries(buriedSeq + 1), keys.pieces()]) {
-    for await (const values of store.scanValuesBackwards(range)) for (const value of values) bytes += value.length;
+    for await (const values of store.scanValues(range)) for (const value of values) bytes += value.length;
   }
   return { lastSeq, bytes, isThere: lastSeq > buriedSeq };
 }

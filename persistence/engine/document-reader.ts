@@ -56,42 +56,59 @@ export async function readHead(store: RecordStore, keys: DocumentKeys): Promise<
   });
 }
 
-export async function readRecords(store: RecordStore, keys: DocumentKeys): Promise<StoredRecords> {
+/** `durableSeq` is the sequence number of the last durable entry, if it is known: then the tail is read faster. */
+export async function readRecords(
+  store: RecordStore,
+  keys: DocumentKeys,
+  durableSeq: number | null = null,
+): Promise<StoredRecords> {
   const stored = await readHead(store, keys);
-  const { tail, tailBytes } = await readOf(keys.docId, 'entries', () => readTail(store, keys, baseSeqOf(stored)));
+  const baseSeq = baseSeqOf(stored);
+  const tail = await readOf(keys.docId, 'entries', () =>
+    durableSeq === null ? readTailBackwards(store, keys, baseSeq) : readTail(store, keys, baseSeq, durableSeq),
+  );
   // The first entry and the meta record are written together.
   const { meta, head } = stored;
   if ((meta === null) !== (head === null && tail.length === 0)) {
     const what = meta === null ? 'The meta record' : `Entry ${baseSeqOf(stored) + 1}`;
     throw new CorruptDocumentError(keys.docId, `${what} is missing`);
   }
-  return { ...stored, tail, tailBytes };
+  return { ...stored, tail, tailBytes: tail.reduce((bytes, { update }) => bytes + update.length, 0) };
 }
 
-async function readTail(
-  store: RecordStore,
-  keys: DocumentKeys,
-  baseSeq: number,
-): Promise<Pick<StoredRecords, 'tail' | 'tailBytes'>> {
+/** The entries from `baseSeq` to `durableSeq` at least; more if some have become durable since. */
+async function readTail(store: RecordStore, keys: DocumentKeys, baseSeq: number, durableSeq: number): Promise<Entry[]> {
   const tail: Entry[] = [];
-  let tailBytes = 0;
-  // Read from the end: a damaged key ends a scan early, as if nothing followed it. The start of the tail is known, so
-  // entries missing there are noticed. Its end is not known.
+  let seq = baseSeq;
+  for await (const values of store.scanValues(keys.entries(baseSeq + 1))) {
+    for (const value of values) tail.push(readEntry(keys, (seq += 1), value));
+  }
+  // A damaged key ends a scan early, as if nothing followed it.
+  if (seq < durableSeq) throw missing(keys, seq + 1, durableSeq);
+  return tail;
+}
+
+/**
+ * Reads from the end. A damaged key ends a scan early, as if nothing followed it. The start of the tail is known, so
+ * entries missing there are noticed. Its end is not known.
+ */
+async function readTailBackwards(store: RecordStore, keys: DocumentKeys, baseSeq: number): Promise<Entry[]> {
+  const tail: Entry[] = [];
   let seq: number | null = null;
   for await (const values of store.scanValuesBackwards(keys.entries(baseSeq + 1))) {
     for (const value of values) {
       seq = seq === null ? entrySeqOf(value) : seq - 1;
       // Reading values without keys costs half as much. The checksum covers the key that this value must have.
-      const entry = readEntry(keys, seq, value);
-      tail.push(entry);
-      tailBytes += entry.update.length;
+      tail.push(readEntry(keys, seq, value));
     }
   }
-  if (seq !== null && seq !== baseSeq + 1) {
-    const missing = seq === baseSeq + 2 ? `Entry ${baseSeq + 1}` : `Entries ${baseSeq + 1} to ${seq - 1}`;
-    throw new CorruptDocumentError(keys.docId, `${missing} cannot be found`);
-  }
-  return { tail: tail.toReversed(), tailBytes };
+  if (seq !== null && seq !== baseSeq + 1) throw missing(keys, baseSeq + 1, seq - 1);
+  return tail.toReversed();
+}
+
+function missing({ docId }: DocumentKeys, first: number, last: number): CorruptDocumentError {
+  const what = first === last ? `Entry ${first}` : `Entries ${first} to ${last}`;
+  return new CorruptDocumentError(docId, `${what} cannot be found`);
 }
 
 /** The bytes of one part of a snapshot, assembled from its pieces. */

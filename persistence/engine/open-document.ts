@@ -99,6 +99,10 @@ export class OpenDocument implements DocumentLog, CommitTarget {
   }
 
   /** Durable entries after the snapshot. */
+  get durableSeq(): number {
+    return this.#durableSeq;
+  }
+
   get tailEntries(): number {
     return this.#durableSeq - this.#baseSeq;
   }

@@ -28,7 +28,9 @@ export interface RecordStore {
   batch(): RecordBatch;
   /** Values in the order of `keys`; undefined for a key that does not exist. */
   getMany(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]>;
-  /** Values from the last key to the first, in chunks small enough to be handled in one turn of the event loop. */
+  /** Values in the order of their keys, in chunks small enough to be handled in one turn of the event loop. */
+  scanValues(range: KeyRange): AsyncIterable<readonly Uint8Array[]>;
+  /** Values from the last key to the first. In LevelDB a step backwards costs several times a step forwards. */
   scanValuesBackwards(range: KeyRange): AsyncIterable<readonly Uint8Array[]>;
   /** Keys in order, in chunks of the same kind. */
   scanKeys(range: KeyRange): AsyncIterable<readonly Uint8Array[]>;

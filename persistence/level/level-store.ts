@@ -45,9 +45,17 @@ export class LevelStore implements RecordStore {
     return reading(() => this.#database.getMany([...keys], { fillCache: false }));
   }
 
-  /** `values` wraps the same iterator in a second one. That costs 4 us more for each document that is opened. */
+  scanValues(range: KeyRange): AsyncIterable<readonly Uint8Array[]> {
+    return this.#scanValues(range, false);
+  }
+
   scanValuesBackwards(range: KeyRange): AsyncIterable<readonly Uint8Array[]> {
-    const entries = this.#database.iterator({ ...range, ...scanOptions, keys: false, reverse: true });
+    return this.#scanValues(range, true);
+  }
+
+  /** `values` wraps the same iterator in a second one. That costs 4 us more for each document that is opened. */
+  #scanValues(range: KeyRange, reverse: boolean): AsyncIterable<readonly Uint8Array[]> {
+    const entries = this.#database.iterator({ ...range, ...scanOptions, keys: false, reverse });
     return chunksOf(entries, ([, value]) => value, this.#lost.within(range));
   }
 

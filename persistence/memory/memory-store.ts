@@ -39,6 +39,13 @@ export class MemoryStore implements RecordStore {
     );
   }
 
+  async *scanValues(range: KeyRange): AsyncIterable<readonly Uint8Array[]> {
+    for await (const keys of this.scanKeys(range)) {
+      const values = await this.getMany(keys);
+      yield values.filter((value) => value !== undefined);
+    }
+  }
+
   async *scanValuesBackwards(range: KeyRange): AsyncIterable<readonly Uint8Array[]> {
     const chunks: (readonly Uint8Array[])[] = [];
     for await (const keys of this.scanKeys(range)) chunks.unshift(keys);

@@ -97,6 +97,7 @@ export class FaultStore {
         };
       },
       getMany: (keys) => store.getMany(keys),
+      scanValues: (range) => store.scanValues(range),
       scanValuesBackwards: (range) => store.scanValuesBackwards(range),
       scanKeys: (range) => store.scanKeys(range),
       reclaim: (range) => store.reclaim(range),

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import * as Y from 'yjs';
 import { setImmediate as turn } from 'node:timers/promises';
+import { CorruptDocumentError } from '../../../persistence/errors.ts';
+import type { KeyRange } from '../../../persistence/engine/record-store.ts';
 import { DocumentKeys } from '../../../persistence/engine/keys.ts';
 import type { CompactionReport } from '../../../persistence/engine/log-observer.ts';
 import { MemoryLog } from '../../../persistence/memory/memory-log.ts';
@@ -163,6 +165,61 @@ suite('Compactor', () => {
     await fake.called(1);
   });
 
+  test('does not fold an open document whose last entry cannot be found', async (t) => {
+    const store = new MemoryStore();
+    const fake = new FakeCompact();
+    const failures: unknown[] = [];
+    const failed = new Deferred();
+    const log = MemoryLog.open(
+      { compaction: eager },
+      {
+        store,
+        compact: fake.compact,
+        observer: {
+          compactionFailed: ({ error }) => {
+            failures.push(error);
+            failed.resolve();
+          },
+        },
+      },
+    );
+    t.after(() => log.close());
+    fake.hold();
+    const other = await log.open('other', new RecordingFollower());
+    other.append(new Uint8Array(10), 'me');
+    await fake.called(1);
+    const follower = new RecordingFollower();
+    const document = await log.open('a', follower);
+    for (let i = 0; i < 3; i++) document.append(new Uint8Array(10), 'me');
+    await follower.durable(3);
+    const batch = store.batch();
+    batch.del(new DocumentKeys('a').entry(3));
+    await batch.write({ sync: true });
+    fake.release();
+    await failed.promise;
+    const [error] = failures;
+    assert.ok(error instanceof CorruptDocumentError);
+    assert.match(error.message, /Entry 3 cannot be found/);
+    assert.deepEqual(follower.compactions, []);
+  });
+
+  test('reads the tail of an open document forwards, and of a closed one backwards', async (t) => {
+    const store = new CountedScans();
+    const fake = new FakeCompact();
+    const log = MemoryLog.open({ compaction: { ...eager, minTailBytes: 40 } }, { store, compact: fake.compact });
+    t.after(() => log.close());
+    const follower = new RecordingFollower();
+    const document = await log.open('a', follower);
+    const opened = store.scans.splice(0);
+    for (let i = 0; i < 4; i++) document.append(new Uint8Array(10), 'me');
+    await follower.compactedTo(4);
+    const folded = store.scans.splice(0);
+    for (let i = 0; i < 3; i++) document.append(new Uint8Array(10), 'me');
+    await document.close();
+    await fake.called(2);
+    assert.deepEqual([opened, folded, store.scans], [['backwards'], ['forwards'], ['backwards']]);
+  });
+
   test('is settled when every tail worth folding has been folded', async (t) => {
     const fake = new FakeCompact();
     const seqs: number[] = [];
@@ -230,6 +287,21 @@ suite('Compactor', () => {
     );
   });
 });
+
+/** Records in which direction values are scanned. */
+class CountedScans extends MemoryStore {
+  readonly scans: string[] = [];
+
+  override scanValues(range: KeyRange): AsyncIterable<readonly Uint8Array[]> {
+    this.scans.push('forwards');
+    return super.scanValues(range);
+  }
+
+  override scanValuesBackwards(range: KeyRange): AsyncIterable<readonly Uint8Array[]> {
+    this.scans.push('backwards');
+    return super.scanValuesBackwards(range);
+  }
+}
 
 /** A store whose reads of single records can be delayed. */
 class HeldReads extends MemoryStore {

@@ -90,6 +90,7 @@ suite('LevelStore', () => {
       const store = new LevelStore(failing(code));
       const reads = [
         () => store.getMany([meta]),
+        async () => (await store.scanValues(range)[Symbol.asyncIterator]().next()).value as unknown,
         async () => (await store.scanValuesBackwards(range)[Symbol.asyncIterator]().next()).value as unknown,
         async () => (await store.scanKeys(range)[Symbol.asyncIterator]().next()).value as unknown,
       ];
