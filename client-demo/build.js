@@ -26,7 +26,7 @@ if (sources.some((path) => changedMs(path) > builtMs)) {
   // On stderr, because `npm pack --json` runs this and prints JSON on stdout.
   process.stderr.write('Building the demo page ...\n');
   run('typescript/package.json', 'bin/tsc', ['-p', join(here, 'client')]);
-  run('vite/package.json', 'bin/vite.js', ['build', here, '--logLevel', 'warn']);
+  run('vite/package.json', 'bin/vite.js', ['build', join(here, 'page'), '--logLevel', 'warn']);
 }
 
 /**

@@ -5,7 +5,7 @@ export default defineConfig({
   // Relative URLs, so that the page also works under a path of a proxy.
   base: './',
   build: {
-    outDir: '../dist/client-demo/site',
+    outDir: '../../dist/client-demo/site',
     emptyOutDir: true,
     modulePreload: { polyfill: false },
     // Inlines nothing, because the Content-Security-Policy forbids data: URLs.

@@ -15,7 +15,7 @@ const pieces = [
   [115175, 805],
 ];
 
-const source = join(import.meta.dirname, '../test/fixtures/traces/automerge-paper.json.gz');
+const source = join(import.meta.dirname, '../../test/fixtures/traces/automerge-paper.json.gz');
 /** @type {{ txns: { patches: [number, number, string][] }[] }} */
 const { txns } = JSON.parse(gunzipSync(readFileSync(source)).toString());
 const keystrokes = txns.flatMap(({ patches }) => patches);

@@ -1,6 +1,6 @@
 import { WebsocketProvider } from 'y-websocket';
 import { createRelativePositionFromTypeIndex, Doc, XmlElement, XmlText } from 'yjs';
-import { onRefused, trackSaved } from './client/client.ts';
+import { onRefused, trackSaved } from '../client/client.ts';
 import { permissionDenied } from './connection.ts';
 import { colors } from './person.ts';
 import type { Person } from './person.ts';

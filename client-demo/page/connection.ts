@@ -1,8 +1,8 @@
 import { IndexeddbPersistence } from 'y-indexeddb';
 import { WebsocketProvider } from 'y-websocket';
 import { Doc } from 'yjs';
-import { guardPresence, trackSaved } from './client/client.ts';
-import type { SavedTracker } from './client/client.ts';
+import { guardPresence, trackSaved } from '../client/client.ts';
+import type { SavedTracker } from '../client/client.ts';
 import { useToken } from './token.ts';
 
 /** Message type of the protocol: an edit was dropped, because this client may only read. */

@@ -1,5 +1,5 @@
 import type { WebsocketProvider } from 'y-websocket';
-import { setToken } from './client/authorized.ts';
+import { setToken } from '../client/authorized.ts';
 import { decode } from './document-name.ts';
 
 const key = 'quire/token';

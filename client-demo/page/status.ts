@@ -1,4 +1,4 @@
-import type { Refusal, SavedState } from './client/client.ts';
+import type { Refusal, SavedState } from '../client/client.ts';
 
 /** The facts from which the status line is made. */
 export interface Facts {

@@ -1,6 +1,6 @@
 import { byId } from './dom.ts';
-import { onRefused } from './client/client.ts';
-import type { Refusal } from './client/client.ts';
+import { onRefused } from '../client/client.ts';
+import type { Refusal } from '../client/client.ts';
 import { statusOf } from './status.ts';
 import type { StatusState } from './status.ts';
 import { permissionDenied } from './connection.ts';

@@ -2,7 +2,7 @@ import type { WebsocketProvider } from 'y-websocket';
 import type { Doc } from 'yjs';
 import { throttle } from './dom.ts';
 import { fingerprint } from './fingerprint.ts';
-import type { SavedTracker } from './client/client.ts';
+import type { SavedTracker } from '../client/client.ts';
 
 /** What a tab publishes about its copy of the document: the field `proof` of its awareness state. */
 export interface Proof {
