@@ -3,8 +3,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
+import { projectFolder } from '../support/lock-file.ts';
 import { tempFolder } from '../support/temp-folder.ts';
-import { cyclesOf, describe, folderGraph, importGraph } from './import-graph.ts';
+import { cyclesOf, describe, folderGraph, importGraph, programFolders } from './import-graph.ts';
 import type { ImportGraph } from './import-graph.ts';
 
 function graphOf(t: TestContext, files: Readonly<Record<string, string>>): ImportGraph {
@@ -89,4 +90,16 @@ test('the shortest cycle through each file is reported once', (t) => {
     ['src/a.ts', 'src/b.ts', 'src/c.ts'],
     ['src/x.ts', 'src/y.ts'],
   ]);
+});
+
+/** Each folder may import those before it. */
+const syncFolders = ['protocol', 'presence', 'room', 'join', 'session'].map((name) => `server/sync/${name}`);
+
+test('the folders of the program import each other in one direction', () => {
+  const folders = folderGraph(importGraph(projectFolder, programFolders));
+  assert.deepEqual(cyclesOf(folders), []);
+  for (const [at, folder] of syncFolders.entries()) {
+    const wrong = (folders.get(folder) ?? []).filter((to) => syncFolders.indexOf(to) > at);
+    assert.deepEqual(wrong, [], `${folder} imports a folder that stands above it`);
+  }
 });

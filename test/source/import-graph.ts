@@ -9,7 +9,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { projectFolder } from '../support/lock-file.ts';
 
-const programFolders = ['client-demo', 'persistence', 'server'];
+export const programFolders = ['client-demo', 'persistence', 'server'];
 
 /** Which nodes each node imports. Every node is a key. */
 export type ImportGraph = ReadonlyMap<string, readonly string[]>;
