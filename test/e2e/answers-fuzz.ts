@@ -8,7 +8,7 @@ import { EventLoopWatch } from '../support/event-loop-watch.ts';
 import { Inspector, inspectorArgs } from '../support/inspector.ts';
 import { metricsOf } from '../support/metrics.ts';
 import { Quire } from '../support/quire.ts';
-import { randomOf } from '../support/random.ts';
+import { randomFrom, randomOf } from '../support/random.ts';
 import type { Random } from '../support/random.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { TextWriter } from '../support/text-writer.ts';
@@ -85,15 +85,26 @@ export async function readServerAtRandom(t: TestContext, rounds: number): Promis
   const inspector = await Inspector.attach(quire.process);
   t.after(() => inspector.close());
   const adminToken = await tokenFor({ lifetimeMs: 86_400_000, claims: { admin: true, documents: [] } });
-  const anyRequest = requestMaker(random, await demoFiles(quire), adminToken);
+  const files = await demoFiles(quire);
+  const play = (seed: number, lengths: readonly number[]): Promise<void> => {
+    const own = randomFrom(seed);
+    return round(t, { quire, inspector, random: own, anyRequest: requestMaker(own, files, adminToken), lengths });
+  };
   // Code that runs for the first time is slow.
-  for (let i = 0; i < 3; i++) await round(t, { quire, inspector, random, anyRequest, lengths: [50] });
+  for (let i = 0; i < 3; i++) await play(random.below(2 ** 32), [50]);
   const watch = new EventLoopWatch(inspector);
+  const longestTurnMs = async (seed: number): Promise<number> => {
+    await watch.begin();
+    await play(seed, [1, 40, 1_000]);
+    return watch.end();
+  };
   let longestMs = 0;
   for (let i = 0; i < rounds; i++) {
-    await watch.begin();
-    await round(t, { quire, inspector, random, anyRequest, lengths: [1, 40, 1_000] });
-    const turnMs = await watch.end();
+    const seed = random.below(2 ** 32);
+    let turnMs = await longestTurnMs(seed);
+    // A full garbage collection may fall into any turn. It takes up to 85 ms if other processes keep its helper threads
+    // from running. Requests that block the event loop do so each time.
+    for (let again = 0; again < 2 && turnMs >= maxTurnMs; again++) turnMs = Math.min(turnMs, await longestTurnMs(seed));
     longestMs = Math.max(longestMs, turnMs);
     assert.ok(turnMs < maxTurnMs, `a turn of ${turnMs.toFixed(1)} ms in round ${i}`);
   }
