@@ -84,7 +84,9 @@ export class MalformedUpdateError extends Error {
   }
 }
 
-/** Why a document could not be compacted. Stable: callers switch over it. The stored snapshot and tail stay as they are. */
+/**
+ * Why a document could not be compacted. Stable: callers switch over it. The stored snapshot and tail stay as they are.
+ */
 export type CompactionErrorCode =
   /** The last snapshot cannot be folded even by itself, so a retry with more entries would fail too. */
   | 'COMPACTION_SNAPSHOT_BAD'

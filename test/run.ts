@@ -1,5 +1,6 @@
 /**
- * Runs the compiled test files: `npm test`, or `npm test -- room crash` for the files whose path contains one of the words.
+ * Runs the compiled test files: `npm test`, or `npm test -- room crash` for the files whose path contains one of the
+ * words.
  *
  * The suite is the files named `*.test.ts`. With `--long` the `*.long.ts` files run instead: soak tests, thousands of
  * crashes, and the full counts of tests that the suite runs with smaller ones. In CI (`CI` is set) some tests repeat

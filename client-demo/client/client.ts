@@ -1,4 +1,6 @@
-/** Helpers for a page with a stock Yjs provider: saved state, refusals, tokens, and checks of other clients' presence. */
+/**
+ * Helpers for a page with a stock Yjs provider: saved state, refusals, tokens, and checks of other clients' presence.
+ */
 export { keepAuthorized } from './authorized.ts';
 export { trackSaved } from './saved.ts';
 export type { SavedState, SavedTracker } from './saved.ts';

@@ -8,8 +8,8 @@ const key = 'quire/token';
 const tokenInFragment = /\?token=([^?]*)$/;
 
 /**
- * The token of this tab, or null. A token in the fragment of the page's URL moves to the session storage: links that are
- * copied and the history then do not contain it, and a reload still has it. An empty one (`?token=`) removes it.
+ * The token of this tab, or null. A token in the fragment of the page's URL moves to the session storage: links that
+ * are copied and the history then do not contain it, and a reload still has it. An empty one (`?token=`) removes it.
  * Browsers do not send the fragment, so a proxy cannot log the token.
  */
 export function takeToken(): string | null {

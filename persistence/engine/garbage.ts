@@ -12,8 +12,8 @@ export interface GarbageDeps {
 
 /**
  * From this many bytes on, the tables of a document are rewritten while it is being edited: some 20,000 keystrokes.
- * Rewriting takes about as much work as writing the garbage did, in LevelDB's own thread. LevelDB's log file takes up as
- * much space anyway.
+ * Rewriting takes about as much work as writing the garbage did, in LevelDB's own thread. LevelDB's log file takes up
+ * as much space anyway.
  */
 const openBytes = 4 * 1024 * 1024;
 /** The limit for a document that is not open: LevelDB may not touch its tables again for a long time. */

@@ -77,8 +77,8 @@ export function diffStructs(update: Uint8Array, stateVector: StateVector): Uint8
 }
 
 /**
- * Cuts the first struct of some clients at a clock inside it. Lists of values are cut by their bytes. Other structs that
- * must be cut go through `Y.diffUpdate`, which makes an object of every struct. All others are copied as bytes.
+ * Cuts the first struct of some clients at a clock inside it. Lists of values are cut by their bytes. Other structs
+ * that must be cut go through `Y.diffUpdate`, which makes an object of every struct. All others are copied as bytes.
  */
 function cutFirst(update: Uint8Array, cuts: StateVector): Uint8Array {
   const firsts: Section[] = [];

@@ -14,8 +14,8 @@ export interface ScanLimits {
   /** Nesting depth of a JSON value. Yjs reads and writes values by recursion; its stack ends near 8,000. */
   readonly maxValueDepth: number;
   /**
-   * Nesting depth of shared types inside one update. Over many updates they can nest to any depth, and such content must
-   * also be accepted as one update. So the limit is the depth that a worker thread can delete when it folds.
+   * Nesting depth of shared types inside one update. Over many updates they can nest to any depth, and such content
+   * must also be accepted as one update. So the limit is the depth that a worker thread can delete when it folds.
    */
   readonly maxTypeDepth: number;
   /**

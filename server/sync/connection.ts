@@ -27,11 +27,13 @@ export interface Connection {
   pause(): void;
   resume(): void;
   /**
-   * Reads at most this many more bytes, plus the rest of the same read, until it is called again; null removes the limit.
-   * For clients whose access is not checked yet.
+   * Reads at most this many more bytes, plus the rest of the same read, until it is called again; null removes the
+   * limit. For clients whose access is not checked yet.
    */
   limitReading(bytes: number | null): void;
-  /** Ends the deadline for the handshake: the session is live, and its client has sent a message. May be called twice. */
+  /**
+   * Ends the deadline for the handshake: the session is live, and its client has sent a message. May be called twice.
+   */
   established(): void;
 }
 

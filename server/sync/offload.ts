@@ -8,8 +8,8 @@ import type { ScanLimits, UpdateFacts } from '../../persistence/update/scan.ts';
 export const offloadInputBytes = 512 * 1024;
 
 /**
- * Larger stored updates are scanned in a worker thread, and compared there if their `readingWeight` is above this (26 ms
- * per MB). On the event loop each of them takes one turn.
+ * Larger stored updates are scanned in a worker thread, and compared there if their `readingWeight` is above this (26
+ * ms per MB). On the event loop each of them takes one turn.
  */
 export const offloadBytes = 1024 * 1024;
 

@@ -2,8 +2,8 @@ import type { RefusalCode, RefusedError } from '../errors.ts';
 import type { LimitName } from '../limits/limits.ts';
 
 /**
- * The counters of rooms and sessions. Plain numbers that only grow, because they change with every edit; `metrics.ts` reads
- * them on each scrape.
+ * The counters of rooms and sessions. Plain numbers that only grow, because they change with every edit; `metrics.ts`
+ * reads them on each scrape.
  */
 export class SyncStats {
   /** Updates handed to the log. */

@@ -59,8 +59,8 @@ export function trafficMeasures(per: Traffic['per'], { cpu, p50, p99 }: TrafficG
 }
 
 /**
- * Opens the rooms, drives them, and waits for the last delivery. The server's CPU time counts from the first edit to the
- * last delivery.
+ * Opens the rooms, drives them, and waits for the last delivery. The server's CPU time counts from the first edit to
+ * the last delivery.
  */
 export async function playTraffic(target: Target, { prefix, isWarmUp }: Round, traffic: Traffic): Promise<TrafficRun> {
   const rooms: RoomLoad[] = [];

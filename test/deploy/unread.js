@@ -1,6 +1,6 @@
 /**
- * Paths of `data` that `validate` never looks at: what a schema does not know, such as a misspelt name, which the schemas
- * of Kubernetes let pass.
+ * Paths of `data` that `validate` never looks at: what a schema does not know, such as a misspelt name, which the
+ * schemas of Kubernetes let pass.
  * @param {unknown} data
  * @param {(data: unknown) => void} validate
  * @returns {string[]}

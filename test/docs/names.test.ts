@@ -12,7 +12,9 @@ const strangers = [
   /\bquire@/,
   /from 'quire(?:\/\w+)?'/,
 ];
-/** Commands for this project's packages, which are not published: only a path to a tarball or a folder installs them. */
+/**
+ * Commands for this project's packages, which are not published: only a path to a tarball or a folder installs them.
+ */
 const unpublished =
   /\b(?:npm (?:install|i|add)|npx|yarn add|pnpm add) [^`\n]*(?<![\w./-])quire-(?:server|client)(?![\w-]|\.tgz)/;
 

@@ -70,9 +70,9 @@ async function demoFiles(quire: Quire): Promise<string[]> {
 }
 
 /**
- * Clients send random pipelines of requests to a real server and read the answers in random ways. No turn of the event loop takes
- * 50 ms, the server holds one answer for each connection, other clients are served, and clients that read everything get every
- * answer in order. Afterwards no socket is left.
+ * Clients send random pipelines of requests to a real server and read the answers in random ways. No turn of the event
+ * loop takes 50 ms, the server holds one answer for each connection, other clients are served, and clients that read
+ * everything get every answer in order. Afterwards no socket is left.
  */
 export async function readServerAtRandom(t: TestContext, rounds: number): Promise<void> {
   const random = randomOf(t);

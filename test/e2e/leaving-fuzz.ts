@@ -173,9 +173,9 @@ async function sessionsOf(quire: Quire, expected: number): Promise<void> {
 }
 
 /**
- * Clients leave a real server at random points of busy turns. Afterwards the numbers of connections and sessions are right, the
- * clients that left are gone from presence, a stock client converges, and every edit that was received or acknowledged is on
- * disk. The disk is held in some rounds, and every other round kills the server.
+ * Clients leave a real server at random points of busy turns. Afterwards the numbers of connections and sessions are
+ * right, the clients that left are gone from presence, a stock client converges, and every edit that was received or
+ * acknowledged is on disk. The disk is held in some rounds, and every other round kills the server.
  */
 export async function leaveServerAtRandom(t: TestContext, rounds: number): Promise<void> {
   const random = randomOf(t);

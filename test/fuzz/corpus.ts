@@ -5,8 +5,8 @@ import { join } from 'node:path';
 const folder = join(import.meta.dirname, '../../../test/fuzz/corpus');
 
 /**
- * Reads the inputs of `corpus/<target>.txt`: earlier findings, and inputs that mutants do not reach. A line has the input in hex
- * and the reason why it is there.
+ * Reads the inputs of `corpus/<target>.txt`: earlier findings, and inputs that mutants do not reach. A line has the
+ * input in hex and the reason why it is there.
  */
 export function readCorpus(target: string): Uint8Array[] {
   const file = join(folder, `${target}.txt`);

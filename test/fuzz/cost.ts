@@ -1,7 +1,9 @@
 import { getHeapStatistics } from 'node:v8';
 import { slowness } from '../support/slowness.ts';
 
-/** The bounds of one call of `decode`: a constant and a part for each byte. The server needs about a thousandth of them. */
+/**
+ * The bounds of one call of `decode`: a constant and a part for each byte. The server needs about a thousandth of them.
+ */
 const maxMs = { any: 25, eachByte: 0.001 };
 const maxBytes = { any: 16_000_000, eachByte: 500 };
 /** How often a costly input is measured again. A garbage collection disturbs one of the measurements at most. */
@@ -15,7 +17,9 @@ export interface CostMeter {
   isTooMuch(inputBytes: number): boolean;
 }
 
-/** Makes a meter that is cheap and reports false alarms, because other processes and the garbage collector disturb it. */
+/**
+ * Makes a meter that is cheap and reports false alarms, because other processes and the garbage collector disturb it.
+ */
 export function createCostMeter(): CostMeter {
   let beganMs = 0;
   let beganBytes = 0;

@@ -40,8 +40,8 @@ export interface FuzzReport {
 }
 
 /**
- * Looks for inputs that break a promise of the target. Tries the corpus and the seeds, then mutants of inputs that had a new
- * outcome or ran new code, and inputs that the target generates.
+ * Looks for inputs that break a promise of the target. Tries the corpus and the seeds, then mutants of inputs that had
+ * a new outcome or ran new code, and inputs that the target generates.
  */
 export class Fuzzer {
   readonly #options: FuzzOptions;
@@ -110,7 +110,9 @@ export class Fuzzer {
     if (coverage.look({ learn: false })) await this.#keepWhatIsNew(good, coverage);
   }
 
-  /** Keeps the inputs of a batch that ran new code. Finds them by bisection, because a look takes longer than an input. */
+  /**
+   * Keeps the inputs of a batch that ran new code. Finds them by bisection, because a look takes longer than an input.
+   */
   async #keepWhatIsNew(inputs: readonly Uint8Array[], coverage: Coverage): Promise<void> {
     coverage.reset();
     for (const input of inputs) await this.#examine(input);

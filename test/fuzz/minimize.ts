@@ -4,8 +4,8 @@ const maxItemBytes = 8;
 type Judge = (candidate: Uint8Array) => Promise<boolean>;
 
 /**
- * Shortens an input as long as `isStill` holds for the rest. Calls `isStill` up to `maxTries` times, and resolves with the
- * shortest input for which it held.
+ * Shortens an input as long as `isStill` holds for the rest. Calls `isStill` up to `maxTries` times, and resolves with
+ * the shortest input for which it held.
  */
 export function minimize(input: Uint8Array, isStill: Judge, maxTries: number): Promise<Uint8Array> {
   return new Minimizer(input, isStill, maxTries).run();
@@ -41,8 +41,8 @@ class Minimizer {
   }
 
   /**
-   * Leaves out small pieces and lowers one byte before the piece by 1. An item of a counted list can only be left out together
-   * with its count.
+   * Leaves out small pieces and lowers one byte before the piece by 1. An item of a counted list can only be left out
+   * together with its count.
    */
   async #leaveOutCountedPieces(): Promise<void> {
     for (let size = 1; size <= maxItemBytes; size++) {

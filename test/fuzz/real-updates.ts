@@ -24,8 +24,8 @@ export function realUpdates(random: Random): Uint8Array[] {
 }
 
 /**
- * A document as TipTap writes it, with nested blocks, attributes and overlapping marks, and with the types that only old clients
- * write.
+ * A document as TipTap writes it, with nested blocks, attributes and overlapping marks, and with the types that only
+ * old clients write.
  */
 function richText(): Uint8Array[] {
   const doc = new Y.Doc();

@@ -1,6 +1,7 @@
 /**
- * Fuzzes all targets: `npm run fuzz`, or `npm run fuzz -- scan --seconds 600` for one target and a longer time. SEED in the
- * environment repeats a run. `npm run fuzz -- scan --input <hex>` tries a single input, and `--input @<file>` a long one.
+ * Fuzzes all targets: `npm run fuzz`, or `npm run fuzz -- scan --seconds 600` for one target and a longer time. SEED in
+ * the environment repeats a run. `npm run fuzz -- scan --input <hex>` tries a single input, and `--input @<file>` a
+ * long one.
  */
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

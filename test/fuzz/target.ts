@@ -10,7 +10,10 @@ export interface FuzzTarget<Decoded = unknown> {
   decode(input: Uint8Array): Decoded | Promise<Decoded>;
   /** The kind of refusal that an error stands for; null if `decode` must not throw it. */
   refusal(error: unknown): string | null;
-  /** Throws if the decoded value is wrong. Returns its shape in a few words; mutants are made of inputs with a new shape. */
+  /**
+   * Throws if the decoded value is wrong. Returns its shape in a few words; mutants are made of inputs with a new
+   * shape.
+   */
   check(decoded: Decoded, input: Uint8Array): string | Promise<string>;
 }
 

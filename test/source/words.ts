@@ -53,7 +53,9 @@ export function findPhrases(path: string, source: string): Finding[] {
   return findings.sort((a, b) => a.line - b.line);
 }
 
-/** Without what an exception covers. An exception that covers nothing is a finding too, so that the list stays short. */
+/**
+ * Without what an exception covers. An exception that covers nothing is a finding too, so that the list stays short.
+ */
 export function withoutExceptions(findings: readonly Finding[], excepted: readonly Exception[]): Finding[] {
   const covers = (exception: Exception, { path, phrase }: Finding): boolean =>
     exception.path === path && phrase.includes(exception.phrase);

@@ -69,10 +69,10 @@ export function watchTurns(slowness: () => number = () => 1): TurnWatch {
 }
 
 /**
- * Makes a function that returns how many times more CPU time `work` takes at the moment than `usualMs`, at least 1 and at most
- * 20. CPU time, because a turn is measured by it too: time on the clock would excuse a long turn when other processes are at
- * work. CPU time of other threads of this process counts no further than the time on the clock. Runs the work a few times
- * first, so that it is compiled. Uses nothing from outside.
+ * Makes a function that returns how many times more CPU time `work` takes at the moment than `usualMs`, at least 1 and
+ * at most 20. CPU time, because a turn is measured by it too: time on the clock would excuse a long turn when other
+ * processes are at work. CPU time of other threads of this process counts no further than the time on the clock. Runs
+ * the work a few times first, so that it is compiled. Uses nothing from outside.
  */
 export function slownessOf(work: () => unknown, usualMs: number): () => number {
   const tookMs = (): number => {

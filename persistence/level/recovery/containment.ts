@@ -26,9 +26,9 @@ const tableCheckBytes = 1024 ** 3;
 
 export interface TableOptions {
   /**
-   * Accepts the loss of part of a damaged log, which LevelDB will drop, or of a table that is unusable as a whole. A copy
-   * of the damaged files is kept first. All tables are checked. Called with the damage and the location of the copy.
-   * Without this callback such a database is refused.
+   * Accepts the loss of part of a damaged log, which LevelDB will drop, or of a table that is unusable as a whole. A
+   * copy of the damaged files is kept first. All tables are checked. Called with the damage and the location of the
+   * copy. Without this callback such a database is refused.
    */
   readonly acceptDamage?: (loss: LogError) => void;
   /**

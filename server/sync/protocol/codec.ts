@@ -11,7 +11,8 @@ export type ClientMessage =
  * The messages of one dialect. Each method that encodes returns a complete WebSocket frame. A codec has no state of a
  * session, so sessions with the same codec share its frames.
  *
- * A further dialect is a file of this folder that exports a codec. `Collaboration.accept` chooses the codec of a client.
+ * A further dialect is a file of this folder that exports a codec. `Collaboration.accept` chooses the codec of a
+ * client.
  */
 export interface Codec {
   /** Throws RefusedError ('malformed'). */

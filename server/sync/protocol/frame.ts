@@ -2,8 +2,8 @@
 const binaryFin = 0x82;
 
 /**
- * Encodes a complete, unmasked binary WebSocket frame, as a server sends it. The frame can be written to every socket of a
- * room, because no socket negotiates an extension. The parts are copied.
+ * Encodes a complete, unmasked binary WebSocket frame, as a server sends it. The frame can be written to every socket
+ * of a room, because no socket negotiates an extension. The parts are copied.
  */
 export function binaryFrame(...parts: readonly Uint8Array[]): Buffer {
   let length = 0;

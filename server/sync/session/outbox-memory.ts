@@ -21,7 +21,9 @@ export class OutboxMemory {
     return this.#bytes;
   }
 
-  /** Adds bytes to an outbox. Beyond the bound, ends the sessions with the most waiting bytes, which may be this one. */
+  /**
+   * Adds bytes to an outbox. Beyond the bound, ends the sessions with the most waiting bytes, which may be this one.
+   */
   grew(waiting: Waiting, bytes: number): void {
     this.#waiting.add(waiting);
     this.#bytes += bytes;

@@ -11,8 +11,8 @@ import type { SyncStats } from '../stats.ts';
 import type { OutboxMemory, Waiting } from './outbox-memory.ts';
 
 /**
- * A reader is slow while its socket buffers this much or more. This is one round trip of a fast line, and well above what
- * a busy room sends in a tick.
+ * A reader is slow while its socket buffers this much or more. This is one round trip of a fast line, and well above
+ * what a busy room sends in a tick.
  */
 export const slowBytes = 64 * 1024;
 /**
@@ -39,8 +39,8 @@ export interface OutboxDeps {
 
 /**
  * The only writer to one session's connection. A fast reader gets the shared frames of a broadcast at once. For a slow
- * reader updates wait, bounded, and are merged when it catches up. Presence for it is dropped, and sent whole afterwards,
- * with the clients that have left meanwhile.
+ * reader updates wait, bounded, and are merged when it catches up. Presence for it is dropped, and sent whole
+ * afterwards, with the clients that have left meanwhile.
  */
 export class Outbox implements Waiting {
   readonly peer: Pick<Peer, 'end'>;
@@ -104,8 +104,8 @@ export class Outbox implements Waiting {
   }
 
   /**
-   * Writes frames for this reader alone, before the updates that wait. Bounded, because a client may ask again and again
-   * without reading: ends the session if too many bytes wait.
+   * Writes frames for this reader alone, before the updates that wait. Bounded, because a client may ask again and
+   * again without reading: ends the session if too many bytes wait.
    */
   reply(frames: Uint8Array): void {
     if (!this.#isSlow) this.#replyBytes = 0;
@@ -133,8 +133,8 @@ export class Outbox implements Waiting {
   }
 
   /**
-   * The socket buffers nothing any more: writes what waits. If presence was dropped, `presence` returns the frames for the
-   * clients that are present, and for those of the given client ids, with their clocks, that are not.
+   * The socket buffers nothing any more: writes what waits. If presence was dropped, `presence` returns the frames for
+   * the clients that are present, and for those of the given client ids, with their clocks, that are not.
    */
   drained(presence: (gone: ReadonlyMap<number, number>) => Uint8Array | null): void {
     this.#wakeWriters();

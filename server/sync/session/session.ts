@@ -82,7 +82,9 @@ export class Session implements JoiningPeer, Author, ConnectionHandler {
   #heard = false;
   /** The client was sent everything up to some moment, and must be sent everything after it. */
   #receiving = false;
-  /** Our SyncStep1 is not answered yet. The answer will contain everything that is missing, so one at a time is enough. */
+  /**
+   * Our SyncStep1 is not answered yet. The answer will contain everything that is missing, so one at a time is enough.
+   */
   #awaitsAnswer = false;
   /** A large update is being scanned. Messages after it wait. */
   #busy = false;

@@ -1,7 +1,9 @@
 import { FairPlaces } from '../../limits/fair-places.ts';
 import type { Offload } from '../offload.ts';
 
-/** One job runs, and one more is ready when it ends. Further jobs would wait in the worker, where they have no turns. */
+/**
+ * One job runs, and one more is ready when it ends. Further jobs would wait in the worker, where they have no turns.
+ */
 const maxJobs = 2;
 
 /**
@@ -22,7 +24,9 @@ export class SharedOffload {
     this.#offload = offload;
   }
 
-  /** The worker for one client. Clients with the same `key` share turns. Jobs reject with NoPlaceError if it is gone. */
+  /**
+   * The worker for one client. Clients with the same `key` share turns. Jobs reject with NoPlaceError if it is gone.
+   */
   of(key: string, isGone: () => boolean): Offload {
     const offload = this.#offload;
     return {

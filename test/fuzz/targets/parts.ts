@@ -26,7 +26,10 @@ interface Cut {
   readonly merged: Uint8Array;
 }
 
-/** Cutting, merging and comparing updates by their bytes. Nothing is lost, and Yjs makes the same document of the result. */
+/**
+ * Cutting, merging and comparing updates by their bytes. Nothing is lost, and Yjs makes the same document of the
+ * result.
+ */
 export const partsTarget: FuzzTarget<Cut> = {
   seeds: realUpdates,
   generate: hostileUpdate,

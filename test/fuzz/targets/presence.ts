@@ -27,7 +27,9 @@ interface Replay {
   readonly size: number;
 }
 
-/** Sessions that announce any presence states. Other clients can read the relayed states, and each has its real user. */
+/**
+ * Sessions that announce any presence states. Other clients can read the relayed states, and each has its real user.
+ */
 export const presenceTarget: FuzzTarget<Replay> = {
   seeds: () => [
     step(steps.apply, 0, encodeEntries([entry(1, 1, '{"user":{"name":"x"},"cursor":null}')])),

@@ -25,9 +25,9 @@ export interface TurnSearch {
 }
 
 /**
- * Sends generated updates of every shape to rooms with real worker threads, joins as clients that have nothing or a part,
- * and finds the longest turn of the event loop. Asserts that no turn is longer than `maxTurnMs` on a machine of the usual
- * speed. A longer turn is tried again, because it may include a garbage collection.
+ * Sends generated updates of every shape to rooms with real worker threads, joins as clients that have nothing or a
+ * part, and finds the longest turn of the event loop. Asserts that no turn is longer than `maxTurnMs` on a machine of
+ * the usual speed. A longer turn is tried again, because it may include a garbage collection.
  */
 export async function searchTurns(
   t: TestContext,
@@ -91,5 +91,7 @@ async function tryShape({ updates }: Shape, seed: number): Promise<number> {
   return longestMs;
 }
 
-/** The state vector of a client that lacks nothing: the answer is small, and comes after all its messages were handled. */
+/**
+ * The state vector of a client that lacks nothing: the answer is small, and comes after all its messages were handled.
+ */
 const everything = encodeStateVector(new Map(Array.from({ length: 20 }, (_, i) => [i, 2 ** 32 - 1])));
