@@ -13,6 +13,8 @@ import type { Random } from '../support/random.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { TextWriter } from '../support/text-writer.ts';
 import { secret, tokenFor } from '../support/tokens.ts';
+import { readings, readOn } from '../support/unsteady-reading.ts';
+import type { Reading } from '../support/unsteady-reading.ts';
 import { openTls } from '../support/wire-socket.ts';
 
 const maxTurnMs = 50;
@@ -21,26 +23,13 @@ const maxUnreadBytes = 64 * 1024;
 /** Documents that are deleted over HTTP in a round. */
 const documents = 5;
 
-const readings = ['all', 'nothing', 'a bit', 'stops and goes on', 'leaves'] as const;
-
 interface Reader {
   readonly socket: Socket;
-  readonly reading: (typeof readings)[number];
+  readonly reading: Reading;
   readonly requests: number;
   /** The path of the last request, which nothing answers but a 404 that names it. */
   readonly last: string;
   received: string;
-}
-
-/** One step of a client that reads in this way. */
-function step({ socket, reading }: Reader, random: Random): void {
-  if (reading === 'nothing') return;
-  if (reading === 'a bit') socket.read(1 + random.below(10_000));
-  else if (reading === 'all' || random.below(2) === 0) socket.resume();
-  else socket.pause();
-  if (reading !== 'leaves' || random.below(20) > 0) return;
-  if ('encrypted' in socket || random.below(2) === 0) socket.destroy();
-  else socket.resetAndDestroy();
 }
 
 /** Makes requests for everything that the server answers. */
@@ -142,7 +131,7 @@ async function round(t: TestContext, { quire, inspector, random, anyRequest, len
   );
   for (let steps = 10 + random.below(60); steps > 0; steps--) {
     const reader = random.pick(readers);
-    if (!reader.socket.destroyed) step(reader, random);
+    if (!reader.socket.destroyed) readOn(reader.socket, reader.reading, random);
     if (random.below(2) === 0) await nextTurn();
     if (random.below(8) > 0) continue;
     // Another client is served meanwhile.

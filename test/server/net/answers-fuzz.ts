@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { unreadTicks } from '../../../server/net/request-input.ts';
 import { guardMs, within } from '../../support/deadline.ts';
 import { NetHarness, parseAnswer, readToEnd } from '../../support/net-harness.ts';
 import type { Owner } from '../../support/owner.ts';
 import type { Random } from '../../support/random.ts';
+import { readings, readOn } from '../../support/unsteady-reading.ts';
 
 const largestAnswer = 8 << 20;
 const maxUnreadBytes = 3 * largestAnswer;
@@ -21,19 +21,6 @@ function anyRequest(random: Random): string {
   if (random.below(4) > 0) return `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`;
   const body = 'b\r\n\r\n'.repeat(random.below(2_000));
   return `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
-}
-
-const readings = ['all', 'nothing', 'a bit', 'stops and goes on', 'leaves'] as const;
-
-/** One step of a client with this way of reading. */
-function step(socket: Socket, reading: (typeof readings)[number], random: Random): void {
-  if (reading === 'nothing') return;
-  if (reading === 'a bit') socket.read(1 + random.below(10_000));
-  else if (reading === 'all' || random.below(2) === 0) socket.resume();
-  else socket.pause();
-  if (reading !== 'leaves' || random.below(20) > 0) return;
-  if ('encrypted' in socket || random.below(2) === 0) socket.destroy();
-  else socket.resetAndDestroy();
 }
 
 /**
@@ -67,7 +54,7 @@ export async function readAtRandom(owner: Owner, random: Random, tls: boolean, r
     );
     for (let steps = 10 + random.below(60); steps > 0; steps--) {
       const { socket, reading } = random.pick(clients);
-      if (!socket.destroyed) step(socket, reading, random);
+      if (!socket.destroyed) readOn(socket, reading, random);
       if (random.below(2) === 0) await nextTurn();
       if (random.below(4) > 0) continue;
       net.input.tick();
