@@ -3,7 +3,7 @@ import { YjsWorker } from '../persistence/compaction/yjs-worker.ts';
 import type { LevelLog } from '../persistence/level/level-log.ts';
 import type { LogObserver } from '../persistence/engine/log-observer.ts';
 import { MemoryLog } from '../persistence/memory/memory-log.ts';
-import type { UpdateLog } from '../persistence/update-log.ts';
+import type { LogState, UpdateLog } from '../persistence/update-log.ts';
 import type { Config } from './config/config.ts';
 import { withDeadline } from './limits/after.ts';
 import type { Logger } from './logger.ts';
@@ -68,10 +68,13 @@ export async function openStorage(config: Config, { logger, stats }: StorageDeps
         },
         deps,
       );
-  log.onState((state) => {
+  const report = (state: LogState): void => {
     if (state === 'open' || state === 'closed') logger.info({ state }, 'storage state');
     else logger.error({ state }, 'storage state');
-  });
+  };
+  // The disk may be low from the start.
+  if (log.state !== 'open') report(log.state);
+  log.onState(report);
   return {
     log,
     offload,

@@ -120,3 +120,9 @@ async function resumed(url: string, salt: number): Promise<{ found: number }> {
   };
   return { found: await within(guardMs, 'a saved edit after space was freed', trying()) };
 }
+
+test('a server that starts on a disk below the reserve says so in its log', async (t) => {
+  const quire = await Quire.start(t, { tls: 'off', args: ['--disk-reserve', '1000000GB'] });
+  const reported = /"level":50,.*"state":"read-only","msg":"storage state"/;
+  await quire.process.find((line) => (reported.test(line) ? line : undefined), 'the state of the storage');
+});
